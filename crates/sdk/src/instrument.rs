@@ -1,0 +1,255 @@
+//! What is traded: the instrument's name, kind, scales and rules.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Decimal, NumError, Price, Qty};
+
+/// The place of an instrument in this run's table: dense, from zero, the tie-breaker of equal times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InstrumentId(pub u16);
+
+impl InstrumentId {
+    /// The index into per-instrument tables.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How profit is made of a price change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InstrumentKind {
+    /// The asset itself changes hands: quantity × price of quote for quantity of base.
+    Spot,
+    /// A contract settled in its quote currency: profit = quantity × (exit − entry).
+    Linear,
+    /// A contract of so much quote currency, settled in base: profit = contracts × (1/entry − 1/exit).
+    Inverse,
+}
+
+/// A symbol's text is not of the form `venue:BASE/QUOTE[:SETTLE[-YYMMDD]]`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not an instrument: {why}; write venue:BASE/QUOTE, e.g. binance:BTC/USDT (spot) or binance:BTC/USDT:USDT (perpetual)")]
+pub struct SymbolError {
+    /// What was found.
+    pub text: String,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+/// The name of an instrument, the same everywhere: `venue:BASE/QUOTE[:SETTLE[-YYMMDD]]`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Symbol {
+    text: String,
+    venue_len: usize,
+    base_len: usize,
+    quote_len: usize,
+    settle_len: usize,
+}
+
+impl Symbol {
+    /// The venue, e.g. `binance`.
+    pub fn venue(&self) -> &str {
+        &self.text[..self.venue_len]
+    }
+
+    /// The base currency, e.g. `BTC`.
+    pub fn base(&self) -> &str {
+        let start = self.venue_len + 1;
+        &self.text[start..start + self.base_len]
+    }
+
+    /// The quote currency, e.g. `USDT`.
+    pub fn quote(&self) -> &str {
+        let start = self.venue_len + self.base_len + 2;
+        &self.text[start..start + self.quote_len]
+    }
+
+    /// The currency a contract settles in; the quote for spot.
+    pub fn settle(&self) -> &str {
+        if self.settle_len == 0 {
+            return self.quote();
+        }
+        let start = self.venue_len + self.base_len + self.quote_len + 3;
+        &self.text[start..start + self.settle_len]
+    }
+
+    /// The expiry as `YYMMDD`, for dated contracts.
+    pub fn expiry(&self) -> Option<&str> {
+        let end = self.venue_len + self.base_len + self.quote_len + 3 + self.settle_len;
+        self.text.get(end + 1..).filter(|s| !s.is_empty())
+    }
+
+    /// Spot, linear or inverse, as the settlement currency says.
+    pub fn kind(&self) -> InstrumentKind {
+        if self.settle_len == 0 {
+            InstrumentKind::Spot
+        } else if self.settle() == self.quote() {
+            InstrumentKind::Linear
+        } else {
+            InstrumentKind::Inverse
+        }
+    }
+
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for Symbol {
+    type Err = SymbolError;
+    fn from_str(text: &str) -> Result<Self, SymbolError> {
+        let wrong = |why| SymbolError { text: text.to_owned(), why };
+        let (venue, rest) = text.split_once(':').ok_or_else(|| wrong("no venue before a colon"))?;
+        let (pair, settle_part) = rest.split_once(':').map_or((rest, None), |(p, s)| (p, Some(s)));
+        let (base, quote) = pair.split_once('/').ok_or_else(|| wrong("no BASE/QUOTE after the venue"))?;
+        let (settle, expiry) = match settle_part {
+            None => ("", None),
+            Some(s) => s.split_once('-').map_or((s, None), |(s, e)| (s, Some(e))),
+        };
+        let code = |s: &str| !s.is_empty() && s.len() <= 24 && s.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'.' || c == b'_');
+        if venue.is_empty() || venue.len() > 24 || !venue.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-') {
+            return Err(wrong("the venue must be lower-case letters and digits"));
+        }
+        if !code(base) || !code(quote) || (settle_part.is_some() && !code(settle)) {
+            return Err(wrong("currencies must be upper-case letters and digits"));
+        }
+        if !settle.is_empty() && settle != quote && settle != base {
+            return Err(wrong("a contract must settle in its quote (linear) or base (inverse) currency"));
+        }
+        if expiry.is_some_and(|e| e.len() != 6 || !e.bytes().all(|c| c.is_ascii_digit())) {
+            return Err(wrong("the expiry must be YYMMDD"));
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            venue_len: venue.len(),
+            base_len: base.len(),
+            quote_len: quote.len(),
+            settle_len: settle.len(),
+        })
+    }
+}
+
+impl From<Symbol> for String {
+    fn from(s: Symbol) -> String {
+        s.text
+    }
+}
+
+impl TryFrom<String> for Symbol {
+    type Error = SymbolError;
+    fn try_from(s: String) -> Result<Self, SymbolError> {
+        s.parse()
+    }
+}
+
+/// An instrument with the rules in force: scales for its mantissas, price and lot steps, minimums, contract size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instrument {
+    /// Its place in this run's table.
+    pub id: InstrumentId,
+    /// Its name.
+    pub symbol: Symbol,
+    /// Digits after the point of every [`Price`].
+    pub price_scale: u8,
+    /// Digits after the point of every [`Qty`].
+    pub qty_scale: u8,
+    /// The step of prices, above zero.
+    pub tick: Price,
+    /// The step of order quantities, above zero.
+    pub lot: Qty,
+    /// The smallest order quantity; zero for none.
+    pub qty_min: Qty,
+    /// The smallest order value in quote currency (price × quantity × multiplier), at `price_scale + qty_scale`
+    /// digits; zero for none.
+    pub notional_min: i128,
+    /// Units of base per contract (linear), or of quote (inverse); 1 for spot.
+    pub multiplier: i64,
+    /// Whether the rules were inferred from data instead of being stated by the venue.
+    pub inferred: bool,
+}
+
+impl Instrument {
+    /// An instrument whose rules are inferred from its digits: tick and lot are one unit of the last place.
+    pub fn inferred(id: InstrumentId, symbol: Symbol, price_scale: u8, qty_scale: u8) -> Self {
+        Self {
+            id,
+            symbol,
+            price_scale,
+            qty_scale,
+            tick: Price::from_mantissa(1),
+            lot: Qty::from_mantissa(1),
+            qty_min: Qty::ZERO,
+            notional_min: 0,
+            multiplier: 1,
+            inferred: true,
+        }
+    }
+
+    /// Spot, linear or inverse.
+    pub fn kind(&self) -> InstrumentKind {
+        self.symbol.kind()
+    }
+
+    /// Reads a price at this instrument's scale.
+    ///
+    /// # Errors
+    /// [`NumError`] when digits would be lost or it does not fit.
+    pub fn price(&self, value: Decimal) -> Result<Price, NumError> {
+        value.at_scale(self.price_scale).map(Price::from_mantissa)
+    }
+
+    /// The price nearest to `value` on the tick grid; `None` unless finite and above zero.
+    pub fn price_near(&self, value: f64) -> Option<Price> {
+        let steps = value * crate::num::pow10(self.price_scale) as f64 / self.tick.mantissa() as f64;
+        if !steps.is_finite() || !(0.5..9.0e15).contains(&steps) {
+            return None;
+        }
+        (libm::round(steps) as i64).checked_mul(self.tick.mantissa()).map(Price::from_mantissa)
+    }
+
+    /// The quantity for `value`, rounded toward zero to the lot; `None` unless finite and within range.
+    pub fn qty_toward_zero(&self, value: f64) -> Option<Qty> {
+        let lots = value * crate::num::pow10(self.qty_scale) as f64 / self.lot.mantissa() as f64;
+        if !lots.is_finite() || lots.abs() > 9.0e15 {
+            return None;
+        }
+        (libm::trunc(lots) as i64).checked_mul(self.lot.mantissa()).map(Qty::from_mantissa)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_splits_into_its_parts() {
+        let s: Symbol = "bitmex:XBT/USD:XBT".parse().expect("a symbol");
+        assert_eq!((s.venue(), s.base(), s.quote(), s.settle(), s.expiry()), ("bitmex", "XBT", "USD", "XBT", None));
+        assert_eq!(s.kind(), InstrumentKind::Inverse);
+        let s: Symbol = "okx:BTC/USDT:USDT-261225".parse().expect("a symbol");
+        assert_eq!((s.settle(), s.expiry(), s.kind()), ("USDT", Some("261225"), InstrumentKind::Linear));
+        let s: Symbol = "us:AAPL/USD".parse().expect("a symbol");
+        assert_eq!((s.settle(), s.expiry(), s.kind()), ("USD", None, InstrumentKind::Spot));
+    }
+
+    #[test]
+    fn what_is_no_symbol_is_refused() {
+        for text in ["", "BTC/USDT", "binance:BTCUSDT", "binance:btc/usdt", "Binance:BTC/USDT", "binance:BTC/USDT:ETH", "okx:A/B:B-2612", "a:../B"] {
+            assert!(text.parse::<Symbol>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! All that a Bellwether strategy sees: market events, signals, intents, the [`Strategy`] contract, indicators.
+//!
+//! No I/O, no clock, no keys, no async: what is not here a strategy cannot name. Builds for the host and for
+//! `wasm32-unknown-unknown`.
+
+mod event;
+mod instrument;
+pub mod num;
+mod order;
+#[doc(hidden)]
+pub mod params;
+mod signal;
+mod strategy;
+mod time;
+
+pub use bellwether_sdk_macros::{Choice, Params};
+pub use event::{Aggressor, Bar, Depth, Funding, Level, Quote, Side, Trade};
+pub use instrument::{Instrument, InstrumentId, InstrumentKind, Symbol, SymbolError};
+pub use num::{Decimal, Money, NumError, Price, Qty, Rate};
+pub use order::{
+    Bracket, Fill, Intent, Liquidity, OrderId, OrderKind, OrderState, OrderUpdate, Role, Size, Tag, TimeInForce, Trail,
+};
+pub use params::{ParamError, ParamSpec, ParamType, ParamValues, Params};
+pub use signal::{Direction, Signal, SizeHint};
+pub use strategy::{
+    AccountKind, Action, BookView, Context, InstrumentView, OpenOrder, Outbox, OwnView, Plugin, PositionView, Probe,
+    Strategy, View,
+};
+pub use time::{Interval, IntervalError, Ts};

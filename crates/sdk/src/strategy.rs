@@ -1,0 +1,351 @@
+//! The contract: what a strategy implements, what it sees, and what it can do.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Bar, Fill, Funding, Instrument, InstrumentId, Intent, Interval, Money, OrderId, OrderState, OrderUpdate, ParamError,
+    Params, Price, Qty, Quote, Side, Signal, Trade, Ts,
+};
+
+/// What kind of account a strategy needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountKind {
+    /// Nothing is owed: no shorts, no leverage.
+    #[default]
+    Cash,
+    /// Shorts and leverage within limits.
+    Margin,
+}
+
+/// A strategy: one event in, signals and intents out through the [`Context`]. Every hook is optional.
+///
+/// A strategy sees the event and a read-only view; it has no clock, no randomness, no files, no network. Two
+/// strategies of equal code, parameters and events must do the same.
+pub trait Strategy: Send {
+    /// The account it needs; a run that is told otherwise is refused.
+    fn account(&self) -> AccountKind {
+        AccountKind::Cash
+    }
+
+    /// Once, before the first event.
+    fn on_start(&mut self, ctx: &mut Context<'_>) {
+        let _ = ctx;
+    }
+
+    /// A trade of the market.
+    fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &Trade) {
+        let _ = (ctx, trade);
+    }
+
+    /// A new best bid and offer.
+    fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &Quote) {
+        let _ = (ctx, quote);
+    }
+
+    /// The book changed; the best levels first.
+    fn on_book(&mut self, ctx: &mut Context<'_>, book: &BookView<'_>) {
+        let _ = (ctx, book);
+    }
+
+    /// A bar is complete.
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let _ = (ctx, bar);
+    }
+
+    /// A funding settlement of an instrument it trades.
+    fn on_funding(&mut self, ctx: &mut Context<'_>, funding: &Funding) {
+        let _ = (ctx, funding);
+    }
+
+    /// A signal made elsewhere.
+    fn on_signal(&mut self, ctx: &mut Context<'_>, signal: &Signal) {
+        let _ = (ctx, signal);
+    }
+
+    /// One of its orders changed its state.
+    fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        let _ = (ctx, update);
+    }
+
+    /// One of its orders filled, whole or in part.
+    fn on_fill(&mut self, ctx: &mut Context<'_>, fill: &Fill) {
+        let _ = (ctx, fill);
+    }
+
+    /// A timer it set is due.
+    fn on_timer(&mut self, ctx: &mut Context<'_>, timer: u64) {
+        let _ = (ctx, timer);
+    }
+
+    /// Once, after the last event; orders made here are not sent.
+    fn on_stop(&mut self, ctx: &mut Context<'_>) {
+        let _ = ctx;
+    }
+
+    /// Tells the values and conditions it decides by, for charts and `explain`. Called now and then, never on the
+    /// hot path; must not change what the strategy does.
+    fn observe(&self, probe: &mut Probe) {
+        let _ = probe;
+    }
+
+    /// Its state as bytes, to be taken up again by [`restore`](Self::restore).
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Takes up a state that [`save`](Self::save) made.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        if state.is_empty() { Ok(()) } else { Err("this strategy keeps no state".to_owned()) }
+    }
+}
+
+/// A strategy that can be made from parameters: what a registry holds.
+pub trait Plugin: Strategy + Sized + 'static {
+    /// Its parameters.
+    type Params: Params;
+    /// Its name in flags and config, `snake_case`.
+    const NAME: &'static str;
+    /// One line for lists.
+    const SUMMARY: &'static str;
+    /// Whether it emits signals (which a sizer turns into orders) instead of sized intents.
+    const DIRECTIONAL: bool;
+
+    /// Makes one.
+    ///
+    /// # Errors
+    /// [`ParamError::Conflict`] when values do not go together.
+    fn new(params: Self::Params) -> Result<Self, ParamError>;
+}
+
+/// What a strategy can see of one instrument.
+#[derive(Debug, Clone)]
+pub struct InstrumentView {
+    /// Name, scales and rules.
+    pub instrument: Instrument,
+    /// The last price seen (trade, bar close, or mid of the quote); zero before the first.
+    pub last: Price,
+    /// The last quote seen; zero prices before the first.
+    pub quote: Quote,
+}
+
+/// A strategy's own part of the account in one instrument: the sum of its fills.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PositionView {
+    /// Signed: below zero is short.
+    pub qty: Qty,
+    /// The average entry price, for display; zero when flat.
+    pub entry: Price,
+}
+
+/// One of a strategy's open orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenOrder {
+    /// Its number.
+    pub id: OrderId,
+    /// Whose instrument.
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: Side,
+    /// Where it is in its life.
+    pub state: OrderState,
+    /// Its limit price or trigger; zero for market orders.
+    pub price: Price,
+    /// What has not filled yet; zero for notional orders before their fill.
+    pub qty_left: Qty,
+}
+
+/// What all strategies see of the market and the account.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// By [`InstrumentId`].
+    pub instruments: Vec<InstrumentView>,
+    /// The account's equity in the reporting currency.
+    pub equity: Money,
+    /// The scale of `equity`.
+    pub equity_scale: u8,
+}
+
+/// What one strategy sees of its own.
+#[derive(Debug, Clone, Default)]
+pub struct OwnView {
+    /// By [`InstrumentId`].
+    pub positions: Vec<PositionView>,
+    /// In order of creation.
+    pub orders: Vec<OpenOrder>,
+    /// The instruments this strategy was given, in the order given.
+    pub instruments: Vec<InstrumentId>,
+}
+
+/// The best levels of a book.
+#[derive(Debug, Clone, Copy)]
+pub struct BookView<'a> {
+    /// Engine time.
+    pub ts: Ts,
+    /// Whose instrument.
+    pub instrument: InstrumentId,
+    /// Best first.
+    pub bids: &'a [(Price, Qty)],
+    /// Best first.
+    pub asks: &'a [(Price, Qty)],
+}
+
+/// What a strategy asked for during one event, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// A wish, to be sized.
+    Signal(Signal),
+    /// A sized order with the number it was given.
+    Place(OrderId, Intent),
+    /// End an order.
+    Cancel(OrderId),
+    /// End all its orders of an instrument.
+    CancelAll(InstrumentId),
+    /// Call [`Strategy::on_timer`] at a time.
+    Timer(Ts, u64),
+    /// Deliver bars of another interval, built from what the run has.
+    SubscribeBars(InstrumentId, Interval),
+}
+
+/// Where actions are collected. The engine owns it.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// What was asked for, in order.
+    pub actions: Vec<Action>,
+    /// The number the next order gets.
+    pub next_order: u64,
+}
+
+/// What a hook is given: the time, the view, and the ways to act.
+pub struct Context<'a> {
+    now: Ts,
+    instrument: InstrumentId,
+    view: &'a View,
+    own: &'a OwnView,
+    out: &'a mut Outbox,
+}
+
+impl<'a> Context<'a> {
+    /// For engines and tests.
+    #[inline]
+    pub fn new(now: Ts, instrument: InstrumentId, view: &'a View, own: &'a OwnView, out: &'a mut Outbox) -> Self {
+        Self { now, instrument, view, own, out }
+    }
+
+    /// Engine time of the event.
+    #[inline]
+    pub fn now(&self) -> Ts {
+        self.now
+    }
+
+    /// The instruments this strategy was given, in the order given.
+    pub fn instruments(&self) -> &'a [InstrumentId] {
+        &self.own.instruments
+    }
+
+    /// Name, scales and rules.
+    pub fn instrument(&self, id: InstrumentId) -> &'a Instrument {
+        &self.view.instruments[id.index()].instrument
+    }
+
+    /// A price of the event's instrument as `f64`, for indicators.
+    #[inline]
+    pub fn f64(&self, price: Price) -> f64 {
+        price.to_f64(self.view.instruments[self.instrument.index()].instrument.price_scale)
+    }
+
+    /// A quantity of the event's instrument as `f64`, for indicators.
+    #[inline]
+    pub fn qty_f64(&self, qty: Qty) -> f64 {
+        qty.to_f64(self.view.instruments[self.instrument.index()].instrument.qty_scale)
+    }
+
+    /// The price of the event's instrument nearest to `value` on the tick grid; `None` unless finite and above zero.
+    pub fn price(&self, value: f64) -> Option<Price> {
+        self.view.instruments[self.instrument.index()].instrument.price_near(value)
+    }
+
+    /// The last price of an instrument; zero before the first.
+    pub fn last(&self, id: InstrumentId) -> Price {
+        self.view.instruments[id.index()].last
+    }
+
+    /// The last quote of an instrument; zero prices before the first.
+    pub fn quote(&self, id: InstrumentId) -> &'a Quote {
+        &self.view.instruments[id.index()].quote
+    }
+
+    /// This strategy's own position.
+    pub fn position(&self, id: InstrumentId) -> PositionView {
+        self.own.positions[id.index()]
+    }
+
+    /// This strategy's open orders, in order of creation.
+    pub fn open_orders(&self) -> &'a [OpenOrder] {
+        &self.own.orders
+    }
+
+    /// The account's equity in the reporting currency, for sizing formulas.
+    pub fn equity_f64(&self) -> f64 {
+        self.view.equity.to_f64(self.view.equity_scale)
+    }
+
+    /// Emits a signal; the sizer and risk decide what becomes of it.
+    pub fn signal(&mut self, signal: Signal) {
+        self.out.actions.push(Action::Signal(signal));
+    }
+
+    /// Asks for an order and gives its number.
+    pub fn place(&mut self, intent: Intent) -> OrderId {
+        let id = OrderId(self.out.next_order);
+        self.out.next_order += 1;
+        self.out.actions.push(Action::Place(id, intent));
+        id
+    }
+
+    /// Asks to end an order.
+    pub fn cancel(&mut self, order: OrderId) {
+        self.out.actions.push(Action::Cancel(order));
+    }
+
+    /// Asks to end all its orders of an instrument.
+    pub fn cancel_all(&mut self, instrument: InstrumentId) {
+        self.out.actions.push(Action::CancelAll(instrument));
+    }
+
+    /// Asks for [`Strategy::on_timer`] at `at`; at once if that is past.
+    pub fn timer(&mut self, at: Ts, timer: u64) {
+        self.out.actions.push(Action::Timer(at, timer));
+    }
+
+    /// Asks for bars of another interval, built from finer data. Call it in [`Strategy::on_start`].
+    pub fn subscribe_bars(&mut self, instrument: InstrumentId, interval: Interval) {
+        self.out.actions.push(Action::SubscribeBars(instrument, interval));
+    }
+}
+
+/// Collects what a strategy tells of itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Probe {
+    /// Values to draw: name, value.
+    pub values: Vec<(&'static str, f64)>,
+    /// Conditions: name, value now, value at which it becomes true.
+    pub conditions: Vec<(&'static str, f64, f64)>,
+}
+
+impl Probe {
+    /// A value to draw beside the price, if it is there yet.
+    pub fn value(&mut self, name: &'static str, value: Option<f64>) {
+        if let Some(value) = value.filter(|v| v.is_finite()) {
+            self.values.push((name, value));
+        }
+    }
+
+    /// A condition the strategy acts on: its value now and the value at which it becomes true.
+    pub fn condition(&mut self, name: &'static str, value: f64, trigger: f64) {
+        self.conditions.push((name, value, trigger));
+    }
+}

@@ -1,0 +1,143 @@
+//! What a run leaves behind, in exact numbers: the input of every report. Its size does not grow with the length of
+//! the data, only with the count of orders (curves are thinned, days are days).
+
+use bellwether_sdk::{AccountKind, Instrument, Money, Price, Qty, Ts};
+
+use crate::market::Currency;
+use crate::orders::{FillRecord, OrderRecord, Words};
+use crate::portfolio::{OpenLot, TradeRecord};
+
+/// Everything a run has to tell.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The instruments of the run, by id.
+    pub instruments: Vec<Instrument>,
+    /// The ids of the strategies, by index.
+    pub strategies: Vec<String>,
+    /// Cash or margin.
+    pub account: AccountKind,
+    /// The currency of equity.
+    pub reporting: Currency,
+    /// All currencies of the run; fees and profits of an instrument are in its settlement currency.
+    pub currencies: Vec<Currency>,
+    /// Engine time of the first and the last event.
+    pub ts_first: Ts,
+    /// Engine time of the last event.
+    pub ts_last: Ts,
+    /// Count of market events.
+    pub events: u64,
+    /// Bars (or ticks) that only warmed up.
+    pub warmup: u64,
+    /// Equity before the first event.
+    pub start_equity: Money,
+    /// Equity after the last.
+    pub end_equity: Money,
+    /// Fees paid, in the reporting currency.
+    pub fees: Money,
+    /// Funding received (negative: paid), in the reporting currency.
+    pub funding: Money,
+    /// Every order, by number.
+    pub orders: Vec<OrderRecord>,
+    /// Every fill, in order of time.
+    pub fills: Vec<FillRecord>,
+    /// Every closed trade, in order of exit.
+    pub trades: Vec<TradeRecord>,
+    /// Lots open at the end.
+    pub open_lots: Vec<OpenLot>,
+    /// Words of tags and reasons.
+    pub words: Words,
+    /// Equity at the end of every UTC day with data; the last entry is the end of the run.
+    pub daily: Vec<DayPoint>,
+    /// Equity, drawdown and exposure, thinned to a bounded count.
+    pub equity: Vec<EquityPoint>,
+    /// Largest fall of equity from a peak, at full resolution.
+    pub drawdown: Drawdown,
+    /// Nanoseconds in which a position was open.
+    pub exposed_ns: i64,
+    /// Price curves with the strategy's own values, one per instrument, thinned to a bounded count.
+    pub charts: Vec<Chart>,
+    /// Refusals by reason: those of risk and of the venue, most frequent first.
+    pub refusals: Vec<(String, u64)>,
+    /// Signals emitted, and what became of those that made no order: reason and count, most frequent first.
+    pub signals: u64,
+    /// Why signals made no order.
+    pub signals_dropped: Vec<(String, u64)>,
+    /// Things the reader of a result must know, as sentences.
+    pub notes: Vec<String>,
+    /// SHA-256 of the canonical order records, hex.
+    pub order_hash: String,
+}
+
+/// Equity at the end of a day.
+#[derive(Debug, Clone, Copy)]
+pub struct DayPoint {
+    /// Start of the UTC day.
+    pub day: Ts,
+    /// Equity at its last event, in the reporting currency.
+    pub equity: Money,
+}
+
+/// A point of the thinned equity curve.
+#[derive(Debug, Clone, Copy)]
+pub struct EquityPoint {
+    /// Engine time.
+    pub ts: Ts,
+    /// Equity at that time, in the reporting currency.
+    pub equity: Money,
+    /// Lowest equity since the point before.
+    pub equity_min: Money,
+    /// Equity of holding the first instrument since the first price, in the reporting currency.
+    pub buy_hold: Money,
+}
+
+/// The largest fall of equity from a peak.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Drawdown {
+    /// The fall as a fraction of the peak, positive.
+    pub fraction: f64,
+    /// The peak it fell from.
+    pub peak: Money,
+    /// Its lowest point.
+    pub trough: Money,
+    /// When the peak was.
+    pub ts_peak: Ts,
+    /// When the lowest point was.
+    pub ts_trough: Ts,
+    /// The longest time below a peak, nanoseconds (also if not yet over at the end).
+    pub longest_ns: i64,
+}
+
+/// The price curve of an instrument and what its strategies told of themselves.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// Candles in order of time.
+    pub candles: Vec<Candle>,
+    /// Named values, one series per name.
+    pub series: Vec<ChartSeries>,
+}
+
+/// A candle of the chart: one or several bars, or the ticks of a span.
+#[derive(Debug, Clone, Copy)]
+pub struct Candle {
+    /// Its start.
+    pub ts: Ts,
+    /// First price.
+    pub open: Price,
+    /// Highest price.
+    pub high: Price,
+    /// Lowest price.
+    pub low: Price,
+    /// Last price.
+    pub close: Price,
+    /// Quantity traded.
+    pub volume: Qty,
+}
+
+/// Values a strategy told, as long as the candles; NaN where it told none.
+#[derive(Debug, Clone)]
+pub struct ChartSeries {
+    /// `strategy id: name`.
+    pub name: String,
+    /// One per candle.
+    pub values: Vec<f64>,
+}

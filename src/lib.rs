@@ -1,0 +1,8 @@
+//! Bellwether's engine library: one deterministic path for backtest, paper and live.
+//!
+//! `ARCHITECTURE.md` draws the rooms; `docs/life-of-a-tick.md` walks one tick through them.
+
+pub mod engine;
+pub mod market;
+pub mod orders;
+pub mod portfolio;
