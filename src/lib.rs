@@ -2,7 +2,10 @@
 //!
 //! `ARCHITECTURE.md` draws the rooms; `docs/life-of-a-tick.md` walks one tick through them.
 
+pub mod config;
 pub mod engine;
+pub mod host;
 pub mod market;
 pub mod orders;
 pub mod portfolio;
+pub mod run;

@@ -1,0 +1,237 @@
+//! The settings tree as types. Every field has a default, so an empty file is a valid one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bellwether_sdk::{AccountKind, Decimal, Interval, Symbol};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Version of this form; 1.
+    pub version: u32,
+    /// Where runs, tapes, audit and locks live; by default `$XDG_STATE_HOME/bellwether` or `~/.local/state/bellwether`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<PathBuf>,
+    /// Where stored market data is.
+    pub data: DataSettings,
+    /// What a backtest replays.
+    pub backtest: BacktestSettings,
+    /// The account it trades on.
+    pub account: AccountSettings,
+    /// The simulated exchange.
+    pub sim: SimSettings,
+    /// Limits; none unless set.
+    pub risk: RiskSettings,
+    /// The strategies of the run, in order.
+    pub strategy: Vec<StrategySettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            version: 1,
+            state_dir: None,
+            data: DataSettings::default(),
+            backtest: BacktestSettings::default(),
+            account: AccountSettings::default(),
+            sim: SimSettings::default(),
+            risk: RiskSettings::default(),
+            strategy: Vec::new(),
+        }
+    }
+}
+
+/// Where stored market data is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSettings {
+    /// The catalog's folder.
+    pub dir: PathBuf,
+}
+
+impl Default for DataSettings {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("backtest-data") }
+    }
+}
+
+/// What a backtest replays.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BacktestSettings {
+    /// Instruments for strategies that name none; by default the only one in the catalog.
+    #[schemars(with = "Vec<String>")]
+    pub instruments: Vec<Symbol>,
+    /// Interval of the bars strategies see; built from finer data when the catalog has none of it.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+    /// Kinds of ticks strategies see and orders fill against: `trades`, `quotes`, `depth`.
+    pub kinds: Vec<String>,
+    /// Start, inclusive, UTC: `2024-01-01`, `2024-01-01T12:00:00Z` or milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// End, exclusive, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Bars (or ticks) per instrument that strategies see before their signals and orders count.
+    pub warmup: u64,
+    /// Close what is open at the last price.
+    pub close_at_end: bool,
+}
+
+/// The account a run trades on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountSettings {
+    /// Starting cash with its currency, e.g. `10000USDT`; a bare number is quote currency of the first instrument.
+    pub cash: String,
+    /// `cash` or `margin`; by default what the strategies declare.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<AccountKind>,
+    /// Margin accounts: largest notional over equity.
+    #[schemars(with = "String")]
+    #[serde(deserialize_with = "decimal")]
+    pub leverage_max: Decimal,
+    /// Margin accounts: equity below this per cent of notional is liquidated.
+    #[schemars(with = "String")]
+    #[serde(deserialize_with = "decimal")]
+    pub maintenance_pct: Decimal,
+}
+
+impl Default for AccountSettings {
+    fn default() -> Self {
+        Self {
+            cash: "10000".to_owned(),
+            kind: None,
+            leverage_max: Decimal::new(1, 0),
+            maintenance_pct: Decimal::new(5, 1),
+        }
+    }
+}
+
+/// How much worse than the model's price a taker fill is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, tag = "model", rename_all = "lowercase")]
+pub enum Slippage {
+    /// Not at all.
+    #[default]
+    None,
+    /// A share of the price.
+    Bps {
+        /// Basis points.
+        #[schemars(with = "String")]
+        #[serde(deserialize_with = "decimal")]
+        bps: Decimal,
+    },
+    /// A count of ticks.
+    Ticks {
+        /// How many.
+        ticks: u32,
+    },
+    /// A share of the price that grows with the order's share of the bar's or trade's quantity.
+    Volume {
+        /// Basis points for an order as large as that quantity.
+        #[schemars(with = "String")]
+        #[serde(deserialize_with = "decimal")]
+        bps: Decimal,
+    },
+}
+
+/// The simulated exchange.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimSettings {
+    /// Named fill rules, e.g. `next-open@1`; the default follows the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fill_profile: Option<String>,
+    /// `ohlc-path@1`: visit the extreme nearest to the open first, instead of the high.
+    pub nearest_extreme_first: bool,
+    /// Maker fee in basis points; by default the catalog's, else 10.
+    #[schemars(with = "Option<String>")]
+    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
+    pub maker_bps: Option<Decimal>,
+    /// Taker fee in basis points; by default the catalog's, else 10.
+    #[schemars(with = "Option<String>")]
+    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
+    pub taker_bps: Option<Decimal>,
+    /// How much worse than the model's price a taker fill is.
+    pub slippage: Slippage,
+    /// Milliseconds from a decision until the order is at the venue.
+    pub latency_ms: u64,
+}
+
+/// Limits of the risk guard; absent means none.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RiskSettings {
+    /// Largest value of one order, in quote currency.
+    #[schemars(with = "Option<String>")]
+    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
+    pub order_notional_max: Option<Decimal>,
+    /// Largest value of the position in one instrument, in quote currency.
+    #[schemars(with = "Option<String>")]
+    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
+    pub position_notional_max: Option<Decimal>,
+    /// Most open orders in one instrument.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_orders_max: Option<u32>,
+}
+
+/// One strategy of the run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StrategySettings {
+    /// Its name in this run; by default the plugin's.
+    #[serde(default)]
+    pub id: String,
+    /// Which strategy.
+    pub plugin: String,
+    /// What it trades; by default the run's instruments.
+    #[schemars(with = "Vec<String>")]
+    #[serde(default)]
+    pub instruments: Vec<Symbol>,
+    /// Its parameters. Strategies that emit signals also take the sizer's: one of `qty`, `notional`, `notional_pct`.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[serde(default, deserialize_with = "params")]
+    pub params: BTreeMap<String, String>,
+}
+
+/// A number or its text; floats by their shortest text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+}
+
+impl Scalar {
+    fn into_text(self) -> String {
+        match self {
+            Self::Bool(b) => b.to_string(),
+            Self::Int(i) => i.to_string(),
+            Self::Float(f) => f.to_string(),
+            Self::Text(t) => t,
+        }
+    }
+}
+
+fn decimal<'de, D: Deserializer<'de>>(d: D) -> Result<Decimal, D::Error> {
+    Scalar::deserialize(d)?.into_text().parse().map_err(serde::de::Error::custom)
+}
+
+fn decimal_option<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Decimal>, D::Error> {
+    Option::<Scalar>::deserialize(d)?.map(|s| s.into_text().parse().map_err(serde::de::Error::custom)).transpose()
+}
+
+fn params<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let map = BTreeMap::<String, Scalar>::deserialize(d)?;
+    Ok(map.into_iter().map(|(name, value)| (name, value.into_text())).collect())
+}

@@ -1,0 +1,51 @@
+//! What a run is asked for and what it answers.
+
+use crate::engine::Outcome;
+use crate::market::Kind;
+use bellwether_sdk::{Symbol, Ts};
+
+/// A finished run.
+#[derive(Debug, Clone)]
+pub struct RunReport {
+    /// What it left behind.
+    pub outcome: Outcome,
+    /// The fill rules it ran under, e.g. `next-open@1`.
+    pub fill_profile: String,
+    /// Hash of the data it read.
+    pub data_hash: String,
+    /// SHA-256 of the settings that make a result (not where things are stored), hex.
+    pub config_hash: String,
+    /// The stored series it read: instrument, kind, rows, first time, end.
+    pub series: Vec<(Symbol, Kind, u64, Ts, Ts)>,
+    /// CPU seconds inside engine, strategies and simulated exchange, reading excluded.
+    pub engine_cpu_seconds: f64,
+    /// Seconds by the clock on the wall, reading included.
+    pub wall_seconds: f64,
+}
+
+/// One combination of a grid and its result.
+#[derive(Debug)]
+pub struct Variant {
+    /// The parameters that differ: name (`strategy.fast`) and value.
+    pub set: Vec<(String, String)>,
+    /// What came of it.
+    pub result: Result<RunReport, RunError>,
+}
+
+/// A run could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The settings do not go together, or name what is not there.
+    #[error("{0}")]
+    Settings(String),
+    /// The data cannot be read or is not there.
+    #[error("{0}")]
+    Data(String),
+    /// A number left its range: a computation overflowed.
+    #[error("{0}")]
+    Arithmetic(String),
+    /// The person asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
