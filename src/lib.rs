@@ -8,4 +8,7 @@ pub mod host;
 pub mod market;
 pub mod orders;
 pub mod portfolio;
+pub mod risk;
 pub mod run;
+pub mod sim;
+pub mod signal;
