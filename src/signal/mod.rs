@@ -176,6 +176,6 @@ fn decimal_toward_zero(amount: f64) -> Option<Decimal> {
         return None;
     }
     let scale = if amount < 1e7 { 8 } else { 2 };
-    let mantissa = bellwether_sdk::math::floor(amount * bellwether_sdk::num::pow10(scale) as f64);
+    let mantissa = (amount * bellwether_sdk::num::pow10(scale) as f64).floor();
     (mantissa >= 1.0 && mantissa < 9.0e18).then(|| Decimal::new(mantissa as i64, scale))
 }

@@ -144,7 +144,8 @@ pub struct Sim {
     next_due: Ts,
     answers: Vec<Answer>,
     now: Ts,
-    resting_count: usize,
+    /// The run is over: what closes positions fills at the last price.
+    settling: bool,
 }
 
 impl Sim {
@@ -160,7 +161,7 @@ impl Sim {
             next_due: Ts::MAX,
             answers: Vec::new(),
             now: Ts::NONE,
-            resting_count: 0,
+            settling: false,
         }
     }
 
@@ -184,6 +185,20 @@ impl Sim {
     fn post(&mut self, at: Ts, message: Message) {
         self.next_due = self.next_due.min(at);
         self.inbox.push((at, message));
+    }
+
+    /// The exchange's time.
+    #[inline]
+    pub fn now(&self) -> Ts {
+        self.now
+    }
+
+    /// From now on market orders fill at the last price on arrival, whatever the profile and the latency: how
+    /// `--close-at-end` ends a run.
+    pub fn settle_at_last(&mut self, now: Ts) {
+        self.now = self.now.max(now);
+        self.settling = true;
+        self.config.latency_ns = 0;
     }
 
     /// When something is due by itself.

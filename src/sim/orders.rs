@@ -166,10 +166,14 @@ impl Sim {
             born_in_bar: market.walk.is_some(),
             queue_ahead,
         });
-        self.resting_count += 1;
         self.answers.push(Answer::Accepted(order.id));
         if let TimeInForce::Gtd(at) = order.tif {
             self.next_due = self.next_due.min(at);
+        }
+        if self.settling {
+            let (at, price, bar_ts) = (market.resting.len() - 1, market.last, market.bar_ts);
+            self.execute(i, at, price, None, Liquidity::Taker, bar_ts)?;
+            return Ok(());
         }
         match self.config.profile {
             Profile::Close | Profile::OhlcPath => self.fill_on_arrival(i, ts),
@@ -230,7 +234,6 @@ impl Sim {
     /// Ends an order and says how.
     pub(super) fn end(&mut self, i: usize, at: usize, answer: Answer) {
         self.markets[i].resting.remove(at);
-        self.resting_count -= 1;
         self.answers.push(answer);
     }
 
@@ -364,8 +367,7 @@ impl Sim {
         });
         if done {
             self.markets[i].resting.remove(at);
-            self.resting_count -= 1;
-        }
+            }
         if order.parent.0 != 0 {
             self.reduce_siblings(i, &order, qty);
         }
