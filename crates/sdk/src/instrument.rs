@@ -120,7 +120,7 @@ impl FromStr for Symbol {
             None => ("", None),
             Some(s) => s.split_once('-').map_or((s, None), |(s, e)| (s, Some(e))),
         };
-        let code = |s: &str| !s.is_empty() && s.len() <= 24 && s.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'.' || c == b'_');
+        let code = |s: &str| s.starts_with(|c: char| c.is_ascii_alphanumeric()) && s.len() <= 24 && s.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'.' || c == b'_');
         if venue.is_empty() || venue.len() > 24 || !venue.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-') {
             return Err(wrong("the venue must be lower-case letters and digits"));
         }

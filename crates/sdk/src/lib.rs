@@ -4,14 +4,22 @@
 //! `wasm32-unknown-unknown`.
 
 mod event;
+pub mod indicators;
 mod instrument;
+pub mod math;
 pub mod num;
 mod order;
 #[doc(hidden)]
 pub mod params;
+mod per_instrument;
 mod signal;
+pub mod state;
 mod strategy;
+pub mod testing;
 mod time;
+
+// The derives name the sdk by its crate name, also in here.
+extern crate self as bellwether_sdk;
 
 pub use bellwether_sdk_macros::{Choice, Params};
 pub use event::{Aggressor, Bar, Depth, Funding, Level, Quote, Side, Trade};
@@ -21,6 +29,7 @@ pub use order::{
     Bracket, Fill, Intent, Liquidity, OrderId, OrderKind, OrderState, OrderUpdate, Role, Size, Tag, TimeInForce, Trail,
 };
 pub use params::{ParamError, ParamSpec, ParamType, ParamValues, Params};
+pub use per_instrument::PerInstrument;
 pub use signal::{Direction, Signal, SizeHint};
 pub use strategy::{
     AccountKind, Action, BookView, Context, InstrumentView, OpenOrder, Outbox, OwnView, Plugin, PositionView, Probe,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Decimal, InstrumentId, Price, Tag, Ts};
+use crate::{Decimal, InstrumentId, Price, Tag, Trail, Ts};
 
 /// Where a signal wants the position to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub struct Signal {
     pub entry: Option<Price>,
     /// Protective stop that goes with the entry.
     pub stop: Option<Price>,
+    /// A trailing stop that goes with the entry, beside or instead of `stop`.
+    pub trailing_stop: Option<Trail>,
     /// Take-profit prices; the first becomes the bracket's target.
     pub targets: Vec<Price>,
     /// Words for reports; the first becomes the entry tag.
@@ -78,6 +80,7 @@ impl Signal {
             size: None,
             entry: None,
             stop: None,
+            trailing_stop: None,
             targets: Vec::new(),
             tags: Vec::new(),
             reason: Tag::Borrowed(""),
@@ -106,6 +109,12 @@ impl Signal {
     #[must_use]
     pub fn stop(self, stop: Price) -> Self {
         Self { stop: Some(stop), ..self }
+    }
+
+    /// The same with a trailing stop.
+    #[must_use]
+    pub fn trailing(self, trail: Trail) -> Self {
+        Self { trailing_stop: Some(trail), ..self }
     }
 
     /// The same with a take-profit price.
