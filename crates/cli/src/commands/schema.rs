@@ -1,0 +1,30 @@
+//! `schema`: JSON Schemas of what this program reads and writes.
+
+use clap::{Args, ValueEnum};
+
+use crate::failure::Failure;
+use crate::out;
+
+/// `schema`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bellwether schema config > settings.schema.json")]
+pub(crate) struct SchemaArgs {
+    /// Which.
+    #[arg(value_enum)]
+    of: Of,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Of {
+    /// The settings file.
+    Config,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &SchemaArgs) -> Result<(), Failure> {
+    match args.of {
+        Of::Config => out::json(&schemars::schema_for!(bellwether::config::Settings)),
+    }
+}
