@@ -65,7 +65,8 @@ pub(crate) fn check(
 fn origin(strategy: &StrategySettings, file: Option<&SettingsFile>, key: &str) -> Option<Origin> {
     let file = file?;
     let ours = file.settings().ok()?;
-    let index = ours.strategy.iter().position(|s| s.plugin == strategy.plugin && s.id == strategy.id)?;
+    let id = |s: &StrategySettings| if s.id.is_empty() { s.plugin.clone() } else { s.id.clone() };
+    let index = ours.strategy.iter().position(|s| s.plugin == strategy.plugin && id(s) == id(strategy))?;
     if let Some(param) = key.strip_prefix("params.") {
         if ours.strategy[index].params.get(param) != strategy.params.get(param) {
             return None;
