@@ -6,3 +6,4 @@ pub mod engine;
 pub mod market;
 pub mod orders;
 pub mod portfolio;
+pub mod report;
