@@ -8,4 +8,5 @@ pub mod host;
 pub mod market;
 pub mod orders;
 pub mod portfolio;
+pub mod report;
 pub mod run;

@@ -1,0 +1,18 @@
+//! Reports: what a run left behind, told to people and to programs.
+//!
+//! [`Document`] is the stable JSON of a run and the input of everything else here. [`metrics`] holds the statistics and
+//! their definitions. This room computes and prints; it runs nothing, reads no market data and knows no clock.
+
+pub mod document;
+mod error;
+pub mod metrics;
+mod text;
+mod why;
+
+#[cfg(test)]
+mod samples;
+
+pub use document::{DataUse, Document, Provenance, StrategyUse, schema};
+pub use error::ReportError;
+pub use metrics::{Metrics, Summary};
+pub use why::why_no_trade;
