@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use bellwether::config::ConfigError;
+use bellwether::report::ReportError;
 use bellwether::run::RunError;
 
 /// The exit codes; scripts rely on them.
@@ -105,6 +106,23 @@ impl From<RunError> for Failure {
             RunError::Settings(_) => Self::bad(text),
             RunError::Data(_) => Self::bad(text).help("`bellwether data list` shows what is stored"),
             RunError::Interrupted => Self::new(Code::Interrupted, "interrupted; nothing was stored"),
+            _ => Self::new(Code::Failed, text),
+        }
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Self {
+        let text = error.to_string();
+        match error {
+            ReportError::NoRun { .. } | ReportError::Ambiguous { .. } | ReportError::BadId { .. } => {
+                Self::bad(text).help("`bellwether runs list` shows the stored runs; `last` is the newest")
+            }
+            ReportError::Damaged { .. } | ReportError::SchemaVersion { .. } | ReportError::BadValue { .. } => Self::bad(text),
+            ReportError::Exists { .. } => Self::new(Code::Refused, text),
+            ReportError::Io { .. } => {
+                Self::new(Code::Failed, text).help("choose a folder that may be written and has room with --state-dir DIR")
+            }
             _ => Self::new(Code::Failed, text),
         }
     }

@@ -22,6 +22,8 @@ mod logging;
 mod out;
 mod plan;
 mod progress;
+mod record;
+mod steps;
 mod strategies;
 
 use std::process::ExitCode;

@@ -1,8 +1,10 @@
 //! Where words go: answers to stdout, everything else to stderr. A closed pipe ends the command quietly.
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
+use bellwether::report::terminal::Terminal;
+use bellwether::report::{Document, ReportError};
 use serde::Serialize;
 
 use crate::failure::{Code, Failure};
@@ -12,10 +14,7 @@ pub(crate) fn answer(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
     let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end)).and_then(|()| stdout.flush());
-    written.map_err(|e| match e.kind() {
-        ErrorKind::BrokenPipe => Failure::silent(Code::Done),
-        _ => Failure::new(Code::Failed, format!("writing to stdout: {e}")),
-    })
+    written.map_err(|e| stdout_failed(&e))
 }
 
 /// Prints an answer as JSON.
@@ -23,6 +22,35 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Failure::new(Code::Failed, format!("writing the answer as JSON: {e}")))?;
     answer(&text)
+}
+
+/// Prints the document of a run, as one line of JSON.
+pub(crate) fn document(document: &Document) -> Result<(), Failure> {
+    let mut stdout = BufWriter::new(std::io::stdout().lock());
+    document.write_json(&mut stdout).map_err(|e| match &e {
+        ReportError::Json(json) if json.io_error_kind() == Some(ErrorKind::BrokenPipe) => Failure::silent(Code::Done),
+        _ => Failure::new(Code::Failed, format!("writing to stdout: {e}")),
+    })?;
+    stdout.write_all(b"\n").and_then(|()| stdout.flush()).map_err(|e| stdout_failed(&e))
+}
+
+fn stdout_failed(error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Failure::silent(Code::Done),
+        _ => Failure::new(Code::Failed, format!("writing to stdout: {error}")),
+    }
+}
+
+/// What the terminal behind stdout can do; 100 columns of plain text where there is none.
+pub(crate) fn terminal() -> Terminal {
+    let stdout = console::Term::stdout();
+    let set = |name: &str| std::env::var(name).unwrap_or_default();
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().map(set).find(|v| !v.is_empty()).unwrap_or_default();
+    Terminal {
+        width: stdout.size_checked().map_or(100, |(_, columns)| columns),
+        utf8: locale.to_ascii_lowercase().replace('-', "").contains("utf8"),
+        colour: stdout.is_term() && set("NO_COLOR").is_empty() && set("TERM") != "dumb",
+    }
 }
 
 /// Says something on stderr; a closed stderr is no reason to stop.

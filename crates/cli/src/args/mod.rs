@@ -50,6 +50,12 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run strategies on stored data and report.
     Backtest(crate::commands::backtest::BacktestArgs),
+    /// List, show and export stored runs.
+    Runs(crate::commands::runs::RunsArgs),
+    /// Compare two runs.
+    Compare(crate::commands::compare::CompareArgs),
+    /// Repeat a stored run and hold its orders against the stored ones.
+    Verify(crate::commands::verify::VerifyArgs),
     /// Show or check settings.
     Config(crate::commands::config::ConfigArgs),
     /// Show strategies and their parameters.

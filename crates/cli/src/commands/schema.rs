@@ -9,6 +9,7 @@ use crate::out;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  bellwether schema backtest
   bellwether schema config > settings.schema.json")]
 pub(crate) struct SchemaArgs {
     /// Which.
@@ -18,6 +19,8 @@ pub(crate) struct SchemaArgs {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Of {
+    /// What `backtest --json` and `runs show --json` print.
+    Backtest,
     /// The settings file.
     Config,
 }
@@ -25,6 +28,7 @@ enum Of {
 /// Runs the command.
 pub(crate) fn run(args: &SchemaArgs) -> Result<(), Failure> {
     match args.of {
+        Of::Backtest => out::json(&bellwether::report::schema()),
         Of::Config => out::json(&schemars::schema_for!(bellwether::config::Settings)),
     }
 }
