@@ -7,6 +7,7 @@ mod event;
 pub mod indicators;
 mod instrument;
 pub mod math;
+mod mode;
 pub mod num;
 mod order;
 #[doc(hidden)]
@@ -18,12 +19,16 @@ mod strategy;
 pub mod testing;
 mod time;
 
+/// For the state of strategies: derive with `#[serde(crate = "bellwether_sdk::serde")]`.
+pub use serde;
+
 // The derives name the sdk by its crate name, also in here.
 extern crate self as bellwether_sdk;
 
 pub use bellwether_sdk_macros::{Choice, Params};
 pub use event::{Aggressor, Bar, Depth, Funding, Level, Quote, Side, Trade};
 pub use instrument::{Instrument, InstrumentId, InstrumentKind, Symbol, SymbolError};
+pub use mode::Mode;
 pub use num::{Decimal, Money, NumError, Price, Qty, Rate};
 pub use order::{
     Bracket, Fill, Intent, Liquidity, OrderId, OrderKind, OrderState, OrderUpdate, Role, Size, Tag, TimeInForce, Trail,

@@ -161,6 +161,20 @@ impl PartialEq for Decimal {
 
 impl Eq for Decimal {}
 
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // 64 bits × 10^18 fits 128.
+        let at = |d: &Self, scale| i128::from(d.mantissa) * i128::from(pow10(scale));
+        at(self, other.scale).cmp(&at(other, self.scale))
+    }
+}
+
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&format_mantissa(self.mantissa, self.scale))

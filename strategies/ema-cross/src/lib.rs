@@ -12,18 +12,9 @@
 
 use bellwether_sdk::indicators::{Ema, Indicator, Seed};
 use bellwether_sdk::{
-    AccountKind, Bar, Choice, Context, InstrumentId, ParamError, Params, PerInstrument, Plugin, Probe, Quote, Signal,
+    AccountKind, Bar, Context, InstrumentId, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Quote, Signal,
     Strategy, Trade, state,
 };
-
-/// Which sides to trade.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Choice)]
-pub enum Mode {
-    /// Long and short, on a margin account.
-    LongShort,
-    /// Long or nothing, on a cash account.
-    LongOnly,
-}
 
 /// What can be set.
 #[derive(Debug, Clone, Params)]
@@ -60,10 +51,7 @@ impl EmaCross {
         if before <= 0.0 && gap > 0.0 {
             ctx.signal(Signal::long(instrument).tag("cross_up").reason("fast average rose above slow"));
         } else if before >= 0.0 && gap < 0.0 {
-            let signal = match self.params.mode {
-                Mode::LongShort => Signal::short(instrument),
-                Mode::LongOnly => Signal::flat(instrument),
-            };
+            let signal = self.params.mode.short_or_flat(instrument);
             ctx.signal(signal.tag("cross_down").reason("fast average fell below slow"));
         }
     }
@@ -71,7 +59,7 @@ impl EmaCross {
 
 impl Strategy for EmaCross {
     fn account(&self) -> AccountKind {
-        if self.params.mode == Mode::LongShort { AccountKind::Margin } else { AccountKind::Cash }
+        self.params.mode.account()
     }
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {

@@ -36,10 +36,13 @@ impl StdDev {
     }
 }
 
-fn moments(values: impl Iterator<Item = f64> + Clone, n: usize) -> Moments {
+fn moments(mut values: impl Iterator<Item = f64> + Clone, n: usize) -> Moments {
     let n = n as f64;
-    let mean = values.clone().sum::<f64>() / n;
-    let squares: f64 = values.map(|x| (x - mean) * (x - mean)).sum();
+    // Counted from one of them, so that the mean of equal values is that value, and their deviation zero, to the bit.
+    let all = values.clone();
+    let pivot = values.next().unwrap_or(0.0);
+    let mean = pivot + values.map(|x| x - pivot).sum::<f64>() / n;
+    let squares: f64 = all.map(|x| (x - mean) * (x - mean)).sum();
     (mean, (squares / n).sqrt())
 }
 
