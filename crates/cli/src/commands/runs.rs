@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bellwether::host::Registry;
-use bellwether::report::{export, html, terminal};
+use bellwether::report::{export, terminal};
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
@@ -83,12 +83,32 @@ enum TableName {
     Equity,
 }
 
+impl From<TableName> for export::Table {
+    fn from(name: TableName) -> Self {
+        match name {
+            TableName::Trades => Self::Trades,
+            TableName::Fills => Self::Fills,
+            TableName::Orders => Self::Orders,
+            TableName::Equity => Self::Equity,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Comma-separated text.
     Csv,
     /// Parquet.
     Parquet,
+}
+
+impl From<Format> for export::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Csv => Self::Csv,
+            Format::Parquet => Self::Parquet,
+        }
+    }
 }
 
 /// Runs the command.
@@ -109,7 +129,7 @@ pub(crate) fn run(global: &Global, args: &RunsArgs, registry: &Registry) -> Resu
                 return Err(Failure::new(Code::Different, format!("run {} cannot be repeated: it makes other orders now", stored.run.id))
                     .help(format!("`bellwether verify {}` says what differs", stored.run.id)));
             }
-            out::write_file(file, html::page(&stored, &report.outcome)?.as_bytes())?;
+            out::write_file(file, record::page(&stored, &report.outcome)?.as_bytes())?;
             out::answer(&format!("Report: {}", file.display()))
         }
         RunsCommand::Export(args) => export(global, args),
@@ -152,7 +172,8 @@ fn export(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
     if args.format == Format::Parquet && args.out.is_none() {
         return Err(Failure::new(Code::Usage, "Parquet is not for a terminal").help("name a file with --out FILE"));
     }
-    let bytes = export_bytes(&document, args)?;
+    let mut bytes = Vec::new();
+    export::write(&document, args.table.into(), args.format.into(), &mut bytes)?;
     match &args.out {
         Some(path) => out::write_file(path, &bytes),
         None => out::answer(&String::from_utf8_lossy(&bytes)),
