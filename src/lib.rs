@@ -9,4 +9,7 @@ pub mod market;
 pub mod orders;
 pub mod portfolio;
 pub mod report;
+pub mod risk;
 pub mod run;
+pub mod sim;
+pub mod signal;

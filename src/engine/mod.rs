@@ -1,3 +1,18 @@
 //! The deterministic event loop: one event in, everything it causes out.
+//!
+//! [`Engine`] is the state machine: strategies, sizer, risk, order life, portfolio. It knows no venue: what it wants
+//! done comes out as [`Command`]s, what was done goes in as [`Answer`](crate::sim::Answer)s. [`replay`] drives it
+//! against the simulated exchange from streams of stored events. Pure: time is the time of the events.
+
+mod core;
 mod outcome;
+mod record;
+mod replay;
+mod slot;
+mod timers;
+
+pub use timers::Class;
+pub use self::core::{Command, Engine, EngineConfig, EngineError, Event};
 pub use outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
+pub use replay::{Replay, ReplayError};
+pub use slot::{Input, SlotConfig};

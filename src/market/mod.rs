@@ -2,8 +2,8 @@
 //!
 //! Pure: no file, clock or socket. Where the events come from is the business of `data` and `exchange`.
 
-
-
+pub mod bars;
+pub mod book;
 mod kind;
 mod stream;
 

@@ -2,10 +2,52 @@
 //!
 //! Records are small (an order, its fill and its trade take under 300 bytes together): words are interned.
 
-
-
+mod book;
+mod hash;
 mod record;
 
-
-
+pub use book::{OrderError, Orders};
+pub use hash::{hex, order_hash};
 pub use record::{FillRecord, OrderRecord, OrderType, TifType, WordId, Words};
+
+use bellwether_sdk::{InstrumentId, OrderId, OrderKind, Role, Side, Size, TimeInForce};
+
+/// An order as it goes to the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// Its number.
+    pub id: OrderId,
+    /// Index of the strategy.
+    pub strategy: u16,
+    /// Whose instrument.
+    pub instrument: InstrumentId,
+    /// Buy or sell.
+    pub side: Side,
+    /// How much.
+    pub size: Size,
+    /// When and at what price.
+    pub kind: OrderKind,
+    /// How long.
+    pub tif: TimeInForce,
+    /// Refused rather than filled as taker.
+    pub post_only: bool,
+    /// Only to make a position smaller.
+    pub reduce_only: bool,
+    /// Why it came to be.
+    pub role: Role,
+    /// The entry it protects, or zero. Orders of one parent are one-cancels-other.
+    pub parent: OrderId,
+    /// Text for reports.
+    pub tag: WordId,
+}
+
+impl Order {
+    /// Its limit price or trigger; zero for market and trailing orders.
+    pub fn price(&self) -> bellwether_sdk::Price {
+        match self.kind {
+            OrderKind::Limit { price } => price,
+            OrderKind::StopMarket { trigger } | OrderKind::StopLimit { trigger, .. } => trigger,
+            OrderKind::Market | OrderKind::TrailingStop { .. } => bellwether_sdk::Price::ZERO,
+        }
+    }
+}

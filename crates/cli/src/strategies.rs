@@ -2,16 +2,10 @@
 
 use bellwether::config::{Origin, SettingsFile, StrategySettings, suggest};
 use bellwether::host::{Entry, Registry};
-use bellwether_sdk::{Decimal, ParamError, ParamValues};
+use bellwether::signal::{SIZER_PARAMS, Sizer};
+use bellwether_sdk::{ParamError, ParamValues};
 
 use crate::failure::Failure;
-
-/// Parameters of the sizer, which every strategy that emits signals takes besides its own.
-pub(crate) const SIZER: [(&str, &str); 3] = [
-    ("qty", "Quantity of every entry, in units of the instrument."),
-    ("notional", "Value of every entry, in quote currency."),
-    ("notional_pct", "Value of every entry, in per cent of equity."),
-];
 
 /// The strategy of a name.
 pub(crate) fn entry<'r>(registry: &'r Registry, name: &str) -> Result<&'r Entry, Failure> {
@@ -30,7 +24,7 @@ pub(crate) fn entry<'r>(registry: &'r Registry, name: &str) -> Result<&'r Entry,
 pub(crate) fn param_names(entry: &Entry) -> Vec<&'static str> {
     let mut names: Vec<_> = (entry.specs)().iter().map(|s| s.name).collect();
     if entry.directional {
-        names.extend(SIZER.iter().map(|(name, _)| *name).filter(|name| !names.contains(name)).collect::<Vec<_>>());
+        names.extend(SIZER_PARAMS.map(|(name, _)| name));
     }
     names
 }
@@ -81,28 +75,22 @@ pub(crate) fn check_params(entry: &Entry, values: &ParamValues) -> Result<(), (O
     if let Some(name) = values.keys().find(|name| !names.contains(&name.as_str())) {
         return Err((Some(name.clone()), unknown_param(entry, name)));
     }
-    let own = (entry.specs)();
-    let (ours, sizers): (Vec<_>, Vec<_>) =
-        values.iter().partition(|(name, _)| own.iter().any(|s| s.name == name.as_str()));
-    if let [(a, _), (b, _), ..] = sizers[..] {
-        let text = format!("strategy {}: {a} and {b} both say how much to trade; give one", entry.name);
-        return Err((Some(b.clone()), Failure::bad(text)));
-    }
-    for (name, value) in sizers {
-        if !Decimal::parse(value.trim().as_bytes()).is_ok_and(Decimal::is_positive) {
-            let text = format!("strategy {}: parameter {name} = {value:?}: write a number above zero", entry.name);
-            return Err((Some(name.clone()), Failure::bad(text)));
-        }
-    }
-    let ours: ParamValues = ours.into_iter().map(|(n, v)| (n.clone(), v.clone())).collect();
-    match (entry.make)(&ours) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let name = if let ParamError::Value { name, .. } = &error { Some(name.clone()) } else { None };
-            let failure = Failure::bad(format!("strategy {}: {error}", entry.name));
-            Err((name, failure.help(format!("`bellwether strategy params {}` shows what it takes", entry.name))))
-        }
-    }
+    let mut own = values.clone();
+    let made = match entry.directional {
+        // How many instruments there are decides the default only.
+        true => Sizer::take(&mut own, 1).map(|_| ()),
+        false => Ok(()),
+    };
+    made.and_then(|()| (entry.make)(&own).map(|_| ())).map_err(|error| {
+        let name = if let ParamError::Value { name, .. } = &error { Some(name.clone()) } else { None };
+        let failure = Failure::bad(format!("strategy {}: {error}", entry.name));
+        (name, failure.help(format!("`bellwether strategy params {}` shows what it takes", entry.name)))
+    })
+}
+
+/// Whether a parameter belongs to the sizer.
+pub(crate) fn is_sizer(name: &str) -> bool {
+    SIZER_PARAMS.iter().any(|(sizer, _)| *sizer == name)
 }
 
 /// A parameter that the strategy does not have.

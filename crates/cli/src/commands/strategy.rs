@@ -1,6 +1,7 @@
 //! `strategy list|show|params`: which strategies there are and what they take.
 
 use bellwether::host::{Entry, Registry};
+use bellwether::signal::SIZER_PARAMS;
 use bellwether_sdk::ParamSpec;
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
@@ -106,7 +107,7 @@ fn params(entry: &Entry) -> Vec<Value> {
 }
 
 fn sizer<'a>(entry: &Entry, own: &'a [ParamSpec]) -> impl Iterator<Item = (&'static str, &'static str)> + 'a {
-    let all = if entry.directional { &strategies::SIZER[..] } else { &[] };
+    let all = if entry.directional { &SIZER_PARAMS[..] } else { &[] };
     all.iter().copied().filter(move |(name, _)| !own.iter().any(|s| s.name == *name))
 }
 
@@ -123,7 +124,7 @@ fn table(entry: &Entry) -> String {
         table.add_row([spec.name, spec.kind, default, &allowed, spec.help]);
     }
     for (name, help) in sizer(entry, &own) {
-        table.add_row([name, "decimal", "(none)", "above 0", help]);
+        table.add_row([name, "decimal", "(one of)", "above 0", help]);
     }
     table.to_string()
 }

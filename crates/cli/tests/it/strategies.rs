@@ -35,6 +35,6 @@ fn parameters_are_checked_before_anything_runs() {
     desk.fails("backtest --set strategy.fast=5,0", 3, "must be from 1 to");
     desk.fails("backtest --set strategy.fast=many", 3, "write a whole number");
     desk.fails("backtest --set strategy.mode=both", 3, "long-only");
-    desk.fails("backtest --set strategy.notional_pct=-5", 3, "above zero");
+    desk.fails("backtest --set strategy.notional_pct=-5", 3, "must be above 0");
     desk.fails("backtest --set nobody.fast=5", 3, "unknown key \"nobody.fast\"");
 }

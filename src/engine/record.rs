@@ -1,0 +1,316 @@
+//! What a run remembers of its way: equity, drawdown, days, candles. Bounded: when a curve has too many points it is
+//! halved.
+
+use bellwether_sdk::{InstrumentId, Interval, Money, Price, Qty, Ts};
+
+use super::outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint};
+
+/// Points a curve is halved at.
+const POINTS_MAX: usize = 4096;
+
+/// Watches equity and prices.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    /// Length of a candle and of a step of the equity curve; doubles as the run gets long.
+    width: Interval,
+    /// When the present candle, or the present day, ends: the only comparison most events cost.
+    next: Ts,
+    candle_end: Ts,
+    day_end: Ts,
+    start: Money,
+    first_price: Price,
+    last_price: Price,
+    equity: Money,
+    equity_min: Money,
+    pub(super) daily: Vec<DayPoint>,
+    pub(super) points: Vec<EquityPoint>,
+    pub(super) drawdown: Drawdown,
+    peak: Money,
+    peak_ts: Ts,
+    trough: Money,
+    trough_ts: Ts,
+    pub(super) exposed_ns: i64,
+    exposed_since: Ts,
+    candles: Vec<Vec<Candle>>,
+    current: Vec<Option<Candle>>,
+    series: Vec<Vec<(String, Vec<f64>)>>,
+    pub(super) first: Ts,
+    last: Ts,
+}
+
+impl Recorder {
+    pub(super) fn new(instruments: usize, width: Interval, start: Money) -> Self {
+        Self {
+            width,
+            next: Ts::NONE,
+            candle_end: Ts::NONE,
+            day_end: Ts::NONE,
+            start,
+            first_price: Price::ZERO,
+            last_price: Price::ZERO,
+            equity: start,
+            equity_min: start,
+            daily: Vec::new(),
+            points: Vec::new(),
+            drawdown: Drawdown::default(),
+            peak: start,
+            peak_ts: Ts::NONE,
+            trough: start,
+            trough_ts: Ts::NONE,
+            exposed_ns: 0,
+            exposed_since: Ts::NONE,
+            candles: vec![Vec::new(); instruments],
+            current: vec![None; instruments],
+            series: vec![Vec::new(); instruments],
+            first: Ts::NONE,
+            last: Ts::NONE,
+        }
+    }
+
+    /// Time has come to `now`. Returns whether a candle ended, so that strategies may be asked for their values:
+    /// then call [`Recorder::observed`] and [`Recorder::end_candles`].
+    #[inline]
+    pub(super) fn is_due(&self, now: Ts) -> bool {
+        now >= self.next
+    }
+
+    /// Ends a day when its time has come; says whether candles end as well.
+    pub(super) fn pass_time(&mut self, now: Ts) -> bool {
+        if self.first == Ts::NONE {
+            self.first = now;
+            self.peak_ts = now;
+            self.day_end = now.floor_to(Interval::DAY).plus(Interval::DAY.nanos());
+            self.candle_end = now.floor_to(self.width).plus(self.width.nanos());
+        }
+        if now >= self.day_end {
+            self.end_day();
+            self.day_end = now.floor_to(Interval::DAY).plus(Interval::DAY.nanos());
+        }
+        let ended = now >= self.candle_end;
+        self.next = self.candle_end.min(self.day_end);
+        ended
+    }
+
+    fn end_day(&mut self) {
+        let day = self.day_end.plus(-Interval::DAY.nanos());
+        self.daily.push(DayPoint { day, equity: self.equity });
+    }
+
+    /// A price of an instrument, from a trade or a tick.
+    #[inline]
+    pub(super) fn price(&mut self, instrument: InstrumentId, ts: Ts, price: Price, qty: Qty) {
+        self.candle(instrument, ts, [price; 4], qty);
+    }
+
+    /// Prices of an instrument: open, high, low, close.
+    #[inline]
+    pub(super) fn candle(&mut self, instrument: InstrumentId, ts: Ts, [open, high, low, close]: [Price; 4], qty: Qty) {
+        if instrument.0 == 0 {
+            if self.first_price.is_zero() {
+                self.first_price = open;
+            }
+            self.last_price = close;
+        }
+        match &mut self.current[instrument.index()] {
+            Some(candle) => {
+                candle.high = candle.high.max(high);
+                candle.low = candle.low.min(low);
+                candle.close = close;
+                candle.volume = Qty::from_mantissa(candle.volume.mantissa().saturating_add(qty.mantissa()));
+            }
+            none => *none = Some(Candle { ts, open, high, low, close, volume: qty }),
+        }
+    }
+
+    /// Equity after an event at `now`.
+    #[inline]
+    pub(super) fn equity(&mut self, now: Ts, equity: Money, exposed: bool) {
+        self.last = now;
+        if exposed != (self.exposed_since != Ts::NONE) {
+            self.exposure_changed(now, exposed);
+        }
+        if equity == self.equity {
+            return;
+        }
+        self.equity = equity;
+        if equity < self.equity_min {
+            self.equity_min = equity;
+        }
+        if equity >= self.peak {
+            self.recovered(now, equity);
+        } else if equity < self.trough {
+            self.trough = equity;
+            self.trough_ts = now;
+        }
+    }
+
+    fn exposure_changed(&mut self, now: Ts, exposed: bool) {
+        if exposed {
+            self.exposed_since = now;
+        } else {
+            self.exposed_ns += now.nanos() - self.exposed_since.nanos();
+            self.exposed_since = Ts::NONE;
+        }
+    }
+
+    /// A new peak: what lay between it and the last one is a finished drawdown.
+    #[cold]
+    fn recovered(&mut self, now: Ts, equity: Money) {
+        self.judge_drawdown(now);
+        self.peak = equity;
+        self.peak_ts = now;
+        self.trough = equity;
+        self.trough_ts = now;
+    }
+
+    fn judge_drawdown(&mut self, now: Ts) {
+        if self.trough >= self.peak || self.peak_ts == Ts::NONE {
+            return;
+        }
+        self.drawdown.longest_ns = self.drawdown.longest_ns.max(now.nanos() - self.peak_ts.nanos());
+        let (peak, trough) = (self.peak.mantissa() as f64, self.trough.mantissa() as f64);
+        let fraction = if peak > 0.0 { (peak - trough) / peak } else { 0.0 };
+        if fraction > self.drawdown.fraction {
+            self.drawdown.fraction = fraction;
+            self.drawdown.peak = self.peak;
+            self.drawdown.trough = self.trough;
+            self.drawdown.ts_peak = self.peak_ts;
+            self.drawdown.ts_trough = self.trough_ts;
+        }
+    }
+
+    /// A strategy's value for the candle about to end.
+    pub(super) fn observed(&mut self, instrument: InstrumentId, name: String, value: f64) {
+        let rows = self.candles[instrument.index()].len();
+        let series = &mut self.series[instrument.index()];
+        let i = series.iter().position(|s| s.0 == name).unwrap_or_else(|| {
+            series.push((name, Vec::new()));
+            series.len() - 1
+        });
+        series[i].1.resize(rows, f64::NAN);
+        series[i].1.push(value);
+    }
+
+    /// Ends the present candles and the present step of the equity curve.
+    pub(super) fn end_candles(&mut self, now: Ts) {
+        let ts = self.candle_end.plus(-self.width.nanos());
+        for i in 0..self.current.len() {
+            if let Some(mut candle) = self.current[i].take() {
+                candle.ts = ts;
+                self.candles[i].push(candle);
+            }
+            let rows = self.candles[i].len();
+            for (_, values) in &mut self.series[i] {
+                values.resize(rows, f64::NAN);
+            }
+        }
+        self.push_point(ts.plus(self.width.nanos()));
+        self.candle_end = now.floor_to(self.width).plus(self.width.nanos());
+        if self.points.len() >= POINTS_MAX || self.candles.iter().any(|c| c.len() >= POINTS_MAX) {
+            self.halve();
+            self.candle_end = now.floor_to(self.width).plus(self.width.nanos());
+        }
+        self.next = self.candle_end.min(self.day_end);
+    }
+
+    fn push_point(&mut self, ts: Ts) {
+        let (first, last) = (i128::from(self.first_price.mantissa()), i128::from(self.last_price.mantissa()));
+        let held = self.start.mantissa().checked_mul(last).filter(|_| first > 0).map(|v| v / first);
+        self.points.push(EquityPoint {
+            ts,
+            equity: self.equity,
+            equity_min: self.equity_min,
+            buy_hold: held.map_or(self.start, Money::from_mantissa),
+        });
+        self.equity_min = self.equity;
+    }
+
+    /// Doubles the width: candles and points of one new span become one.
+    fn halve(&mut self) {
+        let Some(width) = Interval::from_nanos(self.width.nanos().saturating_mul(2)) else { return };
+        self.width = width;
+        for (candles, series) in self.candles.iter_mut().zip(&mut self.series) {
+            let mut merged: Vec<Candle> = Vec::with_capacity(candles.len() / 2 + 1);
+            let mut keep: Vec<usize> = Vec::with_capacity(candles.len() / 2 + 1);
+            for (row, candle) in candles.iter().enumerate() {
+                let ts = candle.ts.floor_to(width);
+                match merged.last_mut().filter(|m| m.ts == ts) {
+                    Some(m) => {
+                        m.high = m.high.max(candle.high);
+                        m.low = m.low.min(candle.low);
+                        m.close = candle.close;
+                        m.volume = Qty::from_mantissa(m.volume.mantissa().saturating_add(candle.volume.mantissa()));
+                        if let Some(k) = keep.last_mut() {
+                            *k = row;
+                        }
+                    }
+                    None => {
+                        merged.push(Candle { ts, ..*candle });
+                        keep.push(row);
+                    }
+                }
+            }
+            *candles = merged;
+            for (_, values) in series {
+                *values = keep.iter().map(|row| values.get(*row).copied().unwrap_or(f64::NAN)).collect();
+            }
+        }
+        let mut points: Vec<EquityPoint> = Vec::with_capacity(self.points.len() / 2 + 1);
+        for point in &self.points {
+            let span = |p: &EquityPoint| p.ts.plus(-1).floor_to(width);
+            match points.last_mut().filter(|p| span(p) == span(point)) {
+                Some(p) => *p = EquityPoint { equity_min: p.equity_min.min(point.equity_min), ..*point },
+                None => points.push(*point),
+            }
+        }
+        self.points = points;
+    }
+
+    /// Ends everything that is open.
+    pub(super) fn finish(&mut self) {
+        if self.first == Ts::NONE {
+            return;
+        }
+        self.judge_drawdown(self.last);
+        if self.exposed_since != Ts::NONE {
+            self.exposure_changed(self.last, false);
+        }
+        self.end_day();
+        for i in 0..self.current.len() {
+            if let Some(mut candle) = self.current[i].take() {
+                candle.ts = candle.ts.floor_to(self.width);
+                self.candles[i].push(candle);
+            }
+        }
+        self.push_point(self.last);
+    }
+
+    /// Equity before the first event.
+    pub(super) fn start_equity(&self) -> Money {
+        self.start
+    }
+
+    /// The last time seen.
+    pub(super) fn last(&self) -> Ts {
+        self.last
+    }
+
+    /// The price curves.
+    pub(super) fn take_charts(&mut self) -> Vec<Chart> {
+        let series = std::mem::take(&mut self.series);
+        std::mem::take(&mut self.candles)
+            .into_iter()
+            .zip(series)
+            .map(|(candles, series)| Chart {
+                series: series
+                    .into_iter()
+                    .map(|(name, mut values)| {
+                        values.resize(candles.len(), f64::NAN);
+                        ChartSeries { name, values }
+                    })
+                    .collect(),
+                candles,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,292 @@
+//! Drives the engine against the simulated exchange from streams of stored events, merged by time.
+//!
+//! Order of events: engine time, then [`Class`], then instrument id, then place in the stream. With one stream left
+//! the merge costs one comparison per event.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bellwether_sdk::{Bar, Depth, InstrumentId, Ts};
+
+use super::core::{Command, Engine, EngineError, Event};
+use super::timers::Class;
+use crate::market::{Batch, Source, SourceError};
+use crate::portfolio::PortfolioError;
+use crate::sim::{Answer, Sim};
+
+/// A replay could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The engine could not.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The exchange's books left the range of exact money.
+    #[error(transparent)]
+    Exchange(#[from] PortfolioError),
+    /// A stream broke.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The person asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// The place of an event among all: what a stream's next event is compared by.
+type Key = (Ts, Class, InstrumentId);
+
+/// A stream and how far it has been read.
+struct Cursor {
+    source: Box<dyn Source>,
+    batch: Option<Batch>,
+    at: usize,
+    /// The bar at `at` has had its open print.
+    opened: bool,
+}
+
+impl Cursor {
+    /// Reads the next batch when the present one is used up; `false` at the end of the stream.
+    fn fill(&mut self, reading: &mut dyn FnMut(bool)) -> Result<bool, SourceError> {
+        if self.batch.as_ref().is_some_and(|b| self.at < b.len()) {
+            return Ok(true);
+        }
+        self.at = 0;
+        reading(true);
+        let next = self.source.next(self.batch.take());
+        reading(false);
+        self.batch = next?;
+        Ok(self.batch.is_some())
+    }
+
+    fn key(&self) -> Option<Key> {
+        let id = self.source.instrument();
+        let (ts, class) = match self.batch.as_ref()? {
+            Batch::Trades(v) => (v.get(self.at)?.ts, Class::Trade),
+            Batch::Quotes(v) => (v.get(self.at)?.ts, Class::Quote),
+            Batch::Funding(v) => (v.get(self.at)?.ts, Class::Funding),
+            Batch::Depth(d) => (d.heads.get(self.at)?.ts, Class::Depth),
+            Batch::Bars(v) => {
+                let bar = v.get(self.at)?;
+                if self.opened { (bar.ts_close, Class::BarClose) } else { (bar.ts_open, Class::BarOpen) }
+            }
+        };
+        Some((ts, class, id))
+    }
+}
+
+/// A replay at work: engine, exchange, and the way between them.
+pub struct Replay<'a> {
+    /// The engine.
+    pub engine: Engine,
+    /// The exchange.
+    pub sim: Sim,
+    /// Asked now and then whether to stop.
+    stop: &'a AtomicBool,
+    /// Told before (`true`) and after (`false`) a stream is read, so that reading can be timed apart.
+    reading: &'a mut dyn FnMut(bool),
+    answers: Vec<Answer>,
+}
+
+impl<'a> Replay<'a> {
+    /// A replay before its first event.
+    pub fn new(engine: Engine, sim: Sim, stop: &'a AtomicBool, reading: &'a mut dyn FnMut(bool)) -> Self {
+        Self { engine, sim, stop, reading, answers: Vec::new() }
+    }
+
+    /// Runs all streams to their end.
+    ///
+    /// # Errors
+    /// [`ReplayError`].
+    pub fn run(&mut self, sources: Vec<Box<dyn Source>>, close_at_end: bool) -> Result<(), ReplayError> {
+        let mut cursors: Vec<Cursor> =
+            sources.into_iter().map(|source| Cursor { source, batch: None, at: 0, opened: false }).collect();
+        let mut live = Vec::with_capacity(cursors.len());
+        for mut cursor in cursors.drain(..) {
+            if cursor.fill(self.reading)? {
+                live.push(cursor);
+            }
+        }
+        self.engine.start()?;
+        self.pump()?;
+        while !live.is_empty() {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(ReplayError::Interrupted);
+            }
+            let (first, limit) = first_and_limit(&live);
+            self.run_until(&mut live[first], limit)?;
+            if !live[first].fill(self.reading)? {
+                live.remove(first);
+            }
+        }
+        let end = self.engine.now();
+        while self.engine.fire_before(end.plus(1), Class::Funding)? {
+            self.pump()?;
+        }
+        self.engine.stop()?;
+        if close_at_end {
+            self.engine.close_all();
+            self.settle_at_last(end)?;
+        }
+        Ok(())
+    }
+
+    /// Hands on the events of one stream while they come before `limit`.
+    fn run_until(&mut self, cursor: &mut Cursor, limit: Option<Key>) -> Result<(), ReplayError> {
+        let id = cursor.source.instrument();
+        let before = |ts: Ts, class: Class| limit.is_none_or(|l| (ts, class, id) <= l);
+        // Without another stream to wait for, a batch is one piece of work.
+        match cursor.batch.as_ref() {
+            Some(Batch::Trades(v)) => {
+                while let Some(trade) = v.get(cursor.at).filter(|t| before(t.ts, Class::Trade)) {
+                    self.come_to(trade.ts, Class::Trade)?;
+                    self.sim.on_trade(trade)?;
+                    self.step(Event::Trade(trade))?;
+                    cursor.at += 1;
+                }
+            }
+            Some(Batch::Quotes(v)) => {
+                while let Some(quote) = v.get(cursor.at).filter(|q| before(q.ts, Class::Quote)) {
+                    self.come_to(quote.ts, Class::Quote)?;
+                    self.sim.on_quote(quote)?;
+                    self.step(Event::Quote(quote))?;
+                    cursor.at += 1;
+                }
+            }
+            Some(Batch::Funding(v)) => {
+                while let Some(funding) = v.get(cursor.at).filter(|f| before(f.ts, Class::Funding)) {
+                    self.come_to(funding.ts, Class::Funding)?;
+                    self.sim.on_funding(funding)?;
+                    self.step(Event::Funding(funding))?;
+                    cursor.at += 1;
+                }
+            }
+            Some(Batch::Depth(d)) => {
+                while let Some(head) = d.heads.get(cursor.at).filter(|h| before(h.ts, Class::Depth)) {
+                    let levels = head.levels_start as usize..(head.levels_start + head.levels_len) as usize;
+                    let depth = Depth {
+                        ts: head.ts,
+                        ts_venue: head.ts_venue,
+                        snapshot: head.snapshot,
+                        first_id: head.first_id,
+                        last_id: head.last_id,
+                        prev_id: head.prev_id,
+                        levels: d.levels.get(levels).unwrap_or(&[]),
+                        instrument: id,
+                    };
+                    self.come_to(depth.ts, Class::Depth)?;
+                    self.sim.on_depth(&depth)?;
+                    self.step(Event::Depth(&depth))?;
+                    cursor.at += 1;
+                }
+            }
+            Some(Batch::Bars(v)) => {
+                while let Some(bar) = v.get(cursor.at) {
+                    if !cursor.opened {
+                        if !before(bar.ts_open, Class::BarOpen) {
+                            break;
+                        }
+                        self.open_print(bar)?;
+                        cursor.opened = true;
+                    }
+                    if !before(bar.ts_close, Class::BarClose) {
+                        break;
+                    }
+                    self.come_to(bar.ts_close, Class::BarClose)?;
+                    self.sim.on_bar(bar)?;
+                    self.step(Event::Bar(bar))?;
+                    cursor.opened = false;
+                    cursor.at += 1;
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn open_print(&mut self, bar: &Bar) -> Result<(), ReplayError> {
+        self.come_to(bar.ts_open, Class::BarOpen)?;
+        self.sim.on_bar_open(bar)?;
+        if self.sim.is_quiet() { Ok(()) } else { self.pump() }
+    }
+
+    /// Lets time pass to an event: what is due before it happens first.
+    #[inline]
+    fn come_to(&mut self, ts: Ts, class: Class) -> Result<(), ReplayError> {
+        if self.engine.next_due() <= ts || self.sim.next_due() <= ts {
+            self.catch_up(ts, class)?;
+        }
+        Ok(self.sim.pass_time(ts)?)
+    }
+
+    #[cold]
+    fn catch_up(&mut self, ts: Ts, class: Class) -> Result<(), ReplayError> {
+        loop {
+            // Exchange answers come first among equals.
+            let sim_due = self.sim.next_due();
+            if sim_due <= ts && sim_due <= self.engine.next_due() {
+                self.sim.pass_time(sim_due)?;
+                self.pump()?;
+                continue;
+            }
+            if !self.engine.fire_before(ts, class)? {
+                return Ok(());
+            }
+            let now = self.engine.now();
+            self.sim.pass_time(now)?;
+            self.pump()?;
+        }
+    }
+
+    /// The exchange has seen an event: its answers reach the engine, then the event itself.
+    #[inline]
+    fn step(&mut self, event: Event<'_>) -> Result<(), ReplayError> {
+        if !self.sim.is_quiet() {
+            self.pump()?;
+        }
+        self.engine.on_event(event)?;
+        if self.engine.commands().is_empty() { Ok(()) } else { self.pump() }
+    }
+
+    /// Carries commands to the exchange and answers back until all is quiet.
+    fn pump(&mut self) -> Result<(), ReplayError> {
+        loop {
+            let now = self.engine.now().max(self.sim.now());
+            for command in self.engine.commands().drain(..) {
+                match command {
+                    Command::Submit(order) => self.sim.submit(order, now),
+                    Command::Cancel(id, instrument) => self.sim.cancel(id, instrument, now),
+                }
+            }
+            self.sim.pass_time(now)?;
+            self.sim.advance(&mut self.answers)?;
+            if self.answers.is_empty() {
+                return Ok(());
+            }
+            let at = self.sim.now();
+            for answer in self.answers.drain(..) {
+                self.engine.on_answer(&answer, at)?;
+            }
+        }
+    }
+
+    /// Orders of `--close-at-end` fill at the last price, whatever the profile.
+    fn settle_at_last(&mut self, end: Ts) -> Result<(), ReplayError> {
+        self.sim.settle_at_last(end);
+        self.pump()
+    }
+}
+
+/// Which cursor is first, and the key the others begin at.
+fn first_and_limit(cursors: &[Cursor]) -> (usize, Option<Key>) {
+    let (mut first, mut first_key, mut limit) = (0, None::<Key>, None::<Key>);
+    for (i, cursor) in cursors.iter().enumerate() {
+        let Some(key) = cursor.key() else { continue };
+        match first_key {
+            Some(known) if known <= key => limit = Some(limit.map_or(key, |l| l.min(key))),
+            known => {
+                limit = known.map_or(limit, |k| Some(limit.map_or(k, |l| l.min(k))));
+                (first, first_key) = (i, Some(key));
+            }
+        }
+    }
+    (first, limit)
+}

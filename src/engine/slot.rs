@@ -1,0 +1,79 @@
+//! A strategy in its place: what it is given, what it owns, how its wishes are sized.
+
+use bellwether_sdk::{InstrumentId, Interval, OwnView, PositionView, Strategy};
+
+use crate::portfolio::Lots;
+use crate::signal::Sizer;
+
+/// Which events a strategy is given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Input {
+    /// Bars of this interval.
+    pub bars: Option<Interval>,
+    /// Trades.
+    pub trades: bool,
+    /// Quotes.
+    pub quotes: bool,
+    /// Depth.
+    pub depth: bool,
+}
+
+/// A strategy and how it is to be run.
+pub struct SlotConfig {
+    /// Its name in the run.
+    pub id: String,
+    /// The strategy itself.
+    pub strategy: Box<dyn Strategy>,
+    /// What it trades.
+    pub instruments: Vec<InstrumentId>,
+    /// Which events it is given.
+    pub input: Input,
+    /// How its signals are sized.
+    pub sizer: Sizer,
+}
+
+/// A strategy at work.
+pub(super) struct Slot {
+    pub(super) id: String,
+    pub(super) strategy: Box<dyn Strategy>,
+    pub(super) input: Input,
+    pub(super) sizer: Sizer,
+    pub(super) own: OwnView,
+    /// By instrument.
+    pub(super) lots: Vec<Lots>,
+    /// By instrument: whether it is one of this strategy's.
+    pub(super) trades_it: Vec<bool>,
+    /// By instrument: events seen, for the warm-up.
+    pub(super) seen: Vec<u64>,
+    /// Bars it asked for beside its input.
+    pub(super) more_bars: Vec<(InstrumentId, Interval)>,
+}
+
+impl Slot {
+    pub(super) fn new(config: SlotConfig, instruments: usize) -> Self {
+        let mut trades_it = vec![false; instruments];
+        for id in &config.instruments {
+            trades_it[id.index()] = true;
+        }
+        Self {
+            id: config.id,
+            strategy: config.strategy,
+            input: config.input,
+            sizer: config.sizer,
+            own: OwnView {
+                positions: vec![PositionView::default(); instruments],
+                orders: Vec::new(),
+                instruments: config.instruments,
+            },
+            lots: vec![Lots::default(); instruments],
+            trades_it,
+            seen: vec![0; instruments],
+            more_bars: Vec::new(),
+        }
+    }
+
+    pub(super) fn wants_bars(&self, instrument: InstrumentId, interval: Interval) -> bool {
+        self.trades_it[instrument.index()] && self.input.bars == Some(interval)
+            || self.more_bars.contains(&(instrument, interval))
+    }
+}

@@ -1,0 +1,212 @@
+//! An L2 book kept from snapshots and changes, with the feed's own sequence rule.
+
+use bellwether_sdk::{Depth, Level, Price, Qty, Side};
+
+/// Whether a book can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    /// No snapshot yet, or a gap since: changes are passed over until the next snapshot.
+    Lost,
+    /// A snapshot is in; the next change must contain the one after `last`.
+    Snapshot { last: i64 },
+    /// In step; the next change must follow `last`.
+    Live { last: i64 },
+}
+
+/// What a depth message did to a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It changed the book, which is valid.
+    Changed,
+    /// It was older than the snapshot, or there is no snapshot to build on: nothing changed.
+    PassedOver,
+    /// Messages are missing before it: the book is empty and invalid until the next snapshot.
+    Gap,
+}
+
+/// The price levels of one instrument.
+#[derive(Debug, Clone)]
+pub struct Book {
+    /// Rising: the best bid is last.
+    bids: Vec<(Price, Qty)>,
+    /// Falling: the best offer is last.
+    asks: Vec<(Price, Qty)>,
+    sync: Sync,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self { bids: Vec::new(), asks: Vec::new(), sync: Sync::Lost }
+    }
+}
+
+impl Book {
+    /// Whether a snapshot is in and no message was missed since.
+    #[inline]
+    pub fn is_valid(&self) -> bool {
+        self.sync != Sync::Lost
+    }
+
+    /// The venue's id of the last change in the book; zero when it has none.
+    pub fn last_id(&self) -> i64 {
+        match self.sync {
+            Sync::Lost => 0,
+            Sync::Snapshot { last } | Sync::Live { last } => last,
+        }
+    }
+
+    /// The best bid.
+    pub fn best_bid(&self) -> Option<(Price, Qty)> {
+        self.bids.last().copied()
+    }
+
+    /// The best offer.
+    pub fn best_ask(&self) -> Option<(Price, Qty)> {
+        self.asks.last().copied()
+    }
+
+    /// The levels of a side, best first.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = (Price, Qty)> + '_ {
+        match side {
+            Side::Buy => &self.bids,
+            Side::Sell => &self.asks,
+        }
+        .iter()
+        .rev()
+        .copied()
+    }
+
+    /// The quantity at a price; zero when there is none.
+    pub fn qty_at(&self, side: Side, price: Price) -> Qty {
+        let (levels, found) = self.find(side, price);
+        found.map_or(Qty::ZERO, |i| levels[i].1)
+    }
+
+    /// Takes a quantity from a level; the feed's next change of that level overrules it.
+    pub fn take(&mut self, side: Side, price: Price, qty: Qty) {
+        let left = self.qty_at(side, price).mantissa() - qty.mantissa();
+        self.set(&Level { side, price, qty: Qty::from_mantissa(left.max(0)) });
+    }
+
+    /// Takes a message.
+    ///
+    /// The sequence rule is that of venues which number changes (Binance): after a snapshot that contains change `n`,
+    /// messages up to `n` are passed over and the first one after must contain `n + 1` or name `n` as its predecessor;
+    /// from then on each must name the one before. Messages without numbers are taken as they come.
+    pub fn apply(&mut self, depth: &Depth<'_>) -> Applied {
+        if depth.snapshot {
+            self.clear();
+            for level in depth.levels {
+                self.set(level);
+            }
+            self.sync = Sync::Snapshot { last: depth.last_id };
+            return Applied::Changed;
+        }
+        let numbered = depth.last_id != 0;
+        match self.sync {
+            Sync::Lost => return Applied::PassedOver,
+            Sync::Snapshot { last } if numbered && last != 0 => {
+                if depth.last_id <= last {
+                    return Applied::PassedOver;
+                }
+                let follows = depth.first_id <= last + 1 || depth.prev_id == last;
+                if !follows {
+                    return self.lose();
+                }
+            }
+            Sync::Live { last } if numbered && last != 0 => {
+                let follows = if depth.prev_id != 0 { depth.prev_id == last } else { depth.first_id == last + 1 };
+                if !follows {
+                    return self.lose();
+                }
+            }
+            Sync::Snapshot { .. } | Sync::Live { .. } => {}
+        }
+        for level in depth.levels {
+            self.set(level);
+        }
+        self.sync = Sync::Live { last: depth.last_id };
+        Applied::Changed
+    }
+
+    fn lose(&mut self) -> Applied {
+        self.clear();
+        self.sync = Sync::Lost;
+        Applied::Gap
+    }
+
+    fn clear(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
+    }
+
+    fn find(&self, side: Side, price: Price) -> (&Vec<(Price, Qty)>, Result<usize, usize>) {
+        match side {
+            Side::Buy => (&self.bids, self.bids.binary_search_by(|l| l.0.cmp(&price))),
+            Side::Sell => (&self.asks, self.asks.binary_search_by(|l| price.cmp(&l.0))),
+        }
+    }
+
+    fn set(&mut self, level: &Level) {
+        let (_, found) = self.find(level.side, level.price);
+        let levels = match level.side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.asks,
+        };
+        match (found, level.qty.is_zero()) {
+            (Ok(i), true) => drop(levels.remove(i)),
+            (Ok(i), false) => levels[i].1 = level.qty,
+            (Err(_), true) => {}
+            (Err(i), false) => levels.insert(i, (level.price, level.qty)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwether_sdk::{InstrumentId, Ts};
+
+    fn level(side: Side, price: i64, qty: i64) -> Level {
+        Level { side, price: Price::from_mantissa(price), qty: Qty::from_mantissa(qty) }
+    }
+
+    fn message(snapshot: bool, ids: (i64, i64, i64), levels: &[Level]) -> Depth<'_> {
+        Depth {
+            ts: Ts::from_nanos(0),
+            ts_venue: Ts::NONE,
+            snapshot,
+            first_id: ids.0,
+            last_id: ids.1,
+            prev_id: ids.2,
+            levels,
+            instrument: InstrumentId(0),
+        }
+    }
+
+    #[test]
+    fn changes_before_the_snapshot_are_passed_over_and_a_gap_invalidates() {
+        let mut book = Book::default();
+        let bid = [level(Side::Buy, 100, 5)];
+        assert_eq!(book.apply(&message(false, (1, 3, 0), &bid)), Applied::PassedOver);
+        assert_eq!(book.apply(&message(true, (0, 10, 0), &[level(Side::Buy, 99, 1), level(Side::Sell, 101, 2)])), Applied::Changed);
+        assert_eq!(book.apply(&message(false, (8, 10, 7), &bid)), Applied::PassedOver);
+        assert_eq!(book.apply(&message(false, (9, 12, 8), &bid)), Applied::Changed);
+        assert_eq!(book.best_bid(), Some((Price::from_mantissa(100), Qty::from_mantissa(5))));
+        assert_eq!(book.apply(&message(false, (13, 15, 12), &[level(Side::Buy, 100, 0)])), Applied::Changed);
+        assert_eq!(book.best_bid(), Some((Price::from_mantissa(99), Qty::from_mantissa(1))));
+        assert_eq!(book.apply(&message(false, (20, 22, 19), &bid)), Applied::Gap);
+        assert!(!book.is_valid());
+        assert_eq!(book.best_ask(), None);
+    }
+
+    #[test]
+    fn levels_come_best_first() {
+        let mut book = Book::default();
+        let levels = [3, 1, 2].map(|p| level(Side::Sell, p, p)).to_vec();
+        book.apply(&message(true, (0, 0, 0), &levels));
+        let prices: Vec<_> = book.levels(Side::Sell).map(|l| l.0.mantissa()).collect();
+        assert_eq!(prices, [1, 2, 3]);
+        assert_eq!(book.qty_at(Side::Sell, Price::from_mantissa(2)), Qty::from_mantissa(2));
+    }
+}

@@ -1,0 +1,164 @@
+//! What a quantity at a price is worth, per instrument: the one place where prices become money.
+
+use bellwether_sdk::{Instrument, InstrumentKind, Money, Price, Qty, Rate};
+
+use super::PortfolioError;
+
+/// `a / b` rounded to the nearest, ties to even. `b` must be above zero.
+#[inline]
+pub fn div_half_even(a: i128, b: i128) -> i128 {
+    let (q, r) = (a.div_euclid(b), a.rem_euclid(b));
+    match (2 * r).cmp(&b) {
+        std::cmp::Ordering::Less => q,
+        std::cmp::Ordering::Greater => q + 1,
+        std::cmp::Ordering::Equal => q + (q & 1),
+    }
+}
+
+/// The value formula of an instrument: its kind and the factor between mantissas and money.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    kind: InstrumentKind,
+    /// Spot and linear: money = price × qty × factor, exact. Inverse: money = qty × factor / price, half-even.
+    factor: i128,
+    /// Index of the settlement currency.
+    pub settle: usize,
+}
+
+impl Terms {
+    /// The terms of an instrument settled in currency number `settle` with `money_scale` digits.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`] when `money_scale` is below what exact products need.
+    pub fn new(instrument: &Instrument, settle: usize, money_scale: u8) -> Result<Self, PortfolioError> {
+        let kind = instrument.kind();
+        let (money, price, qty) =
+            (i32::from(money_scale), i32::from(instrument.price_scale), i32::from(instrument.qty_scale));
+        let exponent = match kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => money - price - qty,
+            InstrumentKind::Inverse => money + price - qty,
+        };
+        let factor = u32::try_from(exponent)
+            .ok()
+            .and_then(|e| 10i128.checked_pow(e))
+            .and_then(|f| f.checked_mul(i128::from(instrument.multiplier)))
+            .ok_or(PortfolioError::Overflow { what: "the value of one unit" })?;
+        Ok(Self { kind, factor, settle })
+    }
+
+    /// Spot, linear or inverse.
+    pub fn kind(&self) -> InstrumentKind {
+        self.kind
+    }
+
+    /// The value of `qty` (signed) at `price`, in settlement currency.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    #[inline]
+    pub fn notional(&self, price: Price, qty: Qty) -> Result<Money, PortfolioError> {
+        let (p, q) = (i128::from(price.mantissa()), i128::from(qty.mantissa()));
+        let value = match self.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => (p * q).checked_mul(self.factor),
+            InstrumentKind::Inverse if p > 0 => q.checked_mul(self.factor).map(|v| div_half_even(v, p)),
+            InstrumentKind::Inverse => Some(0),
+        };
+        value.map(Money::from_mantissa).ok_or(PortfolioError::Overflow { what: "a position's value" })
+    }
+
+    /// The fee on a value: rounded up (away from the trader) to the currency's last digit.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    pub fn fee(&self, notional: Money, rate: Rate) -> Result<Money, PortfolioError> {
+        let unit = i128::from(bellwether_sdk::num::pow10(Rate::SCALE));
+        let product = notional
+            .mantissa()
+            .abs()
+            .checked_mul(i128::from(rate.mantissa()))
+            .ok_or(PortfolioError::Overflow { what: "a fee" })?;
+        Ok(Money::from_mantissa(-((-product).div_euclid(unit))))
+    }
+
+    /// The largest quantity (a whole count of `lot`s) whose value and fee fit into `amount`.
+    pub fn qty_for(&self, amount: Money, price: Price, rate: Rate, lot: Qty) -> Qty {
+        let (amount, lot) = (amount.mantissa(), lot.mantissa().max(1));
+        if amount <= 0 || price.is_zero() {
+            return Qty::ZERO;
+        }
+        let fits = |lots: i64| {
+            lots.checked_mul(lot).is_some_and(|qty| {
+                self.notional(price, Qty::from_mantissa(qty))
+                    .and_then(|n| Ok(n.mantissa().saturating_add(self.fee(n, rate)?.mantissa())))
+                    .is_ok_and(|cost| cost <= amount)
+            })
+        };
+        // A floating estimate first, then the exact answer by widening steps and halving around it.
+        let (p, f) = (price.mantissa() as f64, self.factor as f64);
+        let one = match self.kind {
+            InstrumentKind::Spot | InstrumentKind::Linear => p * f * lot as f64,
+            InstrumentKind::Inverse => f * lot as f64 / p,
+        };
+        let guess = (amount as f64 / (one * (1.0 + rate.to_f64()))).clamp(0.0, 9.0e18) as i64;
+        let (mut low, mut step) = (guess, 1i64);
+        while low > 0 && !fits(low) {
+            low = low.saturating_sub(step).max(0);
+            step = step.saturating_mul(2);
+        }
+        let (mut high, mut step) = (low, 1i64);
+        while fits(high.saturating_add(step)) {
+            high = high.saturating_add(step);
+            step = step.saturating_mul(2);
+        }
+        low = high;
+        let mut too_many = high.saturating_add(step);
+        while too_many - low > 1 {
+            let middle = low + (too_many - low) / 2;
+            if fits(middle) { low = middle } else { too_many = middle }
+        }
+        Qty::from_mantissa(low * lot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwether_sdk::InstrumentId;
+
+    fn terms(symbol: &str, price_scale: u8, qty_scale: u8, money: u8) -> Terms {
+        let symbol = symbol.parse().expect("a symbol");
+        Terms::new(&Instrument::inferred(InstrumentId(0), symbol, price_scale, qty_scale), 0, money).expect("terms")
+    }
+
+    #[test]
+    fn halves_go_to_even() {
+        for (a, b, want) in [(5, 2, 2), (7, 2, 4), (-5, 2, -2), (-7, 2, -4), (6, 4, 2), (10, 4, 2), (1, 3, 0), (-2, 3, -1)] {
+            assert_eq!(div_half_even(a, b), want, "{a}/{b}");
+        }
+    }
+
+    #[test]
+    fn fees_round_up_and_rebates_round_down() {
+        let t = terms("a:B/C", 2, 0, 2);
+        let fee = |bps: i64| t.fee(Money::from_mantissa(333), Rate::from_mantissa(bps * 100_000_000)).expect("a fee");
+        assert_eq!(fee(10), Money::from_mantissa(1));
+        assert_eq!(fee(-10), Money::from_mantissa(0));
+    }
+
+    #[test]
+    fn a_notional_buys_the_largest_quantity_that_fits_with_its_fee() {
+        let t = terms("binance:BTC/USDT", 2, 5, 8);
+        let (price, rate, lot) = (Price::from_mantissa(10_000_00), Rate::from_mantissa(1_000_000_000), Qty::from_mantissa(1));
+        let amount = Money::from_mantissa(1_000 * 100_000_000);
+        let qty = t.qty_for(amount, price, rate, lot);
+        assert_eq!(qty, Qty::from_mantissa(9_990)); // 999 + 0.999 fits, 999.1 + 0.9991 does not
+        assert_eq!(t.qty_for(Money::ZERO, price, rate, lot), Qty::ZERO);
+    }
+
+    #[test]
+    fn an_inverse_contract_is_worth_its_count_over_the_price() {
+        let t = terms("bitmex:XBT/USD:XBT", 1, 0, 8);
+        let value = t.notional(Price::from_mantissa(138_730), Qty::from_mantissa(13_873)).expect("a value");
+        assert_eq!(value, Money::from_mantissa(100_000_000));
+    }
+}

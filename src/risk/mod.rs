@@ -1,0 +1,189 @@
+//! The only room that makes an [`Approved`] order. It says yes or no, with the numbers; it changes nothing.
+//!
+//! Without limits set, only what no venue would take is refused.
+
+use bellwether_sdk::{Decimal, Instrument, Money, OrderKind, Price, Qty, Side, Size};
+
+use crate::orders::Order;
+use crate::portfolio::{Position, Terms};
+
+/// Something risk has approved. Only this room can make one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Approved<T>(T);
+
+impl<T> Approved<T> {
+    /// What was approved.
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+
+    /// What was approved, for the one who carries it out.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// Limits; `None` means none. Amounts are in quote currency (settlement currency for inverse contracts).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Largest value of one order.
+    pub order_notional_max: Option<Decimal>,
+    /// Largest value of the position in one instrument after the order.
+    pub position_notional_max: Option<Decimal>,
+    /// Most open orders in one instrument.
+    pub open_orders_max: Option<u32>,
+}
+
+/// Why an order was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The quantity or the notional is not above zero.
+    #[error("the size is zero")]
+    SizeZero,
+    /// A price of the order is not above zero.
+    #[error("a price is not above zero")]
+    PriceNotPositive,
+    /// No price is known yet to value the order by.
+    #[error("no price yet to value the order by")]
+    NoPrice,
+    /// The order is larger than allowed.
+    #[error("order value {asked} is over the limit {max}")]
+    OrderNotional {
+        /// Its value.
+        asked: String,
+        /// The limit.
+        max: String,
+    },
+    /// The position would be larger than allowed.
+    #[error("position value {asked} would be over the limit {max}")]
+    PositionNotional {
+        /// The value it would have.
+        asked: String,
+        /// The limit.
+        max: String,
+    },
+    /// Too many open orders.
+    #[error("{open} orders are open, the limit is {max}")]
+    OpenOrders {
+        /// How many are open.
+        open: u32,
+        /// The limit.
+        max: u32,
+    },
+}
+
+impl Refusal {
+    /// Its name in reports and JSON, from a closed list.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::SizeZero => "size_zero",
+            Self::PriceNotPositive => "price_not_positive",
+            Self::NoPrice => "no_price",
+            Self::OrderNotional { .. } => "order_notional_max",
+            Self::PositionNotional { .. } => "position_notional_max",
+            Self::OpenOrders { .. } => "open_orders_max",
+        }
+    }
+}
+
+/// What the guard looks at beside the order.
+#[derive(Debug, Clone, Copy)]
+pub struct RiskView<'a> {
+    /// Name, scales and rules.
+    pub instrument: &'a Instrument,
+    /// The value formula.
+    pub terms: &'a Terms,
+    /// Digits of the settlement currency.
+    pub money_scale: u8,
+    /// The account's net position.
+    pub position: &'a Position,
+    /// The last price; zero before the first.
+    pub last: Price,
+    /// Open orders in the instrument.
+    pub open_orders: u32,
+}
+
+/// The guard.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Guard {
+    /// Its limits.
+    pub limits: Limits,
+}
+
+impl Guard {
+    /// Approves an order or says why not.
+    ///
+    /// # Errors
+    /// [`Refusal`], with the numbers.
+    pub fn approve(&self, order: Order, view: &RiskView<'_>) -> Result<Approved<Order>, Refusal> {
+        let prices_positive = match order.kind {
+            OrderKind::Market | OrderKind::TrailingStop { .. } => true,
+            OrderKind::Limit { price } => price > Price::ZERO,
+            OrderKind::StopMarket { trigger } => trigger > Price::ZERO,
+            OrderKind::StopLimit { trigger, price } => trigger > Price::ZERO && price > Price::ZERO,
+        };
+        if !prices_positive {
+            return Err(Refusal::PriceNotPositive);
+        }
+        match order.size {
+            Size::Qty(qty) if qty <= Qty::ZERO => return Err(Refusal::SizeZero),
+            Size::Notional { amount, close } if !amount.is_positive() && close <= Qty::ZERO => {
+                return Err(Refusal::SizeZero);
+            }
+            Size::Qty(_) | Size::Notional { .. } => {}
+        }
+        let makes_smaller = order.reduce_only;
+        if !makes_smaller {
+            self.check_notionals(&order, view)?;
+        }
+        if let Some(max) = self.limits.open_orders_max.filter(|max| !makes_smaller && view.open_orders >= *max) {
+            return Err(Refusal::OpenOrders { open: view.open_orders, max });
+        }
+        Ok(Approved(order))
+    }
+
+    fn check_notionals(&self, order: &Order, view: &RiskView<'_>) -> Result<(), Refusal> {
+        if self.limits.order_notional_max.is_none() && self.limits.position_notional_max.is_none() {
+            return Ok(());
+        }
+        let price = if order.price().is_zero() { view.last } else { order.price() };
+        if price.is_zero() {
+            return Err(Refusal::NoPrice);
+        }
+        let value = |qty: Qty| view.terms.notional(price, qty).map(|m| m.mantissa().unsigned_abs()).unwrap_or(u128::MAX);
+        let held = view.position.qty.mantissa();
+        let (asked, position_after) = match order.size {
+            Size::Qty(qty) => {
+                (value(qty), value(Qty::from_mantissa(held.saturating_add(order.side.sign() * qty.mantissa()))))
+            }
+            Size::Notional { amount, close } => {
+                let amount = amount_at(amount, view.money_scale);
+                let rest = held.saturating_add(order.side.sign() * close.mantissa());
+                let same_side = rest == 0 || (rest > 0) == (order.side == Side::Buy);
+                let rest = value(Qty::from_mantissa(rest));
+                (
+                    amount.saturating_add(value(close)),
+                    if same_side { rest.saturating_add(amount) } else { rest.abs_diff(amount) },
+                )
+            }
+        };
+        let text = |m: u128| Money::from_mantissa(i128::try_from(m).unwrap_or(i128::MAX)).to_text(view.money_scale);
+        let over = |limit: Option<Decimal>, value: u128| limit.filter(|l| value > amount_at(*l, view.money_scale));
+        if let Some(max) = over(self.limits.order_notional_max, asked) {
+            return Err(Refusal::OrderNotional { asked: text(asked), max: max.to_string() });
+        }
+        let grows = position_after > value(view.position.qty);
+        if let Some(max) = over(self.limits.position_notional_max, position_after).filter(|_| grows) {
+            return Err(Refusal::PositionNotional { asked: text(position_after), max: max.to_string() });
+        }
+        Ok(())
+    }
+}
+
+/// A decimal amount as a mantissa at a money scale, cut toward zero, saturating.
+fn amount_at(amount: Decimal, scale: u8) -> u128 {
+    let mantissa = u128::from(amount.mantissa().unsigned_abs());
+    let (from, to) = (u32::from(amount.scale()), u32::from(scale));
+    if to >= from { mantissa.saturating_mul(10u128.saturating_pow(to - from)) } else { mantissa / 10u128.pow(from - to) }
+}

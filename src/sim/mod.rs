@@ -1,0 +1,374 @@
+//! The simulated exchange: behind the door of backtest and paper stands this instead of a venue.
+//!
+//! It takes orders and cancels, sees the market, and answers with what a venue would: acknowledged, rejected, filled,
+//! cancelled, expired, funding, liquidation. It keeps its own books of the account, as a venue does, and never looks
+//! into ours. Pure: no clock, no randomness.
+//!
+//! The caller feeds a market event, then calls [`Sim::advance`] until it has no more answers, carrying each to the
+//! engine and the engine's new orders back before the next: inside one bar an entry's stop can so be hit.
+
+mod account;
+mod bars;
+mod book;
+mod orders;
+mod profile;
+mod ticks;
+
+use bellwether_sdk::{
+    Bar, Depth, Funding, Instrument, InstrumentId, Liquidity, Money, OrderId, Price, Qty, Quote, Rate, Side, Trade, Ts,
+};
+
+use crate::market::book::Book;
+use crate::orders::Order;
+use crate::portfolio::{Ledger, PortfolioError};
+use crate::risk::Approved;
+
+use account::adverse_extreme;
+use bars::BarWalk;
+use orders::Resting;
+pub use profile::{Profile, ProfileError};
+
+/// How much worse than the model's price a taker fill is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum SlippageModel {
+    /// Not at all.
+    #[default]
+    None,
+    /// A fraction of the price.
+    Fraction(Rate),
+    /// A count of ticks.
+    Ticks(u32),
+    /// A fraction of the price, times the order's share of the bar's or trade's quantity (at most 1).
+    Volume(Rate),
+}
+
+/// How the exchange behaves.
+#[derive(Debug, Clone)]
+pub struct SimConfig {
+    /// The fill rules.
+    pub profile: Profile,
+    /// `ohlc-path@1`: the extreme nearest to the open comes first (low on a tie), instead of the high.
+    pub nearest_extreme_first: bool,
+    /// Maker fee per instrument.
+    pub maker: Vec<Rate>,
+    /// Taker fee per instrument.
+    pub taker: Vec<Rate>,
+    /// Digits of the settlement currency per instrument.
+    pub money_scales: Vec<u8>,
+    /// Slippage of taker fills.
+    pub slippage: SlippageModel,
+    /// Nanoseconds from a decision until the order is here.
+    pub latency_ns: i64,
+    /// Shorts and leverage, or none.
+    pub margin: Option<MarginTerms>,
+}
+
+/// `margin@1`: one cross-margined account; linear, inverse and borrowed spot positions alike. Left out: tiers,
+/// isolated margin, interest on what is borrowed, auto-deleveraging, insurance funds.
+#[derive(Debug, Clone, Copy)]
+pub struct MarginTerms {
+    /// Largest notional over equity, at [`Rate::SCALE`].
+    pub leverage_max: Rate,
+    /// Equity below this fraction of notional is liquidated.
+    pub maintenance: Rate,
+}
+
+/// What the exchange answers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Answer {
+    /// The order rests or is about to fill.
+    Accepted(OrderId),
+    /// The order is refused, with a reason from a closed list.
+    Rejected(OrderId, &'static str),
+    /// It filled, in whole or part.
+    Fill {
+        /// The order; zero for a liquidation.
+        order: OrderId,
+        /// Whose instrument.
+        instrument: InstrumentId,
+        /// Buy or sell.
+        side: Side,
+        /// The price.
+        price: Price,
+        /// The quantity.
+        qty: Qty,
+        /// The order's whole quantity (notional orders learn it here).
+        qty_total: Qty,
+        /// The fee in settlement currency.
+        fee: Money,
+        /// Maker or taker.
+        liquidity: Liquidity,
+        /// Open time of the bar that filled it; [`Ts::NONE`] for ticks.
+        bar_ts: Ts,
+    },
+    /// It ended by a cancel, with a reason.
+    Cancelled(OrderId, &'static str),
+    /// It ended by its time in force, with a reason.
+    Expired(OrderId, &'static str),
+    /// Funding was paid (below zero) or received, in settlement currency.
+    Funding(InstrumentId, Money),
+}
+
+/// What goes to the exchange.
+#[derive(Debug, Clone, Copy)]
+enum Message {
+    Submit(Order),
+    Cancel(OrderId, InstrumentId),
+}
+
+/// One instrument as the exchange sees it.
+#[derive(Debug, Default)]
+struct Market {
+    last: Price,
+    /// The quantity of the last bar or trade, for the volume slippage model.
+    last_qty: Qty,
+    /// Open time of the bar that `last` comes from.
+    bar_ts: Ts,
+    quote: Quote,
+    book: Book,
+    walk: Option<BarWalk>,
+    resting: Vec<Resting>,
+    /// Prices between which no liquidation is possible.
+    safe: (Price, Price),
+}
+
+/// The simulated exchange.
+#[derive(Debug)]
+pub struct Sim {
+    config: SimConfig,
+    instruments: Vec<Instrument>,
+    ledger: Ledger,
+    markets: Vec<Market>,
+    inbox: Vec<(Ts, Message)>,
+    /// The earliest time at which something is due by itself: an arrival or an expiry.
+    next_due: Ts,
+    answers: Vec<Answer>,
+    now: Ts,
+    /// The run is over: what closes positions fills at the last price.
+    settling: bool,
+}
+
+impl Sim {
+    /// An exchange with an account whose books are `ledger`.
+    pub fn new(config: SimConfig, instruments: Vec<Instrument>, ledger: Ledger) -> Self {
+        let markets = instruments.iter().map(|_| Market::default()).collect();
+        Self {
+            config,
+            instruments,
+            ledger,
+            markets,
+            inbox: Vec::new(),
+            next_due: Ts::MAX,
+            answers: Vec::new(),
+            now: Ts::NONE,
+            settling: false,
+        }
+    }
+
+    /// The exchange's own books of the account.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Takes an approved order; it arrives after the latency (orders that protect an entry ride with it).
+    pub fn submit(&mut self, order: Approved<Order>, now: Ts) {
+        let order = order.into_inner();
+        let latency = if order.parent.0 == 0 { self.config.latency_ns } else { 0 };
+        self.post(now.plus(latency), Message::Submit(order));
+    }
+
+    /// Takes a cancel; it arrives after the latency.
+    pub fn cancel(&mut self, order: OrderId, instrument: InstrumentId, now: Ts) {
+        self.post(now.plus(self.config.latency_ns), Message::Cancel(order, instrument));
+    }
+
+    fn post(&mut self, at: Ts, message: Message) {
+        self.next_due = self.next_due.min(at);
+        self.inbox.push((at, message));
+    }
+
+    /// The exchange's time.
+    #[inline]
+    pub fn now(&self) -> Ts {
+        self.now
+    }
+
+    /// From now on market orders fill at the last price on arrival, whatever the profile and the latency: how
+    /// `--close-at-end` ends a run.
+    pub fn settle_at_last(&mut self, now: Ts) {
+        self.now = self.now.max(now);
+        self.settling = true;
+        self.config.latency_ns = 0;
+    }
+
+    /// When something is due by itself.
+    #[inline]
+    pub fn next_due(&self) -> Ts {
+        self.next_due
+    }
+
+    /// Whether there is anything for [`Sim::advance`] to do.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        self.answers.is_empty() && self.next_due > self.now
+    }
+
+    /// Lets time pass to `now`: what is due arrives or expires, at its own time.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    pub fn pass_time(&mut self, now: Ts) -> Result<(), PortfolioError> {
+        self.now = self.now.max(now);
+        if self.next_due <= self.now {
+            self.take_due()?;
+        }
+        Ok(())
+    }
+
+    /// Answers of the next thing that happens, into `out`; nothing when all is quiet.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    pub fn advance(&mut self, out: &mut Vec<Answer>) -> Result<(), PortfolioError> {
+        if self.answers.is_empty() && self.next_due <= self.now {
+            self.take_due()?;
+        }
+        if self.answers.is_empty() {
+            for i in 0..self.markets.len() {
+                if self.markets[i].walk.is_some() {
+                    self.walk_bar(i)?;
+                }
+                if !self.answers.is_empty() {
+                    break;
+                }
+            }
+        }
+        out.append(&mut self.answers);
+        Ok(())
+    }
+
+    /// A bar's open print: market orders and what is gapped fill at it (bar profiles).
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    #[inline]
+    pub fn on_bar_open(&mut self, bar: &Bar) -> Result<(), PortfolioError> {
+        let i = bar.instrument.index();
+        self.saw(i, bar.open, bar.volume, bar.ts_open)?;
+        if !self.markets[i].resting.is_empty() {
+            self.print_open(i, bar.open, bar.ts_open)?;
+        }
+        Ok(())
+    }
+
+    /// A complete bar: its range reaches stops and limits (bar profiles); continued by [`Sim::advance`].
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    #[inline]
+    pub fn on_bar(&mut self, bar: &Bar) -> Result<(), PortfolioError> {
+        let i = bar.instrument.index();
+        if self.markets[i].resting.is_empty() {
+            self.reach(i, adverse_extreme(bar, self.ledger.position(bar.instrument).qty), bar.ts_open)?;
+            return self.saw(i, bar.close, bar.volume, bar.ts_open);
+        }
+        self.markets[i].walk = Some(BarWalk::new(bar, self.config.profile, self.config.nearest_extreme_first));
+        self.walk_bar(i)
+    }
+
+    /// Whether a bar of an instrument is still being walked.
+    #[inline]
+    pub fn is_walking(&self, instrument: InstrumentId) -> bool {
+        self.markets[instrument.index()].walk.is_some()
+    }
+
+    /// A trade of the market.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    #[inline]
+    pub fn on_trade(&mut self, trade: &Trade) -> Result<(), PortfolioError> {
+        let i = trade.instrument.index();
+        self.saw(i, trade.price, trade.qty, Ts::NONE)?;
+        if self.markets[i].resting.is_empty() {
+            return Ok(());
+        }
+        match self.config.profile {
+            Profile::Trade => self.fill_at_trade(i, trade),
+            Profile::Book => self.trade_in_queue(i, trade),
+            _ => Ok(()),
+        }
+    }
+
+    /// A new best bid and offer.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    #[inline]
+    pub fn on_quote(&mut self, quote: &Quote) -> Result<(), PortfolioError> {
+        let i = quote.instrument.index();
+        self.markets[i].quote = *quote;
+        if self.config.profile == Profile::Quote {
+            let mid = mid(quote);
+            if !mid.is_zero() {
+                self.saw(i, mid, Qty::ZERO, Ts::NONE)?;
+            }
+            if !self.markets[i].resting.is_empty() {
+                self.fill_at_quote(i)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A change of the book.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    pub fn on_depth(&mut self, depth: &Depth<'_>) -> Result<(), PortfolioError> {
+        let i = depth.instrument.index();
+        self.markets[i].book.apply(depth);
+        if self.config.profile == Profile::Book {
+            if let (Some((bid, _)), Some((ask, _))) = (self.markets[i].book.best_bid(), self.markets[i].book.best_ask())
+            {
+                let mid = Price::from_mantissa(bid.mantissa() + (ask.mantissa() - bid.mantissa()) / 2);
+                self.saw(i, mid, Qty::ZERO, Ts::NONE)?;
+            }
+            if !self.markets[i].resting.is_empty() {
+                self.fill_in_book(i)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A funding settlement: positions in the instrument pay or receive.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    pub fn on_funding(&mut self, funding: &Funding) -> Result<(), PortfolioError> {
+        self.settle_funding(funding)
+    }
+
+    /// A price was seen: positions are valued and, when they have to be, liquidated.
+    #[inline]
+    fn saw(&mut self, i: usize, price: Price, qty: Qty, bar_ts: Ts) -> Result<(), PortfolioError> {
+        let market = &mut self.markets[i];
+        market.last = price;
+        market.last_qty = qty;
+        market.bar_ts = bar_ts;
+        if self.config.margin.is_some() && self.ledger.open_count() > 0 {
+            if price > market.safe.0 && price < market.safe.1 {
+                return Ok(());
+            }
+            return self.check_margin(i, price, bar_ts);
+        }
+        Ok(())
+    }
+}
+
+/// The middle of a quote, or its only side; zero when it has none.
+pub fn mid(quote: &Quote) -> Price {
+    match (quote.bid.mantissa(), quote.ask.mantissa()) {
+        (0, one) | (one, 0) => Price::from_mantissa(one),
+        (bid, ask) => Price::from_mantissa(bid + (ask - bid) / 2),
+    }
+}
