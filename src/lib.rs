@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` draws the rooms; `docs/life-of-a-tick.md` walks one tick through them.
 
 pub mod config;
+pub mod data;
 pub mod engine;
 pub mod host;
 pub mod market;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use bellwether::config::ConfigError;
+use bellwether::data::DataError;
 use bellwether::report::ReportError;
 use bellwether::run::RunError;
 
@@ -124,6 +125,21 @@ impl From<ReportError> for Failure {
                 Self::new(Code::Failed, text).help("choose a folder that may be written and has room with --state-dir DIR")
             }
             _ => Self::new(Code::Failed, text),
+        }
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        let text = error.to_string();
+        match error {
+            DataError::Interrupted => Self::new(Code::Interrupted, text),
+            DataError::Io { .. } => Self::new(Code::Failed, text).help("the store is as it was"),
+            DataError::Strict { .. } | DataError::Locked { .. } => Self::new(Code::Refused, text),
+            DataError::NoSeries { .. } | DataError::NoData { .. } => {
+                Self::bad(text).help("`bellwether data list` shows what is stored")
+            }
+            _ => Self::bad(text),
         }
     }
 }

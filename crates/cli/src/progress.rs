@@ -12,3 +12,12 @@ pub(crate) fn bar(total: u64, what: &'static str) -> ProgressBar {
     bar.set_message(what);
     bar
 }
+
+/// A bar of bytes whose total is told later; hidden when stderr is no terminal.
+pub(crate) fn bytes(what: &'static str) -> ProgressBar {
+    let bar = bar(0, what);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -50,6 +50,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run strategies on stored data and report.
     Backtest(crate::commands::backtest::BacktestArgs),
+    /// Import, list and check stored market data.
+    Data(crate::commands::data::DataArgs),
     /// List, show and export stored runs.
     Runs(crate::commands::runs::RunsArgs),
     /// Compare two runs.

@@ -3,6 +3,7 @@
 pub(crate) mod backtest;
 pub(crate) mod compare;
 pub(crate) mod config;
+pub(crate) mod data;
 pub(crate) mod grid;
 pub(crate) mod runs;
 pub(crate) mod schema;
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
         Command::Runs(args) => runs::run(global, args, registry),
         Command::Compare(args) => compare::run(global, args),
         Command::Verify(args) => verify::run(global, args, registry),
+        Command::Data(args) => data::run(global, args),
         Command::Config(args) => config::run(global, args, registry),
         Command::Strategy(args) => strategy::run(args, registry),
         Command::Schema(args) => schema::run(args),

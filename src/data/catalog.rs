@@ -1,0 +1,461 @@
+//! The catalog: a folder of monthly Parquet files and the manifest that says which of them count.
+//!
+//! ```text
+//! venue=binance/instrument=BTC-USDT/kind=bars-1h/2017-08.parquet
+//! venue=binance/instrument=BTC-USDT_USDT/kind=trades/2024-08.parquet
+//! _manifest.json      what is stored: files, row hashes, sources; its rename commits a change
+//! instruments.json    optional: rules and fees, see `rules`
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use bellwether_sdk::{Instrument, InstrumentId, Rate, Symbol, Ts};
+use schemars::JsonSchema;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::error::DataError;
+use super::file::{RowReader, RowWriter, present_columns};
+use super::lock::WriteLock;
+use super::manifest::{FileEntry, MANIFEST, Manifest, SeriesEntry, SourceEntry, sync_dir};
+use super::rules::Rules;
+use super::source::StoreSource;
+use super::table::{Table, hex};
+use super::time::{Month, Stamp};
+use crate::market::{Kind, Source};
+
+/// A folder of market data.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    dir: PathBuf,
+    manifest: Manifest,
+    rules: Rules,
+}
+
+/// What is known of a series without reading its rows.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SeriesInfo {
+    /// The instrument.
+    #[schemars(with = "String")]
+    pub symbol: Symbol,
+    /// The kind of data.
+    #[schemars(with = "String")]
+    pub kind: Kind,
+    /// Rows (of depth: levels).
+    pub rows: u64,
+    /// Engine time of the first row.
+    #[serde(serialize_with = "as_stamp")]
+    #[schemars(with = "Stamp")]
+    pub first: Ts,
+    /// Just after the last row (bars: the end of its interval).
+    #[serde(serialize_with = "as_stamp")]
+    #[schemars(with = "Stamp")]
+    pub end: Ts,
+    /// Digits of the finest price.
+    pub price_scale: u8,
+    /// Digits of the finest quantity.
+    pub qty_scale: u8,
+    /// Size on disk.
+    pub bytes: u64,
+    /// Count of monthly files.
+    pub files: usize,
+    /// What it was imported from.
+    pub sources: Vec<SourceInfo>,
+    /// SHA-256 over the canonical row hashes of its months.
+    pub row_hash: String,
+}
+
+/// A file that a series was imported from.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct SourceInfo {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its content, decompressed.
+    pub sha256: String,
+    /// How it was read.
+    pub format: String,
+    /// Rows it has for this series.
+    pub rows: u64,
+}
+
+fn as_stamp<S: serde::Serializer>(ts: &Ts, serializer: S) -> Result<S::Ok, S::Error> {
+    Stamp::from(*ts).serialize(serializer)
+}
+
+/// New content of a series: whole months, and the sources it is made of.
+pub(crate) struct SeriesChange {
+    pub(crate) symbol: Symbol,
+    pub(crate) kind: Kind,
+    /// The months that change, each with the indices of its sources.
+    pub(crate) months: BTreeMap<Month, (Table, BTreeSet<usize>)>,
+    /// All sources of the series after the change.
+    pub(crate) sources: Vec<SourceEntry>,
+    /// Whether months not named go.
+    pub(crate) replace: bool,
+}
+
+impl Catalog {
+    /// Opens a folder that is a catalog.
+    ///
+    /// # Errors
+    /// [`DataError::NoCatalog`] when it has no manifest; [`DataError::Damaged`] when that cannot be read.
+    pub fn open(dir: &Path) -> Result<Self, DataError> {
+        let missing = |found: &str| DataError::NoCatalog { path: dir.to_owned(), found: found.to_owned() };
+        if !dir.is_dir() {
+            return Err(missing(if dir.exists() { "it is no folder" } else { "it does not exist" }));
+        }
+        let manifest = Manifest::load(dir)?.ok_or_else(|| missing(&format!("it has no {MANIFEST}")))?;
+        Ok(Self { dir: dir.to_owned(), manifest, rules: Rules::load(dir)? })
+    }
+
+    /// Opens a catalog, an empty one where the folder is missing or has no manifest yet. Writes nothing.
+    ///
+    /// # Errors
+    /// As [`Catalog::open`] for a manifest that cannot be read.
+    pub fn open_or_create(dir: &Path) -> Result<Self, DataError> {
+        if dir.exists() && !dir.is_dir() {
+            return Err(DataError::NoCatalog { path: dir.to_owned(), found: "it is no folder".to_owned() });
+        }
+        let manifest = Manifest::load(dir)?.unwrap_or_default();
+        Ok(Self { dir: dir.to_owned(), manifest, rules: Rules::load(dir)? })
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// All series, sorted by symbol and kind.
+    pub fn series(&self) -> Vec<SeriesInfo> {
+        let mut all: Vec<SeriesInfo> = self.manifest.series.iter().map(info).collect();
+        all.sort_by(|a, b| (&a.symbol, a.kind).cmp(&(&b.symbol, b.kind)));
+        all
+    }
+
+    /// One series, `None` when the catalog does not have it.
+    pub fn find(&self, symbol: &Symbol, kind: Kind) -> Option<SeriesInfo> {
+        self.manifest.find(symbol, kind).map(info)
+    }
+
+    /// The instrument with its rules: those of `instruments.json`, else inferred from the digits of its data.
+    ///
+    /// # Errors
+    /// [`DataError::NoSeries`] when nothing of the instrument is stored and no rules are stated.
+    pub fn instrument(&self, symbol: &Symbol, id: InstrumentId) -> Result<Instrument, DataError> {
+        let of_symbol = || self.manifest.series.iter().filter(|s| s.symbol == *symbol).flat_map(|s| &s.files);
+        let price_scale = of_symbol().map(|f| f.price_scale).max();
+        let qty_scale = of_symbol().map(|f| f.qty_scale).max().unwrap_or(0);
+        if price_scale.is_none() && !self.rules.has(symbol) {
+            return Err(self.no_series(symbol, Kind::Trades));
+        }
+        let instrument = Instrument::inferred(id, symbol.clone(), price_scale.unwrap_or(0), qty_scale);
+        self.rules.apply(instrument, &self.dir)
+    }
+
+    /// Maker and taker fee rates of `instruments.json`; `None` where it states none.
+    pub fn fees(&self, symbol: &Symbol) -> Option<(Rate, Rate)> {
+        self.rules.fees(symbol)
+    }
+
+    /// A stream of the events with a time in `range` (bars: an open time), mantissas at the instrument's scales.
+    /// Its memory does not grow with its length.
+    ///
+    /// # Errors
+    /// [`DataError::NoSeries`] or [`DataError::NoData`], which say what there is.
+    pub fn source(&self, instrument: &Instrument, kind: Kind, range: Range<Ts>) -> Result<Box<dyn Source>, DataError> {
+        let (from, to) = (range.start.nanos(), range.end.nanos());
+        let files = self.files_within(&instrument.symbol, kind, from, to)?;
+        let files = files.into_iter().map(|f| (self.dir.join(&f.path), f.price_scale, f.qty_scale)).collect();
+        Ok(Box::new(StoreSource::new(instrument, kind, from, to, files)))
+    }
+
+    /// A hash of what a stream of this range yields: of the months it touches and the range clipped to the data.
+    /// Reads the manifest only.
+    ///
+    /// # Errors
+    /// As [`Catalog::source`].
+    pub fn data_hash(&self, symbol: &Symbol, kind: Kind, range: Range<Ts>) -> Result<String, DataError> {
+        let (from, to) = (range.start.nanos(), range.end.nanos());
+        let files = self.files_within(symbol, kind, from, to)?;
+        let entry = self.entry(symbol, kind)?;
+        let first = entry.files.iter().map(|f| f.first_ts).min().unwrap_or(0);
+        let last = entry.files.iter().map(|f| f.last_ts).max().unwrap_or(0);
+        let mut hasher = Sha256::new();
+        hasher.update(format!("bellwether data 1 {symbol} {kind} {} {}\n", from.max(first), to.min(last.saturating_add(1))));
+        for file in files {
+            hasher.update(format!("{} {}\n", file.month, file.row_hash));
+        }
+        Ok(hex(&hasher.finalize()))
+    }
+
+    /// Reads every row of a series and compares the canonical hashes with the manifest's.
+    ///
+    /// # Errors
+    /// [`DataError::HashMismatch`] names the first file that differs.
+    pub fn verify(&self, symbol: &Symbol, kind: Kind) -> Result<(), DataError> {
+        self.entry(symbol, kind)?.files.iter().try_for_each(|file| {
+            let found = self.read_month(kind, file)?.hash();
+            if found == file.row_hash {
+                return Ok(());
+            }
+            Err(DataError::HashMismatch {
+                path: self.dir.join(&file.path),
+                found: format!("its rows hash to {found}, the manifest says {}", file.row_hash),
+            })
+        })
+    }
+
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Takes the right to write, reads the manifest anew and removes what a crash may have left.
+    pub(crate) fn lock(&mut self) -> Result<WriteLock, DataError> {
+        let lock = WriteLock::take(&self.dir)?;
+        self.manifest = Manifest::load(&self.dir)?.unwrap_or_default();
+        Ok(lock)
+    }
+
+    pub(crate) fn entry(&self, symbol: &Symbol, kind: Kind) -> Result<&SeriesEntry, DataError> {
+        self.manifest.find(symbol, kind).ok_or_else(|| self.no_series(symbol, kind))
+    }
+
+    fn no_series(&self, symbol: &Symbol, kind: Kind) -> DataError {
+        let of_symbol: Vec<String> =
+            self.series().iter().filter(|s| s.symbol == *symbol).map(|s| s.kind.to_string()).collect();
+        let there = if !of_symbol.is_empty() {
+            format!("{} of it", of_symbol.join(", "))
+        } else if self.manifest.series.is_empty() {
+            "nothing; import data into it first".to_owned()
+        } else {
+            let symbols: BTreeSet<String> = self.manifest.series.iter().map(|s| s.symbol.to_string()).collect();
+            symbols.into_iter().collect::<Vec<_>>().join(", ")
+        };
+        DataError::NoSeries { path: self.dir.clone(), symbol: symbol.clone(), kind, there }
+    }
+
+    /// The files that touch a range, or the error that says what range there is.
+    pub(crate) fn files_within(&self, symbol: &Symbol, kind: Kind, from: i64, to: i64) -> Result<Vec<&FileEntry>, DataError> {
+        let entry = self.entry(symbol, kind)?;
+        let mut files: Vec<&FileEntry> = entry.files.iter().filter(|f| f.last_ts >= from && f.first_ts < to).collect();
+        files.sort_by_key(|f| f.first_ts);
+        if files.is_empty() || from >= to {
+            let all = info(entry);
+            return Err(DataError::NoData {
+                symbol: symbol.clone(),
+                kind,
+                from,
+                to,
+                first: all.first.nanos(),
+                end: all.end.nanos(),
+            });
+        }
+        Ok(files)
+    }
+
+    /// All rows of a month.
+    pub(crate) fn read_month(&self, kind: Kind, file: &FileEntry) -> Result<Table, DataError> {
+        let path = self.dir.join(&file.path);
+        let mut reader = RowReader::open(&path, kind, |_| true, i64::MIN, i64::MAX)?;
+        let mut table = Table::new(kind, file.price_scale, file.qty_scale);
+        let mut cols = Vec::new();
+        loop {
+            let rows = reader.next(&mut cols)?;
+            if rows == 0 {
+                return Ok(table);
+            }
+            let scales = (file.price_scale, file.qty_scale);
+            let cols = std::mem::take(&mut cols);
+            let chunk = Table::from_columns(kind, scales, rows, cols, std::mem::take(&mut reader.texts));
+            table.append_rows(&chunk).map_err(|_| DataError::damaged(&path, "a number is wider than 18 digits"))?;
+        }
+    }
+
+    /// Makes changes to series, all of them or nothing. The caller holds the lock.
+    pub(crate) fn commit(&mut self, changes: Vec<SeriesChange>, _lock: &WriteLock) -> Result<(), DataError> {
+        let mut manifest = self.manifest.clone();
+        let mut fresh = FreshFiles::default();
+        let mut stale = Vec::new();
+        for change in changes {
+            self.stage(change, &mut manifest, &mut fresh, &mut stale)?;
+        }
+        manifest.series.sort_by(|a, b| (&a.symbol, a.kind).cmp(&(&b.symbol, b.kind)));
+        manifest.save(&self.dir)?;
+        fresh.keep();
+        self.manifest = manifest;
+        let named: BTreeSet<&str> =
+            self.manifest.series.iter().flat_map(|s| &s.files).map(|f| f.path.as_str()).collect();
+        for path in stale.iter().filter(|p| !named.contains(p.as_str())) {
+            // The manifest no longer names it; a leftover would be swept at the next import.
+            let _ = std::fs::remove_file(self.dir.join(path));
+        }
+        Ok(())
+    }
+
+    /// Writes the files of one change and puts them into the manifest to be.
+    fn stage(
+        &self,
+        change: SeriesChange,
+        manifest: &mut Manifest,
+        fresh: &mut FreshFiles,
+        stale: &mut Vec<String>,
+    ) -> Result<(), DataError> {
+        let at = manifest.series.iter().position(|s| s.symbol == change.symbol && s.kind == change.kind);
+        let mut entry = at.map_or_else(
+            || SeriesEntry { symbol: change.symbol.clone(), kind: change.kind, sources: Vec::new(), files: Vec::new() },
+            |i| manifest.series.remove(i),
+        );
+        let folder = series_folder(&change.symbol, change.kind);
+        sweep(&self.dir.join(&folder), &self.dir, &entry.files);
+        let taken: BTreeSet<String> = entry.files.iter().map(|f| f.path.clone()).collect();
+        if change.replace {
+            stale.extend(entry.files.drain(..).map(|f| f.path));
+        }
+        for (month, (mut table, sources)) in change.months {
+            table.reduce_scales();
+            let name = month.to_string();
+            if let Some(i) = entry.files.iter().position(|f| f.month == name) {
+                stale.push(entry.files.remove(i).path);
+            }
+            entry.files.push(self.write_month(&folder, &name, &table, sources, &taken, fresh)?);
+        }
+        entry.files.sort_by_key(|f| f.first_ts);
+        entry.sources = change.sources;
+        manifest.series.push(entry);
+        Ok(())
+    }
+
+    fn write_month(
+        &self,
+        folder: &str,
+        month: &str,
+        table: &Table,
+        sources: BTreeSet<usize>,
+        taken: &BTreeSet<String>,
+        fresh: &mut FreshFiles,
+    ) -> Result<FileEntry, DataError> {
+        let row_hash = table.hash();
+        // A month that changes gets a new name: the old file counts until the manifest says otherwise.
+        let mut relative = format!("{folder}/{month}.parquet");
+        let mut digits = 8;
+        while taken.contains(&relative) && digits <= row_hash.len() {
+            relative = format!("{folder}/{month}-{}.parquet", &row_hash[..digits]);
+            digits += 1;
+        }
+        let path = self.dir.join(&relative);
+        let temporary = path.with_extension("parquet.tmp");
+        fresh.make_dirs(&self.dir, &self.dir.join(folder))?;
+        fresh.files.push(temporary.clone());
+        let file = File::create(&temporary).map_err(DataError::io("writing", &temporary))?;
+        let mut writer = RowWriter::new(&temporary, BufWriter::new(file), table, present_columns(table))?;
+        writer.write(table)?;
+        let mut out = writer.finish()?;
+        out.flush().map_err(DataError::io("writing", &temporary))?;
+        let file = out.into_inner().map_err(|e| DataError::io("writing", &temporary)(e.into_error()))?;
+        file.sync_all().map_err(DataError::io("writing", &temporary))?;
+        let bytes = file.metadata().map_err(DataError::io("writing", &temporary))?.len();
+        std::fs::rename(&temporary, &path).map_err(DataError::io("writing", &path))?;
+        fresh.files.push(path);
+        sync_dir(&self.dir.join(folder));
+        let (first_ts, last_ts) = table.span().unwrap_or((0, 0));
+        let (price_scale, qty_scale) = table.scales();
+        Ok(FileEntry {
+            path: relative,
+            month: month.to_owned(),
+            rows: table.len() as u64,
+            first_ts,
+            last_ts,
+            price_scale,
+            qty_scale,
+            row_hash,
+            bytes,
+            sources: sources.into_iter().collect(),
+        })
+    }
+}
+
+/// Files and folders of a change that is not committed yet: removed again unless kept.
+#[derive(Default)]
+struct FreshFiles {
+    files: Vec<PathBuf>,
+    dirs: Vec<PathBuf>,
+}
+
+impl FreshFiles {
+    fn make_dirs(&mut self, root: &Path, dir: &Path) -> Result<(), DataError> {
+        let missing: Vec<PathBuf> =
+            dir.ancestors().take_while(|a| *a != root && !a.exists()).map(Path::to_owned).collect();
+        self.dirs.extend(missing);
+        std::fs::create_dir_all(dir).map_err(DataError::io("making", dir))
+    }
+
+    fn keep(&mut self) {
+        self.files.clear();
+        self.dirs.clear();
+    }
+}
+
+impl Drop for FreshFiles {
+    fn drop(&mut self) {
+        // Best effort: what stays is not in the manifest and is swept by the next import.
+        for file in &self.files {
+            let _ = std::fs::remove_file(file);
+        }
+        for dir in &self.dirs {
+            let _ = std::fs::remove_dir(dir);
+        }
+    }
+}
+
+/// Removes files of a series' folder that the manifest does not name: a crash left them.
+fn sweep(folder: &Path, root: &Path, files: &[FileEntry]) {
+    let named: BTreeSet<PathBuf> = files.iter().map(|f| root.join(&f.path)).collect();
+    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()) {
+        let ours = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.ends_with(".parquet") || n.ends_with(".parquet.tmp"));
+        if ours && !named.contains(&path) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// The folder of a series within the catalog.
+fn series_folder(symbol: &Symbol, kind: Kind) -> String {
+    let escaped = |code: &str| code.replace('_', "%5F");
+    let mut name = format!("{}-{}", escaped(symbol.base()), escaped(symbol.quote()));
+    if symbol.settle() != symbol.quote() || symbol.as_str().matches(':').count() > 1 {
+        name = format!("{name}_{}", escaped(symbol.settle()));
+    }
+    if let Some(expiry) = symbol.expiry() {
+        name = format!("{name}-{expiry}");
+    }
+    format!("venue={}/instrument={name}/kind={kind}", symbol.venue())
+}
+
+fn info(entry: &SeriesEntry) -> SeriesInfo {
+    let files = &entry.files;
+    let first = files.iter().map(|f| f.first_ts).min().unwrap_or(0);
+    let last = files.iter().map(|f| f.last_ts).max().unwrap_or(0);
+    let mut hasher = Sha256::new();
+    for file in files {
+        hasher.update(format!("{} {}\n", file.month, file.row_hash));
+    }
+    let source =
+        |s: &SourceEntry| SourceInfo { name: s.name.clone(), sha256: s.sha256.clone(), format: s.format.clone(), rows: s.rows };
+    SeriesInfo {
+        symbol: entry.symbol.clone(),
+        kind: entry.kind,
+        rows: files.iter().map(|f| f.rows).sum(),
+        first: Ts::from_nanos(first),
+        end: Ts::from_nanos(last).plus(entry.kind.interval().map_or(1, |i| i.nanos())),
+        price_scale: files.iter().map(|f| f.price_scale).max().unwrap_or(0),
+        qty_scale: files.iter().map(|f| f.qty_scale).max().unwrap_or(0),
+        bytes: files.iter().map(|f| f.bytes).sum(),
+        files: files.len(),
+        sources: entry.sources.iter().map(source).collect(),
+        row_hash: hex(&hasher.finalize()),
+    }
+}

@@ -1,0 +1,308 @@
+//! Oddities of data: what is counted, and the scan that counts it. Import and check use the same scan.
+//!
+//! Nothing here changes data: odd rows are stored as they came, so that a result can be traced to its source.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bellwether_sdk::{Interval, Ts};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::schema::{NULL, TS, depth, quote};
+use super::table::Table;
+use super::time::{Stamp, iso};
+use crate::market::Kind;
+
+/// A kind of oddity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Oddity {
+    /// Rows of the source stood earlier than the row before them; they are stored in order of time.
+    Disorder,
+    /// Rows that equal another one: exact repeats of bars, funding and trades with ids are stored once, others as often as they came.
+    Duplicates,
+    /// Bars missing between two bars.
+    Gaps,
+    /// Bars whose open time is no multiple of their interval since 1970 UTC.
+    OffGrid,
+    /// Bars that open before the one before them is over.
+    Overlaps,
+    /// Bars whose high is below, or low above, another of their prices.
+    Ohlc,
+    /// Runs of bars of one price without volume.
+    FlatZeroVolume,
+    /// Quotes whose bid is above their offer.
+    Crossed,
+    /// Depth messages that do not continue the one before.
+    Sequence,
+    /// Depth snapshots that no stored message continues.
+    SnapshotSync,
+    /// Stored rows that are not those that were written.
+    RowHash,
+}
+
+impl Oddity {
+    /// Its name in words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disorder => "rows out of order",
+            Self::Duplicates => "duplicate rows",
+            Self::Gaps => "gaps",
+            Self::OffGrid => "off-grid open times",
+            Self::Overlaps => "overlapping bars",
+            Self::Ohlc => "OHLC violations",
+            Self::FlatZeroVolume => "flat zero-volume bars",
+            Self::Crossed => "crossed quotes",
+            Self::Sequence => "broken depth sequences",
+            Self::SnapshotSync => "snapshots without a continuation",
+            Self::RowHash => "row hash mismatches",
+        }
+    }
+
+    /// Whether strict import refuses it. Quiet minutes are no fault of the data.
+    pub const fn refused_when_strict(self) -> bool {
+        !matches!(self, Self::FlatZeroVolume)
+    }
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An oddity of a series or a source, how often, and where first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// What.
+    pub kind: Oddity,
+    /// How many: rows, gaps, messages.
+    pub count: u64,
+    /// The time of the first one.
+    pub first: Option<Stamp>,
+    /// Where in the source the first one is, `file:line`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// What else there is to say, in words.
+    pub detail: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.count, self.kind)?;
+        if let Some(first) = &self.first {
+            write!(f, ", first at {}", first.utc)?;
+        }
+        if let Some(place) = &self.place {
+            write!(f, " ({place})")?;
+        }
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Tally {
+    count: u64,
+    first_ts: i64,
+    first_origin: i64,
+    detail: String,
+}
+
+/// Counts oddities over sorted rows, table after table of one series.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    kind: Kind,
+    tallies: BTreeMap<Oddity, Tally>,
+    before: Option<i64>,
+    missing: i64,
+    longest: (i64, i64),
+    flat_run: u64,
+    flat_longest: (u64, i64),
+    flat_start: i64,
+    last_quote: [i64; 6],
+    chain: Chain,
+}
+
+/// The state of a depth sequence: the unbroken run of change ids, and snapshots waiting for it.
+#[derive(Debug, Default)]
+struct Chain {
+    run: Option<(i64, i64)>,
+    waiting: Vec<(i64, i64, i64)>,
+    message: Option<(i64, i64)>,
+}
+
+impl Scan {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            tallies: BTreeMap::new(),
+            before: None,
+            missing: 0,
+            longest: (0, 0),
+            flat_run: 0,
+            flat_longest: (0, 0),
+            flat_start: 0,
+            last_quote: [NULL; 6],
+            chain: Chain::default(),
+        }
+    }
+
+    /// Counts one oddity; `detail` is asked for the first only.
+    pub(crate) fn note(&mut self, kind: Oddity, count: u64, ts: i64, origin: i64, detail: impl FnOnce() -> String) {
+        let tally = self
+            .tallies
+            .entry(kind)
+            .or_insert_with(|| Tally { count: 0, first_ts: ts, first_origin: origin, detail: detail() });
+        tally.count += count;
+    }
+
+    /// Looks at the next rows, in order of time.
+    pub(crate) fn feed(&mut self, table: &Table) {
+        match self.kind {
+            Kind::Bars(interval) => self.bars(table, interval),
+            Kind::Quotes => self.quotes(table),
+            Kind::Depth => self.depth(table),
+            Kind::Funding | Kind::Trades => {}
+        }
+    }
+
+    fn bars(&mut self, table: &Table, interval: Interval) {
+        let step_expected = interval.nanos();
+        for row in 0..table.len() {
+            let [ts, open, high, low, close, volume] = std::array::from_fn(|c| table.get(c, row));
+            let origin = origin(table, row);
+            if let Some(before) = self.before {
+                self.step(before, ts, step_expected, origin);
+            }
+            self.before = Some(ts);
+            if Ts::from_nanos(ts).floor_to(interval).nanos() != ts {
+                self.note(Oddity::OffGrid, 1, ts, origin, String::new);
+            }
+            if high < open.max(close).max(low) || low > open.min(close) {
+                self.note(Oddity::Ohlc, 1, ts, origin, || table.describe(row));
+            }
+            if volume == 0 && high == low && open == close && high == open {
+                self.flat(ts, origin);
+            } else {
+                self.flat_run = 0;
+            }
+        }
+    }
+
+    fn step(&mut self, before: i64, ts: i64, expected: i64, origin: i64) {
+        let step = ts - before;
+        if step > expected {
+            self.note(Oddity::Gaps, 1, before.saturating_add(expected), origin, String::new);
+            self.missing += step / expected - 1;
+            if step > self.longest.0 {
+                self.longest = (step, before);
+            }
+        } else if step < expected && step > 0 {
+            self.note(Oddity::Overlaps, 1, ts, origin, || format!("{} opens before the bar of {} is over", iso(ts), iso(before)));
+        }
+    }
+
+    fn flat(&mut self, ts: i64, origin: i64) {
+        self.note(Oddity::FlatZeroVolume, 1, ts, origin, String::new);
+        if self.flat_run == 0 {
+            self.flat_start = ts;
+        }
+        self.flat_run += 1;
+        if self.flat_run > self.flat_longest.0 {
+            self.flat_longest = (self.flat_run, self.flat_start);
+        }
+    }
+
+    fn quotes(&mut self, table: &Table) {
+        for row in 0..table.len() {
+            let (bid, ask) = (table.get(quote::BID, row), table.get(quote::ASK, row));
+            let ts = table.get(TS, row);
+            if bid > ask && ask > 0 {
+                self.note(Oddity::Crossed, 1, ts, origin(table, row), || table.describe(row));
+            }
+            let this = [ts, bid, table.get(quote::BID_QTY, row), ask, table.get(quote::ASK_QTY, row), table.get(quote::UPDATE_ID, row)];
+            if this == self.last_quote {
+                self.note(Oddity::Duplicates, 1, ts, origin(table, row), || "stored as often as they came".to_owned());
+            }
+            self.last_quote = this;
+        }
+    }
+
+    fn depth(&mut self, table: &Table) {
+        for row in 0..table.len() {
+            let (ts, msg) = (table.get(TS, row), table.get(depth::MSG, row));
+            if self.chain.message == Some((ts, msg)) {
+                continue;
+            }
+            self.chain.message = Some((ts, msg));
+            let ids = [depth::FIRST_ID, depth::LAST_ID, depth::PREV_ID].map(|c| table.get(c, row));
+            self.message(table.get(depth::SNAPSHOT, row) != 0, ts, ids, origin(table, row));
+        }
+    }
+
+    /// Binance's rule: a message continues the one before when its `prev_id` is that one's `last_id` (futures), or
+    /// its `first_id` follows it (spot).
+    fn message(&mut self, snapshot: bool, ts: i64, [first, last, prev]: [i64; 3], origin: i64) {
+        if last == NULL {
+            return;
+        }
+        if snapshot {
+            self.chain.waiting.push((last, ts, origin));
+            return;
+        }
+        let before_first = if prev != NULL { prev } else if first != NULL { first - 1 } else { return };
+        match self.chain.run {
+            Some((_, end)) if before_first == end || (prev == NULL && first <= end && last > end) => {}
+            Some((_, end)) => {
+                self.note(Oddity::Sequence, 1, ts, origin, || format!("{} follows {end} but continues {before_first}", last));
+                self.end_run();
+            }
+            None => {}
+        }
+        let start = self.chain.run.map_or(if first == NULL { before_first } else { first.min(before_first) }, |r| r.0);
+        self.chain.run = Some((start, last));
+    }
+
+    /// Snapshots that an unbroken run covers are in sync with it.
+    fn end_run(&mut self) {
+        if let Some((start, end)) = self.chain.run.take() {
+            self.chain.waiting.retain(|(last, ..)| !(start..=end).contains(last));
+        }
+    }
+
+    /// What was found, by kind; `file_name` tells the name behind a row's origin.
+    pub(crate) fn finish(mut self, file_name: Option<&str>) -> Vec<Finding> {
+        self.end_run();
+        for (last, ts, origin) in std::mem::take(&mut self.chain.waiting) {
+            self.note(Oddity::SnapshotSync, 1, ts, origin, || format!("no unbroken run of messages covers its id {last}"));
+        }
+        let (missing, longest, flat) = (self.missing, self.longest, self.flat_longest);
+        self.tallies
+            .into_iter()
+            .map(|(kind, tally)| Finding {
+                kind,
+                count: tally.count,
+                first: Some(Ts::from_nanos(tally.first_ts).into()),
+                place: file_name.filter(|_| tally.first_origin > 0).map(|f| format!("{f}:{}", tally.first_origin)),
+                detail: match kind {
+                    Oddity::Gaps => format!(
+                        "{missing} bars missing in all; the longest gap has {:.1} h from one open to the next, after the bar of {}",
+                        longest.0 as f64 / 3.6e12,
+                        iso(longest.1)
+                    ),
+                    Oddity::FlatZeroVolume => format!("the longest run has {} bars from {}", flat.0, iso(flat.1)),
+                    _ => tally.detail,
+                },
+            })
+            .collect()
+    }
+}
+
+/// The line a row came from; zero when it came from the store.
+pub(crate) fn origin(table: &Table, row: usize) -> i64 {
+    table.get(super::schema::WIDTH - 1, row).max(0)
+}

@@ -1,0 +1,112 @@
+//! Reads the text formats: CSV of every dialect known here, and freqtrade's JSON.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use super::input::unreadable;
+use super::plan::Plan;
+use super::rows::Rows;
+use super::{Format, ImportSpec, presets};
+use crate::data::error::DataError;
+
+/// Reads a CSV file in one of the dialects.
+pub(super) fn read_csv<'a>(path: &'a Path, spec: &'a ImportSpec, input: &mut dyn BufRead) -> Result<Rows<'a>, DataError> {
+    let start = input.fill_buf().map_err(|e| unreadable(path, &e))?;
+    let delimiter = sniff(path, start)?;
+    if start.starts_with(&[0xef, 0xbb, 0xbf]) {
+        input.consume(3);
+    }
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 17).from_reader(input);
+    let mut record = csv::ByteRecord::new();
+    if !next(path, &mut reader, &mut record)? {
+        return Err(DataError::file(path, "the file has no rows", "fetch it again"));
+    }
+    let (plan, header) = plan(path, spec, &record)?;
+    let mut rows = Rows::new(path, spec, plan);
+    let width = rows.plan.width();
+    let mut pending = !header;
+    loop {
+        if !pending && !next(path, &mut reader, &mut record)? {
+            return Ok(rows);
+        }
+        pending = false;
+        let line = record.position().map_or(0, csv::Position::line);
+        if record.len() != width {
+            return Err(DataError::ColumnCount { path: path.to_owned(), line, found: record.len(), expected: width });
+        }
+        rows.take(line, &record)?;
+    }
+}
+
+fn next<R: std::io::Read>(path: &Path, reader: &mut csv::Reader<R>, record: &mut csv::ByteRecord) -> Result<bool, DataError> {
+    reader.read_byte_record(record).map_err(|e| match e.into_kind() {
+        csv::ErrorKind::Io(io) => unreadable(path, &io),
+        other => DataError::file(path, format!("it is no CSV ({other:?})"), "fetch it again"),
+    })
+}
+
+/// Refuses binary content and finds the delimiter: the most frequent of comma, semicolon and tab in the first line.
+fn sniff(path: &Path, start: &[u8]) -> Result<u8, DataError> {
+    let head = &start[..start.len().min(4096)];
+    if head.iter().any(|b| *b == 0 || (*b < 32 && !b"\t\r\n".contains(b))) {
+        return Err(DataError::file(
+            path,
+            "the content is binary, no text",
+            "pass --format parquet or freqtrade if it is that, or fetch it again",
+        ));
+    }
+    let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
+    let count = |c: u8| line.iter().filter(|b| **b == c).count();
+    Ok([b',', b';', b'\t'].into_iter().rev().max_by_key(|c| count(*c)).unwrap_or(b','))
+}
+
+/// The plan of a file by its first line, and whether that is a header.
+fn plan(path: &Path, spec: &ImportSpec, first: &csv::ByteRecord) -> Result<(Plan, bool), DataError> {
+    let fields: Vec<String> = first.iter().map(|f| String::from_utf8_lossy(f.trim_ascii()).into_owned()).collect();
+    let plain: Vec<&str> = fields.iter().map(String::as_str).collect();
+    match (spec.format, &spec.columns) {
+        (Format::Binance, None) => presets::binance(path, &plain, spec.kind),
+        (Format::Tardis, None) => Ok((presets::tardis(path, &plain)?, true)),
+        (_, columns) => {
+            let header = plain.iter().any(|f| f.bytes().any(|c| c.is_ascii_alphabetic()) && !f.starts_with(|c: char| c.is_ascii_digit()));
+            let names = if header { fields.clone() } else { (1..=fields.len()).map(|i| i.to_string()).collect() };
+            let plan = match columns {
+                Some(mapping) => Plan::from_mapping(path, names, mapping, spec.kind)?,
+                None if header => Plan::from_header(path, names, spec.kind)?,
+                None => {
+                    return Err(DataError::Columns {
+                        path: path.to_owned(),
+                        found: format!("its first line, {:?}…, is no header", plain.first().unwrap_or(&"")),
+                        remedy: "name the columns by number, as in --columns ts=1,close=5, or pass --format binance".to_owned(),
+                    });
+                }
+            };
+            Ok((plan, header))
+        }
+    }
+}
+
+/// Reads freqtrade's JSON: an array of `[ms, open, high, low, close, volume]`.
+pub(super) fn read_json<'a>(path: &'a Path, spec: &'a ImportSpec, input: &mut dyn BufRead) -> Result<Rows<'a>, DataError> {
+    let candles: Vec<Vec<f64>> = serde_json::from_reader(input).map_err(|e| match e.io_error_kind() {
+        Some(kind) => unreadable(path, &std::io::Error::from(kind)),
+        None => DataError::file(
+            path,
+            format!("it is not freqtrade's JSON, an array of [ms, open, high, low, close, volume]: {e}"),
+            "fetch it again",
+        ),
+    })?;
+    let mut rows = Rows::new(path, spec, presets::freqtrade());
+    for (index, candle) in candles.iter().enumerate() {
+        let line = index as u64 + 1;
+        if candle.len() != rows.plan.width() {
+            let (found, expected) = (candle.len(), rows.plan.width());
+            return Err(DataError::ColumnCount { path: path.to_owned(), line, found, expected });
+        }
+        // The shortest text that reads back as the same number is what the venue had sent.
+        let fields: Vec<String> = candle.iter().map(f64::to_string).collect();
+        rows.take(line, fields.as_slice())?;
+    }
+    Ok(rows)
+}

@@ -1,0 +1,29 @@
+//! The store: a catalog of market data on disk, import into it, and what can be asked of it.
+//!
+//! An edge room: it reads and writes files. It has no network, decides nothing about trading and never changes a value:
+//! odd data is stored as it came, counted and named. Prices and quantities stay exact decimals from file to file.
+//!
+//! * [`Catalog`] — what is stored, streams of it, its hashes
+//! * [`import()`] — foreign files in; all or nothing
+
+mod catalog;
+mod error;
+mod file;
+mod findings;
+mod import;
+mod lock;
+mod manifest;
+mod rules;
+mod schema;
+mod source;
+mod table;
+mod time;
+
+pub use catalog::{Catalog, SeriesInfo, SourceInfo};
+pub use error::DataError;
+pub use findings::{Finding, Oddity};
+pub use import::{FileReport, Format, ImportReport, ImportSpec, Progress, import};
+pub use time::{Stamp, TimeUnit, parse_date};
+
+#[cfg(test)]
+mod tests;

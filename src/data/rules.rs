@@ -1,0 +1,139 @@
+//! `instruments.json`: rules and fees of instruments that the venue or the user states. Optional.
+//!
+//! ```json
+//! { "binance:BTC/USDT": [
+//!     { "valid_from": "2024-01-01", "tick": "0.01", "lot": "0.00001", "qty_min": "0.00001",
+//!       "notional_min": "5", "multiplier": 1, "maker_bps": "10", "taker_bps": "10" } ] }
+//! ```
+//!
+//! `valid_from` may be absent (always). The entry that became valid last counts. Numbers are text, so that no digit is lost.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bellwether_sdk::num::rescale;
+use bellwether_sdk::{Decimal, Instrument, Rate, Symbol};
+use serde::Deserialize;
+
+use super::error::DataError;
+use super::time::parse_date;
+
+/// The name of the file in the catalog.
+const INSTRUMENTS: &str = "instruments.json";
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    valid_from: Option<String>,
+    tick: Decimal,
+    lot: Decimal,
+    qty_min: Option<Decimal>,
+    notional_min: Option<Decimal>,
+    multiplier: Option<i64>,
+    maker_bps: Option<Decimal>,
+    taker_bps: Option<Decimal>,
+}
+
+/// The rules of a catalog, the one in force per instrument.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rules {
+    by_symbol: BTreeMap<String, Rule>,
+}
+
+impl Rules {
+    /// Reads the rules of a catalog; none where the file is missing.
+    pub(crate) fn load(dir: &Path) -> Result<Self, DataError> {
+        let path = dir.join(INSTRUMENTS);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(e) => return Err(DataError::io("reading", &path)(e)),
+        };
+        let wrong = |found: String| DataError::Damaged {
+            path: path.clone(),
+            found,
+            remedy: "correct it, or remove it to have the rules inferred".to_owned(),
+        };
+        let read: BTreeMap<Symbol, Vec<Rule>> = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+        let mut by_symbol = BTreeMap::new();
+        for (symbol, rules) in read {
+            let mut dated = Vec::new();
+            for rule in rules {
+                check(&rule).map_err(|what| wrong(format!("{symbol}: {what}")))?;
+                let from = match &rule.valid_from {
+                    None => i64::MIN,
+                    Some(text) => {
+                        parse_date(text).ok_or_else(|| wrong(format!("{symbol}: {text:?} is not a date")))?.nanos()
+                    }
+                };
+                dated.push((from, rule));
+            }
+            if let Some((_, rule)) = dated.into_iter().max_by_key(|(from, _)| *from) {
+                by_symbol.insert(symbol.to_string(), rule);
+            }
+        }
+        Ok(Self { by_symbol })
+    }
+
+    pub(crate) fn has(&self, symbol: &Symbol) -> bool {
+        self.by_symbol.contains_key(symbol.as_str())
+    }
+
+    /// Maker and taker rates; a rate not stated is the other one.
+    pub(crate) fn fees(&self, symbol: &Symbol) -> Option<(Rate, Rate)> {
+        let rule = self.by_symbol.get(symbol.as_str())?;
+        let maker = rule.maker_bps.or(rule.taker_bps)?;
+        let taker = rule.taker_bps.or(rule.maker_bps)?;
+        Some((Rate::from_bps(maker).ok()?, Rate::from_bps(taker).ok()?))
+    }
+
+    /// Puts stated rules in the place of inferred ones; scales grow to hold tick and lot.
+    pub(crate) fn apply(&self, inferred: Instrument, dir: &Path) -> Result<Instrument, DataError> {
+        let Some(rule) = self.by_symbol.get(inferred.symbol.as_str()) else { return Ok(inferred) };
+        let wrong = |what: &str, value: Decimal| {
+            DataError::damaged(&dir.join(INSTRUMENTS), format!("{}: {what} {value} does not fit", inferred.symbol))
+        };
+        let price_scale = inferred.price_scale.max(rule.tick.normalized().scale());
+        let qty_min = rule.qty_min.unwrap_or(Decimal::new(0, 0));
+        let qty_scale = inferred.qty_scale.max(rule.lot.normalized().scale()).max(qty_min.normalized().scale());
+        let notional_min = rule.notional_min.unwrap_or(Decimal::new(0, 0)).normalized();
+        let digits = price_scale + qty_scale;
+        let notional = (notional_min.scale() <= digits)
+            .then(|| i128::from(notional_min.mantissa()).checked_mul(10i128.pow(u32::from(digits - notional_min.scale()))))
+            .flatten()
+            .ok_or_else(|| wrong("notional_min", notional_min))?;
+        let at = |value: Decimal, scale| rescale(value.normalized().mantissa(), value.normalized().scale(), scale);
+        Ok(Instrument {
+            price_scale,
+            qty_scale,
+            tick: at(rule.tick, price_scale).map(bellwether_sdk::Price::from_mantissa).ok_or_else(|| wrong("tick", rule.tick))?,
+            lot: at(rule.lot, qty_scale).map(bellwether_sdk::Qty::from_mantissa).ok_or_else(|| wrong("lot", rule.lot))?,
+            qty_min: at(qty_min, qty_scale).map(bellwether_sdk::Qty::from_mantissa).ok_or_else(|| wrong("qty_min", qty_min))?,
+            notional_min: notional,
+            multiplier: rule.multiplier.unwrap_or(1),
+            inferred: false,
+            ..inferred
+        })
+    }
+}
+
+fn check(rule: &Rule) -> Result<(), String> {
+    for (name, value) in [("tick", rule.tick), ("lot", rule.lot)] {
+        if !value.is_positive() {
+            return Err(format!("{name} {value} is not above zero"));
+        }
+    }
+    let not_negative = [("qty_min", rule.qty_min), ("notional_min", rule.notional_min)];
+    if let Some((name, Some(value))) = not_negative.into_iter().find(|(_, v)| v.is_some_and(|v| v.mantissa() < 0)) {
+        return Err(format!("{name} {value} is negative"));
+    }
+    if rule.multiplier.is_some_and(|m| m <= 0) {
+        return Err("multiplier is not above zero".to_owned());
+    }
+    for (name, value) in [("maker_bps", rule.maker_bps), ("taker_bps", rule.taker_bps)] {
+        if value.is_some_and(|v| Rate::from_bps(v).is_err()) {
+            return Err(format!("{name} has more than eight digits after the point"));
+        }
+    }
+    Ok(())
+}
