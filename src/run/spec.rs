@@ -45,7 +45,28 @@ pub enum RunError {
     /// A number left its range: a computation overflowed.
     #[error("{0}")]
     Arithmetic(String),
+    /// A strategy panicked or flooded.
+    #[error("{0}")]
+    Strategy(String),
     /// The person asked to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl From<crate::data::DataError> for RunError {
+    fn from(e: crate::data::DataError) -> Self {
+        Self::Data(e.to_string())
+    }
+}
+
+impl From<crate::engine::ReplayError> for RunError {
+    fn from(e: crate::engine::ReplayError) -> Self {
+        use crate::engine::{EngineError, ReplayError};
+        match e {
+            ReplayError::Interrupted => Self::Interrupted,
+            ReplayError::Source(e) => Self::Data(e.to_string()),
+            ReplayError::Engine(EngineError::Flood { .. }) => Self::Strategy(e.to_string()),
+            ReplayError::Engine(_) | ReplayError::Exchange(_) => Self::Arithmetic(e.to_string()),
+        }
+    }
 }

@@ -11,8 +11,8 @@
 
 use bellwether_sdk::indicators::{Bollinger, BollingerOutput, Indicator};
 use bellwether_sdk::{
-    AccountKind, Bar, Context, Direction, InstrumentId, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Signal,
-    Strategy, state,
+    AccountKind, Bar, Context, Direction, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Signal, Strategy,
+    state,
 };
 
 /// What can be set.
@@ -84,7 +84,7 @@ impl Strategy for BollingerReversion {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (bands, close, wish) = self.seats.get(InstrumentId(0));
+        let (bands, close, wish) = self.seats.first();
         let Some(bands) = bands.value() else { return };
         probe.value("upper", Some(bands.upper));
         probe.value("middle", Some(bands.middle));

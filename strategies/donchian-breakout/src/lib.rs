@@ -12,8 +12,8 @@
 
 use bellwether_sdk::indicators::{Donchian, DonchianOutput, Indicator, Ohlcv};
 use bellwether_sdk::{
-    AccountKind, Bar, Context, Decimal, Direction, Fill, InstrumentId, Mode, ParamError, Params, PerInstrument, Plugin,
-    Probe, Rate, Role, Signal, Strategy, Trail, state,
+    AccountKind, Bar, Context, Decimal, Direction, Fill, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Rate,
+    Role, Signal, Strategy, Trail, state,
 };
 
 /// What can be set.
@@ -79,7 +79,7 @@ impl Strategy for DonchianBreakout {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (channel, close, wish) = self.seats.get(InstrumentId(0));
+        let (channel, close, wish) = self.seats.first();
         let Some(channel) = channel.value() else { return };
         probe.value("upper", Some(channel.upper));
         probe.value("lower", Some(channel.lower));
@@ -118,7 +118,7 @@ impl Plugin for DonchianBreakout {
 #[cfg(test)]
 mod tests {
     use bellwether_sdk::testing::{Desk, price, qty};
-    use bellwether_sdk::{Liquidity, OrderId, Outbox, OwnView, ParamValues, Side, Ts, View};
+    use bellwether_sdk::{InstrumentId, Liquidity, OrderId, Outbox, OwnView, ParamValues, Side, Ts, View};
 
     use super::*;
 

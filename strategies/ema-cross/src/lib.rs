@@ -77,7 +77,7 @@ impl Strategy for EmaCross {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (fast, slow, gap) = self.lines.get(InstrumentId(0));
+        let (fast, slow, gap) = self.lines.first();
         probe.value("fast", fast.value());
         probe.value("slow", slow.value());
         probe.condition("fast - slow", *gap, 0.0);

@@ -11,8 +11,7 @@
 
 use bellwether_sdk::indicators::{Indicator, Macd, Seed};
 use bellwether_sdk::{
-    AccountKind, Bar, Context, InstrumentId, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Signal, Strategy,
-    state,
+    AccountKind, Bar, Context, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Signal, Strategy, state,
 };
 
 /// What can be set.
@@ -61,7 +60,7 @@ impl Strategy for MacdCross {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (macd, last) = self.lines.get(InstrumentId(0));
+        let (macd, last) = self.lines.first();
         probe.value("macd", macd.value().map(|m| m.macd));
         probe.value("signal", macd.value().map(|m| m.signal));
         probe.condition("macd - signal", *last, 0.0);
@@ -103,7 +102,7 @@ impl Plugin for MacdCross {
 #[cfg(test)]
 mod tests {
     use bellwether_sdk::testing::Desk;
-    use bellwether_sdk::{ParamValues, Params};
+    use bellwether_sdk::{InstrumentId, ParamValues, Params};
 
     use super::*;
 

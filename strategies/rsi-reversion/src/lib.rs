@@ -12,8 +12,8 @@
 
 use bellwether_sdk::indicators::{Indicator, Rsi};
 use bellwether_sdk::{
-    AccountKind, Bar, Context, Direction, InstrumentId, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Signal,
-    Strategy, state,
+    AccountKind, Bar, Context, Direction, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Signal, Strategy,
+    state,
 };
 
 /// What can be set.
@@ -97,7 +97,7 @@ impl Strategy for RsiReversion {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (index, _, wish) = self.seats.get(InstrumentId(0));
+        let (index, _, wish) = self.seats.first();
         probe.value("rsi", index.value());
         let Some(rsi) = index.value() else { return };
         match wish {

@@ -1,0 +1,175 @@
+//! A grid: every combination of some settings, on all cores, over data decoded once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bellwether_sdk::InstrumentId;
+use rayon::prelude::*;
+
+use super::backtest::Prepared;
+use super::plan::strategies_of;
+use super::{RunError, Variant};
+use crate::config::Settings;
+use crate::data::Catalog;
+use crate::host::Registry;
+use crate::market::{Batch, Kind, Source, SourceError};
+
+/// Combinations beyond which a grid is refused: nobody reads the table.
+const VARIANTS_MAX: usize = 100_000;
+
+/// Runs every combination of the axes (`("strategy.fast", ["5", "10"])`) on all cores, sharing the decoded data;
+/// results come in order of the axes. `done` is called after each with the count so far.
+///
+/// # Errors
+/// [`RunError`] when no combination can run at all; a combination's own error stands in its [`Variant`].
+pub fn grid(
+    settings: &Settings,
+    registry: &Registry,
+    axes: &[(String, Vec<String>)],
+    stop: &AtomicBool,
+    done: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<Variant>, RunError> {
+    let count = axes.iter().try_fold(1usize, |n, (_, values)| n.checked_mul(values.len()));
+    let count = count.filter(|n| *n <= VARIANTS_MAX).ok_or_else(|| {
+        RunError::Settings(format!("the grid has over {VARIANTS_MAX} combinations; take larger steps"))
+    })?;
+    let mut base = settings.clone();
+    base.strategy = strategies_of(settings);
+    let catalog = Catalog::open(&settings.data.dir)?;
+    let shared = Shared::read(&base, registry, &catalog, axes, stop)?;
+    let finished = AtomicUsize::new(0);
+    Ok((0..count)
+        .into_par_iter()
+        .map(|n| {
+            let set = combination(axes, n);
+            let result = if stop.load(Ordering::Relaxed) {
+                Err(RunError::Interrupted)
+            } else {
+                applied(&base, &set).and_then(|settings| {
+                    let prepared = Prepared::new(&settings, registry, &catalog)?;
+                    prepared.run(Some(shared.sources()), stop)
+                })
+            };
+            done(finished.fetch_add(1, Ordering::Relaxed) + 1);
+            Variant { set, result }
+        })
+        .collect())
+}
+
+/// The `n`th combination: the last axis turns fastest.
+fn combination(axes: &[(String, Vec<String>)], mut n: usize) -> Vec<(String, String)> {
+    let mut set: Vec<(String, String)> = axes
+        .iter()
+        .rev()
+        .map(|(name, values)| {
+            let value = values[n % values.len()].clone();
+            n /= values.len();
+            (name.clone(), value)
+        })
+        .collect();
+    set.reverse();
+    set
+}
+
+/// Settings with parameters put in place: `strategy.NAME` for every strategy, `ID.NAME` for one.
+fn applied(base: &Settings, set: &[(String, String)]) -> Result<Settings, RunError> {
+    let mut settings = base.clone();
+    for (path, value) in set {
+        let wrong = || RunError::Settings(format!("{path:?} is not a parameter; write strategy.NAME or ID.NAME"));
+        let (id, name) = path.split_once('.').ok_or_else(wrong)?;
+        let mut found = false;
+        for strategy in &mut settings.strategy {
+            if id == "strategy" || id == strategy.id || id == strategy.plugin {
+                strategy.params.insert(name.to_owned(), value.clone());
+                found = true;
+            }
+        }
+        if !found {
+            return Err(wrong());
+        }
+    }
+    Ok(settings)
+}
+
+/// The streams of a run, decoded once.
+struct Shared {
+    streams: Vec<(Kind, InstrumentId, Arc<Vec<Batch>>)>,
+}
+
+impl Shared {
+    /// Reads what the first combination that can run would read; parameters do not change what is read.
+    fn read(
+        base: &Settings,
+        registry: &Registry,
+        catalog: &Catalog,
+        axes: &[(String, Vec<String>)],
+        stop: &AtomicBool,
+    ) -> Result<Self, RunError> {
+        let count: usize = axes.iter().map(|a| a.1.len()).product();
+        let mut first_error = None;
+        for n in 0..count {
+            let settings = applied(base, &combination(axes, n))?;
+            match Prepared::new(&settings, registry, catalog) {
+                Ok(prepared) => {
+                    let mut streams = Vec::new();
+                    for mut source in prepared.sources()? {
+                        let mut batches = Vec::new();
+                        while let Some(batch) = source.next(None).map_err(|e| RunError::Data(e.to_string()))? {
+                            if stop.load(Ordering::Relaxed) {
+                                return Err(RunError::Interrupted);
+                            }
+                            batches.push(batch);
+                        }
+                        streams.push((source.kind(), source.instrument(), Arc::new(batches)));
+                    }
+                    return Ok(Self { streams });
+                }
+                Err(e) => first_error = first_error.or(Some(e)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| RunError::Settings("the grid has no combination".to_owned())))
+    }
+
+    fn sources(&self) -> Vec<Box<dyn Source>> {
+        self.streams
+            .iter()
+            .map(|(kind, instrument, batches)| {
+                let source = SharedSource { kind: *kind, instrument: *instrument, batches: batches.clone(), at: 0 };
+                Box::new(source) as Box<dyn Source>
+            })
+            .collect()
+    }
+}
+
+/// One reader of a shared stream.
+struct SharedSource {
+    kind: Kind,
+    instrument: InstrumentId,
+    batches: Arc<Vec<Batch>>,
+    at: usize,
+}
+
+impl Source for SharedSource {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+    fn instrument(&self) -> InstrumentId {
+        self.instrument
+    }
+    fn next(&mut self, spent: Option<Batch>) -> Result<Option<Batch>, SourceError> {
+        let Some(batch) = self.batches.get(self.at) else { return Ok(None) };
+        self.at += 1;
+        Ok(Some(match (spent, batch) {
+            // The memory of the batch before is used again.
+            (Some(Batch::Trades(mut v)), Batch::Trades(b)) => {
+                v.clone_from(b);
+                Batch::Trades(v)
+            }
+            (Some(Batch::Bars(mut v)), Batch::Bars(b)) => {
+                v.clone_from(b);
+                Batch::Bars(v)
+            }
+            (_, b) => b.clone(),
+        }))
+    }
+}

@@ -1,0 +1,348 @@
+//! From settings to a plan: which strategies, which instruments, which stored series, under which fill rules.
+
+use std::ops::Range;
+
+use bellwether_sdk::{AccountKind, Instrument, InstrumentId, InstrumentKind, Interval, Strategy, Symbol, Ts};
+
+use super::{RunError, parse_time};
+use crate::config::{Settings, StrategySettings};
+use crate::data::Catalog;
+use crate::engine::Input;
+use crate::host::Registry;
+use crate::market::Kind;
+use crate::signal::{SIZER_PARAMS, Sizer};
+use crate::sim::Profile;
+
+/// A strategy that is ready to run.
+pub(super) struct Planned {
+    pub(super) id: String,
+    pub(super) strategy: Box<dyn Strategy>,
+    pub(super) instruments: Vec<InstrumentId>,
+    pub(super) sizer: Sizer,
+}
+
+/// What will be run.
+pub(super) struct Plan {
+    pub(super) instruments: Vec<Instrument>,
+    pub(super) input: Input,
+    /// The stored series to stream.
+    pub(super) series: Vec<(InstrumentId, Kind)>,
+    /// Interval of the streamed bars, per instrument.
+    pub(super) bars_of_stream: Vec<Option<Interval>>,
+    /// Bars to build.
+    pub(super) build: Vec<(InstrumentId, Interval)>,
+    pub(super) profile: Profile,
+    pub(super) account: AccountKind,
+    pub(super) range: Range<Ts>,
+    pub(super) notes: Vec<String>,
+}
+
+/// The strategies of the settings; without any, an EMA cross.
+pub(super) fn strategies_of(settings: &Settings) -> Vec<StrategySettings> {
+    if settings.strategy.is_empty() {
+        return vec![StrategySettings { plugin: "ema_cross".to_owned(), ..StrategySettings::default() }];
+    }
+    settings.strategy.clone()
+}
+
+/// Which symbols the run needs, in order, each once.
+pub(super) fn symbols_of(settings: &Settings, catalog: &Catalog) -> Result<Vec<Symbol>, RunError> {
+    let mut symbols: Vec<Symbol> = Vec::new();
+    let mut add = |list: &[Symbol]| {
+        for symbol in list {
+            if !symbols.contains(symbol) {
+                symbols.push(symbol.clone());
+            }
+        }
+    };
+    for strategy in strategies_of(settings) {
+        if strategy.instruments.is_empty() {
+            add(&default_instruments(settings, catalog)?);
+        } else {
+            add(&strategy.instruments);
+        }
+    }
+    Ok(symbols)
+}
+
+/// What strategies without instruments of their own trade.
+fn default_instruments(settings: &Settings, catalog: &Catalog) -> Result<Vec<Symbol>, RunError> {
+    if !settings.backtest.instruments.is_empty() {
+        return Ok(settings.backtest.instruments.clone());
+    }
+    let mut stored: Vec<Symbol> = catalog.series().into_iter().map(|s| s.symbol).collect();
+    stored.dedup();
+    let usual = stored.iter().find(|s| s.as_str() == "binance:BTC/USDT").cloned();
+    match (stored.as_slice(), usual) {
+        ([], _) => Err(RunError::Data(format!(
+            "no data in {}: import some with `bellwether data import`",
+            catalog.dir().display()
+        ))),
+        ([one], _) => Ok(vec![one.clone()]),
+        (_, Some(usual)) => Ok(vec![usual]),
+        (many, None) => Err(RunError::Settings(format!(
+            "which instrument? {} holds {}; name one with --instrument",
+            catalog.dir().display(),
+            list(many)
+        ))),
+    }
+}
+
+fn list(symbols: &[Symbol]) -> String {
+    symbols.iter().map(Symbol::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Makes the strategies, with their sizers.
+pub(super) fn make_strategies(
+    settings: &Settings,
+    registry: &Registry,
+    catalog: &Catalog,
+    instruments: &[Instrument],
+) -> Result<Vec<Planned>, RunError> {
+    let mut planned: Vec<Planned> = Vec::new();
+    for wanted in strategies_of(settings) {
+        let entry = registry.get(&wanted.plugin).ok_or_else(|| {
+            let names: Vec<&str> = registry.entries().iter().map(|e| e.name).collect();
+            let near = nearest(&wanted.plugin, names.iter().copied());
+            RunError::Settings(format!(
+                "unknown strategy {:?}{}; there are: {}",
+                wanted.plugin,
+                near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default(),
+                names.join(", ")
+            ))
+        })?;
+        let symbols = if wanted.instruments.is_empty() {
+            default_instruments(settings, catalog)?
+        } else {
+            wanted.instruments.clone()
+        };
+        let ids: Vec<InstrumentId> =
+            symbols.iter().filter_map(|s| instruments.iter().find(|i| i.symbol == *s)).map(|i| i.id).collect();
+        let at = |e: bellwether_sdk::ParamError| RunError::Settings(format!("strategy {}: {e}", wanted.plugin));
+        let mut params = wanted.params.clone();
+        let sizer = if entry.directional {
+            Sizer::take(&mut params, ids.len()).map_err(at)?
+        } else {
+            Sizer::EquityPct(100.0)
+        };
+        let strategy = (entry.make)(&params).map_err(|e| match e {
+            bellwether_sdk::ParamError::Unknown { name, known } => {
+                let sizing = SIZER_PARAMS.iter().map(|p| p.0).filter(|_| entry.directional);
+                let near = nearest(&name, known.split(", ").chain(sizing));
+                RunError::Settings(format!(
+                    "strategy {}: unknown parameter {name:?}{}; there are: {known}{}",
+                    wanted.plugin,
+                    near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default(),
+                    if entry.directional { ", and for the size qty, notional, notional_pct" } else { "" }
+                ))
+            }
+            other => at(other),
+        })?;
+        let id = if wanted.id.is_empty() { wanted.plugin.clone() } else { wanted.id.clone() };
+        let id = if planned.iter().any(|p| p.id == id) { format!("{id}#{}", planned.len() + 1) } else { id };
+        planned.push(Planned { id, strategy, instruments: ids, sizer });
+    }
+    Ok(planned)
+}
+
+/// The name nearest to a misspelt one.
+pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|n| (strsim::damerau_levenshtein(wrong, n), n))
+        .filter(|(distance, _)| *distance <= 2.max(wrong.len() / 3))
+        .min()
+        .map(|(_, n)| n)
+}
+
+impl Plan {
+    /// Decides what to stream and how orders fill.
+    pub(super) fn new(
+        settings: &Settings,
+        catalog: &Catalog,
+        instruments: Vec<Instrument>,
+        strategies: &[Planned],
+    ) -> Result<Self, RunError> {
+        let range = range_of(settings)?;
+        let ticks = ticks_of(settings)?;
+        let mut notes = Vec::new();
+        let interval = match settings.backtest.interval {
+            Some(interval) => Some(interval),
+            None if ticks.is_empty() => default_interval(catalog, &instruments[0].symbol)?,
+            None => None,
+        };
+        let mut plan_ticks = ticks;
+        // Nothing said and no bars stored: ticks of the first kind there is.
+        if plan_ticks.is_empty() && interval.is_none() {
+            plan_ticks = vec![default_ticks(catalog, &instruments[0].symbol)?];
+        }
+        let mut series = Vec::new();
+        let (mut bars_of_stream, mut build) = (Vec::new(), Vec::new());
+        for instrument in &instruments {
+            let has = |kind: Kind| catalog.find(&instrument.symbol, kind).is_some();
+            let mut own_bars = None;
+            for kind in &plan_ticks {
+                series.push((instrument.id, *kind));
+            }
+            if plan_ticks.contains(&Kind::Depth) && !plan_ticks.contains(&Kind::Trades) && has(Kind::Trades) {
+                series.push((instrument.id, Kind::Trades));
+            }
+            if let Some(wanted) = interval {
+                if plan_ticks.is_empty() {
+                    match stored_bars(catalog, &instrument.symbol, wanted) {
+                        Some(finer) => {
+                            series.push((instrument.id, Kind::Bars(finer)));
+                            own_bars = Some(finer);
+                        }
+                        None if has(Kind::Trades) => series.push((instrument.id, Kind::Trades)),
+                        None => return Err(no_bars(catalog, &instrument.symbol, wanted)),
+                    }
+                }
+                if own_bars != Some(wanted) {
+                    build.push((instrument.id, wanted));
+                    let from = own_bars.map_or_else(|| "trades".to_owned(), |i| format!("bars of {i}"));
+                    notes.push(format!("{}: bars of {wanted} are built from {from}", instrument.symbol));
+                }
+            }
+            if instrument.kind() != InstrumentKind::Spot && has(Kind::Funding) {
+                series.push((instrument.id, Kind::Funding));
+            }
+            bars_of_stream.push(own_bars);
+        }
+        let streamed = |kind: Kind| series.iter().any(|s| s.1 == kind);
+        let default = if streamed(Kind::Depth) {
+            Profile::Book
+        } else if streamed(Kind::Quotes) {
+            Profile::Quote
+        } else if streamed(Kind::Trades) {
+            Profile::Trade
+        } else {
+            Profile::NextOpen
+        };
+        let profile = match &settings.sim.fill_profile {
+            Some(name) => name.parse::<Profile>().map_err(|e| RunError::Settings(e.to_string()))?,
+            None => default,
+        };
+        check_profile(profile, &series)?;
+        let account = account_of(settings, strategies)?;
+        // Ticks go to strategies only when they were asked for, or nothing else is there.
+        let said = |kind: Kind| interval.is_none() && plan_ticks.contains(&kind);
+        let intents_on_ticks = |kind: Kind| !plan_ticks.is_empty() && plan_ticks.contains(&kind);
+        let input = Input {
+            bars: interval,
+            trades: said(Kind::Trades),
+            quotes: said(Kind::Quotes) || intents_on_ticks(Kind::Quotes),
+            depth: intents_on_ticks(Kind::Depth),
+        };
+        Ok(Self { instruments, input, series, bars_of_stream, build, profile, account, range, notes })
+    }
+}
+
+fn range_of(settings: &Settings) -> Result<Range<Ts>, RunError> {
+    let time = |text: &Option<String>, none: Ts| text.as_deref().map_or(Ok(none), parse_time);
+    let range = time(&settings.backtest.from, Ts::from_nanos(i64::MIN + 1))?..time(&settings.backtest.to, Ts::MAX)?;
+    if range.start >= range.end {
+        return Err(RunError::Settings(format!(
+            "--from {} is not before --to {}",
+            settings.backtest.from.as_deref().unwrap_or("the beginning"),
+            settings.backtest.to.as_deref().unwrap_or("the end")
+        )));
+    }
+    Ok(range)
+}
+
+fn ticks_of(settings: &Settings) -> Result<Vec<Kind>, RunError> {
+    let mut kinds = Vec::new();
+    for name in &settings.backtest.kinds {
+        let kind = match name.as_str() {
+            "trades" => Kind::Trades,
+            "quotes" => Kind::Quotes,
+            "depth" => Kind::Depth,
+            "bars" => continue,
+            _ => {
+                return Err(RunError::Settings(format!(
+                    "backtest.kinds: {name:?} is not a kind of ticks; there are trades, quotes, depth"
+                )));
+            }
+        };
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    Ok(kinds)
+}
+
+fn intervals_stored(catalog: &Catalog, symbol: &Symbol) -> Vec<Interval> {
+    catalog.series().into_iter().filter(|s| s.symbol == *symbol).filter_map(|s| s.kind.interval()).collect()
+}
+
+/// An hour if there is one, else the finest.
+fn default_interval(catalog: &Catalog, symbol: &Symbol) -> Result<Option<Interval>, RunError> {
+    if !catalog.series().iter().any(|s| s.symbol == *symbol) {
+        return Err(missing(catalog, symbol));
+    }
+    let stored = intervals_stored(catalog, symbol);
+    Ok(if stored.contains(&Interval::HOUR) { Some(Interval::HOUR) } else { stored.into_iter().min() })
+}
+
+fn default_ticks(catalog: &Catalog, symbol: &Symbol) -> Result<Kind, RunError> {
+    [Kind::Trades, Kind::Quotes, Kind::Depth]
+        .into_iter()
+        .find(|k| catalog.find(symbol, *k).is_some())
+        .ok_or_else(|| missing(catalog, symbol))
+}
+
+/// The stored interval to stream for bars of `wanted`: itself, or the coarsest that makes it up.
+fn stored_bars(catalog: &Catalog, symbol: &Symbol, wanted: Interval) -> Option<Interval> {
+    intervals_stored(catalog, symbol).into_iter().filter(|i| wanted.is_multiple_of(*i)).max()
+}
+
+fn missing(catalog: &Catalog, symbol: &Symbol) -> RunError {
+    let mut stored: Vec<Symbol> = catalog.series().into_iter().map(|s| s.symbol).collect();
+    stored.dedup();
+    let near = nearest(symbol.as_str(), stored.iter().map(Symbol::as_str));
+    RunError::Data(format!(
+        "no data of {symbol} in {}{}; it holds {}",
+        catalog.dir().display(),
+        near.map(|n| format!("; did you mean {n}?")).unwrap_or_default(),
+        if stored.is_empty() { "nothing".to_owned() } else { list(&stored) }
+    ))
+}
+
+fn no_bars(catalog: &Catalog, symbol: &Symbol, wanted: Interval) -> RunError {
+    let kinds: Vec<String> =
+        catalog.series().iter().filter(|s| s.symbol == *symbol).map(|s| s.kind.to_string()).collect();
+    if kinds.is_empty() {
+        return missing(catalog, symbol);
+    }
+    RunError::Data(format!(
+        "no bars of {wanted} for {symbol} in {}, nor finer ones to build them from; it holds {}",
+        catalog.dir().display(),
+        kinds.join(", ")
+    ))
+}
+
+fn check_profile(profile: Profile, series: &[(InstrumentId, Kind)]) -> Result<(), RunError> {
+    let has = |wanted: fn(&Kind) -> bool| series.iter().any(|s| wanted(&s.1));
+    let (fits, needs) = match profile {
+        Profile::NextOpen | Profile::Close | Profile::OhlcPath => {
+            (has(|k| k.interval().is_some()), "bars; leave out --kind, or choose trade@1, quote@1 or book@1")
+        }
+        Profile::Trade => (has(|k| *k == Kind::Trades), "trades: add --kind trades"),
+        Profile::Quote => (has(|k| *k == Kind::Quotes), "quotes: add --kind quotes"),
+        Profile::Book => (has(|k| *k == Kind::Depth), "depth: add --kind depth"),
+    };
+    if fits { Ok(()) } else { Err(RunError::Settings(format!("fill profile {profile} needs {needs}"))) }
+}
+
+fn account_of(settings: &Settings, strategies: &[Planned]) -> Result<AccountKind, RunError> {
+    let wants_margin = strategies.iter().find(|s| s.strategy.account() == AccountKind::Margin);
+    match (settings.account.kind, wants_margin) {
+        (Some(AccountKind::Cash), Some(strategy)) => Err(RunError::Settings(format!(
+            "strategy {} needs a margin account and the settings say cash; use --account margin, or make it long only",
+            strategy.id
+        ))),
+        (Some(kind), _) => Ok(kind),
+        (None, Some(_)) => Ok(AccountKind::Margin),
+        (None, None) => Ok(AccountKind::Cash),
+    }
+}
