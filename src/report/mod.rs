@@ -1,13 +1,14 @@
 //! Reports: what a run left behind, told to people and to programs.
 //!
-//! [`Document`] is the stable JSON of a run and the input of everything else here: terminal tables, exports, the
-//! comparison and the store of runs. [`metrics`] holds the statistics and their definitions. This room computes and
+//! [`Document`] is the stable JSON of a run and the input of everything else here: terminal tables, the HTML page,
+//! exports, the comparison and the store of runs. [`metrics`] holds the statistics and their definitions. This room computes and
 //! prints; it runs nothing, reads no market data and knows no clock.
 
 pub mod compare;
 pub mod document;
 mod error;
 pub mod export;
+pub mod html;
 pub mod metrics;
 pub mod runs;
 pub mod terminal;

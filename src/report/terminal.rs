@@ -11,7 +11,7 @@ use comfy_table::{CellAlignment, ContentArrangement, ContentLineStyle, LineStyle
 
 use super::document::{Document, GroupRow};
 use super::metrics::{DEFINITIONS, Definition, Unit};
-use super::text::{fixed, grouped, money, short_time};
+use super::text::{amount, fixed, grouped, money, short_time};
 use super::why::why_no_trade;
 
 /// What the terminal can do.
@@ -96,7 +96,8 @@ pub(super) fn figure(definition: &Definition, value: Option<f64>) -> String {
     match definition.unit {
         Unit::Count => grouped(value as u64),
         Unit::Percent => format!("{} %", fixed(value, 2)),
-        Unit::Money | Unit::Ratio => fixed(value, 2),
+        Unit::Money => amount(value),
+        Unit::Ratio => fixed(value, 2),
         Unit::Days | Unit::Hours => fixed(value, 1),
     }
 }
@@ -173,7 +174,7 @@ impl Page {
             ]);
         }
         table.add_row(["Period".to_owned(), period(document)]);
-        let account = format!("{}, {} {}", run.account, money(&run.start_equity, 2), run.currency);
+        let account = format!("{}, {} {}", run.account, money(&run.start_equity), run.currency);
         table.add_row(["Account".to_owned(), tame(&account)]);
         let fills = format!("{}, warm-up {} bars", run.fill_profile, grouped(run.warmup_bars));
         table.add_row(["Fills".to_owned(), tame(&fills)]);
@@ -236,7 +237,7 @@ impl Page {
         table.set_header(["", "trades", "win rate", "mean return", "best", "worst", "profit"]);
         for row in rows {
             let profit = match (&row.pnl, &row.currency) {
-                (Some(pnl), Some(currency)) => format!("{} {currency}", money(pnl, 2)),
+                (Some(pnl), Some(currency)) => format!("{} {currency}", money(pnl)),
                 _ => "several currencies".to_owned(),
             };
             let pct = |v: f64| format!("{} %", fixed(v, 2));
@@ -265,12 +266,13 @@ impl Page {
         let mut table = self.table();
         table.set_header(["instrument", "side", "quantity", "since", "entry", "last", "change"]);
         for p in &document.open_positions {
+            let scale = document.instrument(&p.instrument).map_or(2, |i| usize::from(i.price_scale));
             table.add_row([
                 tame(&p.instrument),
                 p.side.name().to_owned(),
                 p.qty.clone(),
                 short_time(&p.entry_time),
-                fixed(p.entry_price, 2),
+                fixed(p.entry_price, scale),
                 p.last_price.clone().unwrap_or_else(|| "–".to_owned()),
                 p.unrealised_pct.map_or_else(|| "–".to_owned(), |v| format!("{} %", fixed(v, 2))),
             ]);

@@ -65,9 +65,20 @@ pub(super) fn fixed(value: f64, decimals: usize) -> String {
     format!("{sign}{}{point}{fraction}", group_digits(whole))
 }
 
-/// Exact decimal text for reading: grouped, at most so many decimals shown.
-pub(super) fn money(text: &str, decimals: usize) -> String {
-    text.parse::<f64>().map_or_else(|_| text.to_owned(), |v| fixed(v, decimals))
+/// An amount of money for reading: two decimals, more where it is below one (0.00042 of a coin is not nothing).
+pub(super) fn amount(value: f64) -> String {
+    let magnitude = value.abs();
+    let decimals = match magnitude {
+        m if m == 0.0 || m >= 1.0 => 2,
+        m if m >= 0.01 => 4,
+        _ => 8,
+    };
+    fixed(value, decimals)
+}
+
+/// Exact decimal text as an [`amount`].
+pub(super) fn money(text: &str) -> String {
+    text.parse::<f64>().map_or_else(|_| text.to_owned(), amount)
 }
 
 /// A span of time in its largest fitting units: `45s`, `12m`, `3h 20m`, `5d 4h`.
@@ -97,7 +108,10 @@ mod tests {
         assert_eq!(fixed(-0.001, 2), "0.00");
         assert_eq!(fixed(999.0, 0), "999");
         assert_eq!(fixed(f64::NAN, 2), "–");
-        assert_eq!(money("-10000.123456", 2), "-10,000.12");
+        assert_eq!(
+            ["-10000.123456", "0", "-0.000421", "0.5", "x"].map(money),
+            ["-10,000.12", "0.00", "-0.00042100", "0.5000", "x"]
+        );
     }
 
     #[test]
