@@ -45,12 +45,6 @@ pub(crate) fn document(
     Ok(Document::new(&report.outcome, &provenance))
 }
 
-/// The HTML page of a run.
-pub(crate) fn page(document: &Document, outcome: &bellwether::engine::Outcome) -> Result<String, Failure> {
-    let _ = (document, outcome);
-    Err(Failure::new(Code::Failed, "no HTML page yet"))
-}
-
 /// Runs a stored run again as its settings say; the catalog may have moved.
 pub(crate) fn rerun(
     stored: &Document,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bellwether::host::Registry;
-use bellwether::report::{Document, terminal};
+use bellwether::report::{Document, html, terminal};
 use bellwether::run;
 use clap::Args;
 
@@ -58,7 +58,7 @@ fn single(global: &Global, args: &BacktestArgs, plan: &Plan, registry: &Registry
     let report = run::backtest(&plan.settings, registry, interrupt::listen()?)?;
     let document = record::document(&report, &plan.settings, registry, record::shell_line(record::typed()))?;
     if let Some(path) = &args.report {
-        out::write_file(path, record::page(&document, &report.outcome)?.as_bytes())?;
+        out::write_file(path, html::render(&document, Some(&report.outcome)).as_bytes())?;
     }
     let saved = store.map(|s| s.save(&document, None)).transpose();
     answer(global, args, &document, matches!(saved, Ok(Some(_))), registry)?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bellwether::host::Registry;
-use bellwether::report::{export, terminal};
+use bellwether::report::{export, html, terminal};
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
@@ -129,7 +129,7 @@ pub(crate) fn run(global: &Global, args: &RunsArgs, registry: &Registry) -> Resu
                 return Err(Failure::new(Code::Different, format!("run {} cannot be repeated: it makes other orders now", stored.run.id))
                     .help(format!("`bellwether verify {}` says what differs", stored.run.id)));
             }
-            out::write_file(file, record::page(&stored, &report.outcome)?.as_bytes())?;
+            out::write_file(file, html::render(&stored, Some(&report.outcome)).as_bytes())?;
             out::answer(&format!("Report: {}", file.display()))
         }
         RunsCommand::Export(args) => export(global, args),

@@ -7,7 +7,7 @@ use bellwether::market::Kind;
 use bellwether_sdk::{Interval, Symbol};
 use clap::Args;
 
-use super::{Place, shown};
+use super::{AnyKind, Place, any_kind, shown};
 use crate::args::Global;
 use crate::failure::{Code, Failure};
 use crate::{interrupt, out, progress};
@@ -30,7 +30,7 @@ pub(super) struct ImportArgs {
     #[arg(long, visible_alias = "symbol", value_name = "SYMBOL")]
     instrument: Symbol,
     /// What the rows are: trades, quotes, bars, depth or funding [default: as the columns tell].
-    #[arg(long, value_name = "KIND", value_parser = kind)]
+    #[arg(long, value_name = "KIND", value_parser = any_kind)]
     kind: Option<AnyKind>,
     /// Interval of bars [default: the most frequent step].
     #[arg(long, visible_alias = "timeframe", value_name = "INTERVAL")]
@@ -55,20 +55,6 @@ pub(super) struct ImportArgs {
     /// The files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-}
-
-/// A kind of data, of bars without their interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AnyKind {
-    Bars,
-    Kind(Kind),
-}
-
-fn kind(text: &str) -> Result<AnyKind, String> {
-    match text {
-        "bars" => Ok(AnyKind::Bars),
-        _ => text.parse().map(AnyKind::Kind).map_err(|e: bellwether::market::KindError| e.to_string()),
-    }
 }
 
 /// Runs the command.
