@@ -9,6 +9,7 @@ pub mod host;
 pub mod market;
 pub mod orders;
 pub mod portfolio;
+pub mod report;
 pub mod risk;
 pub mod run;
 pub mod sim;

@@ -2,8 +2,26 @@
 //!
 //! Edge: reads files and the environment. Secrets never stand here, only references to them.
 
+mod check;
+mod error;
+mod file;
+mod load;
+mod redact;
 mod settings;
+mod shape;
+mod state;
+mod suggest;
+mod time;
 
+pub use check::{FILL_PROFILES, check, parse_cash};
+pub use error::{ConfigError, Origin};
+pub use file::SettingsFile;
+pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
+pub use redact::{REDACTED, redact};
 pub use settings::{
     AccountSettings, BacktestSettings, DataSettings, RiskSettings, Settings, SimSettings, Slippage, StrategySettings,
 };
+pub use shape::known_paths;
+pub use state::state_dir;
+pub use suggest::suggest;
+pub use time::{parse_time, parse_time_range};

@@ -73,10 +73,12 @@ pub struct BacktestSettings {
     /// Kinds of ticks strategies see and orders fill against: `trades`, `quotes`, `depth`.
     pub kinds: Vec<String>,
     /// Start, inclusive, UTC: `2024-01-01`, `2024-01-01T12:00:00Z` or milliseconds since 1970.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<NumberForm>")]
+    #[serde(deserialize_with = "text_option", skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// End, exclusive, UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<NumberForm>")]
+    #[serde(deserialize_with = "text_option", skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Bars (or ticks) per instrument that strategies see before their signals and orders count.
     pub warmup: u64,
@@ -89,17 +91,19 @@ pub struct BacktestSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct AccountSettings {
     /// Starting cash with its currency, e.g. `10000USDT`; a bare number is quote currency of the first instrument.
+    #[schemars(with = "NumberForm")]
+    #[serde(deserialize_with = "text")]
     pub cash: String,
     /// `cash` or `margin`; by default what the strategies declare.
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<AccountKind>,
     /// Margin accounts: largest notional over equity.
-    #[schemars(with = "String")]
+    #[schemars(with = "NumberForm")]
     #[serde(deserialize_with = "decimal")]
     pub leverage_max: Decimal,
     /// Margin accounts: equity below this per cent of notional is liquidated.
-    #[schemars(with = "String")]
+    #[schemars(with = "NumberForm")]
     #[serde(deserialize_with = "decimal")]
     pub maintenance_pct: Decimal,
 }
@@ -125,7 +129,7 @@ pub enum Slippage {
     /// A share of the price.
     Bps {
         /// Basis points.
-        #[schemars(with = "String")]
+        #[schemars(with = "NumberForm")]
         #[serde(deserialize_with = "decimal")]
         bps: Decimal,
     },
@@ -137,7 +141,7 @@ pub enum Slippage {
     /// A share of the price that grows with the order's share of the bar's or trade's quantity.
     Volume {
         /// Basis points for an order as large as that quantity.
-        #[schemars(with = "String")]
+        #[schemars(with = "NumberForm")]
         #[serde(deserialize_with = "decimal")]
         bps: Decimal,
     },
@@ -153,11 +157,11 @@ pub struct SimSettings {
     /// `ohlc-path@1`: visit the extreme nearest to the open first, instead of the high.
     pub nearest_extreme_first: bool,
     /// Maker fee in basis points; by default the catalog's, else 10.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<NumberForm>")]
     #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
     pub maker_bps: Option<Decimal>,
     /// Taker fee in basis points; by default the catalog's, else 10.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<NumberForm>")]
     #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
     pub taker_bps: Option<Decimal>,
     /// How much worse than the model's price a taker fill is.
@@ -171,11 +175,11 @@ pub struct SimSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct RiskSettings {
     /// Largest value of one order, in quote currency.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<NumberForm>")]
     #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
     pub order_notional_max: Option<Decimal>,
     /// Largest value of the position in one instrument, in quote currency.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<NumberForm>")]
     #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
     pub position_notional_max: Option<Decimal>,
     /// Most open orders in one instrument.
@@ -204,7 +208,7 @@ pub struct StrategySettings {
 
 /// A number or its text; floats by their shortest text.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write a number or text in quotes")]
 enum Scalar {
     Bool(bool),
     Int(i64),
@@ -221,6 +225,23 @@ impl Scalar {
             Self::Text(t) => t,
         }
     }
+}
+
+/// The form of an exact number in the schema: a number or its text.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code)]
+enum NumberForm {
+    Number(f64),
+    Text(String),
+}
+
+fn text<'de, D: Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+    Scalar::deserialize(d).map(Scalar::into_text)
+}
+
+fn text_option<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Scalar>::deserialize(d)?.map(Scalar::into_text))
 }
 
 fn decimal<'de, D: Deserializer<'de>>(d: D) -> Result<Decimal, D::Error> {

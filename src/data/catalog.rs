@@ -19,12 +19,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::error::DataError;
-use super::file::{RowReader, RowWriter, present_columns};
+use super::file::{RowWriter, present_columns};
 use super::lock::WriteLock;
 use super::manifest::{FileEntry, MANIFEST, Manifest, SeriesEntry, SourceEntry, sync_dir};
+use super::reader::SeriesReader;
 use super::rules::Rules;
 use super::source::StoreSource;
-use super::table::{Table, hex};
+use super::table::{RowHasher, Table, hex};
 use super::time::{Month, Stamp};
 use crate::market::{Kind, Source};
 
@@ -185,7 +186,11 @@ impl Catalog {
         let first = entry.files.iter().map(|f| f.first_ts).min().unwrap_or(0);
         let last = entry.files.iter().map(|f| f.last_ts).max().unwrap_or(0);
         let mut hasher = Sha256::new();
-        hasher.update(format!("bellwether data 1 {symbol} {kind} {} {}\n", from.max(first), to.min(last.saturating_add(1))));
+        hasher.update(format!(
+            "bellwether data 1 {symbol} {kind} {} {}\n",
+            from.max(first),
+            to.min(last.saturating_add(1))
+        ));
         for file in files {
             hasher.update(format!("{} {}\n", file.month, file.row_hash));
         }
@@ -197,16 +202,35 @@ impl Catalog {
     /// # Errors
     /// [`DataError::HashMismatch`] names the first file that differs.
     pub fn verify(&self, symbol: &Symbol, kind: Kind) -> Result<(), DataError> {
-        self.entry(symbol, kind)?.files.iter().try_for_each(|file| {
-            let found = self.read_month(kind, file)?.hash();
-            if found == file.row_hash {
-                return Ok(());
-            }
-            Err(DataError::HashMismatch {
-                path: self.dir.join(&file.path),
-                found: format!("its rows hash to {found}, the manifest says {}", file.row_hash),
-            })
+        self.entry(symbol, kind)?.files.iter().try_for_each(|file| self.verify_file(kind, file, &mut |_| {}))
+    }
+
+    /// Verifies one file, handing its rows on as they are read.
+    pub(crate) fn verify_file(
+        &self,
+        kind: Kind,
+        file: &FileEntry,
+        each: &mut dyn FnMut(&Table),
+    ) -> Result<(), DataError> {
+        let mut hasher = RowHasher::new(kind, (file.price_scale, file.qty_scale));
+        let mut rows = SeriesReader::new(&self.dir, kind, &[file], i64::MIN, i64::MAX);
+        while let Some(chunk) = rows.next()? {
+            hasher.feed(&chunk);
+            each(&chunk);
+        }
+        let found = hasher.finish();
+        if found == file.row_hash {
+            return Ok(());
+        }
+        Err(DataError::HashMismatch {
+            path: self.dir.join(&file.path),
+            found: format!("its rows hash to {found}, the manifest says {}", file.row_hash),
         })
+    }
+
+    /// Rows of a series within a range as tables, at the finest scales of the files they are in.
+    pub(crate) fn rows(&self, symbol: &Symbol, kind: Kind, from: i64, to: i64) -> Result<SeriesReader, DataError> {
+        Ok(SeriesReader::new(&self.dir, kind, &self.files_within(symbol, kind, from, to)?, from, to))
     }
 
     pub(crate) fn manifest(&self) -> &Manifest {
@@ -239,7 +263,13 @@ impl Catalog {
     }
 
     /// The files that touch a range, or the error that says what range there is.
-    pub(crate) fn files_within(&self, symbol: &Symbol, kind: Kind, from: i64, to: i64) -> Result<Vec<&FileEntry>, DataError> {
+    pub(crate) fn files_within(
+        &self,
+        symbol: &Symbol,
+        kind: Kind,
+        from: i64,
+        to: i64,
+    ) -> Result<Vec<&FileEntry>, DataError> {
         let entry = self.entry(symbol, kind)?;
         let mut files: Vec<&FileEntry> = entry.files.iter().filter(|f| f.last_ts >= from && f.first_ts < to).collect();
         files.sort_by_key(|f| f.first_ts);
@@ -260,19 +290,12 @@ impl Catalog {
     /// All rows of a month.
     pub(crate) fn read_month(&self, kind: Kind, file: &FileEntry) -> Result<Table, DataError> {
         let path = self.dir.join(&file.path);
-        let mut reader = RowReader::open(&path, kind, |_| true, i64::MIN, i64::MAX)?;
         let mut table = Table::new(kind, file.price_scale, file.qty_scale);
-        let mut cols = Vec::new();
-        loop {
-            let rows = reader.next(&mut cols)?;
-            if rows == 0 {
-                return Ok(table);
-            }
-            let scales = (file.price_scale, file.qty_scale);
-            let cols = std::mem::take(&mut cols);
-            let chunk = Table::from_columns(kind, scales, rows, cols, std::mem::take(&mut reader.texts));
+        let mut rows = SeriesReader::new(&self.dir, kind, &[file], i64::MIN, i64::MAX);
+        while let Some(chunk) = rows.next()? {
             table.append_rows(&chunk).map_err(|_| DataError::damaged(&path, "a number is wider than 18 digits"))?;
         }
+        Ok(table)
     }
 
     /// Makes changes to series, all of them or nothing. The caller holds the lock.
@@ -415,7 +438,10 @@ impl Drop for FreshFiles {
 fn sweep(folder: &Path, root: &Path, files: &[FileEntry]) {
     let named: BTreeSet<PathBuf> = files.iter().map(|f| root.join(&f.path)).collect();
     for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()) {
-        let ours = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.ends_with(".parquet") || n.ends_with(".parquet.tmp"));
+        let ours = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .is_some_and(|n| n.ends_with(".parquet") || n.ends_with(".parquet.tmp"));
         if ours && !named.contains(&path) {
             let _ = std::fs::remove_file(path);
         }
@@ -443,8 +469,12 @@ fn info(entry: &SeriesEntry) -> SeriesInfo {
     for file in files {
         hasher.update(format!("{} {}\n", file.month, file.row_hash));
     }
-    let source =
-        |s: &SourceEntry| SourceInfo { name: s.name.clone(), sha256: s.sha256.clone(), format: s.format.clone(), rows: s.rows };
+    let source = |s: &SourceEntry| SourceInfo {
+        name: s.name.clone(),
+        sha256: s.sha256.clone(),
+        format: s.format.clone(),
+        rows: s.rows,
+    };
     SeriesInfo {
         symbol: entry.symbol.clone(),
         kind: entry.kind,

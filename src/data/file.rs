@@ -213,6 +213,11 @@ impl RowReader {
         })
     }
 
+    /// Whether the file has a column that is read.
+    pub(crate) fn has(&self, column: usize) -> bool {
+        self.leaves[column].is_some()
+    }
+
     /// Reads the next rows into `out`, one vector per column of the schema (empty: no value); 0 at the end.
     pub(crate) fn next(&mut self, out: &mut Vec<Vec<i64>>) -> Result<usize, DataError> {
         out.resize_with(WIDTH, Vec::new);
@@ -291,7 +296,11 @@ fn group_touches(group: &RowGroupMetaData, leaf: usize, from: i64, to: i64) -> b
     }
 }
 
-fn read_all(reader: &mut ColumnReaderImpl<Int64Type>, count: usize, to: &mut Vec<i64>) -> parquet::errors::Result<usize> {
+fn read_all(
+    reader: &mut ColumnReaderImpl<Int64Type>,
+    count: usize,
+    to: &mut Vec<i64>,
+) -> parquet::errors::Result<usize> {
     to.reserve(count);
     while to.len() < count {
         let (records, ..) = reader.read_records(count - to.len(), None, None, to)?;

@@ -153,10 +153,12 @@ impl Scan {
 
     /// Counts one oddity; `detail` is asked for the first only.
     pub(crate) fn note(&mut self, kind: Oddity, count: u64, ts: i64, origin: i64, detail: impl FnOnce() -> String) {
-        let tally = self
-            .tallies
-            .entry(kind)
-            .or_insert_with(|| Tally { count: 0, first_ts: ts, first_origin: origin, detail: detail() });
+        let tally = self.tallies.entry(kind).or_insert_with(|| Tally {
+            count: 0,
+            first_ts: ts,
+            first_origin: origin,
+            detail: detail(),
+        });
         tally.count += count;
     }
 
@@ -202,7 +204,9 @@ impl Scan {
                 self.longest = (step, before);
             }
         } else if step < expected && step > 0 {
-            self.note(Oddity::Overlaps, 1, ts, origin, || format!("{} opens before the bar of {} is over", iso(ts), iso(before)));
+            self.note(Oddity::Overlaps, 1, ts, origin, || {
+                format!("{} opens before the bar of {} is over", iso(ts), iso(before))
+            });
         }
     }
 
@@ -224,7 +228,14 @@ impl Scan {
             if bid > ask && ask > 0 {
                 self.note(Oddity::Crossed, 1, ts, origin(table, row), || table.describe(row));
             }
-            let this = [ts, bid, table.get(quote::BID_QTY, row), ask, table.get(quote::ASK_QTY, row), table.get(quote::UPDATE_ID, row)];
+            let this = [
+                ts,
+                bid,
+                table.get(quote::BID_QTY, row),
+                ask,
+                table.get(quote::ASK_QTY, row),
+                table.get(quote::UPDATE_ID, row),
+            ];
             if this == self.last_quote {
                 self.note(Oddity::Duplicates, 1, ts, origin(table, row), || "stored as often as they came".to_owned());
             }
@@ -254,11 +265,19 @@ impl Scan {
             self.chain.waiting.push((last, ts, origin));
             return;
         }
-        let before_first = if prev != NULL { prev } else if first != NULL { first - 1 } else { return };
+        let before_first = if prev != NULL {
+            prev
+        } else if first != NULL {
+            first - 1
+        } else {
+            return;
+        };
         match self.chain.run {
             Some((_, end)) if before_first == end || (prev == NULL && first <= end && last > end) => {}
             Some((_, end)) => {
-                self.note(Oddity::Sequence, 1, ts, origin, || format!("{} follows {end} but continues {before_first}", last));
+                self.note(Oddity::Sequence, 1, ts, origin, || {
+                    format!("{} follows {end} but continues {before_first}", last)
+                });
                 self.end_run();
             }
             None => {}
@@ -278,7 +297,9 @@ impl Scan {
     pub(crate) fn finish(mut self, file_name: Option<&str>) -> Vec<Finding> {
         self.end_run();
         for (last, ts, origin) in std::mem::take(&mut self.chain.waiting) {
-            self.note(Oddity::SnapshotSync, 1, ts, origin, || format!("no unbroken run of messages covers its id {last}"));
+            self.note(Oddity::SnapshotSync, 1, ts, origin, || {
+                format!("no unbroken run of messages covers its id {last}")
+            });
         }
         let (missing, longest, flat) = (self.missing, self.longest, self.flat_longest);
         self.tallies

@@ -99,9 +99,8 @@ impl Manifest {
             });
         }
         // A path that leads out of the catalog is no file of it, whoever wrote the manifest.
-        let outside = |f: &&FileEntry| {
-            Path::new(&f.path).components().any(|c| !matches!(c, std::path::Component::Normal(_)))
-        };
+        let outside =
+            |f: &&FileEntry| Path::new(&f.path).components().any(|c| !matches!(c, std::path::Component::Normal(_)));
         if let Some(file) = manifest.series.iter().flat_map(|s| &s.files).find(outside) {
             return Err(DataError::damaged(&path, format!("{:?} is not a path within the catalog", file.path)));
         }

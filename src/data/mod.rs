@@ -5,24 +5,34 @@
 //!
 //! * [`Catalog`] — what is stored, streams of it, its hashes
 //! * [`import()`] — foreign files in; all or nothing
+//! * [`check()`], [`show()`], [`resample()`], [`export()`] — what the `data` commands are made of
 
 mod catalog;
+mod check;
 mod error;
+mod export;
 mod file;
 mod findings;
 mod import;
 mod lock;
 mod manifest;
+mod reader;
+mod resample;
 mod rules;
 mod schema;
+mod show;
 mod source;
 mod table;
 mod time;
 
 pub use catalog::{Catalog, SeriesInfo, SourceInfo};
+pub use check::{CheckReport, SeriesCheck, check};
 pub use error::DataError;
+pub use export::{ExportFormat, ExportReport, export};
 pub use findings::{Finding, Oddity};
 pub use import::{FileReport, Format, ImportReport, ImportSpec, Progress, import};
+pub use resample::{ResampleReport, resample};
+pub use show::{Place, ShowReport, show};
 pub use time::{Stamp, TimeUnit, parse_date};
 
 #[cfg(test)]

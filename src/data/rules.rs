@@ -99,16 +99,24 @@ impl Rules {
         let notional_min = rule.notional_min.unwrap_or(Decimal::new(0, 0)).normalized();
         let digits = price_scale + qty_scale;
         let notional = (notional_min.scale() <= digits)
-            .then(|| i128::from(notional_min.mantissa()).checked_mul(10i128.pow(u32::from(digits - notional_min.scale()))))
+            .then(|| {
+                i128::from(notional_min.mantissa()).checked_mul(10i128.pow(u32::from(digits - notional_min.scale())))
+            })
             .flatten()
             .ok_or_else(|| wrong("notional_min", notional_min))?;
         let at = |value: Decimal, scale| rescale(value.normalized().mantissa(), value.normalized().scale(), scale);
         Ok(Instrument {
             price_scale,
             qty_scale,
-            tick: at(rule.tick, price_scale).map(bellwether_sdk::Price::from_mantissa).ok_or_else(|| wrong("tick", rule.tick))?,
-            lot: at(rule.lot, qty_scale).map(bellwether_sdk::Qty::from_mantissa).ok_or_else(|| wrong("lot", rule.lot))?,
-            qty_min: at(qty_min, qty_scale).map(bellwether_sdk::Qty::from_mantissa).ok_or_else(|| wrong("qty_min", qty_min))?,
+            tick: at(rule.tick, price_scale)
+                .map(bellwether_sdk::Price::from_mantissa)
+                .ok_or_else(|| wrong("tick", rule.tick))?,
+            lot: at(rule.lot, qty_scale)
+                .map(bellwether_sdk::Qty::from_mantissa)
+                .ok_or_else(|| wrong("lot", rule.lot))?,
+            qty_min: at(qty_min, qty_scale)
+                .map(bellwether_sdk::Qty::from_mantissa)
+                .ok_or_else(|| wrong("qty_min", qty_min))?,
             notional_min: notional,
             multiplier: rule.multiplier.unwrap_or(1),
             inferred: false,

@@ -116,7 +116,8 @@ impl StoreSource {
                     _ => 1,
                 };
                 if factor != 1 && !scale(&mut self.cols[c], factor) {
-                    let what = format!("a {} in {} does not fit the instrument's digits", column.name, open.path.display());
+                    let what =
+                        format!("a {} in {} does not fit the instrument's digits", column.name, open.path.display());
                     return Err(SourceError(what));
                 }
             }
@@ -305,8 +306,7 @@ fn depths<'a>(out: &mut DepthBatch, pending: &mut Pending, col: &dyn Fn(usize) -
             if let Some((head, _)) = current.take() {
                 close_message(out, head, &mut levels);
             }
-            let [first_id, last_id, prev_id] =
-                ids.map(|id| id.get(i).copied().filter(|v| *v != NULL).unwrap_or(0));
+            let [first_id, last_id, prev_id] = ids.map(|id| id.get(i).copied().filter(|v| *v != NULL).unwrap_or(0));
             let venue = venues.get(i).copied().filter(|v| *v != NULL).unwrap_or(ts[i]);
             let head = DepthHead {
                 ts: Ts::from_nanos(ts[i]),

@@ -40,8 +40,18 @@ impl Table {
     }
 
     /// From columns as read from a file; each is empty or `len` long.
-    pub(crate) fn from_columns(kind: Kind, scales: (u8, u8), len: usize, cols: Vec<Vec<i64>>, texts: Vec<String>) -> Self {
+    pub(crate) fn from_columns(
+        kind: Kind,
+        scales: (u8, u8),
+        len: usize,
+        cols: Vec<Vec<i64>>,
+        texts: Vec<String>,
+    ) -> Self {
         Self { kind, price_scale: scales.0, qty_scale: scales.1, len, cols, texts }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Gives rows another kind with the same columns: bars, once their interval is known.
@@ -129,10 +139,7 @@ impl Table {
         let factor = pow10(scale - from);
         for (col, _) in self.cols.iter_mut().zip(columns(self.kind)).filter(|(_, c)| c.unit == unit) {
             for (row, value) in col.iter_mut().enumerate().filter(|(_, v)| **v != NULL) {
-                *value = value
-                    .checked_mul(factor)
-                    .filter(|v| v.abs() < MANTISSA_END)
-                    .ok_or(TooWide { row, scale })?;
+                *value = value.checked_mul(factor).filter(|v| v.abs() < MANTISSA_END).ok_or(TooWide { row, scale })?;
             }
         }
         match unit {
@@ -333,35 +340,56 @@ impl Table {
         self.schema().iter().enumerate().filter_map(shown).collect::<Vec<_>>().join(", ")
     }
 
-    /// SHA-256 over the kind, the scales and every row: each value eight bytes little-endian, absent ones
-    /// `i64::MIN`, texts as their length and bytes. Says nothing of the encoding of a file.
+    /// The canonical hash of all rows, see [`RowHasher`].
     pub(crate) fn hash(&self) -> String {
-        let mut hasher = Sha256::new();
-        hasher.update(format!("bellwether rows 1 {} {} {}\n", self.kind, self.price_scale, self.qty_scale));
-        let mut bytes = Vec::with_capacity(1 << 16);
-        for row in 0..self.len {
-            for (c, column) in self.schema().iter().enumerate() {
-                let value = self.get(c, row);
-                if column.unit == Unit::Text && value != NULL {
-                    let text = self.texts[value as usize].as_bytes();
-                    bytes.extend_from_slice(&(text.len() as i64).to_le_bytes());
-                    bytes.extend_from_slice(text);
-                } else {
-                    bytes.extend_from_slice(&value.to_le_bytes());
-                }
-            }
-            if bytes.len() >= 1 << 16 {
-                hasher.update(&bytes);
-                bytes.clear();
-            }
-        }
-        hasher.update(&bytes);
-        hex(&hasher.finalize())
+        let mut hasher = RowHasher::new(self.kind, self.scales());
+        hasher.feed(self);
+        hasher.finish()
     }
 
     /// Compares times of two rows of two tables.
     pub(crate) fn cmp_ts(&self, row: usize, other: &Self, other_row: usize) -> Ordering {
         self.cols[TS][row].cmp(&other.cols[TS][other_row])
+    }
+}
+
+/// SHA-256 over the kind, the scales and every row: each value eight bytes little-endian, absent ones `i64::MIN`,
+/// texts as their length and bytes. Says nothing of the encoding of a file.
+pub(crate) struct RowHasher {
+    hasher: Sha256,
+    bytes: Vec<u8>,
+}
+
+impl RowHasher {
+    pub(crate) fn new(kind: Kind, (price_scale, qty_scale): (u8, u8)) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(format!("bellwether rows 1 {kind} {price_scale} {qty_scale}\n"));
+        Self { hasher, bytes: Vec::with_capacity(1 << 16) }
+    }
+
+    /// Takes the next rows, which are at the scales told.
+    pub(crate) fn feed(&mut self, table: &Table) {
+        for row in 0..table.len() {
+            for (c, column) in table.schema().iter().enumerate() {
+                let value = table.get(c, row);
+                if column.unit == Unit::Text && value != NULL {
+                    let text = table.texts[value as usize].as_bytes();
+                    self.bytes.extend_from_slice(&(text.len() as i64).to_le_bytes());
+                    self.bytes.extend_from_slice(text);
+                } else {
+                    self.bytes.extend_from_slice(&value.to_le_bytes());
+                }
+            }
+            if self.bytes.len() >= 1 << 16 {
+                self.hasher.update(&self.bytes);
+                self.bytes.clear();
+            }
+        }
+    }
+
+    pub(crate) fn finish(mut self) -> String {
+        self.hasher.update(&self.bytes);
+        hex(&self.hasher.finalize())
     }
 }
 

@@ -211,7 +211,13 @@ mod tests {
     #[test]
     fn dates_are_utc_unless_they_say_otherwise() {
         let day = Ts::from_millis(1_706_659_200_000);
-        for text in ["2024-01-31", "2024-01-31 00:00:00", "2024-01-31T00:00:00Z", "2024-01-31T01:00:00+01:00", "2024-01-31 00:00:00+00:00"] {
+        for text in [
+            "2024-01-31",
+            "2024-01-31 00:00:00",
+            "2024-01-31T00:00:00Z",
+            "2024-01-31T01:00:00+01:00",
+            "2024-01-31 00:00:00+00:00",
+        ] {
             assert_eq!(parse_date(text), Some(day), "{text}");
         }
         assert_eq!(parse_date("31.01.2024"), None);

@@ -20,17 +20,27 @@ use crate::data::error::DataError;
 use crate::data::time::TimeUnit;
 
 /// Reads a feather file.
-pub(super) fn read_feather<'a>(path: &'a Path, spec: &'a ImportSpec, input: &mut dyn BufRead) -> Result<Rows<'a>, DataError> {
+pub(super) fn read_feather<'a>(
+    path: &'a Path,
+    spec: &'a ImportSpec,
+    input: &mut dyn BufRead,
+) -> Result<Rows<'a>, DataError> {
     let bytes = whole(path, input)?;
-    let reader = arrow::ipc::reader::FileReader::try_new(Cursor::new(bytes), None).map_err(|e| not(path, "a feather file", &e))?;
+    let reader = arrow::ipc::reader::FileReader::try_new(Cursor::new(bytes), None)
+        .map_err(|e| not(path, "a feather file", &e))?;
     let names: Vec<String> = reader.schema().fields().iter().map(|f| f.name().clone()).collect();
     let expected = presets::freqtrade().names;
-    let plan = if names == expected && spec.columns.is_none() { presets::freqtrade() } else { generic(path, spec, names)? };
+    let plan =
+        if names == expected && spec.columns.is_none() { presets::freqtrade() } else { generic(path, spec, names)? };
     batches(path, spec, plan, "a feather file", reader)
 }
 
 /// Reads a Parquet file.
-pub(super) fn read_parquet<'a>(path: &'a Path, spec: &'a ImportSpec, input: &mut dyn BufRead) -> Result<Rows<'a>, DataError> {
+pub(super) fn read_parquet<'a>(
+    path: &'a Path,
+    spec: &'a ImportSpec,
+    input: &mut dyn BufRead,
+) -> Result<Rows<'a>, DataError> {
     // Parquet is read from its end, so the stream goes through a file without a name.
     let mut file = tempfile::tempfile().map_err(DataError::io("making a temporary file for", path))?;
     std::io::copy(input, &mut file).map_err(|e| unreadable(path, &e))?;
@@ -56,7 +66,11 @@ fn whole(path: &Path, input: &mut dyn BufRead) -> Result<Vec<u8>, DataError> {
 }
 
 fn not(path: &Path, what: &str, error: &dyn std::fmt::Display) -> DataError {
-    DataError::file(path, format!("it cannot be read as {what} ({error})"), "pass the right --format, or fetch it again")
+    DataError::file(
+        path,
+        format!("it cannot be read as {what} ({error})"),
+        "pass the right --format, or fetch it again",
+    )
 }
 
 fn batches<'a>(
@@ -74,7 +88,8 @@ fn batches<'a>(
             units(&mut plan, &batch);
         }
         let rows = rows.get_or_insert_with(|| Rows::new(path, spec, plan.clone()));
-        let columns: Vec<StringArray> = batch.columns().iter().map(|c| texts(path, what, c)).collect::<Result<_, _>>()?;
+        let columns: Vec<StringArray> =
+            batch.columns().iter().map(|c| texts(path, what, c)).collect::<Result<_, _>>()?;
         let mut fields = vec![String::new(); columns.len()];
         for row in 0..batch.num_rows() {
             for (field, column) in fields.iter_mut().zip(&columns) {

@@ -110,7 +110,9 @@ fn unzip<T>(
     raw: impl Read + Seek,
     f: impl FnOnce(&mut dyn BufRead) -> Result<T, DataError>,
 ) -> Result<(T, String), DataError> {
-    let damaged = |e: zip::result::ZipError| DataError::file(path, format!("the zip archive cannot be read ({e})"), "fetch it again");
+    let damaged = |e: zip::result::ZipError| {
+        DataError::file(path, format!("the zip archive cannot be read ({e})"), "fetch it again")
+    };
     let mut archive = zip::ZipArchive::new(BufReader::with_capacity(BUFFER, raw)).map_err(damaged)?;
     let mut data = Vec::new();
     for index in 0..archive.len() {

@@ -78,7 +78,12 @@ fn common_scales(a: &mut Table, b: &mut Table, context: &Context<'_>) -> Result<
     Ok(())
 }
 
-fn disagreement(context: &Context<'_>, new: Option<(&Table, usize)>, old: Option<(&Table, usize)>, with: &str) -> DataError {
+fn disagreement(
+    context: &Context<'_>,
+    new: Option<(&Table, usize)>,
+    old: Option<(&Table, usize)>,
+    with: &str,
+) -> DataError {
     let words = |row: Option<(&Table, usize)>| row.map_or_else(|| "no row".to_owned(), |(t, r)| t.describe(r));
     let ts = new.or(old).map_or(0, |(t, r)| t.get(TS, r));
     DataError::Disagreement {
@@ -180,7 +185,8 @@ fn by_coverage(stored: &Table, new: &Table, context: &Context<'_>) -> Result<Vec
         }
         let old = stored.rows_within(from, to.saturating_add(1));
         let fresh = new.rows_within(from, to.saturating_add(1));
-        let differs = |(s, n): &(usize, usize)| new.difference(*n, stored, *s).is_some() || stored.cmp_ts(*s, new, *n).is_ne();
+        let differs =
+            |(s, n): &(usize, usize)| new.difference(*n, stored, *s).is_some() || stored.cmp_ts(*s, new, *n).is_ne();
         if let Some((s, n)) = old.clone().zip(fresh.clone()).find(differs) {
             return Err(disagreement(context, Some((new, n)), Some((stored, s)), STORED));
         }

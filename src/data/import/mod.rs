@@ -226,6 +226,53 @@ pub fn import(
     Ok(ImportReport { schema_version: 1, symbol: spec.instrument.clone(), files: reports, rows_added, unchanged })
 }
 
+/// Stores bars made of other stored data. A series made only so is replaced; one with imported bars must agree.
+pub(super) fn store_derived(
+    catalog: &mut Catalog,
+    lock: &super::lock::WriteLock,
+    symbol: &Symbol,
+    table: Table,
+    source: SourceEntry,
+) -> Result<u64, DataError> {
+    let kind = table.kind();
+    let rows = table.len() as u64;
+    let sources = catalog.manifest().find(symbol, kind).map_or_else(Vec::new, |e| e.sources.clone());
+    if sources.iter().all(|s| s.format == source.format) {
+        if sources.iter().any(|s| s.sha256 == source.sha256) {
+            return Ok(0);
+        }
+        let slice =
+            |(month, range): (Month, std::ops::Range<usize>)| (month, (table.slice(range), BTreeSet::from([0])));
+        let months = table.months().into_iter().map(slice).collect();
+        let change = SeriesChange { symbol: symbol.clone(), kind, months, sources: vec![source], replace: true };
+        catalog.commit(vec![change], lock)?;
+        return Ok(rows);
+    }
+    let spec = ImportSpec::new(Format::Parquet, symbol.clone());
+    let path = PathBuf::from(&source.name);
+    let report = FileReport {
+        name: source.name.clone(),
+        kind,
+        sha256: source.sha256.clone(),
+        rows_read: rows,
+        rows_skipped: 0,
+        rows_repeated: 0,
+        rows_added: 0,
+        rows_known: 0,
+        known: false,
+        first: bellwether_sdk::Ts::from_nanos(source.first_ts).into(),
+        last: bellwether_sdk::Ts::from_nanos(source.last_ts).into(),
+        findings: Vec::new(),
+    };
+    let mut staged = BTreeMap::new();
+    let report = stage(catalog, &spec, &path, Parsed { table, source, report }, &mut staged)?;
+    let changes: Vec<SeriesChange> = staged.into_iter().filter_map(|(kind, s)| change(&spec, kind, s)).collect();
+    if !changes.is_empty() {
+        catalog.commit(changes, lock)?;
+    }
+    Ok(report.rows_added)
+}
+
 fn change(spec: &ImportSpec, kind: Kind, staged: Staged) -> Option<SeriesChange> {
     let months: BTreeMap<Month, (Table, BTreeSet<usize>)> = staged
         .months
@@ -431,7 +478,11 @@ fn check_id_space(path: &Path, source: &SourceEntry, sources: &[SourceEntry], ki
     match sources.iter().find(clash).filter(|_| kind == Kind::Trades) {
         None => Ok(()),
         Some(other) => Err(DataError::spec(
-            format!("importing {}: it mixes single and aggregated trades with {}, which covers the same time", path.display(), other.name),
+            format!(
+                "importing {}: it mixes single and aggregated trades with {}, which covers the same time",
+                path.display(),
+                other.name
+            ),
             "import it into another catalog",
         )),
     }

@@ -193,20 +193,21 @@ impl Plan {
         let mut plan = Self::empty(Kind::Trades, names);
         for part in mapping.split(',').filter(|p| !p.trim().is_empty()) {
             let wrong = |what: String| {
-                let remedy = "write --columns ROLE=NAME,…, as in ts=date,close=AAPL (a NAME may be a column number from 1)";
+                let remedy =
+                    "write --columns ROLE=NAME,…, as in ts=date,close=AAPL (a NAME may be a column number from 1)";
                 DataError::spec(format!("reading --columns {mapping:?}: {what}"), remedy)
             };
             let (role, name) = part.split_once('=').ok_or_else(|| wrong(format!("{part:?} has no '='")))?;
-            let meaning = meaning(role.trim()).ok_or_else(|| wrong(format!("{role:?} is not a role a column can have")))?;
+            let meaning =
+                meaning(role.trim()).ok_or_else(|| wrong(format!("{role:?} is not a role a column can have")))?;
             let name = name.trim();
             let by_number = || name.parse::<usize>().ok().filter(|n| (1..=plan.names.len()).contains(n)).map(|n| n - 1);
-            let column = plan.names.iter().position(|n| n == name).or_else(by_number).ok_or_else(|| {
-                DataError::Columns {
+            let column =
+                plan.names.iter().position(|n| n == name).or_else(by_number).ok_or_else(|| DataError::Columns {
                     path: path.to_owned(),
                     found: format!("it has no column {name:?}; its columns are {}", plan.names.join(", ")),
                     remedy: "correct --columns".to_owned(),
-                }
-            })?;
+                })?;
             plan.set(meaning, column);
         }
         plan.choose_kind(path, kind)?;
@@ -229,7 +230,9 @@ impl Plan {
     fn choose_kind(&mut self, path: &Path, told: Option<Kind>) -> Result<(), DataError> {
         self.kind = match told {
             Some(kind) => kind,
-            None => self.guess_kind().ok_or_else(|| self.unknown(path, "they do not tell what kind of data it is".to_owned()))?,
+            None => self
+                .guess_kind()
+                .ok_or_else(|| self.unknown(path, "they do not tell what kind of data it is".to_owned()))?,
         };
         // A file stamped by the venue alone: that is its time.
         if !self.has(Role::Ts) && self.has(Role::TsVenue) {
@@ -258,7 +261,8 @@ impl Plan {
     }
 
     fn demand(&self, path: &Path) -> Result<(), DataError> {
-        let (bid, ask) = (self.has(Role::Bid) || self.has(Role::BidClose), self.has(Role::Ask) || self.has(Role::AskClose));
+        let (bid, ask) =
+            (self.has(Role::Bid) || self.has(Role::BidClose), self.has(Role::Ask) || self.has(Role::AskClose));
         let needed: &[(&str, bool)] = match self.kind {
             Kind::Trades => {
                 &[("price", self.has(Role::Price)), ("qty", self.has(Role::Qty) || self.has(Role::SignedQty))]

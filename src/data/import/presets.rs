@@ -65,15 +65,7 @@ const AGG_TRADES: Layout = Layout {
 const BOOK_TICKER: Layout = Layout {
     name: "binance-bookTicker",
     kind: Kind::Quotes,
-    roles: &[
-        r(Role::UpdateId),
-        r(Role::Bid),
-        r(Role::BidQty),
-        r(Role::Ask),
-        r(Role::AskQty),
-        r(Role::Ts),
-        None,
-    ],
+    roles: &[r(Role::UpdateId), r(Role::Bid), r(Role::BidQty), r(Role::Ask), r(Role::AskQty), r(Role::Ts), None],
 };
 
 const FUNDING: Layout =
@@ -164,15 +156,16 @@ pub(super) fn binance(path: &Path, first: &[&str], told: Option<Kind>) -> Result
     if !fits {
         return Err(DataError::Columns {
             path: path.to_owned(),
-            found: format!("its columns are those of {}, not of {}", layout.name, told.map_or_else(String::new, |k| k.to_string())),
+            found: format!(
+                "its columns are those of {}, not of {}",
+                layout.name,
+                told.map_or_else(String::new, |k| k.to_string())
+            ),
             remedy: "leave --kind away".to_owned(),
         });
     }
-    let names = if header {
-        first.iter().map(|f| (*f).to_owned()).collect()
-    } else {
-        layout_names(layout, first.len())
-    };
+    let names =
+        if header { first.iter().map(|f| (*f).to_owned()).collect() } else { layout_names(layout, first.len()) };
     let mut plan = plan_of(layout, names);
     plan.units_allowed = ARCHIVE_UNITS;
     Ok((plan, header))

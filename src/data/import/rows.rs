@@ -5,8 +5,8 @@ use std::path::Path;
 
 use bellwether_sdk::{Decimal, NumError, Rate, Symbol};
 
-use super::ImportSpec;
 use super::plan::{Plan, Role};
+use super::{Format, ImportSpec};
 use crate::data::error::DataError;
 use crate::data::schema::{self, NULL, Row, TS, Unit, WIDTH, bar, depth, funding, quote, trade};
 use crate::data::table::{MANTISSA_END, Table};
@@ -114,7 +114,8 @@ impl<'a> Rows<'a> {
     fn is_other<F: Fields + ?Sized>(&mut self, fields: &F) -> bool {
         if let Some(column) = self.plan.at(Role::Symbol) {
             let text = String::from_utf8_lossy(fields.field(column).trim_ascii());
-            let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+            let plain: String =
+                text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
             if !self.names.contains(&plain) {
                 if self.other_symbols.len() < 20 && !self.other_symbols.contains(text.as_ref()) {
                     self.other_symbols.insert(text.into_owned());
@@ -123,7 +124,10 @@ impl<'a> Rows<'a> {
             }
         }
         self.plan.kind == Kind::Trades
-            && self.plan.at(Role::TradeKind).is_some_and(|c| !fields.field(c).trim_ascii().eq_ignore_ascii_case(b"MARKET"))
+            && self
+                .plan
+                .at(Role::TradeKind)
+                .is_some_and(|c| !fields.field(c).trim_ascii().eq_ignore_ascii_case(b"MARKET"))
     }
 
     fn times<F: Fields + ?Sized>(&mut self, fields: &F, row: &mut Row) -> Result<(), DataError> {
@@ -185,9 +189,12 @@ impl<'a> Rows<'a> {
     }
 
     fn quote<F: Fields + ?Sized>(&mut self, fields: &F, row: &mut Row) -> Result<(), DataError> {
-        let roles = if self.plan.quotes_from_bars() { [Role::BidClose, Role::AskClose] } else { [Role::Bid, Role::Ask] };
+        let roles =
+            if self.plan.quotes_from_bars() { [Role::BidClose, Role::AskClose] } else { [Role::Bid, Role::Ask] };
         for (role, to) in roles.into_iter().zip([quote::BID, quote::ASK]) {
             let absent = self.text(role, fields).is_empty();
+            // Parquet files of a catalog write an absent side as zero.
+            let absent = absent || (self.spec.format == Format::Parquet && is_zero(self.text(role, fields)));
             row[to] = if absent { 0 } else { self.price(role, fields)? };
         }
         if row[quote::BID] == 0 && row[quote::ASK] == 0 {
@@ -256,7 +263,8 @@ impl<'a> Rows<'a> {
     fn mantissa<F: Fields + ?Sized>(&mut self, role: Role, unit: Unit, fields: &F) -> Result<i64, DataError> {
         let value = self.decimal(role, fields)?;
         let too_wide = |scale: u8| {
-            let found = format!("{value} and the rows before it do not fit 18 digits with {scale} of them after the point");
+            let found =
+                format!("{value} and the rows before it do not fit 18 digits with {scale} of them after the point");
             (found, "correct the value, or round the column".to_owned())
         };
         if value.scale() > self.table.scale_of(unit) {
@@ -315,7 +323,10 @@ impl<'a> Rows<'a> {
         match text.to_ascii_lowercase().as_slice() {
             b"true" | b"1" | b"t" | b"yes" => Ok(true),
             b"false" | b"0" | b"f" | b"no" => Ok(false),
-            _ => Err(self.bad(role, (format!("{} is neither true nor false", shown(text)), "correct the row".to_owned()))),
+            _ => {
+                Err(self
+                    .bad(role, (format!("{} is neither true nor false", shown(text)), "correct the row".to_owned())))
+            }
         }
     }
 
@@ -334,7 +345,8 @@ impl<'a> Rows<'a> {
     }
 
     fn bad(&self, role: Role, (found, remedy): Bad) -> DataError {
-        let column = self.plan.at(role).map_or_else(|| format!("{role:?}").to_lowercase(), |c| self.plan.names[c].clone());
+        let column =
+            self.plan.at(role).map_or_else(|| format!("{role:?}").to_lowercase(), |c| self.plan.names[c].clone());
         DataError::Value { path: self.path.to_owned(), line: self.line, column, found, remedy }
     }
 }
@@ -358,12 +370,21 @@ fn shown(text: &[u8]) -> String {
     format!("{text:?}")
 }
 
+fn is_zero(text: &[u8]) -> bool {
+    Decimal::parse(text).is_ok_and(|d| d.mantissa() == 0)
+}
+
 fn parse_int(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse::<i64>().ok().filter(|v| *v != schema::NULL)
 }
 
 /// Reads a time: an integer in the unit told, or guessed from the first row and kept; a decimal; or a date.
-fn parse_time(text: &[u8], told: Option<TimeUnit>, guess: &mut Option<TimeUnit>, allowed: &[TimeUnit]) -> Result<i64, Bad> {
+fn parse_time(
+    text: &[u8],
+    told: Option<TimeUnit>,
+    guess: &mut Option<TimeUnit>,
+    allowed: &[TimeUnit],
+) -> Result<i64, Bad> {
     if let Some(value) = parse_int(text) {
         let unit = match told.or(*guess) {
             Some(unit) => unit,

@@ -10,14 +10,22 @@ use super::{Format, ImportSpec, presets};
 use crate::data::error::DataError;
 
 /// Reads a CSV file in one of the dialects.
-pub(super) fn read_csv<'a>(path: &'a Path, spec: &'a ImportSpec, input: &mut dyn BufRead) -> Result<Rows<'a>, DataError> {
+pub(super) fn read_csv<'a>(
+    path: &'a Path,
+    spec: &'a ImportSpec,
+    input: &mut dyn BufRead,
+) -> Result<Rows<'a>, DataError> {
     let start = input.fill_buf().map_err(|e| unreadable(path, &e))?;
     let delimiter = sniff(path, start)?;
     if start.starts_with(&[0xef, 0xbb, 0xbf]) {
         input.consume(3);
     }
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 17).from_reader(input);
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .buffer_capacity(1 << 17)
+        .from_reader(input);
     let mut record = csv::ByteRecord::new();
     if !next(path, &mut reader, &mut record)? {
         return Err(DataError::file(path, "the file has no rows", "fetch it again"));
@@ -39,7 +47,11 @@ pub(super) fn read_csv<'a>(path: &'a Path, spec: &'a ImportSpec, input: &mut dyn
     }
 }
 
-fn next<R: std::io::Read>(path: &Path, reader: &mut csv::Reader<R>, record: &mut csv::ByteRecord) -> Result<bool, DataError> {
+fn next<R: std::io::Read>(
+    path: &Path,
+    reader: &mut csv::Reader<R>,
+    record: &mut csv::ByteRecord,
+) -> Result<bool, DataError> {
     reader.read_byte_record(record).map_err(|e| match e.into_kind() {
         csv::ErrorKind::Io(io) => unreadable(path, &io),
         other => DataError::file(path, format!("it is no CSV ({other:?})"), "fetch it again"),
@@ -69,7 +81,9 @@ fn plan(path: &Path, spec: &ImportSpec, first: &csv::ByteRecord) -> Result<(Plan
         (Format::Binance, None) => presets::binance(path, &plain, spec.kind),
         (Format::Tardis, None) => Ok((presets::tardis(path, &plain)?, true)),
         (_, columns) => {
-            let header = plain.iter().any(|f| f.bytes().any(|c| c.is_ascii_alphabetic()) && !f.starts_with(|c: char| c.is_ascii_digit()));
+            let header = plain
+                .iter()
+                .any(|f| f.bytes().any(|c| c.is_ascii_alphabetic()) && !f.starts_with(|c: char| c.is_ascii_digit()));
             let names = if header { fields.clone() } else { (1..=fields.len()).map(|i| i.to_string()).collect() };
             let plan = match columns {
                 Some(mapping) => Plan::from_mapping(path, names, mapping, spec.kind)?,
@@ -78,7 +92,8 @@ fn plan(path: &Path, spec: &ImportSpec, first: &csv::ByteRecord) -> Result<(Plan
                     return Err(DataError::Columns {
                         path: path.to_owned(),
                         found: format!("its first line, {:?}…, is no header", plain.first().unwrap_or(&"")),
-                        remedy: "name the columns by number, as in --columns ts=1,close=5, or pass --format binance".to_owned(),
+                        remedy: "name the columns by number, as in --columns ts=1,close=5, or pass --format binance"
+                            .to_owned(),
                     });
                 }
             };
@@ -88,7 +103,11 @@ fn plan(path: &Path, spec: &ImportSpec, first: &csv::ByteRecord) -> Result<(Plan
 }
 
 /// Reads freqtrade's JSON: an array of `[ms, open, high, low, close, volume]`.
-pub(super) fn read_json<'a>(path: &'a Path, spec: &'a ImportSpec, input: &mut dyn BufRead) -> Result<Rows<'a>, DataError> {
+pub(super) fn read_json<'a>(
+    path: &'a Path,
+    spec: &'a ImportSpec,
+    input: &mut dyn BufRead,
+) -> Result<Rows<'a>, DataError> {
     let candles: Vec<Vec<f64>> = serde_json::from_reader(input).map_err(|e| match e.io_error_kind() {
         Some(kind) => unreadable(path, &std::io::Error::from(kind)),
         None => DataError::file(

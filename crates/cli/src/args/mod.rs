@@ -1,0 +1,67 @@
+//! What can be typed. No meaning is given to it here.
+
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+pub(crate) use run::RunArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  bellwether backtest
+  bellwether backtest --strategy ema_cross --set strategy.fast=5:30:5
+  bellwether data list
+  bellwether strategy list
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 bad configuration or data, 4 refused,
+5 compared and different, 6 venue unavailable, 130 interrupted";
+
+/// A trading and signal bot: backtest, paper and live on one deterministic engine.
+#[derive(Debug, Parser)]
+#[command(name = "bellwether", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Settings file (TOML); without one the defaults stand.
+    #[arg(long, global = true, value_name = "FILE", env = bellwether::config::ENV_CONFIG)]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder for runs [default: $XDG_STATE_HOME/bellwether or ~/.local/state/bellwether].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// More logs on stderr; repeat for more.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Fewer logs.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) quiet: u8,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run strategies on stored data and report.
+    Backtest(crate::commands::backtest::BacktestArgs),
+    /// Import, list and check stored market data.
+    Data(crate::commands::data::DataArgs),
+    /// List, show and export stored runs.
+    Runs(crate::commands::runs::RunsArgs),
+    /// Compare two runs.
+    Compare(crate::commands::compare::CompareArgs),
+    /// Repeat a stored run and hold its orders against the stored ones.
+    Verify(crate::commands::verify::VerifyArgs),
+    /// Show or check settings.
+    Config(crate::commands::config::ConfigArgs),
+    /// Show strategies and their parameters.
+    Strategy(crate::commands::strategy::StrategyArgs),
+    /// Print JSON Schemas of what this program reads and writes.
+    Schema(crate::commands::schema::SchemaArgs),
+}

@@ -1,0 +1,65 @@
+//! `data check`: what is odd in the store.
+
+use bellwether::data::{CheckReport, check};
+use bellwether_sdk::Symbol;
+use clap::Args;
+
+use super::{AnyKind, Place, any_kind};
+use crate::args::Global;
+use crate::failure::{Code, Failure};
+use crate::out;
+
+/// `data check`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exits 5 when something is odd (quiet bars of one price without volume are told and are no fault), 0 when nothing is.
+
+Examples:
+  bellwether data check
+  bellwether data check --data my-data --instrument binance:BTC/USDT --kind bars-1h --json")]
+pub(super) struct CheckArgs {
+    /// Whose data [default: all].
+    #[arg(long, visible_alias = "symbol", value_name = "SYMBOL")]
+    instrument: Option<Symbol>,
+    /// Kind of data: trades, quotes, bars, bars-1h, depth or funding [default: all].
+    #[arg(long, value_name = "KIND", value_parser = any_kind)]
+    kind: Option<AnyKind>,
+    #[command(flatten)]
+    place: Place,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<(), Failure> {
+    let catalog = args.place.open(global)?;
+    let kind = match args.kind {
+        Some(AnyKind::Kind(kind)) => Some(kind),
+        _ => None,
+    };
+    let mut report = check(&catalog, args.instrument.as_ref(), kind)?;
+    if args.kind == Some(AnyKind::Bars) {
+        report.series.retain(|s| AnyKind::Bars.fits(s.kind));
+        report.ok = report.series.iter().flat_map(|s| &s.findings).all(|f| !f.kind.refused_when_strict());
+    }
+    if args.json {
+        out::json(&report)?;
+    } else {
+        out::answer(&text(&report))?;
+    }
+    if report.ok { Ok(()) } else { Err(Failure::silent(Code::Different)) }
+}
+
+fn text(report: &CheckReport) -> String {
+    let mut lines = Vec::new();
+    for series in &report.series {
+        let verdict = if series.findings.is_empty() { "nothing odd" } else { "odd:" };
+        lines.push(format!("{} {}, {} rows: {verdict}", series.symbol, series.kind, series.rows));
+        lines.extend(series.findings.iter().map(|f| format!("  {f}")));
+    }
+    if lines.is_empty() {
+        lines.push("nothing is stored".to_owned());
+    }
+    lines.join("\n")
+}

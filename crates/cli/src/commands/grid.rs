@@ -1,0 +1,136 @@
+//! A grid: every combination of parameter values, one table, and the warning that goes with it.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use bellwether::host::Registry;
+use bellwether::report::Summary;
+use bellwether::report::metrics::metrics;
+use bellwether::run::{self, RunError, Variant};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::failure::{Code, Failure};
+use crate::plan::Plan;
+use crate::{interrupt, out, progress, steps};
+
+/// Rows of the printed table; JSON has all.
+const ROWS_MAX: usize = 100;
+
+/// What stands under every grid.
+fn warning(tried: usize) -> String {
+    format!(
+        "{tried} variants tried. The best of {tried} is not evidence: of many tries some win by luck. \
+         Run it on data that was not searched (--from, --to) before believing it."
+    )
+}
+
+/// One variant's figures.
+#[derive(Debug, Serialize)]
+struct Row {
+    set: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<Summary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip)]
+    ordered: Vec<(String, String)>,
+}
+
+/// Runs the grid and answers.
+pub(crate) fn run(plan: &Plan, registry: &Registry, json: bool) -> Result<(), Failure> {
+    let total: usize = plan.axes.iter().map(|(_, values)| values.len()).product();
+    let bar = progress::bar(total as u64, "variants");
+    let done = |count: usize| bar.set_position(count as u64);
+    let variants = run::grid(&plan.settings, registry, &plan.axes, interrupt::listen()?, &done);
+    bar.finish_and_clear();
+    let variants = variants?;
+    if variants.iter().any(|v| matches!(v.result, Err(RunError::Interrupted))) {
+        return Err(RunError::Interrupted.into());
+    }
+    let rows = sorted(variants);
+    if json {
+        out::json(&json!({"schema_version": 1, "tried": rows.len(), "note": warning(rows.len()), "variants": rows}))?;
+    } else {
+        out::answer(&text(plan, &rows))?;
+    }
+    match rows.iter().all(|r| r.error.is_some()) {
+        true => Err(Failure::new(Code::Bad, "no variant could be run; the reasons stand in the answer")),
+        false => Ok(()),
+    }
+}
+
+/// Best return first; equal ones and errors in order of the axes.
+fn sorted(variants: Vec<Variant>) -> Vec<Row> {
+    let mut rows: Vec<Row> = variants.into_iter().map(row).collect();
+    rows.sort_by(|a, b| match (return_of(a), return_of(b)) {
+        (Some(a), Some(b)) => b.total_cmp(&a),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => a.error.is_some().cmp(&b.error.is_some()),
+    });
+    rows
+}
+
+fn return_of(row: &Row) -> Option<f64> {
+    row.summary.as_ref().and_then(|s| s.return_pct)
+}
+
+fn row(variant: Variant) -> Row {
+    let set = variant.set.iter().cloned().collect();
+    match variant.result {
+        Ok(report) => Row {
+            set,
+            summary: Some(metrics(&report.outcome).summary),
+            order_hash: Some(report.outcome.order_hash),
+            error: None,
+            ordered: variant.set,
+        },
+        Err(e) => Row { set, summary: None, order_hash: None, error: Some(e.to_string()), ordered: variant.set },
+    }
+}
+
+fn text(plan: &Plan, rows: &[Row]) -> String {
+    let mut table = Table::new();
+    let figures = ["return %", "max dd %", "sharpe", "trades", "win %", "profit f.", "fees"];
+    let names = plan.axes.iter().map(|(name, _)| name.strip_prefix("strategy.").unwrap_or(name));
+    table.load_style(presets::NOTHING).set_header(names.chain(figures));
+    for row in rows.iter().take(ROWS_MAX) {
+        let values = row.ordered.iter().map(|(_, value)| value.clone());
+        table.add_row(values.chain(cells(row)));
+    }
+    for column in table.column_iter_mut().skip(plan.axes.len()) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let mut out = table.to_string();
+    if rows.len() > ROWS_MAX {
+        out.push_str(&format!("\n… and {} more; --json has all", rows.len() - ROWS_MAX));
+    }
+    for row in rows.iter().filter(|r| r.error.is_some()).take(3) {
+        let set: Vec<_> = row.ordered.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        out.push_str(&format!("\n{}: {}", set.join(" "), row.error.as_deref().unwrap_or_default()));
+    }
+    out.push_str(&format!("\n\n{}\n", warning(rows.len())));
+    let best = rows.first().filter(|r| r.error.is_none()).map(|r| r.ordered.as_slice());
+    out.push_str(&steps::after_grid(best));
+    out
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let Some(summary) = &row.summary else { return vec!["error".to_owned()] };
+    let number = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.2}"));
+    let summary = serde_json::to_value(summary).unwrap_or(Value::Null);
+    let figure = |key: &str| number(summary[key].as_f64());
+    vec![
+        figure("return_pct"),
+        figure("max_drawdown_pct"),
+        figure("sharpe_daily_365"),
+        summary["trades"].to_string(),
+        figure("win_rate_pct"),
+        figure("profit_factor"),
+        figure("fees"),
+    ]
+}

@@ -1,0 +1,31 @@
+//! One file per command: its flags and what it does.
+
+pub(crate) mod backtest;
+pub(crate) mod compare;
+pub(crate) mod config;
+pub(crate) mod data;
+pub(crate) mod grid;
+pub(crate) mod runs;
+pub(crate) mod schema;
+pub(crate) mod strategy;
+pub(crate) mod verify;
+
+use bellwether::host::Registry;
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+
+/// Does what was typed.
+pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Backtest(args) => backtest::run(global, args, registry),
+        Command::Runs(args) => runs::run(global, args, registry),
+        Command::Compare(args) => compare::run(global, args),
+        Command::Verify(args) => verify::run(global, args, registry),
+        Command::Data(args) => data::run(global, args),
+        Command::Config(args) => config::run(global, args, registry),
+        Command::Strategy(args) => strategy::run(args, registry),
+        Command::Schema(args) => schema::run(args),
+    }
+}

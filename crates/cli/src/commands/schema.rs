@@ -1,0 +1,34 @@
+//! `schema`: JSON Schemas of what this program reads and writes.
+
+use clap::{Args, ValueEnum};
+
+use crate::failure::Failure;
+use crate::out;
+
+/// `schema`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bellwether schema backtest
+  bellwether schema config > settings.schema.json")]
+pub(crate) struct SchemaArgs {
+    /// Which.
+    #[arg(value_enum)]
+    of: Of,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Of {
+    /// What `backtest --json` and `runs show --json` print.
+    Backtest,
+    /// The settings file.
+    Config,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &SchemaArgs) -> Result<(), Failure> {
+    match args.of {
+        Of::Backtest => out::json(&bellwether::report::schema()),
+        Of::Config => out::json(&schemars::schema_for!(bellwether::config::Settings)),
+    }
+}

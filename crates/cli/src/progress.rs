@@ -1,0 +1,23 @@
+//! Progress bars: on stderr, and only when a person looks at it.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A bar of `total` steps; hidden when stderr is no terminal.
+pub(crate) fn bar(total: u64, what: &'static str) -> ProgressBar {
+    let target = if crate::out::watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(total), target);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {eta}") {
+        bar.set_style(style);
+    }
+    bar.set_message(what);
+    bar
+}
+
+/// A bar of bytes whose total is told later; hidden when stderr is no terminal.
+pub(crate) fn bytes(what: &'static str) -> ProgressBar {
+    let bar = bar(0, what);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,183 @@
+//! From a finished run to its document: what made it, in words that let it be repeated.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use bellwether::config::{REDACTED, Settings, redact};
+use bellwether::host::{Entry, Registry};
+use bellwether::report::{DataUse, Document, Provenance, RunStore, StrategyUse};
+use bellwether::run::{self, RunReport};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::args::Global;
+use crate::failure::{Code, Failure};
+use crate::{interrupt, plan, strategies};
+
+/// The version of this program.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The document of a run.
+pub(crate) fn document(
+    report: &RunReport,
+    settings: &Settings,
+    registry: &Registry,
+    command: String,
+) -> Result<Document, Failure> {
+    let now = jiff::Timestamp::now();
+    let artefact = program_hash();
+    let names: Vec<&str> = settings.strategy.iter().map(|s| s.id.as_str()).collect();
+    let provenance = Provenance {
+        run_id: run_id(now, &names, &report.outcome.order_hash),
+        version: VERSION.to_owned(),
+        strategies: uses(settings, registry, &artefact)?,
+        data_hash: report.data_hash.clone(),
+        config_hash: report.config_hash.clone(),
+        fill_profile: report.fill_profile.clone(),
+        seed: 0,
+        engine_cpu_seconds: report.engine_cpu_seconds,
+        wall_seconds: report.wall_seconds,
+        data: report.series.iter().map(data_use).collect(),
+        settings: stored_settings(settings)?,
+        created: now.to_string(),
+        command,
+    };
+    Ok(Document::new(&report.outcome, &provenance))
+}
+
+/// Runs a stored run again as its settings say; the catalog may have moved.
+pub(crate) fn rerun(
+    stored: &Document,
+    registry: &Registry,
+    data: Option<&std::path::Path>,
+) -> Result<(RunReport, Document), Failure> {
+    let id = &stored.run.id;
+    if stored.run.settings.to_string().contains(REDACTED) {
+        return Err(Failure::new(Code::Refused, format!("repeating run {id}: its settings hold secrets that were not stored")));
+    }
+    let mut settings: Settings = serde_json::from_value(stored.run.settings.clone())
+        .map_err(|e| Failure::bad(format!("repeating run {id}: its settings do not read: {e}")).help(
+            "it was stored by another version; use that one",
+        ))?;
+    if let Some(dir) = data {
+        settings.data.dir = dir.to_owned();
+    }
+    strategies::check(registry, &settings.strategy, None).map_err(|f| f.prefixed(&format!("repeating run {id}: ")))?;
+    let report = run::backtest(&settings, registry, interrupt::listen()?)?;
+    let document = document(&report, &settings, registry, stored.run.command.clone())?;
+    Ok((report, document))
+}
+
+/// The store of runs, its folder made.
+pub(crate) fn store(global: &Global) -> Result<RunStore, Failure> {
+    let settings = plan::settings(global)?.settings;
+    Ok(RunStore::new(&bellwether::config::state_dir(&settings)?))
+}
+
+/// The run of an id, a beginning of one, `last`, or a file that `backtest --json` wrote.
+pub(crate) fn find(global: &Global, asked: &str) -> Result<Document, Failure> {
+    let path = std::path::Path::new(asked);
+    if path.is_file() {
+        return Ok(bellwether::report::runs::read_document(path)?);
+    }
+    Ok(store(global)?.load(asked)?)
+}
+
+fn run_id(now: jiff::Timestamp, names: &[&str], order_hash: &str) -> String {
+    let stamp = now.strftime("%Y%m%d-%H%M%S%3f");
+    let mut name = names.join("-");
+    name.retain(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    name.truncate(40);
+    format!("{stamp}-{name}-{}", order_hash.get(..8).unwrap_or("none"))
+}
+
+/// Settings as stored: whole paths, so that the run can be repeated from any folder; no secrets.
+fn stored_settings(settings: &Settings) -> Result<Value, Failure> {
+    let mut settings = settings.clone();
+    if let Ok(dir) = std::path::absolute(&settings.data.dir) {
+        settings.data.dir = dir;
+    }
+    settings.state_dir = None;
+    let mut value = serde_json::to_value(&settings)
+        .map_err(|e| Failure::new(Code::Failed, format!("storing the settings: {e}")))?;
+    redact(&mut value);
+    Ok(value)
+}
+
+fn data_use((symbol, kind, rows, first, end): &(bellwether_sdk::Symbol, bellwether::market::Kind, u64, bellwether_sdk::Ts, bellwether_sdk::Ts)) -> DataUse {
+    DataUse { instrument: symbol.to_string(), kind: kind.to_string(), rows: *rows, first: *first, last: *end }
+}
+
+fn uses(settings: &Settings, registry: &Registry, artefact: &str) -> Result<Vec<StrategyUse>, Failure> {
+    let of = |s: &bellwether::config::StrategySettings| {
+        let entry = strategies::entry(registry, &s.plugin)?;
+        let given = if s.instruments.is_empty() { &settings.backtest.instruments } else { &s.instruments };
+        Ok(StrategyUse {
+            id: s.id.clone(),
+            plugin: s.plugin.clone(),
+            params: params(entry, &s.params),
+            instruments: given.iter().map(ToString::to_string).collect(),
+            artefact_hash: artefact.to_owned(),
+        })
+    };
+    settings.strategy.iter().map(of).collect()
+}
+
+/// All parameters, defaults included; numbers as numbers.
+fn params(entry: &Entry, given: &BTreeMap<String, String>) -> BTreeMap<String, Value> {
+    let specs = (entry.specs)();
+    let defaults = specs.iter().filter_map(|s| Some((s.name.to_owned(), s.default.clone()?)));
+    let mut all: BTreeMap<String, String> = defaults.collect();
+    all.extend(given.clone());
+    let typed = |name: &str, text: String| match specs.iter().find(|s| s.name == name).map(|s| s.kind) {
+        Some("integer" | "number" | "boolean") => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        _ => Value::String(text),
+    };
+    all.into_iter().map(|(name, text)| (name.clone(), typed(&name, text))).collect()
+}
+
+/// SHA-256 of this program's file, which holds the native strategies; empty where it cannot be read.
+fn program_hash() -> String {
+    let hash = || {
+        let mut file = std::fs::File::open(std::env::current_exe()?)?;
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok::<_, std::io::Error>(hasher.finalize()),
+                n => hasher.update(&buffer[..n]),
+            }
+        }
+    };
+    hash().map(|h| h.iter().map(|b| format!("{b:02x}")).collect()).unwrap_or_default()
+}
+
+/// A command line as it can be pasted into a shell.
+pub(crate) fn shell_line(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let quoted = |word: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+        if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    };
+    words.into_iter().map(|w| quoted(w.as_ref())).collect::<Vec<_>>().join(" ")
+}
+
+/// The words of this command line.
+pub(crate) fn typed() -> Vec<String> {
+    std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_for_the_shell_quotes_what_the_shell_would_read() {
+        assert_eq!(shell_line(["a", "--set=x=1:2:3", "two words", "it's", ""]), r"a --set=x=1:2:3 'two words' 'it'\''s' ''");
+    }
+
+    #[test]
+    fn a_run_id_is_a_plain_name_that_sorts_by_time() {
+        let at: jiff::Timestamp = "2024-01-31T12:00:00.5Z".parse().expect("a time");
+        assert_eq!(run_id(at, &["ema_cross", "ü b"], "0123456789abcdef"), "20240131-120000500-ema_cross-b-01234567");
+    }
+}
