@@ -166,7 +166,7 @@ pub(super) fn trades(document: &Document) -> String {
         format!("the last {} of {}; runs export has all", grouped(TRADES_SHOWN_MAX as u64), grouped(all.len() as u64))
     };
     let mut out = format!(
-        "<section><h2>Trades <small>{note}</small></h2><div class=\"tools\"><input id=\"filter\" type=\"search\" \
+        "<section class=\"late\"><h2>Trades <small>{note}</small></h2><div class=\"tools\"><input id=\"filter\" type=\"search\" \
          placeholder=\"Filter: tag, reason, date …\" aria-label=\"Filter trades\"></div><div class=\"tall\">\
          <table class=\"sortable\" id=\"trades\"><thead><tr><th class=\"n\">#</th><th>Instrument</th><th>Side</th>\
          <th class=\"n\">Quantity</th><th>Entry (UTC)</th><th class=\"n\">Price</th><th>Exit (UTC)</th><th class=\"n\">Price</th>\

@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::samples::{busy, days, document, empty, instrument};
+use crate::report::samples::{busy, days, document, empty};
 
 /// The page without the chart library, which has all kinds of text in it.
 fn own(html: &str) -> String {
@@ -123,5 +123,4 @@ fn more_trades_than_shown_are_said_to_be_more() {
     let html = render(&document(&run), Some(&run));
     assert!(html.contains("the last 5,000 of 5,007; runs export has all"));
     assert_eq!(html.matches("<tr><td class=\"n\" data-v=").count(), TRADES_SHOWN_MAX);
-    assert_eq!(instrument(0, "binance:BTC/USDT").id.index(), 0);
 }
