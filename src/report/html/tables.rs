@@ -161,7 +161,7 @@ pub(super) fn trades(document: &Document) -> String {
     }
     let skipped = all.len().saturating_sub(TRADES_SHOWN_MAX);
     let note = if skipped == 0 {
-        format!("{}", grouped(all.len() as u64))
+        grouped(all.len() as u64)
     } else {
         format!("the last {} of {}; runs export has all", grouped(TRADES_SHOWN_MAX as u64), grouped(all.len() as u64))
     };
@@ -182,7 +182,7 @@ pub(super) fn trades(document: &Document) -> String {
 
 fn trade(out: &mut String, row: usize, t: &TradeRow) {
     let nanos = |text: &str| text.parse::<i64>().unwrap_or_default();
-    let held = nanos(&t.exit_ts) - nanos(&t.entry_ts);
+    let held = nanos(&t.exit_ts).saturating_sub(nanos(&t.entry_ts));
     let pnl = number(&t.pnl);
     let _ = write!(
         out,

@@ -26,6 +26,7 @@ fn the_page_of_a_thousand_trades_is_whole_and_bounded() {
     for definition in DEFINITIONS {
         assert!(own.contains(&esc(definition.formula)), "{} has no definition in the page", definition.key);
     }
+    // For looking at it: BELLWETHER_KEEP_REPORTS names a folder.
     if let Some(folder) = std::env::var_os("BELLWETHER_KEEP_REPORTS") {
         let folder = std::path::PathBuf::from(folder);
         std::fs::write(folder.join("report.html"), &html).expect("a page");
