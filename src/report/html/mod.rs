@@ -254,10 +254,9 @@ fn metrics(document: &Document) -> String {
     for group in Group::ALL {
         let _ = write!(out, "<div><h3>{}</h3><dl>", group.title());
         for (definition, value) in figures.iter().filter(|(d, _)| d.group == group) {
-            let unit = if definition.unit == Unit::Hours || definition.unit == Unit::Days {
-                definition.unit.name()
-            } else {
-                ""
+            let unit = match (definition.unit, value) {
+                (Unit::Hours | Unit::Days, Some(_)) => definition.unit.name(),
+                _ => "",
             };
             let _ = write!(
                 out,

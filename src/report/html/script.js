@@ -70,13 +70,22 @@
       layout(250, { bargap: .05, hovermode: "closest", xaxis: { ticksuffix: " %" }, yaxis: { title: { text: unit } } }), false);
   }
 
-  const charts = [equity, drawdown, candles,
-    () => histogram("trade-returns", data.trade_returns, css("--accent"), "trades"),
-    () => histogram("daily-returns", data.daily_returns, css("--hold"), "days")];
-  // One chart at a time, so that the page can be read before the last is drawn.
-  const all = (i = 0) => i < charts.length && setTimeout(() => { charts[i](); all(i + 1); });
-  all();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all());
+  const charts = { equity, drawdown, candles,
+    "trade-returns": () => histogram("trade-returns", data.trade_returns, css("--accent"), "trades"),
+    "daily-returns": () => histogram("daily-returns", data.daily_returns, css("--hold"), "days") };
+  // A chart is drawn when it comes near the window, so that the page opens at the cost of the first one or two.
+  const drawn = new Set();
+  const show = id => { drawn.add(id); charts[id](); };
+  const seen = new IntersectionObserver(entries => {
+    for (const e of entries.filter(e => e.isIntersecting)) {
+      seen.unobserve(e.target);
+      setTimeout(() => show(e.target.id));
+    }
+  }, { rootMargin: "150px" });
+  const there = Object.keys(charts).filter(id => document.getElementById(id));
+  there.forEach(id => seen.observe(document.getElementById(id)));
+  addEventListener("beforeprint", () => there.filter(id => !drawn.has(id)).forEach(show));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(id => charts[id]()));
   document.getElementById("chart-pick")?.addEventListener("change", candles);
 
   for (const table of document.querySelectorAll("table.sortable")) {
