@@ -68,7 +68,7 @@ pub(crate) fn plan(global: &Global, args: &RunArgs, registry: &Registry) -> Resu
         return Err(Failure::bad(format!("the grid has over {COMBINATIONS_MAX} combinations; use coarser steps")));
     }
     check(&settings)?;
-    strategies::check(registry, &settings.strategy, file.as_ref())?;
+    strategies::check(registry, &settings.strategy, file.as_ref(), !axes.is_empty())?;
     Ok(Plan { settings, file, axes })
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn rerun(
     if let Some(dir) = data {
         settings.data.dir = dir.to_owned();
     }
-    strategies::check(registry, &settings.strategy, None).map_err(|f| f.prefixed(&format!("repeating run {id}: ")))?;
+    strategies::check(registry, &settings.strategy, None, false).map_err(|f| f.prefixed(&format!("repeating run {id}: ")))?;
     let report = run::backtest(&settings, registry, interrupt::listen()?)?;
     let document = document(&report, &settings, registry, stored.run.command.clone())?;
     Ok((report, document))

@@ -175,7 +175,10 @@ fn export(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     export::write(&document, args.table.into(), args.format.into(), &mut bytes)?;
     match &args.out {
-        Some(path) => out::write_file(path, &bytes),
+        Some(path) => {
+            out::write_file(path, &bytes)?;
+            out::answer(&format!("{}: written", path.display()))
+        }
         None => out::answer(&String::from_utf8_lossy(&bytes)),
     }
 }
