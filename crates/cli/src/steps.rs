@@ -129,9 +129,6 @@ mod tests {
         let words = words.split(' ').map(str::to_owned).collect();
         let values = [("strategy.fast".to_owned(), "7".to_owned()), ("strategy.slow".to_owned(), "40".to_owned())];
         let line = with_values(words, &values).join(" ");
-        assert_eq!(
-            line,
-            "bw backtest --set sim.latency_ms=5 --warmup 3 --set strategy.fast=7 --set strategy.slow=40"
-        );
+        assert_eq!(line, "bw backtest --set sim.latency_ms=5 --warmup 3 --set strategy.fast=7 --set strategy.slow=40");
     }
 }

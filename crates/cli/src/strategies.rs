@@ -64,10 +64,9 @@ fn origin(strategy: &StrategySettings, file: Option<&SettingsFile>, key: &str) -
     let ours = file.settings().ok()?;
     let id = |s: &StrategySettings| if s.id.is_empty() { s.plugin.clone() } else { s.id.clone() };
     let index = ours.strategy.iter().position(|s| s.plugin == strategy.plugin && id(s) == id(strategy))?;
-    if let Some(param) = key.strip_prefix("params.") {
-        if ours.strategy[index].params.get(param) != strategy.params.get(param) {
-            return None;
-        }
+    let overridden = |param| ours.strategy[index].params.get(param) != strategy.params.get(param);
+    if key.strip_prefix("params.").is_some_and(overridden) {
+        return None;
     }
     file.origin_of(&format!("strategy.{index}.{key}"))
 }

@@ -7,7 +7,9 @@ fn the_document_has_what_scripts_rely_on() {
     let desk = Desk::new().with_bars();
     let document = desk.json(&format!("backtest {RUN} --cash 10000USD --fee-bps 10 --json"));
     assert_eq!(document["schema_version"], 1);
-    for key in ["id", "order_hash", "data_hash", "config_hash", "fill_profile", "events", "engine_cpu_seconds", "wall_seconds"] {
+    for key in
+        ["id", "order_hash", "data_hash", "config_hash", "fill_profile", "events", "engine_cpu_seconds", "wall_seconds"]
+    {
         assert!(!document["run"][key].is_null(), "run.{key}");
     }
     let figures = "start_equity end_equity return_pct cagr_pct buy_hold_return_pct exposure_pct fees funding orders trades \
@@ -15,7 +17,10 @@ fn the_document_has_what_scripts_rely_on() {
                    sortino_daily_365 calmar";
     for key in figures.split_whitespace() {
         let figure = &document["summary"][key];
-        assert!(figure.is_number() || (figure.is_null() && document["reasons"][key].is_string()), "summary.{key}: {figure}");
+        assert!(
+            figure.is_number() || (figure.is_null() && document["reasons"][key].is_string()),
+            "summary.{key}: {figure}"
+        );
     }
     let trades = document["trades"].as_array().expect("trades");
     assert!(trades.len() > 5, "{} trades", trades.len());
@@ -85,8 +90,14 @@ fn close_at_end_leaves_nothing_open_and_ranges_are_half_open() {
 fn next_steps_work_as_printed() {
     let desk = Desk::new().with_bars();
     let told = desk.done(&format!("backtest {RUN} --state-dir state"));
-    let steps: Vec<&str> =
-        told.split_once("Next steps\n").expect("next steps").1.lines().filter_map(|l| l.split_once(" /")).map(|l| l.1).collect();
+    let steps: Vec<&str> = told
+        .split_once("Next steps\n")
+        .expect("next steps")
+        .1
+        .lines()
+        .filter_map(|l| l.split_once(" /"))
+        .map(|l| l.1)
+        .collect();
     assert_eq!(steps.len(), 4, "{told}");
     for step in steps {
         let (_, line) = step.split_once(' ').expect("a command");
@@ -111,7 +122,11 @@ fn a_report_that_cannot_be_written_is_an_error_and_leaves_nothing() {
     desk.fails(&format!("backtest {RUN} --no-save --report no/where.html"), 2, "its folder does not exist");
     desk.fails(&format!("backtest {RUN} --no-save --report data"), 2, "is a folder");
     #[cfg(target_os = "linux")]
-    desk.fails(&format!("backtest {RUN} --no-save --report /dev/full"), 1, "writing /dev/full: No space left on device");
+    desk.fails(
+        &format!("backtest {RUN} --no-save --report /dev/full"),
+        1,
+        "writing /dev/full: No space left on device",
+    );
     desk.done(&format!("backtest {RUN} --no-save --report report.html"));
     let html = std::fs::read_to_string(desk.path("report.html")).expect("the report");
     assert!(html.contains("test:AAA/USD"));

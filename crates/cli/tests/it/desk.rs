@@ -120,4 +120,5 @@ pub fn bars(count: u64) -> String {
 }
 
 /// The flags of a run on that catalog.
-pub const RUN: &str = "--data data --instrument test:AAA/USD --interval 1h --set strategy.fast=5 --set strategy.slow=20";
+pub const RUN: &str =
+    "--data data --instrument test:AAA/USD --interval 1h --set strategy.fast=5 --set strategy.slow=20";

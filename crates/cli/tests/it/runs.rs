@@ -64,11 +64,12 @@ fn verify_tells_changed_data_from_equal_data() {
     let desk = Desk::new().with_bars();
     desk.done(&format!("backtest {RUN}"));
     // The same hours at other prices.
-    let other: String = crate::desk::bars(1000).lines().filter(|l| !l.ends_with("999")).fold(String::new(), |mut all, line| {
-        all.push_str(&line.replace(",10", ",11"));
-        all.push('\n');
-        all
-    });
+    let other: String =
+        crate::desk::bars(1000).lines().filter(|l| !l.ends_with("999")).fold(String::new(), |mut all, line| {
+            all.push_str(&line.replace(",10", ",11"));
+            all.push('\n');
+            all
+        });
     let desk = desk.file("other.csv", &other);
     desk.done("data import --format csv --instrument test:AAA/USD --interval 1h --data moved other.csv");
     let answer = desk.run("verify last --data moved");
@@ -80,7 +81,8 @@ fn verify_tells_changed_data_from_equal_data() {
 
 #[test]
 fn a_run_that_is_not_there_or_does_not_read_is_bad_data() {
-    let desk = Desk::new().file("torn.json", "{\"schema_version\": 1, \"run\": ").file("new.json", "{\"schema_version\": 99}");
+    let desk =
+        Desk::new().file("torn.json", "{\"schema_version\": 1, \"run\": ").file("new.json", "{\"schema_version\": 99}");
     for line in ["runs show last", "verify last", "compare last last", "runs export nobody"] {
         desk.fails(line, 3, "no run ");
     }

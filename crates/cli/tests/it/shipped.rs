@@ -10,7 +10,8 @@ fn every_shipped_strategy_has_a_runnable_example() {
     for strategy in listed["strategies"].as_array().expect("strategies") {
         let name = strategy["name"].as_str().expect("a name");
         assert!(root().join(format!("config/strategies/{name}.toml")).is_file(), "{name} has no example");
-        let document = desk.json(&format!("backtest --config config/strategies/{name}.toml --state-dir {state} --json"));
+        let document =
+            desk.json(&format!("backtest --config config/strategies/{name}.toml --state-dir {state} --json"));
         assert!(document["summary"]["orders"].as_u64() > Some(0), "{name} makes no order");
         assert_eq!(document["run"]["strategies"][0]["plugin"], name);
         assert!(desk.done(&format!("verify last --state-dir {state}")).contains(": equal; "), "{name}");
