@@ -190,7 +190,7 @@ impl Comparison {
         let definition = |key: &str| super::metrics::DEFINITIONS.iter().find(|d| d.key == key);
         let shown = |key: &str, value: Option<f64>| definition(key).map_or_else(String::new, |d| figure(d, value));
         let rows = self.summary.iter().map(|d| {
-            let change = d.change.map_or_else(|| "–".to_owned(), |c| format!("{c:+.6}"));
+            let change = d.change.map_or_else(|| "–".to_owned(), change);
             vec![d.key.clone(), shown(&d.key, d.a), shown(&d.key, d.b), change]
         });
         section(&mut out, terminal, "Figures", &["figure", "first", "second", "change"], rows.collect());
@@ -205,6 +205,11 @@ impl Comparison {
         }
         if terminal.utf8 { out } else { out.replace('–', "-") }
     }
+}
+
+/// A change, never rounded to nothing.
+fn change(value: f64) -> String {
+    if value.abs() < 1e-4 { format!("{value:+.1e}") } else { format!("{value:+.4}") }
 }
 
 fn cells(differences: &[Difference]) -> Vec<Vec<String>> {
@@ -278,6 +283,7 @@ mod tests {
         let row = comparison.first_order.as_ref().expect("a difference");
         assert_eq!((row.row, row.rows_a, row.rows_b), (9, 10, 8));
         assert!(comparison.summary.iter().any(|d| d.key == "trades" && d.change == Some(-1.0)));
+        assert_eq!([3e-14, -0.5].map(change), ["+3.0e-14", "-0.5000"]);
         let text = comparison.render(Terminal { utf8: false, ..Terminal::default() });
         assert!(text.contains("one run ends before it") && text.is_ascii(), "{text}");
     }

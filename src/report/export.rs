@@ -2,8 +2,8 @@
 //!
 //! CSV holds what the document holds: exact decimals as text, `*_ts` in nanoseconds, `*_time` as RFC 3339, absent values
 //! empty. Parquet is made for pandas and polars: `*_time` are timestamps (nanoseconds, UTC), every decimal is a double
-//! under its own name with the exact text beside it as `<name>_exact`, and closed lists are dictionaries. Times finer
-//! than a nanosecond or doubles of 17 digits do not occur in the source; the `_exact` text is what counts in accounts.
+//! under its own name with the exact text beside it as `<name>_exact`, and closed lists are dictionaries (categories).
+//! A double holds 15 digits; what is settled with others belongs to the `_exact` text.
 
 use std::io::Write;
 use std::sync::Arc;

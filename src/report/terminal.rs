@@ -65,6 +65,9 @@ const TRADES: [&str; 14] = [
     "sqn",
 ];
 
+/// The head names at most so many series of data.
+const SERIES_SHOWN_MAX: usize = 8;
+
 /// Tables wider than this get two figures side by side.
 const TWO_COLUMNS_WIDTH: u16 = 76;
 
@@ -167,11 +170,14 @@ impl Page {
             let text = if params.is_empty() { name } else { format!("{name}: {}", params.join(" ")) };
             table.add_row(["Strategy".to_owned(), tame(&text)]);
         }
-        for data in &run.data {
+        for data in run.data.iter().take(SERIES_SHOWN_MAX) {
             table.add_row([
                 "Data".to_owned(),
                 tame(&format!("{} {}, {} rows", data.instrument, data.kind, grouped(data.rows))),
             ]);
+        }
+        if run.data.len() > SERIES_SHOWN_MAX {
+            table.add_row(["".to_owned(), format!("and {} more series", run.data.len() - SERIES_SHOWN_MAX)]);
         }
         table.add_row(["Period".to_owned(), period(document)]);
         let account = format!("{}, {} {}", run.account, money(&run.start_equity), run.currency);
@@ -386,6 +392,15 @@ mod tests {
         }
         let flagged = document(&busy(5));
         assert!(text(&flagged, 100).contains("Read with care"));
+    }
+
+    #[test]
+    fn many_series_are_counted_instead_of_named() {
+        let mut document = document(&empty());
+        document.run.data = vec![document.run.data[0].clone(); 50];
+        let page = text(&document, 100);
+        assert_eq!(page.matches("bars-1h").count(), 8);
+        assert!(page.contains("and 42 more series"), "{page}");
     }
 
     #[test]

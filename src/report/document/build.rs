@@ -148,7 +148,7 @@ fn order_ends(outcome: &Outcome) -> Vec<OrderEnd> {
         .into_iter()
         .map(|((state, reason), count)| OrderEnd { state: state.to_owned(), reason: reason.to_owned(), count })
         .collect();
-    ends.sort_by(|a, b| b.count.cmp(&a.count));
+    ends.sort_by_key(|end| std::cmp::Reverse(end.count));
     ends
 }
 
@@ -323,7 +323,8 @@ impl<'a> Names<'a> {
         let wins = records.iter().filter(|t| t.pnl.mantissa() > 0).count();
         let gains: f64 = returns.iter().filter(|r| **r > 0.0).sum();
         let losses: f64 = returns.iter().filter(|r| **r < 0.0).sum();
-        let hours: f64 = records.iter().map(|t| (t.exit_ts.nanos() - t.entry_ts.nanos()) as f64 / 3.6e12).sum();
+        let hours: f64 =
+            records.iter().map(|t| t.exit_ts.nanos().saturating_sub(t.entry_ts.nanos()) as f64 / 3.6e12).sum();
         let currency = rows[members[0]].currency.clone();
         let one = members.iter().all(|i| rows[*i].currency == currency);
         let scale = money_scale(self.outcome, &currency);

@@ -10,7 +10,7 @@ mod tables;
 
 use std::fmt::Write;
 
-use super::document::{Count, Document};
+use super::document::Document;
 use super::metrics::{DEFINITIONS, Definition, Group, Unit};
 use super::terminal::{figure, period, plain};
 use super::text::{grouped, money};
@@ -254,10 +254,9 @@ fn metrics(document: &Document) -> String {
     for group in Group::ALL {
         let _ = write!(out, "<div><h3>{}</h3><dl>", group.title());
         for (definition, value) in figures.iter().filter(|(d, _)| d.group == group) {
-            let unit = if definition.unit == Unit::Hours || definition.unit == Unit::Days {
-                definition.unit.name()
-            } else {
-                ""
+            let unit = match (definition.unit, value) {
+                (Unit::Hours | Unit::Days, Some(_)) => definition.unit.name(),
+                _ => "",
             };
             let _ = write!(
                 out,
@@ -276,19 +275,11 @@ fn metrics(document: &Document) -> String {
 }
 
 fn refused(document: &Document) -> String {
-    let mut rows: Vec<(String, &str, u64)> = Vec::new();
-    let of = |what: &str, counts: &'_ [Count]| -> Vec<(String, usize)> {
-        counts.iter().enumerate().map(|(i, _)| (what.to_owned(), i)).collect()
-    };
-    for (what, i) in of("refused", &document.refusals) {
-        rows.push((what, &document.refusals[i].reason, document.refusals[i].count));
-    }
-    for end in document.order_ends.iter().filter(|e| e.state != "rejected") {
-        rows.push((end.state.clone(), &end.reason, end.count));
-    }
-    for (what, i) in of("signal dropped", &document.signals.dropped) {
-        rows.push((what, &document.signals.dropped[i].reason, document.signals.dropped[i].count));
-    }
+    let refused = document.refusals.iter().map(|c| ("refused", &c.reason, c.count));
+    let ended =
+        document.order_ends.iter().filter(|e| e.state != "rejected").map(|e| (e.state.as_str(), &e.reason, e.count));
+    let dropped = document.signals.dropped.iter().map(|c| ("signal dropped", &c.reason, c.count));
+    let rows: Vec<(&str, &String, u64)> = refused.chain(ended).chain(dropped).collect();
     if rows.is_empty() {
         return String::new();
     }
@@ -300,7 +291,7 @@ fn refused(document: &Document) -> String {
         let _ = write!(
             out,
             "<tr><td>{}</td><td>{}</td><td class=\"n\" data-v=\"{count}\">{}</td></tr>",
-            esc(&what),
+            esc(what),
             esc(reason),
             grouped(count)
         );

@@ -2,7 +2,8 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const settings = { displaylogo: false, responsive: true };
+  const settings = { displaylogo: false, responsive: true,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"] };
   const lines = ["#d98a1f", "#7a5bd0", "#1296a8", "#c2559b", "#6f8f2e", "#a0622d"];
 
   function layout(height, extra) {
@@ -11,6 +12,7 @@
       height, margin: { l: 64, r: 14, t: 6, b: 34 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: css("--fg"), size: 12, family: "system-ui, sans-serif" }, hovermode: "x unified",
       hoverlabel: { bgcolor: css("--card"), font: { color: css("--fg") } },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: css("--hold"), activecolor: css("--accent") },
       legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom" }, xaxis: { ...axis }, yaxis: { ...axis },
     };
     for (const [key, value] of Object.entries(extra)) {
@@ -19,9 +21,9 @@
     return base;
   }
 
-  function draw(id, traces, shape) {
+  function draw(id, traces, shape, displayModeBar) {
     const div = document.getElementById(id);
-    if (div) Plotly.react(div, traces, shape, settings);
+    if (div) Plotly.react(div, traces, shape, { ...settings, displayModeBar });
   }
 
   function equity() {
@@ -35,7 +37,7 @@
     const e = data.equity;
     draw("drawdown", [{ name: "Drawdown", x: e.t, y: e.drawdown, mode: "lines", fill: "tozeroy", hovertemplate: "%{y:.2f} %",
       line: { color: css("--down"), width: 1.2 }, fillcolor: `rgba(${css("--down-rgb")}, .18)` }],
-      layout(190, { xaxis: { type: "date" }, yaxis: { ticksuffix: " %" }, showlegend: false }));
+      layout(190, { xaxis: { type: "date" }, yaxis: { ticksuffix: " %" }, showlegend: false }), false);
   }
 
   function candles() {
@@ -50,11 +52,13 @@
       traces.push({ name: l.name, x: chart.t, y: l.v, mode: "lines", yaxis: l.overlay ? "y" : "y2", hovertemplate: "%{y:,.6~g}",
         line: { color: lines[i % lines.length], width: 1.2 } });
     });
+    // Many marks on a long period hide each other and the price: smaller then.
+    const size = chart.exit.t.length > 300 ? 6 : 9;
     const marks = (name, m, symbol, color) => m.t.length && traces.push({ name, x: m.t, y: m.p, text: m.text, mode: "markers",
-      hovertemplate: "%{text}", marker: { symbol, color, size: 9, line: { color: css("--card"), width: 1 } } });
+      hovertemplate: "%{text}", marker: { symbol, color, size: symbol === "x" ? size - 2 : size, line: { color: css("--card"), width: .5 } } });
     marks("Long entry", chart.long, "triangle-up", css("--up"));
     marks("Short entry", chart.short, "triangle-down", css("--down"));
-    marks("Exit", chart.exit, "x", css("--fg"));
+    marks("Exit", chart.exit, "x", css("--soft"));
     const extra = { xaxis: { type: "date", rangeslider: { visible: false } }, yaxis: { domain: below ? [.28, 1] : [0, 1], tickformat: ",~r" },
       hovermode: "closest", dragmode: "pan" };
     if (below) extra.yaxis2 = { domain: [0, .22] };
@@ -63,16 +67,25 @@
 
   function histogram(id, values, color, unit) {
     draw(id, [{ type: "histogram", x: values, marker: { color }, hovertemplate: `%{x} %<br>%{y} ${unit}<extra></extra>` }],
-      layout(250, { bargap: .05, hovermode: "closest", xaxis: { ticksuffix: " %" }, yaxis: { title: { text: unit } } }));
+      layout(250, { bargap: .05, hovermode: "closest", xaxis: { ticksuffix: " %" }, yaxis: { title: { text: unit } } }), false);
   }
 
-  const charts = [equity, drawdown, candles,
-    () => histogram("trade-returns", data.trade_returns, css("--accent"), "trades"),
-    () => histogram("daily-returns", data.daily_returns, css("--hold"), "days")];
-  // One chart per frame, so that the page can be read before the last is drawn.
-  const all = (i = 0) => i < charts.length && requestAnimationFrame(() => { charts[i](); all(i + 1); });
-  all();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all());
+  const charts = { equity, drawdown, candles,
+    "trade-returns": () => histogram("trade-returns", data.trade_returns, css("--accent"), "trades"),
+    "daily-returns": () => histogram("daily-returns", data.daily_returns, css("--hold"), "days") };
+  // A chart is drawn when it comes near the window, so that the page opens at the cost of the first one or two.
+  const drawn = new Set();
+  const show = id => { drawn.add(id); charts[id](); };
+  const seen = new IntersectionObserver(entries => {
+    for (const e of entries.filter(e => e.isIntersecting)) {
+      seen.unobserve(e.target);
+      setTimeout(() => show(e.target.id));
+    }
+  }, { rootMargin: "150px" });
+  const there = Object.keys(charts).filter(id => document.getElementById(id));
+  there.forEach(id => seen.observe(document.getElementById(id)));
+  addEventListener("beforeprint", () => there.filter(id => !drawn.has(id)).forEach(show));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach(id => charts[id]()));
   document.getElementById("chart-pick")?.addEventListener("change", candles);
 
   for (const table of document.querySelectorAll("table.sortable")) {

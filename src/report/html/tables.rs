@@ -161,32 +161,35 @@ pub(super) fn trades(document: &Document) -> String {
     }
     let skipped = all.len().saturating_sub(TRADES_SHOWN_MAX);
     let note = if skipped == 0 {
-        format!("{}", grouped(all.len() as u64))
+        grouped(all.len() as u64)
     } else {
         format!("the last {} of {}; runs export has all", grouped(TRADES_SHOWN_MAX as u64), grouped(all.len() as u64))
     };
+    // A column that says the same in every row tells nothing.
+    let strategies = document.run.strategies.len() > 1;
+    let strategy = if strategies { "<th>Strategy</th>" } else { "" };
     let mut out = format!(
-        "<section><h2>Trades <small>{note}</small></h2><div class=\"tools\"><input id=\"filter\" type=\"search\" \
+        "<section class=\"late\"><h2>Trades <small>{note}</small></h2><div class=\"tools\"><input id=\"filter\" type=\"search\" \
          placeholder=\"Filter: tag, reason, date …\" aria-label=\"Filter trades\"></div><div class=\"tall\">\
          <table class=\"sortable\" id=\"trades\"><thead><tr><th class=\"n\">#</th><th>Instrument</th><th>Side</th>\
          <th class=\"n\">Quantity</th><th>Entry (UTC)</th><th class=\"n\">Price</th><th>Exit (UTC)</th><th class=\"n\">Price</th>\
          <th class=\"n\">Held</th><th class=\"n\">Profit</th><th class=\"n\">Return</th><th class=\"n\">Fees</th><th>Tag</th>\
-         <th>Exit reason</th><th>Strategy</th></tr></thead><tbody>"
+         <th>Exit reason</th>{strategy}</tr></thead><tbody>"
     );
     for (i, t) in all.iter().enumerate().skip(skipped) {
-        trade(&mut out, i + 1, t);
+        trade(&mut out, i + 1, t, strategies);
     }
     out.push_str("</tbody></table></div></section>");
     out
 }
 
-fn trade(out: &mut String, row: usize, t: &TradeRow) {
+fn trade(out: &mut String, row: usize, t: &TradeRow, strategies: bool) {
     let nanos = |text: &str| text.parse::<i64>().unwrap_or_default();
-    let held = nanos(&t.exit_ts) - nanos(&t.entry_ts);
+    let held = nanos(&t.exit_ts).saturating_sub(nanos(&t.entry_ts));
     let pnl = number(&t.pnl);
     let _ = write!(
         out,
-        "<tr>{}<td>{}</td><td>{}</td>{}<td>{}</td>{}<td>{}</td>{}{}{}{}{}<td>{}</td><td>{}</td><td>{}</td></tr>",
+        "<tr>{}<td>{}</td><td>{}</td>{}<td>{}</td>{}<td>{}</td>{}{}{}{}{}<td>{}</td><td>{}</td>{}</tr>",
         cell(row as f64, &row.to_string()),
         esc(&t.instrument),
         t.side.name(),
@@ -201,6 +204,6 @@ fn trade(out: &mut String, row: usize, t: &TradeRow) {
         cell(number(&t.fees), &esc(&money(&t.fees))),
         esc(&t.entry_tag),
         t.exit_reason.name(),
-        esc(&t.strategy),
+        if strategies { format!("<td>{}</td>", esc(&t.strategy)) } else { String::new() },
     );
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::samples::{busy, days, document, empty, instrument};
+use crate::report::samples::{busy, days, document, empty};
 
 /// The page without the chart library, which has all kinds of text in it.
 fn own(html: &str) -> String {
@@ -26,6 +26,7 @@ fn the_page_of_a_thousand_trades_is_whole_and_bounded() {
     for definition in DEFINITIONS {
         assert!(own.contains(&esc(definition.formula)), "{} has no definition in the page", definition.key);
     }
+    // For looking at it: BELLWETHER_KEEP_REPORTS names a folder.
     if let Some(folder) = std::env::var_os("BELLWETHER_KEEP_REPORTS") {
         let folder = std::path::PathBuf::from(folder);
         std::fs::write(folder.join("report.html"), &html).expect("a page");
@@ -123,5 +124,4 @@ fn more_trades_than_shown_are_said_to_be_more() {
     let html = render(&document(&run), Some(&run));
     assert!(html.contains("the last 5,000 of 5,007; runs export has all"));
     assert_eq!(html.matches("<tr><td class=\"n\" data-v=").count(), TRADES_SHOWN_MAX);
-    assert_eq!(instrument(0, "binance:BTC/USDT").id.index(), 0);
 }

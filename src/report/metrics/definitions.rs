@@ -123,8 +123,8 @@ table! {
     profit_factor: Option<f64>, Trades, Ratio, "Profit factor (cash)", "Sum of profits / sum of losses, in money after fees; needs one settlement currency.", "Schwager, Market Wizards; freqtrade 'Profit factor'";
     profit_factor_return: Option<f64>, Trades, Ratio, "Profit factor (returns)", "Sum of gaining trade returns / sum of losing trade returns; every trade weighs the same whatever its size.", "backtesting.py 'Profit Factor', QuantStats profit_factor";
     payoff_ratio: Option<f64>, Trades, Ratio, "Payoff ratio", "avg_win_pct / −avg_loss_pct.", "QuantStats payoff_ratio";
-    expectancy: Option<f64>, Trades, Money, "Expectancy", "Mean profit of a trade after fees, in the settlement currency; needs one settlement currency.", "freqtrade 'Expectancy'";
-    expectancy_pct: Option<f64>, Trades, Percent, "Expectancy", "Mean trade return. A trade return is 100 × profit after fees / value at entry, both in the settlement currency.", "backtesting.py 'Expectancy [%]'";
+    expectancy: Option<f64>, Trades, Money, "Expectancy (cash)", "Mean profit of a trade after fees, in the settlement currency; needs one settlement currency.", "freqtrade 'Expectancy'";
+    expectancy_pct: Option<f64>, Trades, Percent, "Expectancy (returns)", "Mean trade return. A trade return is 100 × profit after fees / value at entry, both in the settlement currency.", "backtesting.py 'Expectancy [%]'";
     avg_win_pct: Option<f64>, Trades, Percent, "Average win", "Mean return of the trades with a profit above zero.", "QuantStats avg_win";
     avg_loss_pct: Option<f64>, Trades, Percent, "Average loss", "Mean return of the trades with a loss, negative.", "QuantStats avg_loss";
     best_trade_pct: Option<f64>, Trades, Percent, "Best trade", "Largest trade return.", "backtesting.py 'Best Trade [%]'";

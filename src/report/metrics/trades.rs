@@ -64,7 +64,7 @@ impl TradeFigures {
             figures.longs += u64::from(trade.side == Side::Buy);
             figures.wins.push(trade.pnl.mantissa() > 0);
             figures.losses.push(trade.pnl.mantissa() < 0);
-            figures.hours += (trade.exit_ts.nanos() - trade.entry_ts.nanos()) as f64 / NS_PER_HOUR;
+            figures.hours += trade.exit_ts.nanos().saturating_sub(trade.entry_ts.nanos()) as f64 / NS_PER_HOUR;
         }
         figures
     }
