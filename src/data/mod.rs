@@ -37,3 +37,5 @@ pub use time::{Stamp, TimeUnit, parse_date};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod acceptance;
