@@ -67,10 +67,18 @@ fn every_file_imports_and_its_known_oddities_are_named() {
     assert_eq!((r.rows_added, count(&r.findings, Oddity::FlatZeroVolume)), (12_880, 72));
     assert!(detail(&r.findings, Oddity::Gaps).contains("80 bars missing"));
     for base in ["BTC", "ETH"] {
-        let r = case.run(&format!("binance:{base}/USDT"), &format!("shippable/binance_spot_{base}USDT_5m_2023-03-20_28"), as_is);
+        let r = case.run(
+            &format!("binance:{base}/USDT"),
+            &format!("shippable/binance_spot_{base}USDT_5m_2023-03-20_28"),
+            as_is,
+        );
         assert_eq!((r.rows_added, count(&r.findings, Oddity::FlatZeroVolume)), (2_576, 14));
         assert!(detail(&r.findings, Oddity::Gaps).contains("16 bars missing"));
-        let r = case.run(&format!("binance:{base}/USDT:USDT"), &format!("shippable/binance_um_{base}USDT_1m_2024-01-15"), as_is);
+        let r = case.run(
+            &format!("binance:{base}/USDT:USDT"),
+            &format!("shippable/binance_um_{base}USDT_1m_2024-01-15"),
+            as_is,
+        );
         assert_eq!((r.rows_added, r.findings.len()), (1_440, 0));
     }
     let (mut trades, mut quotes) = (0, 0);
