@@ -151,6 +151,16 @@ pub enum DataError {
         /// What there is, in words.
         there: String,
     },
+    /// The catalog has nothing of the instrument.
+    #[error("the catalog {} has nothing of {symbol}; it has {there}", path.display())]
+    NoInstrument {
+        /// The catalog.
+        path: PathBuf,
+        /// The instrument asked for.
+        symbol: Symbol,
+        /// What there is, in words.
+        there: String,
+    },
     /// The series has nothing in the range.
     #[error("{symbol} {kind} has no data in {} .. {}; it has {} .. {}", iso(*from), iso(*to), iso(*first), iso(*end))]
     NoData {

@@ -36,4 +36,6 @@ pub use show::{Place, ShowReport, show};
 pub use time::{Stamp, TimeUnit, parse_date};
 
 #[cfg(test)]
+mod acceptance;
+#[cfg(test)]
 mod tests;
