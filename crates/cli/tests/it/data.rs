@@ -63,9 +63,9 @@ fn oddities_are_told_and_strict_refuses_them() {
     let mut lines: Vec<String> = bars(48).lines().map(str::to_owned).collect();
     lines.remove(10);
     let desk = Desk::new().file("gap.csv", &(lines.join("\n") + "\n"));
-    desk.fails(&format!("{IMPORT} --strict gap.csv"), 4, "1 gaps");
+    desk.fails(&format!("{IMPORT} --strict gap.csv"), 4, "gaps: 1");
     assert!(!desk.path("data/_manifest.json").exists());
-    assert!(desk.done(&format!("{IMPORT} gap.csv")).contains("1 gaps"));
+    assert!(desk.done(&format!("{IMPORT} gap.csv")).contains("gaps: 1"));
     let answer = desk.run("data check --data data --json");
     assert_eq!(answer.code, 5, "{answer:?}");
     let report: serde_json::Value = serde_json::from_str(&answer.stdout).expect("JSON");
