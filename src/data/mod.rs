@@ -27,7 +27,7 @@ mod time;
 
 pub use catalog::{Catalog, SeriesInfo, SourceInfo};
 pub use check::{CheckReport, SeriesCheck, check};
-pub use error::DataError;
+pub use error::{DataError, Disagreement};
 pub use export::{ExportFormat, ExportReport, export};
 pub use findings::{Finding, Oddity};
 pub use import::{FileReport, Format, ImportReport, ImportSpec, Progress, import};

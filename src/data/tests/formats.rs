@@ -29,7 +29,10 @@ fn binance_klines_with_and_without_header_in_ms_and_us() {
         hashes.insert(desk.catalog().series()[0].row_hash.clone());
         let shown = show(&desk.catalog(), &sym("binance:BTC/USDT"), report.kind, Place::Head, 1).expect("rows");
         assert_eq!(shown.rows[0]["taker_buy_base"], "682.57581");
-        assert_eq!((shown.rows[0]["trades"].as_str(), shown.rows[0]["quote_volume"].as_str()), ("47134", "53957248.973789"));
+        assert_eq!(
+            (shown.rows[0]["trades"].as_str(), shown.rows[0]["quote_volume"].as_str()),
+            ("47134", "53957248.973789")
+        );
     }
     assert_eq!(hashes.len(), 1, "the same rows have the same hash");
     let desk = Desk::new();
@@ -42,11 +45,23 @@ fn binance_klines_with_and_without_header_in_ms_and_us() {
 fn binance_trades_of_every_layout() {
     let cases = [
         ("1,42283.58,0.5,21141.79,1704067200000,True,True\n2,42283.59,0.25,1,1704067200001,False,True\n", "spot"),
-        ("id,price,qty,quote_qty,time,is_buyer_maker\n1,42283.58,0.5,21141.79,1704067200000,true\n2,42283.59,0.25,1,1704067200001,false\n", "um"),
+        (
+            "id,price,qty,quote_qty,time,is_buyer_maker\n1,42283.58,0.5,21141.79,1704067200000,true\n2,42283.59,0.25,1,1704067200001,false\n",
+            "um",
+        ),
         ("1,42283.58,0.5,21141.79,1704067200000,true\n2,42283.59,0.25,1,1704067200001,false\n", "um without header"),
-        ("1,42283.58,0.5,10,11,1704067200000,True,True\n2,42283.59,0.25,12,12,1704067200001,False,True\n", "spot aggTrades"),
-        ("agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n1,42283.58,0.5,10,11,1704067200000,true\n2,42283.59,0.25,12,12,1704067200001,false\n", "um aggTrades"),
-        ("1,42283.58,0.5,10,11,1704067200000000,True,True\n2,42283.59,0.25,12,12,1704067200001000,False,True\n", "aggTrades in µs"),
+        (
+            "1,42283.58,0.5,10,11,1704067200000,True,True\n2,42283.59,0.25,12,12,1704067200001,False,True\n",
+            "spot aggTrades",
+        ),
+        (
+            "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n1,42283.58,0.5,10,11,1704067200000,true\n2,42283.59,0.25,12,12,1704067200001,false\n",
+            "um aggTrades",
+        ),
+        (
+            "1,42283.58,0.5,10,11,1704067200000000,True,True\n2,42283.59,0.25,12,12,1704067200001000,False,True\n",
+            "aggTrades in µs",
+        ),
     ];
     for (content, name) in cases {
         let desk = Desk::new();
@@ -69,7 +84,8 @@ fn binance_quotes_and_funding() {
     assert_eq!((report.kind, report.first.utc.as_str()), (Kind::Quotes, "2024-01-01T00:00:00Z"));
     let bare = "2,100.1,5,100.2,6,1704067201000,1704067201003\n";
     assert_eq!(only(&desk, Format::Binance, "binance:BTC/USDT:USDT", "q2.csv", bare).rows_added, 1);
-    let funding = "calc_time,funding_interval_hours,last_funding_rate\n1704067200009,8,0.00037409\n1704096000000,8,-0.0001\n";
+    let funding =
+        "calc_time,funding_interval_hours,last_funding_rate\n1704067200009,8,0.00037409\n1704096000000,8,-0.0001\n";
     let report = only(&desk, Format::Binance, "binance:BTC/USDT:USDT", "f.csv", funding);
     assert_eq!((report.kind, report.rows_added), (Kind::Funding, 2));
     let batches = desk.batches("binance:BTC/USDT:USDT", "funding", ALL);
@@ -95,7 +111,14 @@ fn freqtrade_feather_in_every_compression_and_json() {
     let price = |add: f64| Arc::new(Float64Array::from_iter_values(prices.iter().map(|p| p + add))) as ArrayRef;
     let date = Arc::new(TimestampMillisecondArray::from_iter_values(times).with_timezone("UTC")) as ArrayRef;
     let volume = Arc::new(Float64Array::from_iter_values([1271.68108, 0.1])) as ArrayRef;
-    let columns = [("date", date), ("open", price(0.0)), ("high", price(1.0)), ("low", price(-1.0)), ("close", price(0.5)), ("volume", volume)];
+    let columns = [
+        ("date", date),
+        ("open", price(0.0)),
+        ("high", price(1.0)),
+        ("low", price(-1.0)),
+        ("close", price(0.5)),
+        ("volume", volume),
+    ];
     let batch = RecordBatch::try_from_iter(columns).expect("a batch");
     let mut hashes = std::collections::BTreeSet::new();
     for compression in [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)] {
@@ -103,7 +126,13 @@ fn freqtrade_feather_in_every_compression_and_json() {
         let mut writer = FileWriter::try_new_with_options(Vec::new(), &batch.schema(), options).expect("a writer");
         writer.write(&batch).expect("a batch");
         let desk = Desk::new();
-        let report = only(&desk, Format::Freqtrade, "binance:BTC/USDT", "BTC_USDT-1h.feather", writer.into_inner().expect("a file"));
+        let report = only(
+            &desk,
+            Format::Freqtrade,
+            "binance:BTC/USDT",
+            "BTC_USDT-1h.feather",
+            writer.into_inner().expect("a file"),
+        );
         assert_eq!((report.kind.to_string().as_str(), report.rows_added), ("bars-1h", 2));
         hashes.insert(desk.catalog().series()[0].row_hash.clone());
     }
@@ -189,7 +218,12 @@ fn columns_can_be_told() {
     let file = desk.file("bare.csv", "1704067200000,7,3\n");
     told.columns = Some("ts=1,price=2,qty=3".to_owned());
     assert_eq!(desk.import(&told, std::slice::from_ref(&file)).expect("an import").files[0].kind, Kind::Trades);
-    for (wrong, part) in [("ts=1,price=9,qty=3", "no column \"9\""), ("ts=1,prize=2", "\"prize\""), ("ts", "no '='"), ("price=2,qty=3", "ts")] {
+    for (wrong, part) in [
+        ("ts=1,price=9,qty=3", "no column \"9\""),
+        ("ts=1,prize=2", "\"prize\""),
+        ("ts", "no '='"),
+        ("price=2,qty=3", "ts"),
+    ] {
         told.columns = Some(wrong.to_owned());
         let error = desk.import(&told, std::slice::from_ref(&file)).expect_err("a refusal").to_string();
         assert!(error.contains(part), "{error}");
@@ -205,7 +239,8 @@ fn an_interval_that_contradicts_the_data_is_refused() {
     let error = desk.import(&told, &[file]).expect_err("a refusal").to_string();
     assert!(error.contains("1h apart, not 4h"), "{error}");
     let one = desk.file("one.csv", "ts_ms,close\n1704067200000,5\n");
-    let error = desk.import(&spec(Format::Csv, "x:A/B"), std::slice::from_ref(&one)).expect_err("a refusal").to_string();
+    let error =
+        desk.import(&spec(Format::Csv, "x:A/B"), std::slice::from_ref(&one)).expect_err("a refusal").to_string();
     assert!(error.contains("--interval"), "{error}");
     told.interval = Some("1d".parse().expect("an interval"));
     assert_eq!(desk.import(&told, &[one]).expect("an import").files[0].kind.to_string(), "bars-1d");

@@ -28,7 +28,12 @@ fn a_bar_ends_where_the_next_opens_across_months_and_range_ends() {
     let text = "ts_ms,open,high,low,close,volume\n1706738400000,1,1,1,1,1\n1706742000000,1,1,1,1,1\n1706744400000,1,1,1,1,1\n\
         1706745600000,1,1,1,1,1\n1706749200000,1,1,1,1,1\n";
     desk.csv(BTC, text).expect("an import");
-    let ends = |range| bars(&desk, "bars-1h", range).iter().map(|b| (b.ts_close.nanos() - b.ts_open.nanos()) / 60_000_000_000).collect::<Vec<_>>();
+    let ends = |range| {
+        bars(&desk, "bars-1h", range)
+            .iter()
+            .map(|b| (b.ts_close.nanos() - b.ts_open.nanos()) / 60_000_000_000)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(ends(ALL), [60, 40, 20, 60, 60], "23:40 opens 20 minutes before the month ends");
     let month_end = Ts::from_millis(1_706_745_600_000);
     assert_eq!(ends(Ts::NONE..month_end), [60, 40, 20]);
@@ -57,7 +62,8 @@ fn ranges_are_half_open_and_empty_ones_say_what_there_is() {
 #[test]
 fn long_streams_come_in_order_and_whole() {
     let desk = Desk::new();
-    let rows: String = (0..300_000).map(|i| format!("{},{}.{},1\n", 1_706_655_600_000i64 + i * 700, 100 + i % 9, i % 10)).collect();
+    let rows: String =
+        (0..300_000).map(|i| format!("{},{}.{},1\n", 1_706_655_600_000i64 + i * 700, 100 + i % 9, i % 10)).collect();
     desk.csv(BTC, &format!("ts_ms,price,qty\n{rows}")).expect("an import");
     assert_eq!(desk.catalog().series()[0].files, 2, "the rows pass a month's end");
     let instrument = desk.catalog().instrument(&sym(BTC), InstrumentId(3)).expect("an instrument");
@@ -111,7 +117,12 @@ fn instruments_are_inferred_unless_rules_are_stated() {
     let got = desk.batches(BTC, "bars-1h", ALL);
     let [Batch::Bars(b)] = &got[..] else { panic!("{got:?}") };
     assert_eq!(b[0].close.to_text(3), "11.5", "prices follow the instrument's scale");
-    for wrong in [r#"{"binance:BTC/USDT": [{"tick": "0", "lot": "1"}]}"#, r#"{"BTC": []}"#, r#"{"binance:BTC/USDT": [{"tik": "1"}]}"#, "["] {
+    for wrong in [
+        r#"{"binance:BTC/USDT": [{"tick": "0", "lot": "1"}]}"#,
+        r#"{"BTC": []}"#,
+        r#"{"binance:BTC/USDT": [{"tik": "1"}]}"#,
+        "[",
+    ] {
         std::fs::write(desk.store().join("instruments.json"), wrong).expect("a file");
         let error = Catalog::open(&desk.store()).expect_err("a refusal").to_string();
         assert!(error.contains("instruments.json"), "{error}");
@@ -143,7 +154,19 @@ fn minutes_resample_to_quarters_of_an_hour() {
     let report = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter).expect("bars");
     assert_eq!((report.rows_read, report.bars, report.bars_added), (40, 3, 3));
     let got = bars(&desk, "bars-15m", ALL);
-    let text: Vec<String> = got.iter().map(|b| format!("{} {} {} {} {}", b.open.to_text(0), b.high.to_text(0), b.low.to_text(0), b.close.to_text(0), b.volume.to_text(0))).collect();
+    let text: Vec<String> = got
+        .iter()
+        .map(|b| {
+            format!(
+                "{} {} {} {} {}",
+                b.open.to_text(0),
+                b.high.to_text(0),
+                b.low.to_text(0),
+                b.close.to_text(0),
+                b.volume.to_text(0)
+            )
+        })
+        .collect();
     assert_eq!(text, ["100 116 99 115 15", "115 131 114 130 15", "130 141 129 140 10"]);
     let before = tree(&desk.store());
     let again = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter).expect("bars");
@@ -166,12 +189,15 @@ fn trades_resample_to_bars_and_disagree_with_others() {
     desk.csv(BTC, trades).expect("an import");
     resample(&mut desk.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE).expect("bars");
     let got = bars(&desk, "bars-1m", ALL);
-    assert_eq!((got.len(), got[0].high.mantissa(), got[0].low.mantissa(), got[0].close.mantissa(), got[0].volume.mantissa()), (2, 12, 9, 9, 25));
+    assert_eq!(
+        (got.len(), got[0].high.mantissa(), got[0].low.mantissa(), got[0].close.mantissa(), got[0].volume.mantissa()),
+        (2, 12, 9, 9, 25)
+    );
     let other = Desk::new();
     other.csv(BTC, trades).expect("an import");
     other.csv(BTC, "ts_ms,close,volume\n1706655600000,10,1\n1706655660000,10,1\n").expect("an import");
     let error = resample(&mut other.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE).expect_err("a refusal");
-    assert!(matches!(error, DataError::Disagreement { .. }), "{error}");
+    assert!(matches!(error, DataError::Disagreement(_)), "{error}");
 }
 
 #[test]
@@ -235,4 +261,17 @@ proptest! {
         prop_assert_eq!(got, want);
         desk.catalog().verify(&sym(BTC), Kind::Trades).expect("whole");
     }
+}
+
+#[test]
+fn the_shipped_catalog_is_whole() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("backtest-data");
+    let catalog = Catalog::open(&dir).expect("the shipped catalog");
+    let report = check(&catalog, None, None).expect("a check");
+    assert_eq!(report.series.len(), 13);
+    assert!(report.series.iter().flat_map(|s| &s.findings).all(|f| f.kind != Oddity::RowHash), "{report:?}");
+    let hours = catalog.find(&sym(BTC), kind("bars-1h")).expect("hourly bars");
+    assert_eq!((hours.rows, hours.files), (55_765, 78));
+    let readme = std::fs::read_to_string(dir.join("README.md")).expect("its README");
+    catalog.series().iter().for_each(|s| assert!(readme.contains(&s.row_hash), "{} {}", s.symbol, s.kind));
 }
