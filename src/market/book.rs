@@ -1,11 +1,16 @@
 //! An L2 book kept from snapshots and changes, with the feed's own sequence rule.
 
+use std::collections::VecDeque;
+
 use bellwether_sdk::{Depth, Level, Price, Qty, Side};
+
+/// Messages kept while a snapshot is awaited; beyond, the oldest go.
+const WAITING_MAX: usize = 10_000;
 
 /// Whether a book can be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sync {
-    /// No snapshot yet, or a gap since: changes are passed over until the next snapshot.
+    /// No snapshot yet, or a gap since: changes wait for the next snapshot.
     Lost,
     /// A snapshot is in; the next change must contain the one after `last`.
     Snapshot { last: i64 },
@@ -18,7 +23,7 @@ enum Sync {
 pub enum Applied {
     /// It changed the book, which is valid.
     Changed,
-    /// It was older than the snapshot, or there is no snapshot to build on: nothing changed.
+    /// It was older than the snapshot, or waits for one to build on: nothing changed.
     PassedOver,
     /// Messages are missing before it: the book is empty and invalid until the next snapshot.
     Gap,
@@ -32,11 +37,22 @@ pub struct Book {
     /// Falling: the best offer is last.
     asks: Vec<(Price, Qty)>,
     sync: Sync,
+    /// Numbered changes that came before their snapshot: a snapshot is asked for after the feed began, and comes late.
+    waiting: VecDeque<Waiting>,
+}
+
+/// A change that waits for its snapshot.
+#[derive(Debug, Clone)]
+struct Waiting {
+    first_id: i64,
+    last_id: i64,
+    prev_id: i64,
+    levels: Vec<Level>,
 }
 
 impl Default for Book {
     fn default() -> Self {
-        Self { bids: Vec::new(), asks: Vec::new(), sync: Sync::Lost }
+        Self { bids: Vec::new(), asks: Vec::new(), sync: Sync::Lost, waiting: VecDeque::new() }
     }
 }
 
@@ -92,7 +108,8 @@ impl Book {
     ///
     /// The sequence rule is that of venues which number changes (Binance): after a snapshot that contains change `n`,
     /// messages up to `n` are passed over and the first one after must contain `n + 1` or name `n` as its predecessor;
-    /// from then on each must name the one before. Messages without numbers are taken as they come.
+    /// from then on each must name the one before. Changes that come before their snapshot wait for it. Messages
+    /// without numbers are taken as they come.
     pub fn apply(&mut self, depth: &Depth<'_>) -> Applied {
         if depth.snapshot {
             self.clear();
@@ -100,39 +117,54 @@ impl Book {
                 self.set(level);
             }
             self.sync = Sync::Snapshot { last: depth.last_id };
-            return Applied::Changed;
-        }
-        let numbered = depth.last_id != 0;
-        match self.sync {
-            Sync::Lost => return Applied::PassedOver,
-            Sync::Snapshot { last } if numbered && last != 0 => {
-                if depth.last_id <= last {
-                    return Applied::PassedOver;
-                }
-                let follows = depth.first_id <= last + 1 || depth.prev_id == last;
-                if !follows {
-                    return self.lose();
+            let waiting = std::mem::take(&mut self.waiting);
+            for change in waiting {
+                let applied = self.change(change.first_id, change.last_id, change.prev_id, &change.levels);
+                if applied == Applied::Gap || !self.is_valid() {
+                    self.wait(change.first_id, change.last_id, change.prev_id, change.levels);
                 }
             }
-            Sync::Live { last } if numbered && last != 0 => {
-                let follows = if depth.prev_id != 0 { depth.prev_id == last } else { depth.first_id == last + 1 };
-                if !follows {
-                    return self.lose();
-                }
-            }
-            Sync::Snapshot { .. } | Sync::Live { .. } => {}
+            return if self.is_valid() { Applied::Changed } else { Applied::Gap };
         }
-        for level in depth.levels {
-            self.set(level);
+        let applied = self.change(depth.first_id, depth.last_id, depth.prev_id, depth.levels);
+        if !self.is_valid() && depth.last_id != 0 {
+            self.wait(depth.first_id, depth.last_id, depth.prev_id, depth.levels.to_vec());
         }
-        self.sync = Sync::Live { last: depth.last_id };
-        Applied::Changed
+        applied
     }
 
-    fn lose(&mut self) -> Applied {
-        self.clear();
-        self.sync = Sync::Lost;
-        Applied::Gap
+    fn wait(&mut self, first_id: i64, last_id: i64, prev_id: i64, levels: Vec<Level>) {
+        if self.waiting.len() == WAITING_MAX {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(Waiting { first_id, last_id, prev_id, levels });
+    }
+
+    fn change(&mut self, first_id: i64, last_id: i64, prev_id: i64, levels: &[Level]) -> Applied {
+        let numbered = last_id != 0;
+        let follows = match self.sync {
+            Sync::Lost => return Applied::PassedOver,
+            Sync::Snapshot { last } if numbered && last != 0 => {
+                if last_id <= last {
+                    return Applied::PassedOver;
+                }
+                first_id <= last + 1 || prev_id == last
+            }
+            Sync::Live { last } if numbered && last != 0 => {
+                if prev_id != 0 { prev_id == last } else { first_id == last + 1 }
+            }
+            Sync::Snapshot { .. } | Sync::Live { .. } => true,
+        };
+        if !follows {
+            self.clear();
+            self.sync = Sync::Lost;
+            return Applied::Gap;
+        }
+        for level in levels {
+            self.set(level);
+        }
+        self.sync = Sync::Live { last: last_id };
+        Applied::Changed
     }
 
     fn clear(&mut self) {
@@ -198,6 +230,20 @@ mod tests {
         assert_eq!(book.apply(&message(false, (20, 22, 19), &bid)), Applied::Gap);
         assert!(!book.is_valid());
         assert_eq!(book.best_ask(), None);
+    }
+
+    #[test]
+    fn changes_that_came_before_a_late_snapshot_are_made_up_for() {
+        let mut book = Book::default();
+        let at = |price: i64| [level(Side::Buy, price, 1)];
+        for (ids, price) in [((1, 3, 0), 90), ((4, 8, 3), 91), ((9, 12, 8), 92)] {
+            assert_eq!(book.apply(&message(false, ids, &at(price))), Applied::PassedOver);
+        }
+        // The snapshot holds everything up to change 5: the second message straddles it, the third follows.
+        assert_eq!(book.apply(&message(true, (0, 5, 0), &at(50))), Applied::Changed);
+        let bids: Vec<_> = book.levels(Side::Buy).map(|l| l.0.mantissa()).collect();
+        assert_eq!(bids, [92, 91, 50]);
+        assert_eq!(book.apply(&message(false, (13, 14, 12), &at(93))), Applied::Changed);
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! The backtest: stored data through the engine against the simulated exchange.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate};
+use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate, Symbol, Ts};
 use sha2::{Digest, Sha256};
 
 use super::money::Account;
 use super::plan::{Plan, make_strategies, symbols_of};
+use super::spec::SeriesRead;
 use super::{RunError, RunReport};
 use crate::config::{Settings, Slippage};
 use crate::data::Catalog;
@@ -76,7 +78,7 @@ impl<'a> Prepared<'a> {
         let mut sources = Vec::new();
         for (id, kind) in &self.plan.series {
             let instrument = &self.plan.instruments[id.index()];
-            match self.catalog.source(instrument, *kind, self.plan.range.clone()) {
+            match self.catalog.source(instrument, *kind, self.range_of(*kind)) {
                 Ok(source) => sources.push(source),
                 // Funding outside the range is no reason to stop.
                 Err(_) if *kind == Kind::Funding => {}
@@ -84,6 +86,18 @@ impl<'a> Prepared<'a> {
             }
         }
         Ok(sources)
+    }
+
+    /// The range of a kind: funding counts only while there are prices.
+    fn range_of(&self, kind: Kind) -> Range<Ts> {
+        let range = self.plan.range.clone();
+        if kind != Kind::Funding {
+            return range;
+        }
+        let priced = self.plan.series.iter().filter(|s| s.1 != Kind::Funding);
+        let stored = priced.filter_map(|(id, k)| self.catalog.find(&self.plan.instruments[id.index()].symbol, *k));
+        let (first, end) = stored.fold((Ts::MAX, Ts::NONE), |(a, b), s| (a.min(s.first), b.max(s.end)));
+        range.start.max(first)..range.end.min(end)
     }
 
     /// Runs it, from its own streams or given ones.
@@ -160,17 +174,13 @@ impl<'a> Prepared<'a> {
     }
 
     /// The hash of all data in range, and what it is.
-    #[allow(clippy::type_complexity, reason = "the list is RunReport's own")]
-    fn provenance(
-        &self,
-    ) -> Result<(String, Vec<(bellwether_sdk::Symbol, Kind, u64, bellwether_sdk::Ts, bellwether_sdk::Ts)>), RunError>
-    {
+    fn provenance(&self) -> Result<(String, Vec<SeriesRead>), RunError> {
         let mut hash = Sha256::new();
         let mut list = Vec::new();
         for (id, kind) in &self.plan.series {
             let symbol = &self.plan.instruments[id.index()].symbol;
             let Some(info) = self.catalog.find(symbol, *kind) else { continue };
-            let Ok(series) = self.catalog.data_hash(symbol, *kind, self.plan.range.clone()) else { continue };
+            let Ok(series) = self.catalog.data_hash(symbol, *kind, self.range_of(*kind)) else { continue };
             hash.update(format!("{symbol}|{kind}|{series}\n"));
             list.push((symbol.clone(), *kind, info.rows, info.first, info.end));
         }
