@@ -70,6 +70,15 @@ pub struct SeriesInfo {
     pub row_hash: String,
 }
 
+/// What a catalog holds.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ListReport {
+    /// Version of this document's shape.
+    pub schema_version: u32,
+    /// All series, sorted by symbol and kind.
+    pub series: Vec<SeriesInfo>,
+}
+
 /// A file that a series was imported from.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SourceInfo {
@@ -135,6 +144,11 @@ impl Catalog {
         let mut all: Vec<SeriesInfo> = self.manifest.series.iter().map(info).collect();
         all.sort_by(|a, b| (&a.symbol, a.kind).cmp(&(&b.symbol, b.kind)));
         all
+    }
+
+    /// All series as the document that `data list` prints.
+    pub fn list(&self) -> ListReport {
+        ListReport { schema_version: 1, series: self.series() }
     }
 
     /// One series, `None` when the catalog does not have it.

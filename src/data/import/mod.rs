@@ -308,6 +308,10 @@ fn parse(path: &Path, spec: &ImportSpec, watch: &mut Watch<'_>) -> Result<Parsed
 fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Result<Parsed, DataError> {
     let Rows { plan, mut table, rows_read, skipped, other_symbols, .. } = rows;
     if table.is_empty() {
+        if other_symbols.is_empty() && skipped > 0 {
+            let found = format!("all {skipped} rows are marked as no market trades in the column {:?}", "kind");
+            return Err(DataError::file(path, found, "name the columns to take with --columns"));
+        }
         if other_symbols.is_empty() {
             return Err(DataError::file(path, "the file has no rows", "fetch it again"));
         }
