@@ -9,6 +9,7 @@
 
 mod catalog;
 mod check;
+mod commit;
 mod error;
 mod export;
 mod file;
