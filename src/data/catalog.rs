@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use bellwether_sdk::{Instrument, InstrumentId, Rate, Symbol, Ts};
+use bellwether_sdk::num::pow10;
+use bellwether_sdk::{Instrument, InstrumentId, Price, Rate, Symbol, Ts};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -145,9 +146,9 @@ impl Catalog {
     /// # Errors
     /// [`DataError::NoInstrument`] when nothing of the instrument is stored and no rules are stated.
     pub fn instrument(&self, symbol: &Symbol, id: InstrumentId) -> Result<Instrument, DataError> {
-        let of_symbol = || self.manifest.series.iter().filter(|s| s.symbol == *symbol).flat_map(|s| &s.files);
-        let price_scale = of_symbol().map(|f| f.price_scale).max();
-        let qty_scale = of_symbol().map(|f| f.qty_scale).max().unwrap_or(0);
+        let of_symbol = || self.manifest.series.iter().filter(|s| s.symbol == *symbol);
+        let price_scale = of_symbol().flat_map(|s| &s.files).map(|f| f.price_scale).max();
+        let qty_scale = of_symbol().flat_map(|s| &s.files).map(|f| f.qty_scale).max().unwrap_or(0);
         if price_scale.is_none() && !self.rules.has(symbol) {
             return Err(DataError::NoInstrument {
                 path: self.dir.clone(),
@@ -155,7 +156,14 @@ impl Catalog {
                 there: self.there(symbol),
             });
         }
-        let instrument = Instrument::inferred(id, symbol.clone(), price_scale.unwrap_or(0), qty_scale);
+        let price_scale = price_scale.unwrap_or(0);
+        let mut instrument = Instrument::inferred(id, symbol.clone(), price_scale, qty_scale);
+        // Mark prices are averages with more digits than anybody can trade at: they widen the scale, not the tick.
+        let traded =
+            of_symbol().filter(|s| s.kind != Kind::Funding).flat_map(|s| &s.files).map(|f| f.price_scale).max();
+        if let Some(traded) = traded {
+            instrument.tick = Price::from_mantissa(pow10(price_scale - traded));
+        }
         self.rules.apply(instrument, &self.dir)
     }
 

@@ -197,7 +197,7 @@ fn parse(path: &Path, spec: &ImportSpec, watch: &mut Watch<'_>) -> Result<Parsed
 
 /// Sorts the rows of a file, settles the interval of bars and counts what is odd.
 fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Result<Parsed, DataError> {
-    let Rows { plan, mut table, rows_read, skipped, other_symbols, .. } = rows;
+    let Rows { plan, mut table, rows_read, skipped, other_symbols, length, .. } = rows;
     if table.is_empty() {
         if other_symbols.is_empty() && skipped > 0 {
             let found = format!("all {skipped} rows are marked as no market trades in the column {:?}", "kind");
@@ -211,7 +211,7 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
     }
     let disorder = disorder(&table);
     table.sort();
-    let kind = settle_kind(path, spec, &plan, &mut table)?;
+    let kind = settle_kind(path, spec, &plan, length, &mut table)?;
     let span = table.span().unwrap_or((0, 0));
     let context = Context { symbol: &spec.instrument, kind, path, coverage: &[], span };
     let repeats = merge::collapse(&mut table, &context)?;
@@ -275,14 +275,20 @@ fn disorder(table: &Table) -> Option<(u64, i64, i64)> {
 }
 
 /// The kind with its interval; bars of bid and offer become quotes at their closes.
-fn settle_kind(path: &Path, spec: &ImportSpec, plan: &plan::Plan, table: &mut Table) -> Result<Kind, DataError> {
+fn settle_kind(
+    path: &Path,
+    spec: &ImportSpec,
+    plan: &plan::Plan,
+    length: Option<Interval>,
+    table: &mut Table,
+) -> Result<Kind, DataError> {
     let from_bars = plan.quotes_from_bars();
     if !matches!(plan.kind, Kind::Bars(_)) && !from_bars {
         return Ok(plan.kind);
     }
     let told = spec.interval.or(spec.kind.and_then(Kind::interval));
     let step = frequent_step(table.col(TS));
-    let interval = told.or(step).ok_or_else(|| {
+    let interval = told.or(step).or(length).ok_or_else(|| {
         DataError::spec(
             format!("importing {}: one bar does not tell its interval", path.display()),
             "pass --interval, as in --interval 1h",
