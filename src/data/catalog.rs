@@ -27,6 +27,15 @@ use super::time::Stamp;
 use crate::market::{Kind, Source};
 
 /// A folder of market data.
+///
+/// Optional rules and fees stand in its `instruments.json`: per instrument a list of entries, of which the one that
+/// became valid last counts. `tick` and `lot` are required, numbers are text:
+///
+/// ```json
+/// { "binance:BTC/USDT": [
+///     { "valid_from": "2024-01-01", "tick": "0.01", "lot": "0.00001", "qty_min": "0.00001",
+///       "notional_min": "5", "multiplier": 1, "maker_bps": "10", "taker_bps": "10" } ] }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Catalog {
     pub(super) dir: PathBuf,

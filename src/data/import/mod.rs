@@ -1,7 +1,8 @@
 //! Import: foreign files become rows of the catalog, all of them or none.
 //!
 //! What cannot be understood is refused with file, line and column. What is odd (gaps, disorder, …) is stored,
-//! counted and named. Every file is read whole before anything is written.
+//! counted and named. Every file is read whole before anything is written: an import needs memory for its rows, about
+//! 50 bytes each, and for the stored months that they touch.
 
 mod arrow;
 mod input;
