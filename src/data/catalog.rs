@@ -237,7 +237,7 @@ impl Catalog {
         &self.manifest
     }
 
-    /// Takes the right to write, reads the manifest anew and removes what a crash may have left.
+    /// Takes the right to write and reads the manifest anew. (What a crash left is swept where a series is staged.)
     pub(crate) fn lock(&mut self) -> Result<WriteLock, DataError> {
         let lock = WriteLock::take(&self.dir)?;
         self.manifest = Manifest::load(&self.dir)?.unwrap_or_default();
