@@ -7,8 +7,21 @@ use std::path::{Path, PathBuf};
 
 /// What no pure room may name: clocks, files, sockets, threads, the environment, randomness, hash order.
 const IMPURE: [&str; 15] = [
-    "std::time", "std::fs", "std::net", "std::thread", "std::process", "std::env", "std::io", "SystemTime", "Instant",
-    "HashMap", "HashSet", "rand", "jiff", "rayon", "tokio",
+    "std::time",
+    "std::fs",
+    "std::net",
+    "std::thread",
+    "std::process",
+    "std::env",
+    "std::io",
+    "SystemTime",
+    "Instant",
+    "HashMap",
+    "HashSet",
+    "rand",
+    "jiff",
+    "rayon",
+    "tokio",
 ];
 
 fn root() -> &'static Path {
@@ -180,7 +193,8 @@ fn rooms_open_only_what_the_table_allows() {
             }
             let up = "super::".repeat(depth(&path));
             if code.contains(&up) {
-                wrong.push(format!("{} leaves its room by {up}; say crate::ROOM, so that it can be seen", shown(&path)));
+                wrong
+                    .push(format!("{} leaves its room by {up}; say crate::ROOM, so that it can be seen", shown(&path)));
             }
         }
     }
@@ -233,7 +247,9 @@ fn links(text: &str) -> Vec<(String, String)> {
 
 fn documents() -> Vec<PathBuf> {
     let mut all = files(&root().join("docs"), ".md");
-    all.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|n| root().join(n)).into_iter().filter(|p| p.exists()));
+    all.extend(
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|n| root().join(n)).into_iter().filter(|p| p.exists()),
+    );
     all
 }
 
