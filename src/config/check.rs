@@ -91,9 +91,8 @@ fn check_numbers(settings: &Settings) -> Result<(), ConfigError> {
 
 fn check_strategies(settings: &Settings) -> Result<(), ConfigError> {
     for (index, strategy) in settings.strategy.iter().enumerate() {
-        let wrong = |name: &str, why: String| {
-            Err(ConfigError::Conflict { key: format!("strategy.{index}.{name}"), why })
-        };
+        let wrong =
+            |name: &str, why: String| Err(ConfigError::Conflict { key: format!("strategy.{index}.{name}"), why });
         if strategy.plugin.is_empty() {
             return wrong("plugin", "is empty; name a strategy (`bellwether strategy list` shows them)".to_owned());
         }
@@ -105,7 +104,12 @@ fn check_strategies(settings: &Settings) -> Result<(), ConfigError> {
             return wrong("id", format!("found {:?}; write letters, digits, _ and -", strategy.id));
         }
         if let Some(other) = (0..index).find(|other| id(*other) == id(index)) {
-            let why = format!("strategies {} and {} are both called {:?}; give each its own id", other + 1, index + 1, id(index));
+            let why = format!(
+                "strategies {} and {} are both called {:?}; give each its own id",
+                other + 1,
+                index + 1,
+                id(index)
+            );
             return wrong(if strategy.id.is_empty() { "plugin" } else { "id" }, why);
         }
     }

@@ -131,8 +131,11 @@ impl SettingsFile {
     }
 }
 
+/// Bytes of the text.
+type Span = Option<Range<usize>>;
+
 /// Calls back for every key: its dotted path (lists by index), the span of the key and of the value.
-fn visit(table: &dyn TableLike, prefix: &str, seen: &mut dyn FnMut(&str, Option<Range<usize>>, Option<Range<usize>>)) {
+fn visit(table: &dyn TableLike, prefix: &str, seen: &mut dyn FnMut(&str, Span, Span)) {
     for (name, item) in table.iter() {
         let path = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
         seen(&path, table.key(name).and_then(toml_edit::Key::span), item.span());

@@ -72,9 +72,7 @@ fn place(error: ConfigError, file: &SettingsFile) -> ConfigError {
     match error {
         ConfigError::Conflict { key, why } => match file.origin_of(&key) {
             Some(origin) => ConfigError::Value { origin, key, why },
-            None => {
-                ConfigError::Value { origin: Origin::File { path: file.path().to_owned(), line: None }, key, why }
-            }
+            None => ConfigError::Value { origin: Origin::File { path: file.path().to_owned(), line: None }, key, why },
         },
         other => other,
     }
@@ -111,8 +109,7 @@ fn bare(error: &config::ConfigError) -> String {
 }
 
 fn typed(o: &Override, shape: &Shape) -> Result<Value, ConfigError> {
-    let wrong =
-        |why: String| ConfigError::Value { origin: o.origin.clone(), key: o.path.clone(), why };
+    let wrong = |why: String| ConfigError::Value { origin: o.origin.clone(), key: o.path.clone(), why };
     if o.path == "strategy" || o.path.starts_with("strategy.") {
         return Err(wrong("strategies are set in a file or with --set strategy.NAME=VALUE".to_owned()));
     }
@@ -128,9 +125,9 @@ fn typed(o: &Override, shape: &Shape) -> Result<Value, ConfigError> {
             .map(Value::from)
             .map_err(|_| wrong(format!("found {text:?}; write a whole number, 0 or more"))),
         Shape::Text => Ok(Value::from(text)),
-        Shape::List(_) => {
-            Ok(Value::from(text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(Value::from).collect::<Vec<_>>()))
-        }
+        Shape::List(_) => Ok(Value::from(
+            text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(Value::from).collect::<Vec<_>>(),
+        )),
         Shape::Table(keys) => {
             let keys: Vec<_> = keys.keys().map(|k| format!("{}.{k}", o.path)).collect();
             Err(wrong(format!("is a section; set one of {}", keys.join(", "))))

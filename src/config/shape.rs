@@ -118,7 +118,8 @@ mod tests {
     #[test]
     fn paths_reach_every_section_and_alternative() {
         let paths = known_paths();
-        for path in ["state_dir", "data.dir", "sim.latency_ms", "sim.slippage.ticks", "account.kind", "backtest.kinds"] {
+        for path in ["state_dir", "data.dir", "sim.latency_ms", "sim.slippage.ticks", "account.kind", "backtest.kinds"]
+        {
             assert!(paths.iter().any(|p| p == path), "{path} is not among {paths:?}");
         }
         assert!(!paths.iter().any(|p| p.starts_with("strategy")), "{paths:?}");

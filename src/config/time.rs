@@ -1,9 +1,9 @@
 //! Times and ranges as people type them. UTC throughout; a time without an offset is UTC.
 
 use bellwether_sdk::Ts;
+use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::Timestamp;
 
 const ADVICE: &str = "write 2024-01-01, 20240101, 2024-01-01T12:00:00Z or a Unix time";
 

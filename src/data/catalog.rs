@@ -145,13 +145,17 @@ impl Catalog {
     /// The instrument with its rules: those of `instruments.json`, else inferred from the digits of its data.
     ///
     /// # Errors
-    /// [`DataError::NoSeries`] when nothing of the instrument is stored and no rules are stated.
+    /// [`DataError::NoInstrument`] when nothing of the instrument is stored and no rules are stated.
     pub fn instrument(&self, symbol: &Symbol, id: InstrumentId) -> Result<Instrument, DataError> {
         let of_symbol = || self.manifest.series.iter().filter(|s| s.symbol == *symbol).flat_map(|s| &s.files);
         let price_scale = of_symbol().map(|f| f.price_scale).max();
         let qty_scale = of_symbol().map(|f| f.qty_scale).max().unwrap_or(0);
         if price_scale.is_none() && !self.rules.has(symbol) {
-            return Err(self.no_series(symbol, Kind::Trades));
+            return Err(DataError::NoInstrument {
+                path: self.dir.clone(),
+                symbol: symbol.clone(),
+                there: self.there(symbol),
+            });
         }
         let instrument = Instrument::inferred(id, symbol.clone(), price_scale.unwrap_or(0), qty_scale);
         self.rules.apply(instrument, &self.dir)
@@ -169,9 +173,15 @@ impl Catalog {
     /// [`DataError::NoSeries`] or [`DataError::NoData`], which say what there is.
     pub fn source(&self, instrument: &Instrument, kind: Kind, range: Range<Ts>) -> Result<Box<dyn Source>, DataError> {
         let (from, to) = (range.start.nanos(), range.end.nanos());
-        let files = self.files_within(&instrument.symbol, kind, from, to)?;
+        // Bars look one bar further, for the time the last one ends.
+        let read_to = to.saturating_add(kind.interval().map_or(0, |i| i.nanos()));
+        let files = self.files_within(&instrument.symbol, kind, from, if from < to { read_to } else { to })?;
         let files = files.into_iter().map(|f| (self.dir.join(&f.path), f.price_scale, f.qty_scale)).collect();
-        Ok(Box::new(StoreSource::new(instrument, kind, from, to, files)))
+        let source = StoreSource::new(instrument, kind, from, to, files).primed();
+        match source.map_err(|e| DataError::damaged(&self.dir, e))? {
+            Some(source) => Ok(Box::new(source)),
+            None => Err(self.no_data(self.entry(&instrument.symbol, kind)?, from, to)),
+        }
     }
 
     /// A hash of what a stream of this range yields: of the months it touches and the range clipped to the data.
@@ -249,17 +259,27 @@ impl Catalog {
     }
 
     fn no_series(&self, symbol: &Symbol, kind: Kind) -> DataError {
+        DataError::NoSeries { path: self.dir.clone(), symbol: symbol.clone(), kind, there: self.there(symbol) }
+    }
+
+    /// What could be meant instead: other kinds of the instrument, else other instruments.
+    fn there(&self, symbol: &Symbol) -> String {
         let of_symbol: Vec<String> =
             self.series().iter().filter(|s| s.symbol == *symbol).map(|s| s.kind.to_string()).collect();
-        let there = if !of_symbol.is_empty() {
-            format!("{} of it", of_symbol.join(", "))
-        } else if self.manifest.series.is_empty() {
-            "nothing; import data into it first".to_owned()
-        } else {
-            let symbols: BTreeSet<String> = self.manifest.series.iter().map(|s| s.symbol.to_string()).collect();
-            symbols.into_iter().collect::<Vec<_>>().join(", ")
-        };
-        DataError::NoSeries { path: self.dir.clone(), symbol: symbol.clone(), kind, there }
+        if !of_symbol.is_empty() {
+            return format!("{} of it", of_symbol.join(", "));
+        }
+        if self.manifest.series.is_empty() {
+            return "nothing; import data into it first".to_owned();
+        }
+        let symbols: BTreeSet<String> = self.manifest.series.iter().map(|s| s.symbol.to_string()).collect();
+        symbols.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
+    fn no_data(&self, entry: &SeriesEntry, from: i64, to: i64) -> DataError {
+        let all = info(entry);
+        let (first, end) = (all.first.nanos(), all.end.nanos());
+        DataError::NoData { symbol: all.symbol, kind: all.kind, from, to, first, end }
     }
 
     /// The files that touch a range, or the error that says what range there is.
@@ -274,15 +294,7 @@ impl Catalog {
         let mut files: Vec<&FileEntry> = entry.files.iter().filter(|f| f.last_ts >= from && f.first_ts < to).collect();
         files.sort_by_key(|f| f.first_ts);
         if files.is_empty() || from >= to {
-            let all = info(entry);
-            return Err(DataError::NoData {
-                symbol: symbol.clone(),
-                kind,
-                from,
-                to,
-                first: all.first.nanos(),
-                end: all.end.nanos(),
-            });
+            return Err(self.no_data(entry, from, to));
         }
         Ok(files)
     }

@@ -1,5 +1,6 @@
 //! What can go wrong in the store, said with file, line, what was found and what to do.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use bellwether_sdk::Symbol;
@@ -78,25 +79,8 @@ pub enum DataError {
         found: Vec<String>,
     },
     /// New data says something else than what is stored, or than another row of the same file.
-    #[error("importing {symbol} {kind}: {} disagrees with {with} at {}: {new} against {old}; nothing was written. Import it into another catalog, or remove the series first", at_file(path, *line), iso(*ts))]
-    Disagreement {
-        /// The instrument.
-        symbol: Symbol,
-        /// The kind.
-        kind: Kind,
-        /// The new file.
-        path: PathBuf,
-        /// The line in it, zero when the row is missing there.
-        line: u64,
-        /// The time of the first disagreement, UTC nanoseconds.
-        ts: i64,
-        /// What it disagrees with.
-        with: String,
-        /// The new row.
-        new: String,
-        /// The row there was.
-        old: String,
-    },
+    #[error("{0}")]
+    Disagreement(Box<Disagreement>),
     /// Strict import found oddities.
     #[error("importing {} strictly: {first}{}; nothing was written. Without --strict they are imported, counted and named", path.display(), if *more == 0 { String::new() } else { format!(" and {more} more kinds of oddity") })]
     Strict {
@@ -151,6 +135,16 @@ pub enum DataError {
         /// What there is, in words.
         there: String,
     },
+    /// The catalog has nothing of the instrument.
+    #[error("the catalog {} has nothing of {symbol}; it has {there}", path.display())]
+    NoInstrument {
+        /// The catalog.
+        path: PathBuf,
+        /// The instrument asked for.
+        symbol: Symbol,
+        /// What there is, in words.
+        there: String,
+    },
     /// The series has nothing in the range.
     #[error("{symbol} {kind} has no data in {} .. {}; it has {} .. {}", iso(*from), iso(*to), iso(*first), iso(*end))]
     NoData {
@@ -180,6 +174,39 @@ pub enum DataError {
     Interrupted,
 }
 
+/// Two rows that cannot both be true.
+#[derive(Debug)]
+pub struct Disagreement {
+    /// The instrument.
+    pub symbol: Symbol,
+    /// The kind.
+    pub kind: Kind,
+    /// The new file.
+    pub path: PathBuf,
+    /// The line in it, zero when the row is missing there.
+    pub line: u64,
+    /// The time of the first disagreement, UTC nanoseconds.
+    pub ts: i64,
+    /// What it disagrees with.
+    pub with: String,
+    /// The new row.
+    pub new: String,
+    /// The row there was.
+    pub old: String,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { symbol, kind, path, line, ts, with, new, old } = self;
+        write!(f, "importing {symbol} {kind}: {}", path.display())?;
+        if *line > 0 {
+            write!(f, ":{line}")?;
+        }
+        write!(f, " disagrees with {with} at {}: {new} against {old}; ", iso(*ts))?;
+        f.write_str("nothing was written. Import it into another catalog, or remove the series first")
+    }
+}
+
 impl DataError {
     pub(crate) fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
@@ -201,8 +228,4 @@ impl DataError {
     pub(crate) fn spec(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Spec { what: what.into(), remedy: remedy.into() }
     }
-}
-
-fn at_file(path: &Path, line: u64) -> String {
-    if line == 0 { path.display().to_string() } else { format!("{}:{line}", path.display()) }
 }

@@ -90,7 +90,7 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.count, self.kind)?;
+        write!(f, "{}: {}", self.kind, self.count)?;
         if let Some(first) = &self.first {
             write!(f, ", first at {}", first.utc)?;
         }
@@ -98,7 +98,7 @@ impl fmt::Display for Finding {
             write!(f, " ({place})")?;
         }
         if !self.detail.is_empty() {
-            write!(f, ": {}", self.detail)?;
+            write!(f, "; {}", self.detail)?;
         }
         Ok(())
     }
@@ -123,6 +123,7 @@ pub(crate) struct Scan {
     flat_run: u64,
     flat_longest: (u64, i64),
     flat_start: i64,
+    volume_seen: bool,
     last_quote: [i64; 6],
     chain: Chain,
 }
@@ -133,6 +134,8 @@ struct Chain {
     run: Option<(i64, i64)>,
     waiting: Vec<(i64, i64, i64)>,
     message: Option<(i64, i64)>,
+    /// Whether there was any message that is no snapshot.
+    continued: bool,
 }
 
 impl Scan {
@@ -146,6 +149,7 @@ impl Scan {
             flat_run: 0,
             flat_longest: (0, 0),
             flat_start: 0,
+            volume_seen: false,
             last_quote: [NULL; 6],
             chain: Chain::default(),
         }
@@ -187,6 +191,7 @@ impl Scan {
             if high < open.max(close).max(low) || low > open.min(close) {
                 self.note(Oddity::Ohlc, 1, ts, origin, || table.describe(row));
             }
+            self.volume_seen |= volume != 0;
             if volume == 0 && high == low && open == close && high == open {
                 self.flat(ts, origin);
             } else {
@@ -265,6 +270,7 @@ impl Scan {
             self.chain.waiting.push((last, ts, origin));
             return;
         }
+        self.chain.continued = true;
         let before_first = if prev != NULL {
             prev
         } else if first != NULL {
@@ -295,7 +301,16 @@ impl Scan {
 
     /// What was found, by kind; `file_name` tells the name behind a row's origin.
     pub(crate) fn finish(mut self, file_name: Option<&str>) -> Vec<Finding> {
+        let continued = self.chain.continued;
         self.end_run();
+        if !self.volume_seen {
+            // A series without volume has no quiet bars, it has no volume.
+            self.tallies.remove(&Oddity::FlatZeroVolume);
+        }
+        if file_name.is_some() && !continued {
+            // A file of snapshots alone: whether they are continued shows with the messages stored beside.
+            self.chain.waiting.clear();
+        }
         for (last, ts, origin) in std::mem::take(&mut self.chain.waiting) {
             self.note(Oddity::SnapshotSync, 1, ts, origin, || {
                 format!("no unbroken run of messages covers its id {last}")

@@ -27,7 +27,7 @@ mod time;
 
 pub use catalog::{Catalog, SeriesInfo, SourceInfo};
 pub use check::{CheckReport, SeriesCheck, check};
-pub use error::DataError;
+pub use error::{DataError, Disagreement};
 pub use export::{ExportFormat, ExportReport, export};
 pub use findings::{Finding, Oddity};
 pub use import::{FileReport, Format, ImportReport, ImportSpec, Progress, import};
@@ -35,5 +35,7 @@ pub use resample::{ResampleReport, resample};
 pub use show::{Place, ShowReport, show};
 pub use time::{Stamp, TimeUnit, parse_date};
 
+#[cfg(test)]
+mod acceptance;
 #[cfg(test)]
 mod tests;

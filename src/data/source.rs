@@ -28,6 +28,8 @@ pub(crate) struct StoreSource {
     open: Option<OpenFile>,
     cols: Vec<Vec<i64>>,
     pending: Pending,
+    /// The first batch, read when the stream is opened.
+    first: Option<Batch>,
 }
 
 struct OpenFile {
@@ -58,7 +60,14 @@ impl StoreSource {
             open: None,
             cols: Vec::new(),
             pending: Pending::default(),
+            first: None,
         }
+    }
+
+    /// Reads the first batch; `None` when there is no event at all.
+    pub(crate) fn primed(mut self) -> Result<Option<Self>, SourceError> {
+        self.first = self.read(None)?;
+        Ok(self.first.is_some().then_some(self))
     }
 
     fn wanted(kind: Kind) -> fn(usize) -> bool {
@@ -137,6 +146,24 @@ impl StoreSource {
         }
     }
 
+    fn read(&mut self, spent: Option<Batch>) -> Result<Option<Batch>, SourceError> {
+        let mut batch = self.empty_batch(spent);
+        loop {
+            let Some(rows) = self.chunk()? else { break };
+            self.fill(rows, &mut batch);
+            // Short months are handed on together.
+            if batch.len() >= BATCH_ROWS_MIN {
+                return Ok(Some(batch));
+            }
+        }
+        match &mut batch {
+            Batch::Bars(out) => out.extend(self.pending.bar.take()),
+            Batch::Depth(out) => self.pending.flush(out),
+            _ => {}
+        }
+        Ok(Some(batch).filter(|b| !b.is_empty()))
+    }
+
     fn empty_batch(&self, spent: Option<Batch>) -> Batch {
         match (self.kind, spent) {
             (Kind::Trades, Some(Batch::Trades(mut v))) => {
@@ -179,21 +206,10 @@ impl Source for StoreSource {
     }
 
     fn next(&mut self, spent: Option<Batch>) -> Result<Option<Batch>, SourceError> {
-        let mut batch = self.empty_batch(spent);
-        loop {
-            let Some(rows) = self.chunk()? else { break };
-            self.fill(rows, &mut batch);
-            // Short months are handed on together.
-            if batch.len() >= BATCH_ROWS_MIN {
-                return Ok(Some(batch));
-            }
+        match self.first.take() {
+            Some(batch) => Ok(Some(batch)),
+            None => self.read(spent),
         }
-        match &mut batch {
-            Batch::Bars(out) => out.extend(self.pending.bar.take()),
-            Batch::Depth(out) => self.pending.flush(out),
-            _ => {}
-        }
-        Ok(Some(batch).filter(|b| !b.is_empty()))
     }
 }
 

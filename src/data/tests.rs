@@ -8,6 +8,11 @@ use bellwether_sdk::{InstrumentId, Symbol, Ts};
 use super::*;
 use crate::market::{Batch, Kind};
 
+mod bad;
+mod formats;
+mod merges;
+mod queries;
+
 /// A catalog in a temporary folder, and a folder for files beside it.
 struct Desk {
     dir: tempfile::TempDir,

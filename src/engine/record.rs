@@ -99,7 +99,17 @@ impl Recorder {
     /// A price of an instrument, from a trade or a tick.
     #[inline]
     pub(super) fn price(&mut self, instrument: InstrumentId, ts: Ts, price: Price, qty: Qty) {
-        self.candle(instrument, ts, [price; 4], qty);
+        if instrument.0 == 0 {
+            self.last_price = price;
+        }
+        if let Some(candle) = &mut self.current[instrument.index()] {
+            candle.high = candle.high.max(price);
+            candle.low = candle.low.min(price);
+            candle.close = price;
+            candle.volume = Qty::from_mantissa(candle.volume.mantissa().saturating_add(qty.mantissa()));
+        } else {
+            self.candle(instrument, ts, [price; 4], qty);
+        }
     }
 
     /// Prices of an instrument: open, high, low, close.

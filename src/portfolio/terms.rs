@@ -59,7 +59,14 @@ impl Terms {
     pub fn notional(&self, price: Price, qty: Qty) -> Result<Money, PortfolioError> {
         let (p, q) = (i128::from(price.mantissa()), i128::from(qty.mantissa()));
         let value = match self.kind {
-            InstrumentKind::Spot | InstrumentKind::Linear => (p * q).checked_mul(self.factor),
+            InstrumentKind::Spot | InstrumentKind::Linear => {
+                let product = p * q;
+                // Two 64-bit numbers cannot overflow 128 bits: the usual case needs no check.
+                match (i64::try_from(product), i64::try_from(self.factor)) {
+                    (Ok(a), Ok(b)) => Some(i128::from(a) * i128::from(b)),
+                    _ => product.checked_mul(self.factor),
+                }
+            }
             InstrumentKind::Inverse if p > 0 => q.checked_mul(self.factor).map(|v| div_half_even(v, p)),
             InstrumentKind::Inverse => Some(0),
         };

@@ -95,7 +95,8 @@ impl From<ConfigError> for Failure {
                 Self::bad(text).help("name the settings file with --config FILE; without one the defaults stand")
             }
             ConfigError::Syntax { .. } => Self::bad(text).help("correct the file; config/default.toml shows the form"),
-            _ => Self::bad(text).help("`bellwether config show` prints all settings, `bellwether schema config` their form"),
+            _ => Self::bad(text)
+                .help("`bellwether config show` prints all settings, `bellwether schema config` their form"),
         }
     }
 }
@@ -119,11 +120,12 @@ impl From<ReportError> for Failure {
             ReportError::NoRun { .. } | ReportError::Ambiguous { .. } | ReportError::BadId { .. } => {
                 Self::bad(text).help("`bellwether runs list` shows the stored runs; `last` is the newest")
             }
-            ReportError::Damaged { .. } | ReportError::SchemaVersion { .. } | ReportError::BadValue { .. } => Self::bad(text),
-            ReportError::Exists { .. } => Self::new(Code::Refused, text),
-            ReportError::Io { .. } => {
-                Self::new(Code::Failed, text).help("choose a folder that may be written and has room with --state-dir DIR")
+            ReportError::Damaged { .. } | ReportError::SchemaVersion { .. } | ReportError::BadValue { .. } => {
+                Self::bad(text)
             }
+            ReportError::Exists { .. } => Self::new(Code::Refused, text),
+            ReportError::Io { .. } => Self::new(Code::Failed, text)
+                .help("choose a folder that may be written and has room with --state-dir DIR"),
             _ => Self::new(Code::Failed, text),
         }
     }

@@ -6,7 +6,8 @@ use crate::args::Global;
 
 /// Starts logging: `BELLWETHER_LOG` or `RUST_LOG` when set, else what `-v` and `-q` say (warnings by default).
 pub(crate) fn start(global: &Global) {
-    let asked = ["BELLWETHER_LOG", "RUST_LOG"].iter().find_map(|name| std::env::var(name).ok()).filter(|v| !v.is_empty());
+    let asked =
+        ["BELLWETHER_LOG", "RUST_LOG"].iter().find_map(|name| std::env::var(name).ok()).filter(|v| !v.is_empty());
     let level = match i16::from(global.verbose) - i16::from(global.quiet) {
         ..=-2 => "off",
         -1 => "error",

@@ -64,11 +64,11 @@ pub(crate) fn plan(global: &Global, args: &RunArgs, registry: &Registry) -> Resu
         set_param(&mut settings, registry, key, value, &mut axes)?;
     }
     let combinations = axes.iter().try_fold(1usize, |n, (_, values)| n.checked_mul(values.len()));
-    if !combinations.is_some_and(|n| n <= COMBINATIONS_MAX) {
+    if combinations.is_none_or(|n| n > COMBINATIONS_MAX) {
         return Err(Failure::bad(format!("the grid has over {COMBINATIONS_MAX} combinations; use coarser steps")));
     }
     check(&settings)?;
-    strategies::check(registry, &settings.strategy, file.as_ref())?;
+    strategies::check(registry, &settings.strategy, file.as_ref(), !axes.is_empty())?;
     Ok(Plan { settings, file, axes })
 }
 
@@ -172,9 +172,8 @@ fn set_param(
     axes: &mut Vec<(String, Vec<String>)>,
 ) -> Result<(), Failure> {
     let Some((scope, name)) = key.split_once('.') else { return Err(unknown_key(settings, key)) };
-    let scoped: Vec<usize> = (0..settings.strategy.len())
-        .filter(|i| scope == "strategy" || settings.strategy[*i].id == scope)
-        .collect();
+    let scoped: Vec<usize> =
+        (0..settings.strategy.len()).filter(|i| scope == "strategy" || settings.strategy[*i].id == scope).collect();
     let Some(first) = scoped.first() else { return Err(unknown_key(settings, key)) };
     let first = strategies::entry(registry, &settings.strategy[*first].plugin)?;
     let mut values = None;
@@ -199,7 +198,8 @@ fn set_param(
         }
         values = Some(all);
     }
-    let values = values.ok_or_else(|| strategies::unknown_param(first, name).prefixed(&format!("reading --set {key}: ")))?;
+    let values =
+        values.ok_or_else(|| strategies::unknown_param(first, name).prefixed(&format!("reading --set {key}: ")))?;
     axes.retain(|(other, _)| other != key);
     if values.len() > 1 {
         axes.push((key.to_owned(), values));

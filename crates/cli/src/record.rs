@@ -5,8 +5,10 @@ use std::io::Read;
 
 use bellwether::config::{REDACTED, Settings, redact};
 use bellwether::host::{Entry, Registry};
+use bellwether::market::Kind;
 use bellwether::report::{DataUse, Document, Provenance, RunStore, StrategyUse};
 use bellwether::run::{self, RunReport};
+use bellwether_sdk::{Symbol, Ts};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -53,16 +55,20 @@ pub(crate) fn rerun(
 ) -> Result<(RunReport, Document), Failure> {
     let id = &stored.run.id;
     if stored.run.settings.to_string().contains(REDACTED) {
-        return Err(Failure::new(Code::Refused, format!("repeating run {id}: its settings hold secrets that were not stored")));
+        return Err(Failure::new(
+            Code::Refused,
+            format!("repeating run {id}: its settings hold secrets that were not stored"),
+        ));
     }
-    let mut settings: Settings = serde_json::from_value(stored.run.settings.clone())
-        .map_err(|e| Failure::bad(format!("repeating run {id}: its settings do not read: {e}")).help(
-            "it was stored by another version; use that one",
-        ))?;
+    let mut settings: Settings = serde_json::from_value(stored.run.settings.clone()).map_err(|e| {
+        Failure::bad(format!("repeating run {id}: its settings do not read: {e}"))
+            .help("it was stored by another version; use that one")
+    })?;
     if let Some(dir) = data {
         settings.data.dir = dir.to_owned();
     }
-    strategies::check(registry, &settings.strategy, None).map_err(|f| f.prefixed(&format!("repeating run {id}: ")))?;
+    strategies::check(registry, &settings.strategy, None, false)
+        .map_err(|f| f.prefixed(&format!("repeating run {id}: ")))?;
     let report = run::backtest(&settings, registry, interrupt::listen()?)?;
     let document = document(&report, &settings, registry, stored.run.command.clone())?;
     Ok((report, document))
@@ -104,7 +110,7 @@ fn stored_settings(settings: &Settings) -> Result<Value, Failure> {
     Ok(value)
 }
 
-fn data_use((symbol, kind, rows, first, end): &(bellwether_sdk::Symbol, bellwether::market::Kind, u64, bellwether_sdk::Ts, bellwether_sdk::Ts)) -> DataUse {
+fn data_use((symbol, kind, rows, first, end): &(Symbol, Kind, u64, Ts, Ts)) -> DataUse {
     DataUse { instrument: symbol.to_string(), kind: kind.to_string(), rows: *rows, first: *first, last: *end }
 }
 
@@ -156,7 +162,11 @@ fn program_hash() -> String {
 pub(crate) fn shell_line(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let quoted = |word: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-        if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+        if !word.is_empty() && word.chars().all(plain) {
+            word.to_owned()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
     };
     words.into_iter().map(|w| quoted(w.as_ref())).collect::<Vec<_>>().join(" ")
 }
@@ -172,7 +182,10 @@ mod tests {
 
     #[test]
     fn a_line_for_the_shell_quotes_what_the_shell_would_read() {
-        assert_eq!(shell_line(["a", "--set=x=1:2:3", "two words", "it's", ""]), r"a --set=x=1:2:3 'two words' 'it'\''s' ''");
+        assert_eq!(
+            shell_line(["a", "--set=x=1:2:3", "two words", "it's", ""]),
+            r"a --set=x=1:2:3 'two words' 'it'\''s' ''"
+        );
     }
 
     #[test]

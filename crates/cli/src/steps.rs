@@ -40,8 +40,23 @@ pub(crate) fn after_run(
 /// What to do after a grid: its best variant as a run.
 pub(crate) fn after_grid(best: Option<&[(String, String)]>) -> String {
     let Some(best) = best else { return String::new() };
-    let sets: Vec<String> = best.iter().flat_map(|(k, v)| ["--set".to_owned(), format!("{k}={v}")]).collect();
-    block(&[("look at the best", again(&sets.iter().map(String::as_str).collect::<Vec<_>>()))])
+    block(&[("look at the best", shell_line(with_values(typed(), best)))])
+}
+
+/// A command line whose ranges are replaced by values.
+fn with_values(words: Vec<String>, values: &[(String, String)]) -> Vec<String> {
+    let is_axis = |set: &str| set.split_once('=').is_some_and(|(k, _)| values.iter().any(|(key, _)| key == k.trim()));
+    let mut out = Vec::new();
+    let mut words = words.into_iter().peekable();
+    while let Some(word) = words.next() {
+        if word == "--set" && words.peek().is_some_and(|next| is_axis(next)) {
+            words.next();
+        } else if !word.strip_prefix("--set=").is_some_and(is_axis) && word != "--json" {
+            out.push(word);
+        }
+    }
+    out.extend(values.iter().flat_map(|(k, v)| ["--set".to_owned(), format!("{k}={v}")]));
+    out
 }
 
 fn block(rows: &[(&str, String)]) -> String {
@@ -101,5 +116,19 @@ fn within(spec: &ParamSpec, value: i64) -> bool {
     match &spec.range {
         None => true,
         Some((low, high)) => matches!((at(low), at(high)), (Ok(l), Ok(h)) if (l..=h).contains(&(value as f64))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_give_way_to_the_values_and_the_rest_stays() {
+        let words = "bw backtest --set strategy.fast=5:9:2 --set=strategy.slow=20,40 --set sim.latency_ms=5 --warmup 3";
+        let words = words.split(' ').map(str::to_owned).collect();
+        let values = [("strategy.fast".to_owned(), "7".to_owned()), ("strategy.slow".to_owned(), "40".to_owned())];
+        let line = with_values(words, &values).join(" ");
+        assert_eq!(line, "bw backtest --set sim.latency_ms=5 --warmup 3 --set strategy.fast=7 --set strategy.slow=40");
     }
 }

@@ -34,7 +34,8 @@ pub(crate) fn can_list(entry: &Entry, name: &str) -> bool {
     !(entry.specs)().iter().any(|s| s.name == name && s.kind == "text")
 }
 
-/// Makes every strategy of the settings once, so that what is wrong with its parameters is said before anything runs.
+/// Makes every strategy of the settings once, so that what is wrong with its parameters is said before anything runs. In
+/// a grid values may conflict: those variants tell so themselves.
 ///
 /// # Errors
 /// The first complaint, with the line of the file where it sets the value.
@@ -42,15 +43,17 @@ pub(crate) fn check(
     registry: &Registry,
     strategies: &[StrategySettings],
     file: Option<&SettingsFile>,
+    grid: bool,
 ) -> Result<(), Failure> {
     for strategy in strategies {
         let place = |key: &str| origin(strategy, file, key).map_or(String::new(), |o| format!("{o}: "));
         let named = |failure: Failure, key: &str| failure.prefixed(&place(key));
         let entry = entry(registry, &strategy.plugin).map_err(|f| named(f, "plugin"))?;
-        check_params(entry, &strategy.params).map_err(|(param, failure)| {
-            let key = param.map_or("plugin".to_owned(), |p| format!("params.{p}"));
-            named(failure, &key)
-        })?;
+        match check_params(entry, &strategy.params) {
+            Err((Some(param), failure)) => return Err(named(failure, &format!("params.{param}"))),
+            Err((None, failure)) if !grid => return Err(named(failure, "plugin")),
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -61,10 +64,9 @@ fn origin(strategy: &StrategySettings, file: Option<&SettingsFile>, key: &str) -
     let ours = file.settings().ok()?;
     let id = |s: &StrategySettings| if s.id.is_empty() { s.plugin.clone() } else { s.id.clone() };
     let index = ours.strategy.iter().position(|s| s.plugin == strategy.plugin && id(s) == id(strategy))?;
-    if let Some(param) = key.strip_prefix("params.") {
-        if ours.strategy[index].params.get(param) != strategy.params.get(param) {
-            return None;
-        }
+    let overridden = |param| ours.strategy[index].params.get(param) != strategy.params.get(param);
+    if key.strip_prefix("params.").is_some_and(overridden) {
+        return None;
     }
     file.origin_of(&format!("strategy.{index}.{key}"))
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use bellwether_sdk::Symbol;
 
-use crate::data::error::DataError;
+use crate::data::error::{DataError, Disagreement};
 use crate::data::findings::origin;
 use crate::data::schema::{NULL, TS, Unit, WIDTH, depth, trade};
 use crate::data::table::Table;
@@ -86,7 +86,7 @@ fn disagreement(
 ) -> DataError {
     let words = |row: Option<(&Table, usize)>| row.map_or_else(|| "no row".to_owned(), |(t, r)| t.describe(r));
     let ts = new.or(old).map_or(0, |(t, r)| t.get(TS, r));
-    DataError::Disagreement {
+    DataError::Disagreement(Box::new(Disagreement {
         symbol: context.symbol.clone(),
         kind: context.kind,
         path: context.path.to_owned(),
@@ -95,7 +95,7 @@ fn disagreement(
         with: with.to_owned(),
         new: words(new),
         old: words(old),
-    }
+    }))
 }
 
 const STORED: &str = "what is stored";

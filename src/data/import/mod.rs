@@ -445,14 +445,20 @@ fn stage(
     let context = Context { symbol: &spec.instrument, kind, path, coverage: &coverage, span };
     let index = series.sources.len();
     let mut changed_any = false;
-    for (month, range) in table.months() {
+    let rows = table.len() as u64;
+    let mut whole = Some(table);
+    let months = whole.as_ref().map(Table::months).unwrap_or_default();
+    let single = months.len() == 1;
+    for (month, range) in months {
         let stored_file = entry.and_then(|e| e.files.iter().find(|f| f.month == month.to_string()));
         let (old, mut sources, was_changed) = match (series.months.remove(&month), stored_file) {
             (Some(staged), _) => staged,
             (None, Some(file)) => (catalog.read_month(kind, file)?, file.sources.iter().copied().collect(), false),
             (None, None) => (Table::new(kind, 0, 0), BTreeSet::new(), false),
         };
-        let merged = merge::merge(old, table.slice(range), &context)?;
+        // A file within one month is moved, not copied.
+        let part = if single { whole.take() } else { whole.as_ref().map(|t| t.slice(range)) };
+        let merged = merge::merge(old, part.unwrap_or_else(|| Table::new(kind, 0, 0)), &context)?;
         report.rows_added += merged.added;
         changed_any |= merged.changed;
         if merged.changed {
@@ -462,7 +468,7 @@ fn stage(
         month_table.col_mut(WIDTH - 1).clear();
         series.months.insert(month, (month_table, sources, was_changed || merged.changed));
     }
-    report.rows_known = table.len() as u64 - report.rows_added;
+    report.rows_known = rows - report.rows_added;
     if changed_any {
         series.sources.push(source);
     }

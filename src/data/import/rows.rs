@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use bellwether_sdk::{Decimal, NumError, Rate, Symbol};
+use bellwether_sdk::{Decimal, InstrumentKind, NumError, Rate, Symbol};
 
 use super::plan::{Plan, Role};
 use super::{Format, ImportSpec};
@@ -41,7 +41,7 @@ pub(super) struct Rows<'a> {
     /// Rows of other instruments, and trades that are no market trades.
     pub(super) skipped: u64,
     pub(super) other_symbols: BTreeSet<String>,
-    names: [String; 2],
+    names: Vec<String>,
     ts_guess: Option<TimeUnit>,
     venue_guess: Option<TimeUnit>,
     message: (i64, [i64; 4]),
@@ -351,10 +351,15 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// What a symbol column may call an instrument: its base and quote run together, or its base.
-fn symbol_names(symbol: &Symbol) -> [String; 2] {
-    let plain = |text: String| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
-    [plain(format!("{}{}", symbol.base(), symbol.quote())), plain(symbol.base().to_owned())]
+/// What a symbol column may call an instrument: its base and quote run together, or its base; a perpetual also with
+/// what venues append (`BTC-USDT-SWAP`, `BTC-PERPETUAL`). Letters and digits only.
+fn symbol_names(symbol: &Symbol) -> Vec<String> {
+    let (base, pair) = (symbol.base(), format!("{}{}", symbol.base(), symbol.quote()));
+    let mut names = vec![base.to_owned(), pair.clone()];
+    if symbol.kind() != InstrumentKind::Spot && symbol.expiry().is_none() {
+        names.extend([format!("{pair}PERP"), format!("{pair}SWAP"), format!("{base}PERPETUAL")]);
+    }
+    names.iter().map(|n| n.chars().filter(char::is_ascii_alphanumeric).collect()).collect()
 }
 
 fn missing(what: &str) -> Bad {

@@ -55,15 +55,27 @@ fn single(global: &Global, args: &BacktestArgs, plan: &Plan, registry: &Registry
     }
     // Before the run: a folder that cannot be made should not cost one.
     let store = if args.no_save { None } else { Some(record::store(global)?) };
+    tracing::info!(data = %plan.settings.data.dir.display(), strategies = plan.settings.strategy.len(), "backtest begins");
     let report = run::backtest(&plan.settings, registry, interrupt::listen()?)?;
+    tracing::info!(
+        events = report.outcome.events,
+        engine_cpu_seconds = report.engine_cpu_seconds,
+        wall_seconds = report.wall_seconds,
+        "backtest ends"
+    );
     let document = record::document(&report, &plan.settings, registry, record::shell_line(record::typed()))?;
     if let Some(path) = &args.report {
         out::write_file(path, html::render(&document, Some(&report.outcome)).as_bytes())?;
     }
     let saved = store.map(|s| s.save(&document, None)).transpose();
+    if let Ok(Some(path)) = &saved {
+        tracing::info!(path = %path.display(), "run stored");
+    }
     answer(global, args, &document, matches!(saved, Ok(Some(_))), registry)?;
-    saved?;
-    Ok(())
+    saved.map(|_| ()).map_err(|e| {
+        let failure = Failure::from(e).prefixed("storing the run: ");
+        failure.help("make room, or name another folder with --state-dir DIR; --no-save keeps no run")
+    })
 }
 
 fn answer(

@@ -126,8 +126,11 @@ pub(crate) fn run(global: &Global, args: &RunsArgs, registry: &Registry) -> Resu
             let stored = record::find(global, run)?;
             let (report, document) = record::rerun(&stored, registry, data.as_deref())?;
             if document.run.order_hash != stored.run.order_hash {
-                return Err(Failure::new(Code::Different, format!("run {} cannot be repeated: it makes other orders now", stored.run.id))
-                    .help(format!("`bellwether verify {}` says what differs", stored.run.id)));
+                return Err(Failure::new(
+                    Code::Different,
+                    format!("run {} cannot be repeated: it makes other orders now", stored.run.id),
+                )
+                .help(format!("`bellwether verify {}` says what differs", stored.run.id)));
             }
             out::write_file(file, html::render(&stored, Some(&report.outcome)).as_bytes())?;
             out::answer(&format!("Report: {}", file.display()))
@@ -148,7 +151,15 @@ fn list(global: &Global, json: bool) -> Result<(), Failure> {
         return out::answer("no runs yet; `bellwether backtest` makes one");
     }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["run", "instruments", "fills", "return %", "max dd %", "sharpe", "trades"]);
+    table.load_style(presets::NOTHING).set_header([
+        "run",
+        "instruments",
+        "fills",
+        "return %",
+        "max dd %",
+        "sharpe",
+        "trades",
+    ]);
     let number = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.2}"));
     for run in &listing.runs {
         table.add_row([
@@ -175,7 +186,10 @@ fn export(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     export::write(&document, args.table.into(), args.format.into(), &mut bytes)?;
     match &args.out {
-        Some(path) => out::write_file(path, &bytes),
+        Some(path) => {
+            out::write_file(path, &bytes)?;
+            out::answer(&format!("{}: written", path.display()))
+        }
         None => out::answer(&String::from_utf8_lossy(&bytes)),
     }
 }

@@ -76,12 +76,14 @@ fn list(registry: &Registry, json: bool) -> Result<(), Failure> {
 
 fn show(entry: &Entry) -> Result<(), Failure> {
     out::answer(&format!(
-        "{}: {}\nEmits {}.\n\n{}\n\nTry: bellwether backtest --strategy {}",
+        "{}: {}\nEmits {}.\n\n{}\n\nTry: bellwether backtest --strategy {}{}",
         entry.name,
         entry.summary,
         emits(entry),
         table(entry),
-        entry.name
+        entry.name,
+        // Resting orders are judged on ticks; bars say too little about who was filled.
+        if entry.directional { "" } else { " --kind trades" }
     ))
 }
 

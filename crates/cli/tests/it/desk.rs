@@ -48,6 +48,13 @@ impl Desk {
         self
     }
 
+    /// The same with a catalog `data` of 960 hourly bars of `test:AAA/USD` from 2024-01-01: waves that an average follows.
+    pub fn with_bars(self) -> Self {
+        let desk = self.file("bars.csv", &bars(960));
+        desk.done("data import --format csv --instrument test:AAA/USD --interval 1h --data data bars.csv");
+        desk
+    }
+
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
         for name in std::env::vars_os().map(|(name, _)| name) {
@@ -97,3 +104,21 @@ impl Desk {
         assert_eq!(answer.stdout, "", "{line}");
     }
 }
+
+/// Hourly bars as CSV, a triangle wave of 80 hours between 100 and 120.
+pub fn bars(count: u64) -> String {
+    let mut text = String::from("ts_ms,open,high,low,close,volume\n");
+    let price = |hour: u64| 10_000 + 50 * (hour % 80).min(80 - hour % 80);
+    for hour in 0..count {
+        let (open, close) = (price(hour), price(hour + 1));
+        let show = |cents: u64| format!("{}.{:02}", cents / 100, cents % 100);
+        let (high, low) = (open.max(close) + 5, open.min(close) - 5);
+        let ts = 1_704_067_200_000 + hour * 3_600_000;
+        text.push_str(&format!("{ts},{},{},{},{},10\n", show(open), show(high), show(low), show(close)));
+    }
+    text
+}
+
+/// The flags of a run on that catalog.
+pub const RUN: &str =
+    "--data data --instrument test:AAA/USD --interval 1h --set strategy.fast=5 --set strategy.slow=20";

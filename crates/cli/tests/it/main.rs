@@ -1,7 +1,13 @@
 //! Stories about the command itself: it is run as a person or a script runs it.
 
+mod backtest;
+mod data;
 mod desk;
+mod grid;
 mod help;
 mod pipes;
+mod runs;
 mod settings;
+mod shipped;
+mod stop;
 mod strategies;

@@ -80,3 +80,13 @@ fn a_mistake_in_a_flag_or_variable_is_told_with_its_name() {
     let desk = desk.env("BELLWETHER__SIM__LATENCY", "5");
     desk.fails("backtest", 3, r#"unknown key "BELLWETHER__SIM__LATENCY"; did you mean "BELLWETHER__SIM__LATENCY_MS"?"#);
 }
+
+#[test]
+fn the_published_schema_is_the_one_in_force() {
+    let published = std::fs::read_to_string(root().join("docs/schema/config-1.json")).expect("the schema");
+    assert_eq!(
+        Desk::new().done("schema config"),
+        published,
+        "write it anew: bellwether schema config > docs/schema/config-1.json"
+    );
+}

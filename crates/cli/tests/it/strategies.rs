@@ -38,3 +38,33 @@ fn parameters_are_checked_before_anything_runs() {
     desk.fails("backtest --set strategy.notional_pct=-5", 3, "must be above 0");
     desk.fails("backtest --set nobody.fast=5", 3, "unknown key \"nobody.fast\"");
 }
+
+#[test]
+fn parameters_reach_the_strategies_they_are_meant_for() {
+    let two = "[[strategy]]\nid = \"a\"\nplugin = \"ema_cross\"\nparams = { fast = 3, qty = 1 }\n\
+               [[strategy]]\nid = \"b\"\nplugin = \"ema_cross\"\nparams = { fast = 4, qty = 2 }\n";
+    let desk = Desk::new().file("two.toml", two);
+    let params = |flags: &str| {
+        let shown = desk.json(&format!("config show --config two.toml --json {flags}"));
+        let all = shown["strategy"].as_array().expect("strategies").clone();
+        all.iter().map(|s| format!("{}:{}", s["id"], s["params"]).replace('"', "")).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(params(""), "a:{fast:3,qty:1} b:{fast:4,qty:2}");
+    assert_eq!(params("--set strategy.fast=7"), "a:{fast:7,qty:1} b:{fast:7,qty:2}");
+    assert_eq!(params("--set b.fast=7"), "a:{fast:3,qty:1} b:{fast:7,qty:2}");
+    assert_eq!(params("--strategy b"), "b:{fast:4,qty:2}");
+    // One way of sizing stands: the later.
+    assert_eq!(params("--set b.notional_pct=50"), "a:{fast:3,qty:1} b:{fast:4,notional_pct:50}");
+    let desk = Desk::new().file("twins.toml", &two.replace("\"b\"", "\"a\""));
+    desk.fails(
+        "config check --config twins.toml",
+        3,
+        "reading twins.toml:6: strategy.1.id: strategies 1 and 2 are both called",
+    );
+}
+
+#[test]
+fn strategies_cannot_come_from_the_environment() {
+    let desk = Desk::new().env("BELLWETHER__STRATEGY__FAST", "5");
+    desk.fails("config show", 3, "strategies are set in a file or with --set strategy.NAME=VALUE");
+}

@@ -37,13 +37,23 @@ pub(super) fn run(global: &Global, args: &ListArgs) -> Result<(), Failure> {
         return out::json(&json!({"schema_version": 1, "dir": shown(catalog.dir()), "series": series}));
     }
     if series.is_empty() {
-        return out::answer(&format!("{} holds nothing that was asked for; `bellwether data import` fills it", shown(catalog.dir())));
+        return out::answer(&format!(
+            "{} holds nothing that was asked for; `bellwether data import` fills it",
+            shown(catalog.dir())
+        ));
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["instrument", "kind", "rows", "from", "to", "kB"]);
     for s in &series {
         let (from, to) = (minute(s.first), minute(s.end));
-        table.add_row([s.symbol.to_string(), s.kind.to_string(), s.rows.to_string(), from, to, s.bytes.div_ceil(1000).to_string()]);
+        table.add_row([
+            s.symbol.to_string(),
+            s.kind.to_string(),
+            s.rows.to_string(),
+            from,
+            to,
+            s.bytes.div_ceil(1000).to_string(),
+        ]);
     }
     for column in [2, 5] {
         if let Some(column) = table.column_mut(column) {

@@ -41,7 +41,9 @@ pub(super) fn run(global: &Global, args: &ShowArgs) -> Result<(), Failure> {
     let at = match &args.at {
         _ if args.tail => At::Tail,
         None => At::Head,
-        Some(text) => At::At(parse_time(text).map_err(|why| Failure::new(Code::Usage, format!("reading --at: {why}")))?),
+        Some(text) => {
+            At::At(parse_time(text).map_err(|why| Failure::new(Code::Usage, format!("reading --at: {why}")))?)
+        }
     };
     let catalog = args.place.open(global)?;
     let series = args.which.one(&catalog)?;

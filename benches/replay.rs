@@ -1,0 +1,283 @@
+//! How fast a replay is, beside a hand-written loop in the same run. CPU time of the thread, median of several runs.
+//!
+//! `cargo bench --bench replay` prints the table of `benches/README.md`;
+//! `cargo bench --bench replay -- --write-csv N FILE` writes N of its trades as CSV for `benches/process.py`.
+
+use std::hint::black_box;
+use std::io::Write;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bellwether::config::{Settings, StrategySettings};
+use bellwether::data::{Catalog, ImportSpec, import};
+use bellwether::engine::{Engine, EngineConfig, Input, Outcome, Replay, SlotConfig};
+use bellwether::host::Registry;
+use bellwether::market::{Batch, Currency, Kind, Source, VecSource};
+use bellwether::portfolio::{Ledger, Terms};
+use bellwether::risk::Guard;
+use bellwether::signal::Sizer;
+use bellwether::sim::{MarginTerms, Profile, Sim, SimConfig, SlippageModel};
+use bellwether_sdk::{
+    AccountKind, Aggressor, Bar, Decimal, Instrument, InstrumentId, Interval, Money, ParamValues, Params, Plugin, Price,
+    Qty, Rate, Strategy, Trade, Ts,
+};
+use strategy_ema_cross::EmaCross;
+
+const RUNS: usize = 7;
+const ID: InstrumentId = InstrumentId(0);
+const START: i64 = 1_704_067_200_000_000_000;
+
+/// A random walk that is the same everywhere: a linear congruential generator.
+struct Walk {
+    state: u64,
+    price: i64,
+}
+
+impl Walk {
+    fn new() -> Self {
+        Self { state: 42, price: 500_000 }
+    }
+
+    fn random(&mut self) -> u64 {
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.state >> 33
+    }
+
+    /// One digit after the point.
+    fn next(&mut self) -> i64 {
+        let step = (self.random() % 7) as i64 - 3;
+        self.price = (self.price + step).clamp(100_000, 2_000_000);
+        self.price
+    }
+}
+
+fn trades(count: usize) -> Vec<Trade> {
+    let mut walk = Walk::new();
+    (0..count)
+        .map(|i| Trade {
+            ts: Ts::from_nanos(START + i as i64 * 500_000_000),
+            ts_venue: Ts::NONE,
+            price: Price::from_mantissa(walk.next()),
+            qty: Qty::from_mantissa((walk.random() % 1000) as i64 + 1000),
+            instrument: ID,
+            aggressor: if walk.random() % 2 == 0 { Aggressor::Buyer } else { Aggressor::Seller },
+        })
+        .collect()
+}
+
+fn bars(count: usize) -> Vec<Bar> {
+    let mut walk = Walk::new();
+    let mut last = walk.next();
+    (0..count)
+        .map(|i| {
+            let (open, close) = (last, walk.next());
+            last = close;
+            let ts_open = Ts::from_nanos(START + i as i64 * Interval::MINUTE.nanos());
+            let extra = (walk.random() % 4) as i64;
+            Bar {
+                ts_open,
+                ts_close: ts_open.plus(Interval::MINUTE.nanos()),
+                open: Price::from_mantissa(open),
+                high: Price::from_mantissa(open.max(close) + extra),
+                low: Price::from_mantissa(open.min(close) - extra),
+                close: Price::from_mantissa(close),
+                volume: Qty::from_mantissa(1_000_000),
+                interval: Interval::MINUTE,
+                instrument: ID,
+            }
+        })
+        .collect()
+}
+
+fn ema(fast: usize, slow: usize) -> Box<dyn Strategy> {
+    let values = ParamValues::from([("fast".to_owned(), fast.to_string()), ("slow".to_owned(), slow.to_string())]);
+    let params = <EmaCross as Plugin>::Params::from_values(&values).expect("parameters");
+    Box::new(EmaCross::new(params).expect("a strategy"))
+}
+
+/// Engine, exchange, books: all that the command puts together for these settings.
+fn replay(kind: Kind, batch: Batch, strategy: Box<dyn Strategy>) -> (Outcome, Duration) {
+    let instrument = Instrument::inferred(ID, "binance:BTC/USDT".parse().expect("a symbol"), 1, 3);
+    let instruments = vec![instrument];
+    let terms = Terms::new(&instruments[0], 0, 8).expect("terms");
+    let ledger = Ledger::new(vec![terms], vec![Money::from_mantissa(1_000_000 * 100_000_000)], 0);
+    let rate = |n, d| Rate::from_fraction(Decimal::new(n, d)).expect("a rate");
+    let bars = kind.interval();
+    let sim = Sim::new(
+        SimConfig {
+            profile: if bars.is_some() { Profile::NextOpen } else { Profile::Trade },
+            nearest_extreme_first: false,
+            maker: vec![rate(1, 3)],
+            taker: vec![rate(1, 3)],
+            money_scales: vec![8],
+            slippage: SlippageModel::None,
+            latency_ns: 0,
+            margin: Some(MarginTerms { leverage_max: rate(1, 0), maintenance: rate(5, 3) }),
+        },
+        instruments.clone(),
+        ledger.clone(),
+    );
+    let engine = Engine::new(EngineConfig {
+        instruments,
+        currencies: vec![Currency { code: "USDT".to_owned(), scale: 8 }],
+        ledger,
+        account: AccountKind::Margin,
+        slots: vec![SlotConfig {
+            id: "ema_cross".to_owned(),
+            strategy,
+            instruments: vec![ID],
+            input: Input { bars, trades: bars.is_none(), quotes: false, depth: false },
+            sizer: Sizer::Qty(Decimal::new(1, 2)),
+        }],
+        guard: Guard::default(),
+        warmup: 0,
+        chart_width: bars.unwrap_or(Interval::MINUTE),
+        build: Vec::new(),
+        bars_of_stream: vec![bars],
+    });
+    let source: Box<dyn Source> = Box::new(VecSource::new(kind, ID, [batch]));
+    let stop = AtomicBool::new(false);
+    let mut reading = |_| {};
+    let mut replay = Replay::new(engine, sim, &stop, &mut reading);
+    let before = cpu();
+    replay.run(vec![source], false).expect("a run");
+    let spent = cpu() - before;
+    (replay.engine.finish(), spent)
+}
+
+/// What one would write by hand: a virtual call per tick, two averages, a position, no accounting.
+trait Hand {
+    fn on_trade(&mut self, price: f64) -> i8;
+}
+
+struct HandEma {
+    fast: f64,
+    slow: f64,
+    kf: f64,
+    ks: f64,
+    before: f64,
+}
+
+impl Hand for HandEma {
+    fn on_trade(&mut self, price: f64) -> i8 {
+        self.fast += self.kf * (price - self.fast);
+        self.slow += self.ks * (price - self.slow);
+        let now = self.fast - self.slow;
+        let cross = i8::from(self.before <= 0.0 && now > 0.0) - i8::from(self.before >= 0.0 && now < 0.0);
+        self.before = now;
+        cross
+    }
+}
+
+fn hand_loop(trades: &[Trade]) -> (u64, Duration) {
+    let first = trades[0].price.to_f64(1);
+    let k = |n: f64| 2.0 / (n + 1.0);
+    let mut hand: Box<dyn Hand> =
+        black_box(Box::new(HandEma { fast: first, slow: first, kf: k(1000.0), ks: k(3000.0), before: 0.0 }));
+    let before = cpu();
+    let mut crossings = 0;
+    for trade in trades {
+        crossings += u64::from(hand.on_trade(trade.price.to_f64(1)) != 0);
+    }
+    (black_box(crossings), cpu() - before)
+}
+
+fn cpu() -> Duration {
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
+}
+
+fn median(mut all: Vec<Duration>) -> Duration {
+    all.sort();
+    all[all.len() / 2]
+}
+
+fn rate_text(count: usize, spent: Duration) -> String {
+    format!("{:.1} M/s", count as f64 / spent.as_secs_f64() / 1e6)
+}
+
+/// The order hash of the command's own run over the same trades, from a catalog.
+fn hash_from_store(trades: &[Trade]) -> String {
+    let dir = tempfile::tempdir().expect("a folder");
+    let csv = dir.path().join("trades.csv");
+    write_csv(trades.iter().copied(), &csv);
+    let mut catalog = Catalog::open_or_create(&dir.path().join("catalog")).expect("a catalog");
+    let spec = ImportSpec::new(bellwether::data::Format::Csv, "binance:BTC/USDT".parse().expect("a symbol"));
+    import(&mut catalog, &spec, &[csv], &mut |_| {}, &AtomicBool::new(false)).expect("an import");
+    let params = [("fast", "1000"), ("slow", "3000"), ("qty", "0.01")];
+    let mut settings = Settings {
+        strategy: vec![StrategySettings {
+            plugin: "ema_cross".to_owned(),
+            params: params.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            ..StrategySettings::default()
+        }],
+        ..Settings::default()
+    };
+    settings.data.dir = dir.path().join("catalog");
+    settings.account.cash = "1000000USDT".to_owned();
+    settings.backtest.kinds = vec!["trades".to_owned()];
+    let registry = Registry::new().with::<EmaCross>();
+    bellwether::run::backtest(&settings, &registry, &AtomicBool::new(false)).expect("a run").outcome.order_hash
+}
+
+fn write_csv(trades: impl Iterator<Item = Trade>, path: &std::path::Path) {
+    let mut out = std::io::BufWriter::new(std::fs::File::create(path).expect("a file"));
+    writeln!(out, "ts_ns,price,qty,side").expect("a line");
+    for t in trades {
+        let side = if t.aggressor == Aggressor::Buyer { "buy" } else { "sell" };
+        writeln!(out, "{},{},{},{side}", t.ts.nanos(), t.price.to_text(1), t.qty.to_text(3)).expect("a line");
+    }
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    if let Some(at) = args.iter().position(|a| a == "--write-csv") {
+        let count = args[at + 1].parse().expect("a count");
+        write_csv(trades(count).into_iter(), args[at + 2].as_ref());
+        return;
+    }
+    let count = 5_000_000;
+    let all = trades(count);
+    let hand = median((0..RUNS).map(|_| hand_loop(&all).1).collect());
+    let mut spent = Vec::new();
+    let mut last = None;
+    for _ in 0..RUNS {
+        let (outcome, cpu) = replay(Kind::Trades, Batch::Trades(all.clone()), ema(1000, 3000));
+        spent.push(cpu);
+        last = Some(outcome);
+    }
+    let (ours, outcome) = (median(spent), last.expect("an outcome"));
+    println!("| what | per CPU second | ratio to the hand-written loop |");
+    println!("|---|---|---|");
+    println!("| hand-written loop, {count} trades, {} crossings | {} | 1.0 |", hand_loop(&all).0, rate_text(count, hand));
+    println!(
+        "| trades in memory, `trade@1`, {} orders | {} | {:.1} |",
+        outcome.orders.len(),
+        rate_text(count, ours),
+        ours.as_secs_f64() / hand.as_secs_f64()
+    );
+    let stored = hash_from_store(&all);
+    assert_eq!(outcome.order_hash, stored, "the bench and the command order differently");
+    println!("order hash equals the command's own run over the same trades: {}", &stored[..16]);
+
+    let count = 1_000_000;
+    let all = bars(count);
+    let quiet = median(
+        (0..RUNS).map(|_| replay(Kind::Bars(Interval::MINUTE), Batch::Bars(all.clone()), ema(9998, 9999)).1).collect(),
+    );
+    let mut spent = Vec::new();
+    let mut orders = 0;
+    for _ in 0..RUNS {
+        let (outcome, cpu) = replay(Kind::Bars(Interval::MINUTE), Batch::Bars(all.clone()), ema(12, 26));
+        spent.push(cpu);
+        orders = outcome.orders.len();
+    }
+    let ours = median(spent);
+    let per_order = ours.saturating_sub(quiet).as_nanos() as f64 / orders as f64;
+    println!("| 1,000,000 bars, `next-open@1`, {orders} orders | {:.3} CPU s, {per_order:.0} ns per order | |", ours.as_secs_f64());
+    let record = std::mem::size_of::<bellwether::orders::OrderRecord>()
+        + std::mem::size_of::<bellwether::orders::FillRecord>()
+        + std::mem::size_of::<bellwether::portfolio::TradeRecord>()
+        + std::mem::size_of::<u32>();
+    println!("| kept per order with its fill and trade | {record} bytes | |");
+}

@@ -1,0 +1,51 @@
+//! Ranges of parameters.
+
+use crate::desk::{Desk, RUN};
+
+#[test]
+fn a_grid_tries_every_combination_and_warns() {
+    let desk = Desk::new().with_bars();
+    let line = format!("backtest {RUN} --set strategy.fast=3:9:3 --set strategy.slow=20,40");
+    let answer = desk.json(&format!("{line} --json"));
+    assert_eq!(answer["schema_version"], 1);
+    assert_eq!(answer["tried"], 6);
+    let variants = answer["variants"].as_array().expect("variants");
+    let returns: Vec<f64> = variants.iter().map(|v| v["summary"]["return_pct"].as_f64().expect("a number")).collect();
+    assert!(returns.is_sorted_by(|a, b| a >= b), "{returns:?}");
+    let mut sets: Vec<String> = variants.iter().map(|v| v["set"].to_string()).collect();
+    sets.sort();
+    sets.dedup();
+    assert_eq!(sets.len(), 6);
+    let told = desk.done(&line);
+    assert!(told.contains("6 variants tried. The best of 6 is not evidence"), "{told}");
+}
+
+#[test]
+fn a_variant_of_a_grid_is_the_run_of_its_values() {
+    let desk = Desk::new().with_bars();
+    let grid = desk.json(&format!("backtest {RUN} --set strategy.fast=3,7 --json"));
+    for variant in grid["variants"].as_array().expect("variants") {
+        let fast = variant["set"]["strategy.fast"].as_str().expect("a value");
+        let run = desk.json(&format!("backtest {RUN} --set strategy.fast={fast} --json"));
+        assert_eq!(run["run"]["order_hash"], variant["order_hash"], "fast={fast}");
+        assert_eq!(run["summary"], variant["summary"], "fast={fast}");
+    }
+}
+
+#[test]
+fn combinations_that_conflict_tell_so_and_the_rest_is_run() {
+    let desk = Desk::new().with_bars();
+    let grid = desk.json(&format!("backtest {RUN} --set strategy.fast=20,5 --json"));
+    assert_eq!(grid["tried"], 2);
+    assert!(grid["variants"][0]["summary"].is_object());
+    assert_eq!(grid["variants"][1]["set"]["strategy.fast"], "20");
+    assert!(grid["variants"][1]["error"].as_str().is_some_and(|e| e.contains("never cross")), "{grid}");
+    desk.fails(&format!("backtest {RUN} --set strategy.fast=20"), 3, "never cross");
+}
+
+#[test]
+fn a_grid_too_large_or_with_a_report_is_refused() {
+    let desk = Desk::new().with_bars();
+    desk.fails(&format!("backtest {RUN} --set strategy.fast=1:5000:1 --set strategy.slow=1:5000:1"), 3, "over 100000");
+    desk.fails(&format!("backtest {RUN} --set strategy.fast=5,6 --report x.html"), 2, "--report is for one run");
+}

@@ -1,0 +1,206 @@
+//! Importing again, importing more, importing what disagrees.
+
+use super::*;
+
+fn bars_of(desk: &Desk) -> u64 {
+    desk.catalog().series()[0].rows
+}
+
+#[test]
+fn the_same_source_again_changes_nothing() {
+    let desk = Desk::new();
+    desk.csv("binance:BTC/USDT", BARS).expect("an import");
+    let before = tree(&desk.store());
+    let again = desk.csv("binance:BTC/USDT", BARS).expect("an import");
+    assert!(again.unchanged && again.files[0].known);
+    // Compressed, the content is the same.
+    let gz = desk.file("rows.csv.zst", zstd::stream::encode_all(BARS.as_bytes(), 3).expect("compressed"));
+    let again = desk.import(&spec(Format::Csv, "binance:BTC/USDT"), &[gz]).expect("an import");
+    assert!(again.unchanged && again.files[0].known);
+    // Other text, same rows.
+    let again = desk.csv("binance:BTC/USDT", &BARS.replace("11.5", "11.50")).expect("an import");
+    assert!(again.unchanged && !again.files[0].known);
+    assert_eq!(again.files[0].rows_known, 3);
+    assert_eq!(tree(&desk.store()), before);
+}
+
+#[test]
+fn overlapping_bars_that_agree_add_only_what_is_new() {
+    let desk = Desk::new();
+    desk.csv("binance:BTC/USDT", BARS).expect("an import");
+    let more =
+        "ts_ms,open,high,low,close,volume\n1706662800000,12,12.5,11.25,12.5,1\n1706666400000,12.5,13,12,12.125,1\n";
+    let report = desk.csv("binance:BTC/USDT", more).expect("an import");
+    assert_eq!((report.rows_added, report.files[0].rows_known), (1, 1));
+    let batches = desk.batches("binance:BTC/USDT", "bars-1h", ALL);
+    let [Batch::Bars(bars)] = &batches[..] else { panic!("{batches:?}") };
+    let closes: Vec<String> = bars.iter().map(|b| b.close.to_text(3)).collect();
+    assert_eq!(closes, ["11.5", "12", "12.5", "12.125"], "a finer price moves the month to a finer scale");
+}
+
+#[test]
+fn bars_that_disagree_are_refused_with_both_values() {
+    let desk = Desk::new();
+    desk.csv("binance:BTC/USDT", BARS).expect("an import");
+    let before = tree(&desk.store());
+    let error =
+        desk.csv("binance:BTC/USDT", &BARS.replace("11,12,0.25", "11,12.125,0.25")).expect_err("a refusal").to_string();
+    for part in ["rows.csv:3", "2024-01-31T00:00:00Z", "close 12.125", "close 12,", "nothing was written"] {
+        assert!(error.contains(part), "{error:?} does not say {part:?}");
+    }
+    assert_eq!(tree(&desk.store()), before);
+}
+
+#[test]
+fn a_bar_twice_in_a_file_is_stored_once_and_told_and_refused_when_it_disagrees() {
+    let desk = Desk::new();
+    let twice = format!("{BARS}1706662800000,12,12.5,11.25,12.5,1\n");
+    let report = desk.csv("binance:BTC/USDT", &twice).expect("an import");
+    assert_eq!((report.rows_added, report.files[0].rows_repeated), (3, 1));
+    let findings = &check(&desk.catalog(), None, None).expect("a check").series[0].findings;
+    assert_eq!((findings[0].kind, findings[0].count), (Oddity::Duplicates, 1));
+    let differs = format!("{BARS}1706662800000,12,12.5,11.25,12.25,1\n");
+    let error = desk.csv("okx:BTC/USDT", &differs).expect_err("a refusal").to_string();
+    assert!(error.contains("rows.csv:5") && error.contains("line 4 of the same file"), "{error}");
+}
+
+#[test]
+fn a_source_with_more_columns_fills_what_was_absent() {
+    let desk = Desk::new();
+    desk.csv("binance:BTC/USDT", BARS).expect("an import");
+    let wide: String = BARS
+        .lines()
+        .enumerate()
+        .map(|(i, l)| if i == 0 { format!("{l},trades\n") } else { format!("{l},{i}\n") })
+        .collect();
+    let report = desk.csv("binance:BTC/USDT", &wide).expect("an import");
+    assert_eq!((report.rows_added, report.unchanged), (0, false));
+    let shown = show(&desk.catalog(), &sym("binance:BTC/USDT"), "bars-1h".parse().expect("a kind"), Place::Head, 3)
+        .expect("rows");
+    assert_eq!(shown.rows[2]["trades"], "3");
+    assert!(desk.csv("binance:BTC/USDT", BARS).expect("an import").unchanged);
+}
+
+#[test]
+fn disorder_is_sorted_counted_and_placed() {
+    let desk = Desk::new();
+    let lines: Vec<&str> = BARS.lines().collect();
+    let text = format!("{}\n{}\n{}\n{}\n", lines[0], lines[2], lines[1], lines[3]);
+    let report = desk.csv("binance:BTC/USDT", &text).expect("an import");
+    let finding = &report.files[0].findings[0];
+    assert_eq!((finding.kind, finding.count, finding.place.as_deref()), (Oddity::Disorder, 1, Some("rows.csv:3")));
+    let info = &desk.catalog().series()[0];
+    let straight = Desk::new();
+    straight.csv("binance:BTC/USDT", BARS).expect("an import");
+    assert_eq!(info.row_hash, straight.catalog().series()[0].row_hash);
+}
+
+const IDS: &str = "ts_ms,price,qty,trade_id\n1706655600000,10,1,5\n1706655600000,10,1,6\n1706655601000,11,1,7\n";
+
+#[test]
+fn trades_with_ids_are_told_apart_by_id() {
+    let desk = Desk::new();
+    desk.csv("binance:BTC/USDT", IDS).expect("an import");
+    let more = "ts_ms,price,qty,trade_id\n1706655600000,10,1,6\n1706655601000,11,1,7\n1706655601000,11,1,8\n";
+    let report = desk.csv("binance:BTC/USDT", more).expect("an import");
+    assert_eq!((report.rows_added, report.files[0].rows_known), (1, 2));
+    let error = desk
+        .csv("binance:BTC/USDT", "ts_ms,price,qty,trade_id\n1706655600500,12,1,6\n")
+        .expect_err("a refusal")
+        .to_string();
+    assert!(error.contains("price 12") && error.contains("price 10") && error.contains("rows.csv:2"), "{error}");
+    let repeated = "ts_ms,price,qty,trade_id\n1706655600000,10,1,5\n1706655600000,10,1,5\n";
+    let report = desk.csv("okx:BTC/USDT", repeated).expect("an import");
+    assert_eq!((report.rows_added, report.files[0].rows_repeated), (1, 1));
+}
+
+#[test]
+fn ids_may_be_text() {
+    let desk = Desk::new();
+    let text = "ts_ms,price,qty,trade_id\n1706655600000,10,1,a-1\n1706655600000,10,1,b-2\n1706655600000,10,1,a-1\n";
+    let report = desk.csv("bybit:BTC/USDT", text).expect("an import");
+    assert_eq!((report.rows_added, report.files[0].rows_repeated), (2, 1));
+    let again = desk.csv("bybit:BTC/USDT", &text.replace("b-2", "c-3")).expect("an import");
+    assert_eq!(again.rows_added, 1);
+    let shown = show(&desk.catalog(), &sym("bybit:BTC/USDT"), Kind::Trades, Place::Head, 9).expect("rows");
+    let ids: Vec<&str> = shown.rows.iter().map(|r| r["id_text"].as_str()).collect();
+    assert_eq!(ids, ["a-1", "b-2", "c-3"]);
+}
+
+fn bare(rows: &[(i64, u32)]) -> String {
+    let rows: String = rows.iter().map(|(ts, price)| format!("{},{price},1\n", 1_706_655_600_000 + ts)).collect();
+    format!("ts_ms,price,qty\n{rows}")
+}
+
+#[test]
+fn trades_without_ids_are_never_told_apart_by_value() {
+    let desk = Desk::new();
+    let report = desk.csv("bitmex:XBT/USD:XBT", &bare(&[(0, 7), (0, 7), (0, 7), (5, 8)])).expect("an import");
+    assert_eq!((report.rows_added, report.files[0].findings.len()), (4, 0));
+    // A file cut in the middle of an instant continues there, even with equal trades.
+    let report = desk.csv("bitmex:XBT/USD:XBT", &bare(&[(5, 8), (9, 9)])).expect("an import");
+    assert_eq!(report.rows_added, 2);
+    assert_eq!(bars_of(&desk), 6);
+}
+
+#[test]
+fn trades_without_ids_that_overlap_must_agree_row_for_row() {
+    let desk = Desk::new();
+    desk.csv("bitmex:XBT/USD:XBT", &bare(&[(0, 7), (3, 7), (3, 7), (5, 8)])).expect("an import");
+    let before = tree(&desk.store());
+    let report = desk.csv("bitmex:XBT/USD:XBT", &bare(&[(3, 7), (3, 7), (5, 8)])).expect("a part of it");
+    assert!(report.unchanged);
+    for wrong in [&[(3, 7), (5, 8), (9, 1)][..], &[(3, 7), (3, 9), (5, 8)], &[(3, 7), (3, 7), (4, 1), (5, 8)]] {
+        let error = desk.csv("bitmex:XBT/USD:XBT", &bare(wrong)).expect_err("a refusal");
+        assert!(matches!(error, DataError::Disagreement(_)), "{error}");
+    }
+    assert_eq!(tree(&desk.store()), before);
+    let report = desk.csv("bitmex:XBT/USD:XBT", &bare(&[(3, 7), (3, 7), (5, 8), (9, 1)])).expect("more of it");
+    assert_eq!(report.rows_added, 1);
+    // What lies between two sources is new.
+    desk.csv("okx:A/B", &bare(&[(0, 1), (1, 1)])).expect("an import");
+    desk.csv("okx:A/B", &bare(&[(8, 1), (9, 1)])).expect("an import");
+    assert_eq!(desk.csv("okx:A/B", &bare(&[(4, 1), (5, 1)])).expect("an import").rows_added, 2);
+}
+
+#[test]
+fn depth_and_its_snapshot_merge_the_same_in_any_order() {
+    let depth = "seq,ts_recv_ns,ts_event_ms,first_id,final_id,prev_final_id,side,price,qty\n\
+        0,1706655600000000000,1706655600001,5,9,4,b,10.5,1\n0,1706655600000000000,1706655600001,5,9,4,a,11,2\n\
+        2,1706655600300000000,1706655600301,10,12,9,b,10.5,0\n";
+    let snapshot = "seq,ts_recv_ns,ts_event_ms,last_update_id,side,price,qty\n\
+        1,1706655600200000000,1706655600201,10,b,10,3\n1,1706655600200000000,1706655600201,10,a,11,2\n";
+    let perp = "binance:BTC/USDT:USDT";
+    let mut seen = Vec::new();
+    for order in [[depth, snapshot], [snapshot, depth]] {
+        let desk = Desk::new();
+        order.iter().for_each(|text| assert!(desk.csv(perp, text).expect("an import").rows_added > 0));
+        assert!(desk.csv(perp, depth).expect("an import").unchanged);
+        let report = check(&desk.catalog(), None, None).expect("a check");
+        assert!(report.ok, "{report:?}");
+        let batches = desk.batches(perp, "depth", ALL);
+        let [Batch::Depth(d)] = &batches[..] else { panic!("{batches:?}") };
+        let heads: Vec<_> =
+            d.heads.iter().map(|h| (h.snapshot, h.first_id, h.last_id, h.prev_id, h.levels_len)).collect();
+        assert_eq!(heads, [(false, 5, 9, 4, 2), (true, 0, 10, 0, 2), (false, 10, 12, 9, 1)]);
+        seen.push((desk.catalog().series()[0].row_hash.clone(), batches));
+    }
+    assert_eq!(seen[0], seen[1]);
+    let desk = Desk::new();
+    let files = [desk.file("d.csv", depth), desk.file("s.csv", snapshot)];
+    desk.import(&spec(Format::Csv, perp), &files).expect("together");
+    assert_eq!(desk.catalog().series()[0].row_hash, seen[0].0);
+    let error = desk.csv(perp, &depth.replace("a,11,2", "a,11,3")).expect_err("a refusal").to_string();
+    assert!(error.contains("qty 3") && error.contains("qty 2"), "{error}");
+}
+
+#[test]
+fn a_broken_depth_sequence_is_found() {
+    let text = "seq,ts_recv_ns,first_id,final_id,prev_final_id,side,price,qty\n\
+        0,1706655600000000000,5,9,4,b,10,1\n1,1706655601000000000,10,12,9,b,10,2\n2,1706655602000000000,14,15,13,b,10,3\n";
+    let desk = Desk::new();
+    desk.csv("binance:BTC/USDT:USDT", text).expect("an import");
+    let findings = check(&desk.catalog(), None, None).expect("a check").series[0].findings.clone();
+    assert_eq!((findings[0].kind, findings[0].count), (Oddity::Sequence, 1));
+    assert_eq!(findings[0].first.as_ref().map(|s| s.utc.as_str()), Some("2024-01-30T23:00:02Z"));
+}

@@ -1,0 +1,277 @@
+//! What can be asked of a store: streams, hashes, instruments, show, resample, export.
+
+use bellwether_sdk::{Interval, Qty};
+use proptest::prelude::*;
+
+use super::*;
+
+const BTC: &str = "binance:BTC/USDT";
+
+fn kind(text: &str) -> Kind {
+    text.parse().expect("a kind")
+}
+
+fn bars(desk: &Desk, name: &str, range: std::ops::Range<Ts>) -> Vec<bellwether_sdk::Bar> {
+    let all = desk.batches(BTC, name, range);
+    all.into_iter().flat_map(|b| if let Batch::Bars(v) = b { v } else { panic!("bars") }).collect()
+}
+
+fn minute_bars(desk: &Desk, count: i64) {
+    let row = |i: i64| format!("{},{},{},{},{},1\n", 1_706_655_600_000 + i * 60_000, 100 + i, 102 + i, 99 + i, 101 + i);
+    let rows: String = (0..count).map(row).collect();
+    desk.csv(BTC, &format!("ts_ms,open,high,low,close,volume\n{rows}")).expect("an import");
+}
+
+#[test]
+fn a_bar_ends_where_the_next_opens_across_months_and_range_ends() {
+    let desk = Desk::new();
+    let text = "ts_ms,open,high,low,close,volume\n1706738400000,1,1,1,1,1\n1706742000000,1,1,1,1,1\n1706744400000,1,1,1,1,1\n\
+        1706745600000,1,1,1,1,1\n1706749200000,1,1,1,1,1\n";
+    desk.csv(BTC, text).expect("an import");
+    let ends = |range| {
+        bars(&desk, "bars-1h", range)
+            .iter()
+            .map(|b| (b.ts_close.nanos() - b.ts_open.nanos()) / 60_000_000_000)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ends(ALL), [60, 40, 20, 60, 60], "23:40 opens 20 minutes before the month ends");
+    let month_end = Ts::from_millis(1_706_745_600_000);
+    assert_eq!(ends(Ts::NONE..month_end), [60, 40, 20]);
+    assert_eq!(ends(month_end..Ts::MAX), [60, 60]);
+}
+
+#[test]
+fn ranges_are_half_open_and_empty_ones_say_what_there_is() {
+    let desk = Desk::new();
+    minute_bars(&desk, 300);
+    let at = |i: i64| Ts::from_millis(1_706_655_600_000 + i * 60_000);
+    let got = bars(&desk, "bars-1m", at(10)..at(13));
+    assert_eq!(got.iter().map(|b| b.ts_open).collect::<Vec<_>>(), [at(10), at(11), at(12)]);
+    let catalog = desk.catalog();
+    let instrument = catalog.instrument(&sym(BTC), InstrumentId(0)).expect("an instrument");
+    for range in [at(300)..at(400), at(-9)..at(0), at(5)..at(5), at(7)..at(6), at(1).plus(1)..at(2)] {
+        let error = catalog.source(&instrument, kind("bars-1m"), range).err().expect("no data").to_string();
+        assert!(error.contains("it has 2024-01-30T23:00:00Z .. 2024-01-31T04:00:00Z"), "{error}");
+    }
+    let error = catalog.source(&instrument, Kind::Trades, ALL).err().expect("no series").to_string();
+    assert!(error.contains("no trades of binance:BTC/USDT") && error.contains("bars-1m"), "{error}");
+    let error = catalog.instrument(&sym("binance:ETH/USDT"), InstrumentId(0)).expect_err("nothing").to_string();
+    assert!(error.contains("nothing of binance:ETH/USDT") && error.contains(BTC), "{error}");
+}
+
+#[test]
+fn long_streams_come_in_order_and_whole() {
+    let desk = Desk::new();
+    let rows: String =
+        (0..300_000).map(|i| format!("{},{}.{},1\n", 1_706_655_600_000i64 + i * 700, 100 + i % 9, i % 10)).collect();
+    desk.csv(BTC, &format!("ts_ms,price,qty\n{rows}")).expect("an import");
+    assert_eq!(desk.catalog().series()[0].files, 2, "the rows pass a month's end");
+    let instrument = desk.catalog().instrument(&sym(BTC), InstrumentId(3)).expect("an instrument");
+    let mut source = desk.catalog().source(&instrument, Kind::Trades, ALL).expect("a source");
+    let (mut count, mut last, mut spent) = (0i64, Ts::NONE, None);
+    while let Some(batch) = source.next(spent.take()).expect("a batch") {
+        let Batch::Trades(trades) = &batch else { panic!("trades") };
+        assert!(!trades.is_empty() && trades.len() < 70_000);
+        for trade in trades {
+            assert!(trade.ts > last);
+            assert_eq!(trade.ts, Ts::from_millis(1_706_655_600_000 + count * 700));
+            assert_eq!((trade.instrument, trade.qty), (InstrumentId(3), Qty::from_mantissa(1)));
+            (count, last) = (count + 1, trade.ts);
+        }
+        spent = Some(batch);
+    }
+    assert_eq!(count, 300_000);
+}
+
+#[test]
+fn the_data_hash_depends_on_content_and_range_only() {
+    let (a, b) = (Desk::new(), Desk::new());
+    minute_bars(&a, 300);
+    minute_bars(&b, 100);
+    minute_bars(&b, 300);
+    let hash = |desk: &Desk, range| desk.catalog().data_hash(&sym(BTC), kind("bars-1m"), range).expect("a hash");
+    let at = |i: i64| Ts::from_millis(1_706_655_600_000 + i * 60_000);
+    assert_eq!(hash(&a, ALL), hash(&b, ALL), "the way it came in does not matter");
+    assert_eq!(hash(&a, ALL), hash(&a, at(-5)..at(300)), "nor what a range leaves out of nothing");
+    assert_ne!(hash(&a, ALL), hash(&a, at(0)..at(100)));
+    b.csv("x:A/B", BARS).expect("an import");
+    assert_eq!(hash(&a, ALL), hash(&b, ALL));
+}
+
+#[test]
+fn instruments_are_inferred_unless_rules_are_stated() {
+    let desk = Desk::new();
+    desk.csv(BTC, BARS).expect("an import");
+    let inferred = desk.catalog().instrument(&sym(BTC), InstrumentId(0)).expect("an instrument");
+    assert_eq!((inferred.price_scale, inferred.qty_scale, inferred.inferred), (2, 2, true));
+    assert_eq!(desk.catalog().fees(&sym(BTC)), None);
+    let rules = r#"{"binance:BTC/USDT": [
+        {"tick": "0.1", "lot": "1", "valid_from": "2020-01-01"},
+        {"tick": "0.001", "lot": "0.01", "notional_min": "5", "maker_bps": "7.5", "taker_bps": "10", "valid_from": "2023-01-01"}]}"#;
+    std::fs::write(desk.store().join("instruments.json"), rules).expect("a file");
+    let stated = desk.catalog().instrument(&sym(BTC), InstrumentId(0)).expect("an instrument");
+    assert_eq!((stated.price_scale, stated.tick.mantissa(), stated.lot.mantissa(), stated.inferred), (3, 1, 1, false));
+    assert_eq!(stated.notional_min, 5 * 100_000);
+    let (maker, taker) = desk.catalog().fees(&sym(BTC)).expect("fees");
+    assert_eq!((maker.to_text().as_str(), taker.to_text().as_str()), ("0.00075", "0.001"));
+    let got = desk.batches(BTC, "bars-1h", ALL);
+    let [Batch::Bars(b)] = &got[..] else { panic!("{got:?}") };
+    assert_eq!(b[0].close.to_text(3), "11.5", "prices follow the instrument's scale");
+    for wrong in [
+        r#"{"binance:BTC/USDT": [{"tick": "0", "lot": "1"}]}"#,
+        r#"{"BTC": []}"#,
+        r#"{"binance:BTC/USDT": [{"tik": "1"}]}"#,
+        "[",
+    ] {
+        std::fs::write(desk.store().join("instruments.json"), wrong).expect("a file");
+        let error = Catalog::open(&desk.store()).expect_err("a refusal").to_string();
+        assert!(error.contains("instruments.json"), "{error}");
+    }
+}
+
+#[test]
+fn rows_are_shown_from_either_end_and_from_a_time() {
+    let desk = Desk::new();
+    minute_bars(&desk, 5);
+    let opens = |place, count| {
+        let report = show(&desk.catalog(), &sym(BTC), kind("bars-1m"), place, count).expect("rows");
+        assert_eq!(report.columns[..3], ["utc", "ts_open", "open"]);
+        report.rows.iter().map(|r| r["open"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(opens(Place::Head, 2), ["100", "101"]);
+    assert_eq!(opens(Place::Tail, 2), ["103", "104"]);
+    assert_eq!(opens(Place::Tail, 99).len(), 5);
+    assert_eq!(opens(Place::At(Ts::from_millis(1_706_655_600_001)), 1), ["101"]);
+    let after = Place::At(Ts::from_millis(1_806_655_600_001));
+    assert!(matches!(show(&desk.catalog(), &sym(BTC), kind("bars-1m"), after, 1), Err(DataError::NoData { .. })));
+}
+
+#[test]
+fn minutes_resample_to_quarters_of_an_hour() {
+    let desk = Desk::new();
+    minute_bars(&desk, 40);
+    let quarter: Interval = "15m".parse().expect("an interval");
+    let report = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter).expect("bars");
+    assert_eq!((report.rows_read, report.bars, report.bars_added), (40, 3, 3));
+    let got = bars(&desk, "bars-15m", ALL);
+    let text: Vec<String> = got
+        .iter()
+        .map(|b| {
+            format!(
+                "{} {} {} {} {}",
+                b.open.to_text(0),
+                b.high.to_text(0),
+                b.low.to_text(0),
+                b.close.to_text(0),
+                b.volume.to_text(0)
+            )
+        })
+        .collect();
+    assert_eq!(text, ["100 116 99 115 15", "115 131 114 130 15", "130 141 129 140 10"]);
+    let before = tree(&desk.store());
+    let again = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter).expect("bars");
+    assert_eq!((again.bars, again.bars_added), (3, 0));
+    assert_eq!(tree(&desk.store()), before);
+    // More minutes: bars made of other data are made anew, the unfinished last one too.
+    minute_bars(&desk, 60);
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter).expect("bars");
+    assert_eq!(bars(&desk, "bars-15m", ALL).iter().map(|b| b.volume.mantissa()).collect::<Vec<_>>(), [15, 15, 15, 15]);
+    for (from, to) in [("bars-1m", "90s"), ("bars-15m", "15m"), ("quotes", "1h")] {
+        let error = resample(&mut desk.catalog(), &sym(BTC), kind(from), to.parse().expect("an interval"));
+        assert!(matches!(error, Err(DataError::Spec { .. })), "{from} {to}");
+    }
+}
+
+#[test]
+fn trades_resample_to_bars_and_disagree_with_others() {
+    let desk = Desk::new();
+    let trades = "ts_ms,price,qty\n1706655600000,10,1\n1706655601000,12,0.5\n1706655659999,9,1\n1706655660000,11,2\n";
+    desk.csv(BTC, trades).expect("an import");
+    resample(&mut desk.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE).expect("bars");
+    let got = bars(&desk, "bars-1m", ALL);
+    assert_eq!(
+        (got.len(), got[0].high.mantissa(), got[0].low.mantissa(), got[0].close.mantissa(), got[0].volume.mantissa()),
+        (2, 12, 9, 9, 25)
+    );
+    let other = Desk::new();
+    other.csv(BTC, trades).expect("an import");
+    other.csv(BTC, "ts_ms,close,volume\n1706655600000,10,1\n1706655660000,10,1\n").expect("an import");
+    let error = resample(&mut other.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE).expect_err("a refusal");
+    assert!(matches!(error, DataError::Disagreement(_)), "{error}");
+}
+
+#[test]
+fn every_kind_survives_export_and_import() {
+    let kinds = [
+        ("bars-1h", BARS.to_owned()),
+        ("bars-1h", "ts_ms,open,high,low,close,volume,quote_volume,trades,taker_buy_base,taker_buy_quote\n1706655600000,1,2,1,2,5,7.25,3,2.5,0.1\n1706659200000,1,2,1,2,5,,,,\n".to_owned()),
+        ("trades", "ts_recv_ns,ts_event_ns,price,qty,side,trade_id\n1706655600000000007,1706655600000000000,1.5,2,buy,7\n1706745600000000007,,1.25,0,,8\n".to_owned()),
+        ("trades", "ts_ms,price,qty,trade_id\n1706655600000,1.5,2,a-7\n".to_owned()),
+        ("quotes", "ts_recv_ns,ts_event_ms,update_id,bid,bid_qty,ask,ask_qty\n1706655600000000007,1706655600000,9,1.5,2,,\n1706655600000000008,1706655600000,10,1.5,2,1.6,3\n".to_owned()),
+        ("depth", "seq,ts_recv_ns,snapshot,first_id,final_id,prev_final_id,side,price,qty\n1,1706655600000000007,1,,9,,b,1.5,2\n1,1706655600000000007,1,,9,,a,1.75,2\n2,1706655600000000009,0,10,11,9,a,1.75,0\n".to_owned()),
+        ("funding", "ts_ms,funding_rate,mark_price\n1706655600000,-0.00012359,\n1706684400000,0.0001,42000.5\n".to_owned()),
+    ];
+    for (name, text) in kinds {
+        let desk = Desk::new();
+        desk.csv(BTC, &text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let before = desk.catalog().find(&sym(BTC), kind(name)).expect("a series");
+        for (format, import_format) in [(ExportFormat::Csv, Format::Csv), (ExportFormat::Parquet, Format::Parquet)] {
+            let out = desk.dir.path().join(format!("out.{format:?}"));
+            let report = export(&desk.catalog(), &sym(BTC), kind(name), ALL, format, &out).expect("an export");
+            assert_eq!(report.rows, before.rows);
+            let other = Desk::new();
+            let mut back = spec(import_format, BTC);
+            back.interval = kind(name).interval();
+            other.import(&back, std::slice::from_ref(&out)).unwrap_or_else(|e| panic!("{name} {format:?}: {e}"));
+            let after = other.catalog().find(&sym(BTC), kind(name)).unwrap_or_else(|| panic!("{name} {format:?}"));
+            assert_eq!(after.row_hash, before.row_hash, "{name} {format:?}");
+            assert!(export(&desk.catalog(), &sym(BTC), kind(name), ALL, format, &out).is_err(), "it exists");
+        }
+    }
+}
+
+#[test]
+fn an_export_without_rows_leaves_no_file() {
+    let desk = Desk::new();
+    desk.csv(BTC, BARS).expect("an import");
+    let out = desk.dir.path().join("none.csv");
+    let range = Ts::from_millis(1_706_655_600_001)..Ts::from_millis(1_706_655_600_002);
+    let error = export(&desk.catalog(), &sym(BTC), kind("bars-1h"), range, ExportFormat::Csv, &out);
+    assert!(matches!(error, Err(DataError::NoData { .. })), "{error:?}");
+    assert!(!out.exists());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever mix of digits goes in, the same decimals come out, in stored and in exported form.
+    #[test]
+    fn decimals_of_any_digits_round_trip(values in prop::collection::vec((1i64..1_000_000_000, 0u8..9, 0i64..1_000_000, 0u8..6), 1..40)) {
+        let desk = Desk::new();
+        let text = |m: i64, s: u8| bellwether_sdk::num::format_mantissa(m, s);
+        let want: Vec<(String, String)> = values.iter().map(|(p, ps, q, qs)| (text(*p, *ps), text(*q, *qs))).collect();
+        let rows: String = want.iter().enumerate().map(|(i, (p, q))| format!("{},{p},{q}\n", 1_706_745_590_000i64 + i as i64 * 1_000)).collect();
+        desk.csv(BTC, &format!("ts_ms,price,qty\n{rows}")).expect("an import");
+        let instrument = desk.catalog().instrument(&sym(BTC), InstrumentId(0)).expect("an instrument");
+        let mut got = Vec::new();
+        for batch in desk.batches(BTC, "trades", ALL) {
+            let Batch::Trades(trades) = batch else { panic!("trades") };
+            got.extend(trades.iter().map(|t| (t.price.to_text(instrument.price_scale), t.qty.to_text(instrument.qty_scale))));
+        }
+        prop_assert_eq!(got, want);
+        desk.catalog().verify(&sym(BTC), Kind::Trades).expect("whole");
+    }
+}
+
+#[test]
+fn the_shipped_catalog_is_whole() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("backtest-data");
+    let catalog = Catalog::open(&dir).expect("the shipped catalog");
+    let report = check(&catalog, None, None).expect("a check");
+    assert_eq!(report.series.len(), 13);
+    assert!(report.series.iter().flat_map(|s| &s.findings).all(|f| f.kind != Oddity::RowHash), "{report:?}");
+    let hours = catalog.find(&sym(BTC), kind("bars-1h")).expect("hourly bars");
+    assert_eq!((hours.rows, hours.files), (55_765, 78));
+    let readme = std::fs::read_to_string(dir.join("README.md")).expect("its README");
+    catalog.series().iter().for_each(|s| assert!(readme.contains(&s.row_hash), "{} {}", s.symbol, s.kind));
+}
