@@ -1,17 +1,18 @@
 //! The backtest: stored data through the engine against the simulated exchange.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate};
+use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate, Ts};
 use sha2::{Digest, Sha256};
 
 use super::money::Account;
 use super::plan::{Plan, make_strategies, symbols_of};
 use super::{RunError, RunReport};
 use crate::config::{Settings, Slippage};
-use crate::data::Catalog;
+use crate::data::{Catalog, DataError};
 use crate::engine::{Engine, EngineConfig, Replay, SlotConfig};
 use crate::host::Registry;
 use crate::market::{Kind, Source};
@@ -76,14 +77,31 @@ impl<'a> Prepared<'a> {
         let mut sources = Vec::new();
         for (id, kind) in &self.plan.series {
             let instrument = &self.plan.instruments[id.index()];
-            match self.catalog.source(instrument, *kind, self.plan.range.clone()) {
+            match self.catalog.source(instrument, *kind, self.range_of(*id, *kind)) {
                 Ok(source) => sources.push(source),
                 // Funding outside the range is no reason to stop.
-                Err(_) if *kind == Kind::Funding => {}
+                Err(DataError::NoData { .. }) if *kind == Kind::Funding => {}
                 Err(e) => return Err(e.into()),
             }
         }
         Ok(sources)
+    }
+
+    /// The range to stream a series in. Funding counts only while its instrument has prices: before and after them it
+    /// would be paid on a stale one, and stretch the run.
+    fn range_of(&self, id: InstrumentId, kind: Kind) -> Range<Ts> {
+        let mut range = self.plan.range.clone();
+        if kind != Kind::Funding {
+            return range;
+        }
+        let symbol = &self.plan.instruments[id.index()].symbol;
+        let priced = self.plan.series.iter().filter(|s| s.0 == id && s.1 != Kind::Funding);
+        let priced: Vec<_> = priced.filter_map(|s| self.catalog.find(symbol, s.1)).collect();
+        if let (Some(first), Some(end)) = (priced.iter().map(|i| i.first).min(), priced.iter().map(|i| i.end).max()) {
+            range.start = range.start.max(first);
+            range.end = range.end.min(end);
+        }
+        range
     }
 
     /// Runs it, from its own streams or given ones.
@@ -163,14 +181,14 @@ impl<'a> Prepared<'a> {
     #[allow(clippy::type_complexity, reason = "the list is RunReport's own")]
     fn provenance(
         &self,
-    ) -> Result<(String, Vec<(bellwether_sdk::Symbol, Kind, u64, bellwether_sdk::Ts, bellwether_sdk::Ts)>), RunError>
+    ) -> Result<(String, Vec<(bellwether_sdk::Symbol, Kind, u64, Ts, Ts)>), RunError>
     {
         let mut hash = Sha256::new();
         let mut list = Vec::new();
         for (id, kind) in &self.plan.series {
             let symbol = &self.plan.instruments[id.index()].symbol;
             let Some(info) = self.catalog.find(symbol, *kind) else { continue };
-            let Ok(series) = self.catalog.data_hash(symbol, *kind, self.plan.range.clone()) else { continue };
+            let Ok(series) = self.catalog.data_hash(symbol, *kind, self.range_of(*id, *kind)) else { continue };
             hash.update(format!("{symbol}|{kind}|{series}\n"));
             list.push((symbol.clone(), *kind, info.rows, info.first, info.end));
         }

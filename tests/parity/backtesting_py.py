@@ -47,8 +47,8 @@ class Different(Exception):
 def ema(prices, span):
     """The exponential average that begins at the first price."""
     weight = 2.0 / (span + 1.0)
-    average, out = prices[0], []
-    for price in prices:
+    average, out = prices[0], [prices[0]]
+    for price in prices[1:]:
         average = weight * price + (1.0 - weight) * average
         out.append(average)
     return out
