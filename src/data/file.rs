@@ -11,6 +11,7 @@ use std::sync::Arc;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -99,8 +100,15 @@ impl<W: Write + Send> RowWriter<W> {
 }
 
 /// A failed write is the system's refusal (a full disk), not damage.
-fn written(path: &Path, error: parquet::errors::ParquetError) -> DataError {
-    DataError::Io { what: "writing", path: path.to_owned(), source: std::io::Error::other(error) }
+fn written(path: &Path, error: ParquetError) -> DataError {
+    let source = match error {
+        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+            Ok(io) => *io,
+            Err(other) => std::io::Error::other(other),
+        },
+        other => std::io::Error::other(other),
+    };
+    DataError::Io { what: "writing", path: path.to_owned(), source }
 }
 
 /// The columns that must be written: the required ones and those with a value.
@@ -116,9 +124,8 @@ fn write_column<W: Write + Send>(
     rows: std::ops::Range<usize>,
 ) -> parquet::errors::Result<()> {
     let column = &table.schema()[c];
-    let mut writer = group
-        .next_column()?
-        .ok_or_else(|| parquet::errors::ParquetError::General("fewer columns than the schema has".to_owned()))?;
+    let mut writer =
+        group.next_column()?.ok_or_else(|| ParquetError::General("fewer columns than the schema has".to_owned()))?;
     let values = |r: std::ops::Range<usize>| table.col(c).get(r).unwrap_or_default();
     let levels: Option<Vec<i16>> = (!column.required).then(|| match values(rows.clone()) {
         [] => vec![0; rows.len()],

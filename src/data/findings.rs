@@ -84,6 +84,9 @@ pub struct Finding {
     /// Where in the source the first one is, `file:line`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Of gaps: how many bars are missing in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<u64>,
     /// What else there is to say, in words.
     pub detail: String,
 }
@@ -324,6 +327,7 @@ impl Scan {
                 count: tally.count,
                 first: Some(Ts::from_nanos(tally.first_ts).into()),
                 place: file_name.filter(|_| tally.first_origin > 0).map(|f| format!("{f}:{}", tally.first_origin)),
+                missing: (kind == Oddity::Gaps).then_some(missing as u64),
                 detail: match kind {
                     Oddity::Gaps => format!(
                         "{missing} bars missing in all; the longest gap has {:.1} h from one open to the next, after the bar of {}",

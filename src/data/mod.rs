@@ -9,6 +9,7 @@
 
 mod catalog;
 mod check;
+mod commit;
 mod error;
 mod export;
 mod file;
@@ -25,7 +26,7 @@ mod source;
 mod table;
 mod time;
 
-pub use catalog::{Catalog, SeriesInfo, SourceInfo};
+pub use catalog::{Catalog, ListReport, SeriesInfo, SourceInfo};
 pub use check::{CheckReport, SeriesCheck, check};
 pub use error::{DataError, Disagreement};
 pub use export::{ExportFormat, ExportReport, export};

@@ -36,7 +36,7 @@ impl SeriesReader {
 
     /// The columns that any of the files has.
     pub(crate) fn present(&self) -> Result<Vec<usize>, DataError> {
-        let mut present = vec![false; WIDTH];
+        let mut present = [false; WIDTH];
         for (path, _) in self.files.as_slice() {
             let file = RowReader::open(path, self.kind, |_| true, self.from, self.to)?;
             present.iter_mut().enumerate().for_each(|(c, p)| *p |= file.has(c));

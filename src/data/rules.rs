@@ -1,12 +1,6 @@
 //! `instruments.json`: rules and fees of instruments that the venue or the user states. Optional.
-//!
-//! ```json
-//! { "binance:BTC/USDT": [
-//!     { "valid_from": "2024-01-01", "tick": "0.01", "lot": "0.00001", "qty_min": "0.00001",
-//!       "notional_min": "5", "multiplier": 1, "maker_bps": "10", "taker_bps": "10" } ] }
-//! ```
-//!
-//! `valid_from` may be absent (always). The entry that became valid last counts. Numbers are text, so that no digit is lost.
+//! Its shape is documented at [`Catalog`](super::Catalog). Numbers are text, so that no digit is lost; an unknown key
+//! is an error, so that a misspelt rule does not silently not apply.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -148,8 +148,7 @@ impl StoreSource {
 
     fn read(&mut self, spent: Option<Batch>) -> Result<Option<Batch>, SourceError> {
         let mut batch = self.empty_batch(spent);
-        loop {
-            let Some(rows) = self.chunk()? else { break };
+        while let Some(rows) = self.chunk()? {
             self.fill(rows, &mut batch);
             // Short months are handed on together.
             if batch.len() >= BATCH_ROWS_MIN {

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use bellwether_sdk::{Depth, Level, Price, Qty, Side};
 
-/// How many messages are kept for a snapshot that is still to come; venues send ten per second, so a minute and more.
-const WAITING_MAX: usize = 1024;
+/// Messages kept while a snapshot is awaited; beyond, the oldest go.
+const WAITING_MAX: usize = 10_000;
 
 /// Whether a book can be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sync {
-    /// No snapshot yet, or a gap since: changes are passed over until the next snapshot.
+    /// No snapshot yet, or a gap since: changes wait for the next snapshot.
     Lost,
     /// A snapshot is in; the next change must contain the one after `last`.
     Snapshot { last: i64 },
@@ -23,19 +23,10 @@ enum Sync {
 pub enum Applied {
     /// It changed the book, which is valid.
     Changed,
-    /// It was older than the book, or there is no snapshot to build on: nothing changed.
+    /// It was older than the snapshot, or waits for one to build on: nothing changed.
     PassedOver,
     /// Messages are missing before it: the book is empty and invalid until the next snapshot.
     Gap,
-}
-
-/// A numbered change that came before the snapshot it may belong on.
-#[derive(Debug, Clone)]
-struct Waiting {
-    first_id: i64,
-    last_id: i64,
-    prev_id: i64,
-    levels: Vec<Level>,
 }
 
 /// The price levels of one instrument.
@@ -46,8 +37,17 @@ pub struct Book {
     /// Falling: the best offer is last.
     asks: Vec<(Price, Qty)>,
     sync: Sync,
-    /// The last numbered changes that came while there was no book.
+    /// Numbered changes that came before their snapshot: a snapshot is asked for after the feed began, and comes late.
     waiting: VecDeque<Waiting>,
+}
+
+/// A change that waits for its snapshot.
+#[derive(Debug, Clone)]
+struct Waiting {
+    first_id: i64,
+    last_id: i64,
+    prev_id: i64,
+    levels: Vec<Level>,
 }
 
 impl Default for Book {
@@ -108,89 +108,63 @@ impl Book {
     ///
     /// The sequence rule is that of venues which number changes (Binance): after a snapshot that contains change `n`,
     /// messages up to `n` are passed over and the first one after must contain `n + 1` or name `n` as its predecessor;
-    /// from then on each must name the one before. A snapshot that is asked for comes later than the stream: changes
-    /// that came before it, but are newer, wait for it. One that is older than a book in step is passed over. Messages
+    /// from then on each must name the one before. Changes that come before their snapshot wait for it. Messages
     /// without numbers are taken as they come.
     pub fn apply(&mut self, depth: &Depth<'_>) -> Applied {
         if depth.snapshot {
-            return self.restart(depth);
-        }
-        if self.sync == Sync::Lost {
-            self.wait(depth);
-            return Applied::PassedOver;
-        }
-        self.change((depth.first_id, depth.last_id, depth.prev_id), depth.levels)
-    }
-
-    /// Takes a snapshot, and the changes that waited for it.
-    fn restart(&mut self, depth: &Depth<'_>) -> Applied {
-        if depth.last_id != 0 && self.last_id() >= depth.last_id {
-            return Applied::PassedOver;
-        }
-        self.clear();
-        for level in depth.levels {
-            self.set(level);
-        }
-        self.sync = Sync::Snapshot { last: depth.last_id };
-        for change in std::mem::take(&mut self.waiting) {
-            // Without a number in the snapshot nobody knows which changes it contains.
-            if depth.last_id != 0
-                && self.change((change.first_id, change.last_id, change.prev_id), &change.levels) == Applied::Gap
-            {
-                return Applied::Gap;
+            self.clear();
+            for level in depth.levels {
+                self.set(level);
             }
+            self.sync = Sync::Snapshot { last: depth.last_id };
+            let waiting = std::mem::take(&mut self.waiting);
+            for change in waiting {
+                let applied = self.change(change.first_id, change.last_id, change.prev_id, &change.levels);
+                if applied == Applied::Gap || !self.is_valid() {
+                    self.wait(change.first_id, change.last_id, change.prev_id, change.levels);
+                }
+            }
+            return if self.is_valid() { Applied::Changed } else { Applied::Gap };
         }
-        Applied::Changed
+        let applied = self.change(depth.first_id, depth.last_id, depth.prev_id, depth.levels);
+        if !self.is_valid() && depth.last_id != 0 {
+            self.wait(depth.first_id, depth.last_id, depth.prev_id, depth.levels.to_vec());
+        }
+        applied
     }
 
-    fn wait(&mut self, depth: &Depth<'_>) {
-        if depth.last_id == 0 {
-            return;
-        }
+    fn wait(&mut self, first_id: i64, last_id: i64, prev_id: i64, levels: Vec<Level>) {
         if self.waiting.len() == WAITING_MAX {
             self.waiting.pop_front();
         }
-        self.waiting.push_back(Waiting {
-            first_id: depth.first_id,
-            last_id: depth.last_id,
-            prev_id: depth.prev_id,
-            levels: depth.levels.to_vec(),
-        });
+        self.waiting.push_back(Waiting { first_id, last_id, prev_id, levels });
     }
 
-    /// Takes a change on top of a book, if it is the next one.
-    fn change(&mut self, (first_id, last_id, prev_id): (i64, i64, i64), levels: &[Level]) -> Applied {
+    fn change(&mut self, first_id: i64, last_id: i64, prev_id: i64, levels: &[Level]) -> Applied {
         let numbered = last_id != 0;
-        match self.sync {
+        let follows = match self.sync {
             Sync::Lost => return Applied::PassedOver,
             Sync::Snapshot { last } if numbered && last != 0 => {
                 if last_id <= last {
                     return Applied::PassedOver;
                 }
-                let follows = first_id <= last + 1 || prev_id == last;
-                if !follows {
-                    return self.lose();
-                }
+                first_id <= last + 1 || prev_id == last
             }
             Sync::Live { last } if numbered && last != 0 => {
-                let follows = if prev_id != 0 { prev_id == last } else { first_id == last + 1 };
-                if !follows {
-                    return self.lose();
-                }
+                if prev_id != 0 { prev_id == last } else { first_id == last + 1 }
             }
-            Sync::Snapshot { .. } | Sync::Live { .. } => {}
+            Sync::Snapshot { .. } | Sync::Live { .. } => true,
+        };
+        if !follows {
+            self.clear();
+            self.sync = Sync::Lost;
+            return Applied::Gap;
         }
         for level in levels {
             self.set(level);
         }
         self.sync = Sync::Live { last: last_id };
         Applied::Changed
-    }
-
-    fn lose(&mut self) -> Applied {
-        self.clear();
-        self.sync = Sync::Lost;
-        Applied::Gap
     }
 
     fn clear(&mut self) {
@@ -259,29 +233,17 @@ mod tests {
     }
 
     #[test]
-    fn changes_that_overtook_the_snapshot_wait_for_it_and_an_older_snapshot_is_passed_over() {
+    fn changes_that_came_before_a_late_snapshot_are_made_up_for() {
         let mut book = Book::default();
-        let bid = |price, qty| [level(Side::Buy, price, qty)];
-        assert_eq!(book.apply(&message(false, (1, 5, 0), &bid(90, 1))), Applied::PassedOver);
-        assert_eq!(book.apply(&message(false, (6, 11, 5), &bid(100, 5))), Applied::PassedOver);
-        let snapshot = [level(Side::Buy, 99, 1), level(Side::Sell, 101, 2)];
-        assert_eq!(book.apply(&message(true, (0, 8, 0), &snapshot)), Applied::Changed);
-        assert_eq!(book.last_id(), 11);
-        assert_eq!(book.best_bid(), Some((Price::from_mantissa(100), Qty::from_mantissa(5))));
-        assert_eq!(book.qty_at(Side::Buy, Price::from_mantissa(90)), Qty::ZERO);
-        assert_eq!(book.apply(&message(true, (0, 10, 0), &bid(98, 1))), Applied::PassedOver);
-        assert_eq!(book.apply(&message(false, (12, 13, 11), &bid(100, 0))), Applied::Changed);
-        assert_eq!(book.best_bid(), Some((Price::from_mantissa(99), Qty::from_mantissa(1))));
-    }
-
-    #[test]
-    fn a_gap_among_the_waiting_changes_invalidates_too() {
-        let mut book = Book::default();
-        let bid = [level(Side::Buy, 100, 5)];
-        book.apply(&message(false, (8, 11, 7), &bid));
-        book.apply(&message(false, (20, 22, 19), &bid));
-        assert_eq!(book.apply(&message(true, (0, 8, 0), &[level(Side::Buy, 99, 1)])), Applied::Gap);
-        assert!(!book.is_valid());
+        let at = |price: i64| [level(Side::Buy, price, 1)];
+        for (ids, price) in [((1, 3, 0), 90), ((4, 8, 3), 91), ((9, 12, 8), 92)] {
+            assert_eq!(book.apply(&message(false, ids, &at(price))), Applied::PassedOver);
+        }
+        // The snapshot holds everything up to change 5: the second message straddles it, the third follows.
+        assert_eq!(book.apply(&message(true, (0, 5, 0), &at(50))), Applied::Changed);
+        let bids: Vec<_> = book.levels(Side::Buy).map(|l| l.0.mantissa()).collect();
+        assert_eq!(bids, [92, 91, 50]);
+        assert_eq!(book.apply(&message(false, (13, 14, 12), &at(93))), Applied::Changed);
     }
 
     #[test]

@@ -5,14 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate, Ts};
+use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate, Symbol, Ts};
 use sha2::{Digest, Sha256};
 
 use super::money::Account;
 use super::plan::{Plan, make_strategies, symbols_of};
+use super::spec::SeriesRead;
 use super::{RunError, RunReport};
 use crate::config::{Settings, Slippage};
-use crate::data::{Catalog, DataError};
+use crate::data::Catalog;
 use crate::engine::{Engine, EngineConfig, Replay, SlotConfig};
 use crate::host::Registry;
 use crate::market::{Kind, Source};
@@ -77,31 +78,26 @@ impl<'a> Prepared<'a> {
         let mut sources = Vec::new();
         for (id, kind) in &self.plan.series {
             let instrument = &self.plan.instruments[id.index()];
-            match self.catalog.source(instrument, *kind, self.range_of(*id, *kind)) {
+            match self.catalog.source(instrument, *kind, self.range_of(*kind)) {
                 Ok(source) => sources.push(source),
                 // Funding outside the range is no reason to stop.
-                Err(DataError::NoData { .. }) if *kind == Kind::Funding => {}
+                Err(_) if *kind == Kind::Funding => {}
                 Err(e) => return Err(e.into()),
             }
         }
         Ok(sources)
     }
 
-    /// The range to stream a series in. Funding counts only while its instrument has prices: before and after them it
-    /// would be paid on a stale one, and stretch the run.
-    fn range_of(&self, id: InstrumentId, kind: Kind) -> Range<Ts> {
-        let mut range = self.plan.range.clone();
+    /// The range of a kind: funding counts only while there are prices.
+    fn range_of(&self, kind: Kind) -> Range<Ts> {
+        let range = self.plan.range.clone();
         if kind != Kind::Funding {
             return range;
         }
-        let symbol = &self.plan.instruments[id.index()].symbol;
-        let priced = self.plan.series.iter().filter(|s| s.0 == id && s.1 != Kind::Funding);
-        let priced: Vec<_> = priced.filter_map(|s| self.catalog.find(symbol, s.1)).collect();
-        if let (Some(first), Some(end)) = (priced.iter().map(|i| i.first).min(), priced.iter().map(|i| i.end).max()) {
-            range.start = range.start.max(first);
-            range.end = range.end.min(end);
-        }
-        range
+        let priced = self.plan.series.iter().filter(|s| s.1 != Kind::Funding);
+        let stored = priced.filter_map(|(id, k)| self.catalog.find(&self.plan.instruments[id.index()].symbol, *k));
+        let (first, end) = stored.fold((Ts::MAX, Ts::NONE), |(a, b), s| (a.min(s.first), b.max(s.end)));
+        range.start.max(first)..range.end.min(end)
     }
 
     /// Runs it, from its own streams or given ones.
@@ -178,17 +174,13 @@ impl<'a> Prepared<'a> {
     }
 
     /// The hash of all data in range, and what it is.
-    #[allow(clippy::type_complexity, reason = "the list is RunReport's own")]
-    fn provenance(
-        &self,
-    ) -> Result<(String, Vec<(bellwether_sdk::Symbol, Kind, u64, Ts, Ts)>), RunError>
-    {
+    fn provenance(&self) -> Result<(String, Vec<SeriesRead>), RunError> {
         let mut hash = Sha256::new();
         let mut list = Vec::new();
         for (id, kind) in &self.plan.series {
             let symbol = &self.plan.instruments[id.index()].symbol;
             let Some(info) = self.catalog.find(symbol, *kind) else { continue };
-            let Ok(series) = self.catalog.data_hash(symbol, *kind, self.range_of(*id, *kind)) else { continue };
+            let Ok(series) = self.catalog.data_hash(symbol, *kind, self.range_of(*kind)) else { continue };
             hash.update(format!("{symbol}|{kind}|{series}\n"));
             list.push((symbol.clone(), *kind, info.rows, info.first, info.end));
         }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use bellwether_sdk::{AccountKind, Instrument, InstrumentId, InstrumentKind, Interval, Strategy, Symbol, Ts};
 
-use super::{RunError, parse_time};
-use crate::config::{Settings, StrategySettings};
+use super::RunError;
+use crate::config::{Settings, StrategySettings, parse_time};
 use crate::data::Catalog;
 use crate::engine::Input;
 use crate::host::Registry;
@@ -238,7 +238,9 @@ impl Plan {
 }
 
 fn range_of(settings: &Settings) -> Result<Range<Ts>, RunError> {
-    let time = |text: &Option<String>, none: Ts| text.as_deref().map_or(Ok(none), parse_time);
+    let time = |text: &Option<String>, none: Ts| {
+        text.as_deref().map_or(Ok(none), |t| parse_time(t).map_err(RunError::Settings))
+    };
     let range = time(&settings.backtest.from, Ts::from_nanos(i64::MIN + 1))?..time(&settings.backtest.to, Ts::MAX)?;
     if range.start >= range.end {
         return Err(RunError::Settings(format!(

@@ -4,6 +4,9 @@ use crate::engine::Outcome;
 use crate::market::Kind;
 use bellwether_sdk::{Symbol, Ts};
 
+/// A stored series a run read: instrument, kind, rows, first time, end.
+pub type SeriesRead = (Symbol, Kind, u64, Ts, Ts);
+
 /// A finished run.
 #[derive(Debug, Clone)]
 pub struct RunReport {
@@ -16,7 +19,7 @@ pub struct RunReport {
     /// SHA-256 of the settings that make a result (not where things are stored), hex.
     pub config_hash: String,
     /// The stored series it read: instrument, kind, rows, first time, end.
-    pub series: Vec<(Symbol, Kind, u64, Ts, Ts)>,
+    pub series: Vec<SeriesRead>,
     /// CPU seconds inside engine, strategies and simulated exchange, reading excluded.
     pub engine_cpu_seconds: f64,
     /// Seconds by the clock on the wall, reading included.

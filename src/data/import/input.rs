@@ -37,7 +37,7 @@ impl<R: Read> Read for Counting<'_, '_, R> {
         }
         let read = self.inner.read(buffer)?;
         watch.done += read as u64;
-        let now = Progress { bytes: watch.done, total: watch.total };
+        let now = Progress { bytes: watch.done.min(watch.total), total: watch.total };
         (watch.progress)(now);
         Ok(read)
     }

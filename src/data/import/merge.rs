@@ -39,6 +39,8 @@ pub(super) struct Merged {
 /// Merges sorted new rows of one month into the stored ones.
 pub(super) fn merge(mut stored: Table, mut new: Table, context: &Context<'_>) -> Result<Merged, DataError> {
     if stored.is_empty() {
+        // Numbers depth messages from the start of the month, whatever file they came in.
+        new.sort();
         let added = new.len() as u64;
         return Ok(Merged { table: new, added, changed: added > 0 });
     }

@@ -1,17 +1,20 @@
 //! Import: foreign files become rows of the catalog, all of them or none.
 //!
 //! What cannot be understood is refused with file, line and column. What is odd (gaps, disorder, …) is stored,
-//! counted and named. Every file is read whole before anything is written.
+//! counted and named. Every file is read whole before anything is written: an import needs memory for its rows, about
+//! 50 bytes each, and for the stored months that they touch.
 
 mod arrow;
 mod input;
 mod merge;
 mod plan;
 mod presets;
+mod report;
 mod rows;
+mod stage;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,14 +24,18 @@ use serde::Serialize;
 
 use self::input::Watch;
 use self::merge::Context;
+pub use self::report::{FileReport, ImportReport};
 use self::rows::Rows;
-use super::catalog::{Catalog, SeriesChange};
+pub(super) use self::stage::store_derived;
+use self::stage::{Staged, change, stage};
+use super::catalog::Catalog;
+use super::commit::SeriesChange;
 use super::error::DataError;
 use super::findings::{Finding, Oddity, Scan};
 use super::manifest::SourceEntry;
-use super::schema::{TS, WIDTH};
+use super::schema::TS;
 use super::table::Table;
-use super::time::{Month, Stamp, TimeUnit};
+use super::time::TimeUnit;
 use crate::market::Kind;
 
 /// A family of file formats.
@@ -132,63 +139,11 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// What an import did.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct ImportReport {
-    /// Version of this document's shape.
-    pub schema_version: u32,
-    /// The instrument.
-    #[schemars(with = "String")]
-    pub symbol: Symbol,
-    /// One entry per file, in the order given.
-    pub files: Vec<FileReport>,
-    /// Rows added to the catalog.
-    pub rows_added: u64,
-    /// Whether the catalog is as it was before.
-    pub unchanged: bool,
-}
-
-/// What an import found in one file and did with it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct FileReport {
-    /// The file's name.
-    pub name: String,
-    /// What its rows are.
-    #[schemars(with = "String")]
-    pub kind: Kind,
-    /// SHA-256 of its content, decompressed.
-    pub sha256: String,
-    /// Data rows in it.
-    pub rows_read: u64,
-    /// Rows of other instruments, or that are no market trades: left out.
-    pub rows_skipped: u64,
-    /// Exact repeats within the file of rows that have a key: stored once.
-    pub rows_repeated: u64,
-    /// Rows added to the catalog.
-    pub rows_added: u64,
-    /// Rows that the catalog already had.
-    pub rows_known: u64,
-    /// Whether this very content had been imported before.
-    pub known: bool,
-    /// Time of its first row.
-    pub first: Stamp,
-    /// Time of its last row.
-    pub last: Stamp,
-    /// What is odd in it.
-    pub findings: Vec<Finding>,
-}
-
 /// A file read and judged, not yet merged.
 struct Parsed {
     table: Table,
     source: SourceEntry,
     report: FileReport,
-}
-
-/// New content of one series, before it is committed.
-struct Staged {
-    months: BTreeMap<Month, (Table, BTreeSet<usize>, bool)>,
-    sources: Vec<SourceEntry>,
 }
 
 /// Imports files of one instrument into a catalog, all or nothing.
@@ -226,69 +181,6 @@ pub fn import(
     Ok(ImportReport { schema_version: 1, symbol: spec.instrument.clone(), files: reports, rows_added, unchanged })
 }
 
-/// Stores bars made of other stored data. A series made only so is replaced; one with imported bars must agree.
-pub(super) fn store_derived(
-    catalog: &mut Catalog,
-    lock: &super::lock::WriteLock,
-    symbol: &Symbol,
-    table: Table,
-    source: SourceEntry,
-) -> Result<u64, DataError> {
-    let kind = table.kind();
-    let rows = table.len() as u64;
-    let sources = catalog.manifest().find(symbol, kind).map_or_else(Vec::new, |e| e.sources.clone());
-    if sources.iter().all(|s| s.format == source.format) {
-        if sources.iter().any(|s| s.sha256 == source.sha256) {
-            return Ok(0);
-        }
-        let slice =
-            |(month, range): (Month, std::ops::Range<usize>)| (month, (table.slice(range), BTreeSet::from([0])));
-        let months = table.months().into_iter().map(slice).collect();
-        let change = SeriesChange { symbol: symbol.clone(), kind, months, sources: vec![source], replace: true };
-        catalog.commit(vec![change], lock)?;
-        return Ok(rows);
-    }
-    let spec = ImportSpec::new(Format::Parquet, symbol.clone());
-    let path = PathBuf::from(&source.name);
-    let report = FileReport {
-        name: source.name.clone(),
-        kind,
-        sha256: source.sha256.clone(),
-        rows_read: rows,
-        rows_skipped: 0,
-        rows_repeated: 0,
-        rows_added: 0,
-        rows_known: 0,
-        known: false,
-        first: bellwether_sdk::Ts::from_nanos(source.first_ts).into(),
-        last: bellwether_sdk::Ts::from_nanos(source.last_ts).into(),
-        findings: Vec::new(),
-    };
-    let mut staged = BTreeMap::new();
-    let report = stage(catalog, &spec, &path, Parsed { table, source, report }, &mut staged)?;
-    let changes: Vec<SeriesChange> = staged.into_iter().filter_map(|(kind, s)| change(&spec, kind, s)).collect();
-    if !changes.is_empty() {
-        catalog.commit(changes, lock)?;
-    }
-    Ok(report.rows_added)
-}
-
-fn change(spec: &ImportSpec, kind: Kind, staged: Staged) -> Option<SeriesChange> {
-    let months: BTreeMap<Month, (Table, BTreeSet<usize>)> = staged
-        .months
-        .into_iter()
-        .filter(|(_, (.., changed))| *changed)
-        .map(|(month, (table, sources, _))| (month, (table, sources)))
-        .collect();
-    (!months.is_empty()).then(|| SeriesChange {
-        symbol: spec.instrument.clone(),
-        kind,
-        months,
-        sources: staged.sources,
-        replace: false,
-    })
-}
-
 fn parse(path: &Path, spec: &ImportSpec, watch: &mut Watch<'_>) -> Result<Parsed, DataError> {
     let (rows, sha256) = input::read(path, watch, |input| match spec.format {
         Format::Parquet => arrow::read_parquet(path, spec, input),
@@ -306,8 +198,12 @@ fn parse(path: &Path, spec: &ImportSpec, watch: &mut Watch<'_>) -> Result<Parsed
 
 /// Sorts the rows of a file, settles the interval of bars and counts what is odd.
 fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Result<Parsed, DataError> {
-    let Rows { plan, mut table, rows_read, skipped, other_symbols, .. } = rows;
+    let Rows { plan, mut table, rows_read, skipped, other_symbols, length, .. } = rows;
     if table.is_empty() {
+        if other_symbols.is_empty() && skipped > 0 {
+            let found = format!("all {skipped} rows are marked as no market trades in the column {:?}", "kind");
+            return Err(DataError::file(path, found, "name the columns to take with --columns"));
+        }
         if other_symbols.is_empty() {
             return Err(DataError::file(path, "the file has no rows", "fetch it again"));
         }
@@ -316,7 +212,7 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
     }
     let disorder = disorder(&table);
     table.sort();
-    let kind = settle_kind(path, spec, &plan, &mut table)?;
+    let kind = settle_kind(path, spec, &plan, length, &mut table)?;
     let span = table.span().unwrap_or((0, 0));
     let context = Context { symbol: &spec.instrument, kind, path, coverage: &[], span };
     let repeats = merge::collapse(&mut table, &context)?;
@@ -380,14 +276,20 @@ fn disorder(table: &Table) -> Option<(u64, i64, i64)> {
 }
 
 /// The kind with its interval; bars of bid and offer become quotes at their closes.
-fn settle_kind(path: &Path, spec: &ImportSpec, plan: &plan::Plan, table: &mut Table) -> Result<Kind, DataError> {
+fn settle_kind(
+    path: &Path,
+    spec: &ImportSpec,
+    plan: &plan::Plan,
+    length: Option<Interval>,
+    table: &mut Table,
+) -> Result<Kind, DataError> {
     let from_bars = plan.quotes_from_bars();
     if !matches!(plan.kind, Kind::Bars(_)) && !from_bars {
         return Ok(plan.kind);
     }
     let told = spec.interval.or(spec.kind.and_then(Kind::interval));
     let step = frequent_step(table.col(TS));
-    let interval = told.or(step).ok_or_else(|| {
+    let interval = told.or(step).or(length).ok_or_else(|| {
         DataError::spec(
             format!("importing {}: one bar does not tell its interval", path.display()),
             "pass --interval, as in --interval 1h",
@@ -416,80 +318,4 @@ fn frequent_step(ts: &[i64]) -> Option<Interval> {
     }
     let best = counts.iter().rev().max_by_key(|(_, count)| **count)?;
     Interval::from_nanos(*best.0)
-}
-
-/// Merges a file into the months it touches, loading them when first needed.
-fn stage(
-    catalog: &Catalog,
-    spec: &ImportSpec,
-    path: &Path,
-    parsed: Parsed,
-    staged: &mut BTreeMap<Kind, Staged>,
-) -> Result<FileReport, DataError> {
-    let Parsed { table, source, mut report } = parsed;
-    let kind = report.kind;
-    let entry = catalog.manifest().find(&spec.instrument, kind);
-    let series = staged.entry(kind).or_insert_with(|| Staged {
-        months: BTreeMap::new(),
-        sources: entry.map_or_else(Vec::new, |e| e.sources.clone()),
-    });
-    let same = |s: &SourceEntry| s.sha256 == source.sha256 && s.options == source.options && s.format == source.format;
-    if series.sources.iter().any(same) {
-        report.known = true;
-        report.rows_known = table.len() as u64;
-        return Ok(report);
-    }
-    check_id_space(path, &source, &series.sources, kind)?;
-    let coverage: Vec<(i64, i64)> = series.sources.iter().map(|s| (s.first_ts, s.last_ts)).collect();
-    let span = (source.first_ts, source.last_ts);
-    let context = Context { symbol: &spec.instrument, kind, path, coverage: &coverage, span };
-    let index = series.sources.len();
-    let mut changed_any = false;
-    let rows = table.len() as u64;
-    let mut whole = Some(table);
-    let months = whole.as_ref().map(Table::months).unwrap_or_default();
-    let single = months.len() == 1;
-    for (month, range) in months {
-        let stored_file = entry.and_then(|e| e.files.iter().find(|f| f.month == month.to_string()));
-        let (old, mut sources, was_changed) = match (series.months.remove(&month), stored_file) {
-            (Some(staged), _) => staged,
-            (None, Some(file)) => (catalog.read_month(kind, file)?, file.sources.iter().copied().collect(), false),
-            (None, None) => (Table::new(kind, 0, 0), BTreeSet::new(), false),
-        };
-        // A file within one month is moved, not copied.
-        let part = if single { whole.take() } else { whole.as_ref().map(|t| t.slice(range)) };
-        let merged = merge::merge(old, part.unwrap_or_else(|| Table::new(kind, 0, 0)), &context)?;
-        report.rows_added += merged.added;
-        changed_any |= merged.changed;
-        if merged.changed {
-            sources.insert(index);
-        }
-        let mut month_table = merged.table;
-        month_table.col_mut(WIDTH - 1).clear();
-        series.months.insert(month, (month_table, sources, was_changed || merged.changed));
-    }
-    report.rows_known = rows - report.rows_added;
-    if changed_any {
-        series.sources.push(source);
-    }
-    Ok(report)
-}
-
-/// Ids of single and of aggregated trades count different things; where both cover a time, neither can be told apart.
-fn check_id_space(path: &Path, source: &SourceEntry, sources: &[SourceEntry], kind: Kind) -> Result<(), DataError> {
-    let aggregated = |s: &SourceEntry| s.format == "binance-aggTrades";
-    let clash = |s: &&SourceEntry| {
-        aggregated(s) != aggregated(source) && s.first_ts <= source.last_ts && source.first_ts <= s.last_ts
-    };
-    match sources.iter().find(clash).filter(|_| kind == Kind::Trades) {
-        None => Ok(()),
-        Some(other) => Err(DataError::spec(
-            format!(
-                "importing {}: it mixes single and aggregated trades with {}, which covers the same time",
-                path.display(),
-                other.name
-            ),
-            "import it into another catalog",
-        )),
-    }
 }

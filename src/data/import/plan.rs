@@ -13,6 +13,8 @@ use crate::market::Kind;
 pub(super) enum Role {
     Ts,
     TsVenue,
+    /// The last unit of time of a Binance kline.
+    CloseTime,
     Open,
     High,
     Low,

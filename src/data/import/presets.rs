@@ -35,7 +35,7 @@ const KLINES: Layout = Layout {
         r(Role::Low),
         r(Role::Close),
         r(Role::Volume),
-        None,
+        r(Role::CloseTime),
         r(Role::QuoteVolume),
         r(Role::Trades),
         r(Role::TakerBase),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use bellwether_sdk::{Decimal, InstrumentKind, NumError, Rate, Symbol};
+use bellwether_sdk::{Decimal, InstrumentKind, Interval, NumError, Rate, Symbol};
 
 use super::plan::{Plan, Role};
 use super::{Format, ImportSpec};
@@ -45,6 +45,8 @@ pub(super) struct Rows<'a> {
     ts_guess: Option<TimeUnit>,
     venue_guess: Option<TimeUnit>,
     message: (i64, [i64; 4]),
+    /// The length of the first bar, where its columns tell.
+    pub(super) length: Option<Interval>,
     line: u64,
 }
 
@@ -65,6 +67,7 @@ impl<'a> Rows<'a> {
             ts_guess: None,
             venue_guess: None,
             message: (-1, [NULL; 4]),
+            length: None,
             line: 0,
         }
     }
@@ -210,6 +213,9 @@ impl<'a> Rows<'a> {
     }
 
     fn bar<F: Fields + ?Sized>(&mut self, fields: &F, row: &mut Row) -> Result<(), DataError> {
+        if self.length.is_none() {
+            self.length = self.first_length(fields);
+        }
         let close = self.price(Role::Close, fields)?;
         row[bar::CLOSE] = close;
         for (role, to) in [(Role::Open, bar::OPEN), (Role::High, bar::HIGH), (Role::Low, bar::LOW)] {
@@ -223,6 +229,14 @@ impl<'a> Rows<'a> {
         row[bar::QUOTE_VOLUME] = self.float(Role::QuoteVolume, fields)?;
         row[bar::TAKER_QUOTE] = self.float(Role::TakerQuote, fields)?;
         Ok(())
+    }
+
+    /// The length of a kline, which closes one unit of its time stamps before the next opens.
+    fn first_length<F: Fields + ?Sized>(&self, fields: &F) -> Option<Interval> {
+        let open = parse_int(self.text(Role::Ts, fields))?;
+        let close = parse_int(self.text(Role::CloseTime, fields))?;
+        let unit = self.spec.time_unit.or(self.plan.ts_unit).or(self.ts_guess)?;
+        Interval::from_nanos(close.checked_sub(open)?.checked_add(1)?.checked_mul(unit.nanos())?)
     }
 
     fn depth<F: Fields + ?Sized>(&mut self, fields: &F, row: &mut Row) -> Result<(), DataError> {

@@ -42,6 +42,13 @@ fn binance_klines_with_and_without_header_in_ms_and_us() {
 }
 
 #[test]
+fn a_single_kline_tells_its_interval() {
+    let desk = Desk::new();
+    let one = KLINES.lines().next().expect("a line");
+    assert_eq!(only(&desk, Format::Binance, "binance:BTC/USDT", "one.csv", one).kind.to_string(), "bars-1h");
+}
+
+#[test]
 fn binance_trades_of_every_layout() {
     let cases = [
         ("1,42283.58,0.5,21141.79,1704067200000,True,True\n2,42283.59,0.25,1,1704067200001,False,True\n", "spot"),

@@ -204,3 +204,18 @@ fn a_broken_depth_sequence_is_found() {
     assert_eq!((findings[0].kind, findings[0].count), (Oddity::Sequence, 1));
     assert_eq!(findings[0].first.as_ref().map(|s| s.utc.as_str()), Some("2024-01-30T23:00:02Z"));
 }
+
+#[test]
+fn depth_cut_into_files_by_month_is_the_same_depth() {
+    let header = "seq,ts_recv_ns,first_id,final_id,prev_final_id,side,price,qty\n";
+    let january = "0,1706745599000000000,5,9,4,b,10,1\n0,1706745599000000000,5,9,4,a,11,1\n";
+    let february = "1,1706745600000000000,10,12,9,b,10,2\n2,1706745601000000000,13,15,12,b,10,3\n";
+    let (whole, parts) = (Desk::new(), Desk::new());
+    whole.csv("binance:BTC/USDT:USDT", &format!("{header}{january}{february}")).expect("an import");
+    parts.csv("binance:BTC/USDT:USDT", &format!("{header}{february}")).expect("an import");
+    parts.csv("binance:BTC/USDT:USDT", &format!("{header}{january}")).expect("an import");
+    assert_eq!(whole.catalog().series()[0].row_hash, parts.catalog().series()[0].row_hash);
+    let batches = parts.batches("binance:BTC/USDT:USDT", "depth", ALL);
+    let [Batch::Depth(d)] = &batches[..] else { panic!("{batches:?}") };
+    assert_eq!(d.heads.iter().map(|h| h.levels_len).collect::<Vec<_>>(), [2, 1, 1]);
+}

@@ -130,6 +130,16 @@ fn instruments_are_inferred_unless_rules_are_stated() {
 }
 
 #[test]
+fn mark_prices_widen_the_scale_but_not_the_tick() {
+    let desk = Desk::new();
+    desk.csv(BTC, BARS).expect("an import");
+    desk.csv(BTC, "ts_ms,funding_rate,mark_price\n1706655600000,0.0001,42000.12345678\n").expect("an import");
+    let instrument = desk.catalog().instrument(&sym(BTC), InstrumentId(0)).expect("an instrument");
+    assert_eq!((instrument.price_scale, instrument.tick.to_text(8)), (8, "0.01".to_owned()));
+    assert_eq!(bars(&desk, "bars-1h", ALL)[0].close.to_text(8), "11.5");
+}
+
+#[test]
 fn rows_are_shown_from_either_end_and_from_a_time() {
     let desk = Desk::new();
     minute_bars(&desk, 5);

@@ -1,0 +1,55 @@
+//! What an import tells of itself.
+
+use bellwether_sdk::Symbol;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::data::findings::Finding;
+use crate::data::time::Stamp;
+use crate::market::Kind;
+
+/// What an import did.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ImportReport {
+    /// Version of this document's shape.
+    pub schema_version: u32,
+    /// The instrument.
+    #[schemars(with = "String")]
+    pub symbol: Symbol,
+    /// One entry per file, in the order given.
+    pub files: Vec<FileReport>,
+    /// Rows added to the catalog.
+    pub rows_added: u64,
+    /// Whether the catalog is as it was before.
+    pub unchanged: bool,
+}
+
+/// What an import found in one file and did with it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct FileReport {
+    /// The file's name.
+    pub name: String,
+    /// What its rows are.
+    #[schemars(with = "String")]
+    pub kind: Kind,
+    /// SHA-256 of its content, decompressed.
+    pub sha256: String,
+    /// Data rows in it.
+    pub rows_read: u64,
+    /// Rows of other instruments, or that are no market trades: left out.
+    pub rows_skipped: u64,
+    /// Exact repeats within the file of rows that have a key: stored once.
+    pub rows_repeated: u64,
+    /// Rows added to the catalog.
+    pub rows_added: u64,
+    /// Rows that the catalog already had.
+    pub rows_known: u64,
+    /// Whether this very content had been imported before.
+    pub known: bool,
+    /// Time of its first row.
+    pub first: Stamp,
+    /// Time of its last row.
+    pub last: Stamp,
+    /// What is odd in it.
+    pub findings: Vec<Finding>,
+}
