@@ -190,7 +190,9 @@ impl Catalog {
         let (from, to) = (range.start.nanos(), range.end.nanos());
         // Bars look one bar further, for the time the last one ends.
         let read_to = to.saturating_add(kind.interval().map_or(0, |i| i.nanos()));
-        let files = self.files_within(&instrument.symbol, kind, from, if from < to { read_to } else { to })?;
+        // The error of an empty range names the range that was asked for.
+        self.files_within(&instrument.symbol, kind, from, to)?;
+        let files = self.files_within(&instrument.symbol, kind, from, read_to)?;
         let files = files.into_iter().map(|f| (self.dir.join(&f.path), f.price_scale, f.qty_scale)).collect();
         let source = StoreSource::new(instrument, kind, from, to, files).primed();
         match source.map_err(|e| DataError::damaged(&self.dir, e))? {

@@ -108,7 +108,8 @@ pub fn parse_date(text: &str) -> Option<Ts> {
 /// A time as RFC 3339 in UTC; the ends of time are named.
 pub(crate) fn iso(ns: i64) -> String {
     match ns {
-        i64::MIN => "the beginning".to_owned(),
+        // The lowest number itself means "no time".
+        i64::MIN..=-0x7fff_ffff_ffff_ffff => "the beginning".to_owned(),
         i64::MAX => "the end".to_owned(),
         _ => Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| format!("{ns} ns"), |t| t.to_string()),
     }

@@ -117,6 +117,8 @@ pub struct Engine {
     recorder: Recorder,
     warmup: u64,
     events: u64,
+    /// Bars that strategies were told of.
+    bars: u64,
     signals: u64,
     refusals: BTreeMap<&'static str, u64>,
     dropped: BTreeMap<&'static str, u64>,
@@ -159,6 +161,7 @@ impl Engine {
             recorder: Recorder::new(count, config.chart_width, start),
             warmup: config.warmup,
             events: 0,
+            bars: 0,
             signals: 0,
             refusals: BTreeMap::new(),
             dropped: BTreeMap::new(),
@@ -301,6 +304,7 @@ impl Engine {
     fn deliver_bar(&mut self, bar: &Bar) -> Result<(), EngineError> {
         for i in 0..self.slots.len() {
             if self.slots[i].wants_bars(bar.instrument, bar.interval) {
+                self.bars += 1;
                 self.tell(i, bar.instrument, |s, ctx| s.on_bar(ctx, bar))?;
             }
         }
@@ -469,7 +473,8 @@ impl Engine {
             Some(own) if own == interval => {}
             Some(own) if !interval.is_multiple_of(own) => {
                 let symbol = &self.view.instruments[instrument.index()].instrument.symbol;
-                self.notes.push(format!("{}: bars of {interval} for {symbol} cannot be built from {own}", self.slots[i].id));
+                self.notes
+                    .push(format!("{}: bars of {interval} for {symbol} cannot be built from {own}", self.slots[i].id));
             }
             _ if !known => self.builders.push(BarBuilder::new(instrument, interval)),
             _ => {}
@@ -712,8 +717,7 @@ impl Engine {
             role,
         };
         self.hear(i, fill.instrument, |s, ctx| s.on_fill(ctx, &told))?;
-        let update =
-            OrderUpdate { order: fill.order, instrument: fill.instrument, ts: self.now, state, reason: "" };
+        let update = OrderUpdate { order: fill.order, instrument: fill.instrument, ts: self.now, state, reason: "" };
         self.hear(i, fill.instrument, |s, ctx| s.on_order(ctx, &update))
     }
 
@@ -773,7 +777,11 @@ impl Engine {
                 continue;
             }
             left -= part;
-            let part_fee = if left == 0 { fee_left } else { Money::from_mantissa(fee_left.mantissa() * i128::from(part) / i128::from(part + left)) };
+            let part_fee = if left == 0 {
+                fee_left
+            } else {
+                Money::from_mantissa(fee_left.mantissa() * i128::from(part) / i128::from(part + left))
+            };
             fee_left = Money::from_mantissa(fee_left.mantissa() - part_fee.mantissa());
             let mut order = Order {
                 id: OrderId(self.outbox.next_order),
@@ -871,6 +879,11 @@ impl Engine {
             self.outbox.actions.clear();
         }
         Ok(())
+    }
+
+    /// How many bars strategies were told of; a bar heard by two counts twice.
+    pub fn bars(&self) -> u64 {
+        self.bars
     }
 
     /// What the run leaves behind.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate, Symbol, Ts};
+use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate, Ts};
 use sha2::{Digest, Sha256};
 
 use super::money::Account;
@@ -101,11 +101,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Runs it, from its own streams or given ones.
-    pub(super) fn run(
-        self,
-        sources: Option<Vec<Box<dyn Source>>>,
-        stop: &AtomicBool,
-    ) -> Result<RunReport, RunError> {
+    pub(super) fn run(self, sources: Option<Vec<Box<dyn Source>>>, stop: &AtomicBool) -> Result<RunReport, RunError> {
         let wall = Instant::now();
         let sources = match sources {
             Some(sources) => sources,
@@ -114,6 +110,7 @@ impl<'a> Prepared<'a> {
         let (data_hash, series) = self.provenance()?;
         let config_hash = config_hash(self.settings);
         let profile = self.plan.profile;
+        let (input, symbol) = (self.plan.input, self.plan.instruments[0].symbol.clone());
         let (notes, close_at_end) = (self.plan.notes.clone(), self.settings.backtest.close_at_end);
         let (engine, sim) = self.build();
 
@@ -134,6 +131,14 @@ impl<'a> Prepared<'a> {
             Err(panic) => return Err(RunError::Strategy(format!("a strategy panicked: {}", panic_text(&*panic)))),
         }
         let total = clock.elapsed();
+        if let Some(interval) =
+            input.bars.filter(|_| engine.bars() == 0 && !(input.trades || input.quotes || input.depth))
+        {
+            return Err(RunError::Data(format!(
+                "no bar of {interval} was completed for {symbol}: what is stored of it is too short or in too coarse bars; \
+                 choose another --interval, or a longer range"
+            )));
+        }
         let mut outcome = engine.finish();
         outcome.notes.extend(notes);
         Ok(RunReport {
@@ -238,8 +243,8 @@ fn sim_config(
     let bps = |d: Decimal| {
         Rate::from_bps(d)
             .ok()
-            .filter(|r| *r >= Rate::ZERO)
-            .ok_or_else(|| RunError::Settings(format!("sim.slippage: {d} basis points is out of range")))
+            .filter(|r| *r >= Rate::ZERO && r.to_f64() < 1.0)
+            .ok_or_else(|| RunError::Settings(format!("sim.slippage: found {d}; must be from 0 to below 10000")))
     };
     Ok(SimConfig {
         profile: plan.profile,
@@ -257,9 +262,7 @@ fn sim_config(
             .ok()
             .and_then(|ms| ms.checked_mul(1_000_000))
             .filter(|ns| *ns <= Interval::DAY.nanos())
-            .ok_or_else(|| {
-                RunError::Settings(format!("sim.latency_ms = {} is over a day", settings.sim.latency_ms))
-            })?,
+            .ok_or_else(|| RunError::Settings(format!("sim.latency_ms = {} is over a day", settings.sim.latency_ms)))?,
         margin,
     })
 }

@@ -39,6 +39,13 @@ pub(super) fn parse_cash(text: &str, instruments: &[Instrument]) -> Result<(Deci
 impl Account {
     pub(super) fn new(cash: &str, instruments: &[Instrument]) -> Result<Self, RunError> {
         let (amount, reporting) = parse_cash(cash, instruments)?;
+        if !instruments.iter().any(|i| reaches(&reporting, i, instruments)) {
+            let settle = instruments.first().map_or("", |i| i.symbol.settle());
+            return Err(RunError::Settings(format!(
+                "account.cash is in {reporting}, but the instruments settle in {settle} and none of them converts it; \
+                 write the cash in {settle}"
+            )));
+        }
         let mut codes = vec![reporting];
         for instrument in instruments {
             let settle = instrument.symbol.settle();
@@ -46,10 +53,8 @@ impl Account {
                 codes.push(settle.to_owned());
             }
         }
-        let currencies: Vec<Currency> = codes
-            .into_iter()
-            .map(|code| Currency { scale: money_scale(&code, instruments, amount), code })
-            .collect();
+        let currencies: Vec<Currency> =
+            codes.into_iter().map(|code| Currency { scale: money_scale(&code, instruments, amount), code }).collect();
         let terms = instruments
             .iter()
             .map(|i| {
@@ -98,6 +103,16 @@ impl Account {
     }
 }
 
+/// Whether an instrument's profit is counted in a currency, or an instrument of the run has a price between the two.
+fn reaches(reporting: &str, instrument: &Instrument, instruments: &[Instrument]) -> bool {
+    let settle = instrument.symbol.settle();
+    settle == reporting
+        || instruments
+            .iter()
+            .map(|i| (i.symbol.base(), i.symbol.quote()))
+            .any(|(base, quote)| (base == settle && quote == reporting) || (base == reporting && quote == settle))
+}
+
 /// Enough digits for every price × quantity in that currency to be exact.
 fn money_scale(code: &str, instruments: &[Instrument], cash: Decimal) -> u8 {
     instruments
@@ -111,4 +126,37 @@ fn money_scale(code: &str, instruments: &[Instrument], cash: Decimal) -> u8 {
         .max()
         .unwrap_or(MONEY_SCALE_MIN)
         .min(MONEY_SCALE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwether_sdk::InstrumentId;
+
+    fn instruments(symbols: &[&str]) -> Vec<Instrument> {
+        symbols
+            .iter()
+            .zip(0..)
+            .map(|(s, id)| Instrument::inferred(InstrumentId(id), s.parse().expect("symbol"), 2, 3))
+            .collect()
+    }
+
+    #[test]
+    fn cash_that_no_instrument_can_use_is_refused_with_the_currency_to_write() {
+        let spot = instruments(&["binance:BTC/USDT"]);
+        let Err(RunError::Settings(said)) = Account::new("100EUR", &spot) else { panic!("euros are no tether") };
+        assert!(said.contains("EUR") && said.ends_with("write the cash in USDT"), "{said}");
+    }
+
+    #[test]
+    fn cash_in_a_currency_that_an_instrument_prices_is_taken() {
+        for (cash, symbols) in [
+            ("10000", &["binance:BTC/USDT"][..]),
+            ("1BTC", &["binance:BTC/USDT"]),
+            ("1000USD", &["bitmex:XBT/USD:XBT"]),
+            ("100EUR", &["binance:BTC/USDT", "fx:EUR/USDT"]),
+        ] {
+            assert!(Account::new(cash, &instruments(symbols)).is_ok(), "{cash} {symbols:?}");
+        }
+    }
 }
