@@ -12,14 +12,13 @@ use super::outcome::Outcome;
 use super::record::Recorder;
 use super::slot::{Slot, SlotConfig};
 use super::timers::{Class, Due, Timers};
-use crate::market::Currency;
+use crate::market::{Currency, mid};
 use crate::market::bars::BarBuilder;
 use crate::market::book::{Applied, Book};
-use crate::orders::{FillRecord, Order, OrderError, Orders, order_hash};
+use crate::orders::{Answer, FillRecord, Order, OrderError, Orders, order_hash};
 use crate::portfolio::{Ledger, LotFill, PortfolioError, TradeRecord};
 use crate::risk::{Approved, Guard, RiskView};
 use crate::signal::{Sized, SizingView, size};
-use crate::sim::{Answer, mid};
 
 /// Levels of a book that strategies see, per side.
 const BOOK_LEVELS: usize = 20;
@@ -113,6 +112,12 @@ pub struct Engine {
     commands: Vec<Command>,
     /// What protects an entry once it fills.
     brackets: BTreeMap<OrderId, Bracket>,
+    /// Protective orders that are open.
+    protective: BTreeMap<OrderId, Order>,
+    /// Protective orders that an order in flight replaced: they come back when the exchange refuses it.
+    replaced: BTreeMap<OrderId, Vec<Order>>,
+    /// When something was last due, and how often at that very time.
+    fired: (Ts, usize),
     trades: Vec<TradeRecord>,
     recorder: Recorder,
     warmup: u64,
@@ -157,6 +162,9 @@ impl Engine {
             books: vec![Book::default(); count],
             commands: Vec::new(),
             brackets: BTreeMap::new(),
+            protective: BTreeMap::new(),
+            replaced: BTreeMap::new(),
+            fired: (Ts::NONE, 0),
             trades: Vec::new(),
             recorder: Recorder::new(count, config.chart_width, start),
             warmup: config.warmup,
@@ -170,14 +178,19 @@ impl Engine {
         }
     }
 
-    /// Tells every strategy that the run begins.
+    /// Tells every strategy that the run begins, at the time of its first event.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn start(&mut self) -> Result<(), EngineError> {
+    pub fn start(&mut self, now: Ts) -> Result<(), EngineError> {
+        self.now = now;
         for i in 0..self.slots.len() {
             let first = self.slots[i].own.instruments.first().copied().unwrap_or_default();
-            self.hear(i, first, |s, ctx| s.on_start(ctx))?;
+            if self.is_warming(i) {
+                self.hear_in_warmup(i, first, |s, ctx| s.on_start(ctx))?;
+            } else {
+                self.hear(i, first, |s, ctx| s.on_start(ctx))?;
+            }
         }
         Ok(())
     }
@@ -212,7 +225,11 @@ impl Engine {
     pub fn fire_before(&mut self, at: Ts, class: Class) -> Result<bool, EngineError> {
         let Some((ts, due)) = self.timers.take_before(at, class) else { return Ok(false) };
         self.now = self.now.max(ts);
+        self.fired = if self.fired.0 == self.now { (self.now, self.fired.1 + 1) } else { (self.now, 1) };
         match due {
+            Due::Timer(slot, _) if self.fired.1 > ACTIONS_MAX => {
+                return Err(EngineError::Flood { strategy: self.slots[slot].id.clone(), asked: self.fired.1 });
+            }
             Due::Bar(builder) => {
                 if let Some(bar) = self.builders[builder].take_due(self.now) {
                     self.deliver_bar(&bar)?;
@@ -220,7 +237,11 @@ impl Engine {
             }
             Due::Timer(slot, timer) => {
                 let first = self.slots[slot].own.instruments.first().copied().unwrap_or_default();
-                self.hear(slot, first, |s, ctx| s.on_timer(ctx, timer))?;
+                if self.is_warming(slot) {
+                    self.hear_in_warmup(slot, first, |s, ctx| s.on_timer(ctx, timer))?;
+                } else {
+                    self.hear(slot, first, |s, ctx| s.on_timer(ctx, timer))?;
+                }
             }
         }
         Ok(true)
@@ -424,13 +445,18 @@ impl Engine {
         if self.outbox.actions.is_empty() { Ok(()) } else { self.act(i) }
     }
 
+    /// Whether a strategy has an instrument whose warm-up is not over.
+    fn is_warming(&self, i: usize) -> bool {
+        let slot = &self.slots[i];
+        self.warmup > 0 && slot.own.instruments.iter().any(|id| slot.seen[id.index()] < self.warmup)
+    }
+
     fn hear_in_warmup(
         &mut self,
         i: usize,
         id: InstrumentId,
         hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
     ) -> Result<(), EngineError> {
-        let next_order = self.outbox.next_order;
         let slot = &mut self.slots[i];
         let mut ctx = Context::new(self.now, id, &self.view, &slot.own, &mut self.outbox);
         hook(slot.strategy.as_mut(), &mut ctx);
@@ -439,7 +465,6 @@ impl Engine {
         let dropped = (before - self.outbox.actions.len()) as u64;
         if dropped > 0 {
             *self.dropped.entry("warm_up").or_default() += dropped;
-            self.outbox.next_order = next_order;
         }
         self.act(i)
     }
@@ -454,9 +479,11 @@ impl Engine {
         for action in actions.drain(..) {
             match action {
                 Action::Signal(signal) => self.on_signal(i, signal),
-                Action::Place(id, intent) => self.place(i, id, &intent, Role::Intent),
+                Action::Place(id, intent) => {
+                    self.place(i, id, &intent, Role::Intent);
+                }
                 Action::Cancel(id) => self.cancel(i, id),
-                Action::CancelAll(instrument) => self.cancel_where(i, |o| o.instrument == instrument),
+                Action::CancelAll(instrument) => self.cancel_where(i, |o, _| o.instrument == instrument),
                 Action::Timer(at, timer) => self.timers.add(at.max(self.now), Due::Timer(i, timer)),
                 Action::SubscribeBars(instrument, interval) => self.subscribe(i, instrument, interval),
             }
@@ -494,8 +521,7 @@ impl Engine {
             .iter()
             .filter(|o| o.instrument == id && self.orders.get(o.id).is_ok_and(|r| r.role == Role::Signal))
             .map(|o| o.side.sign())
-            .next_back()
-            .unwrap_or(0);
+            .next_back();
         let settle = self.ledger.terms(id).settle;
         let sized = size(
             &signal,
@@ -503,7 +529,7 @@ impl Engine {
             &SizingView {
                 instrument: &self.view.instruments[id.index()].instrument,
                 position: slot.lots[id.index()].qty(),
-                pending: if pending != 0 { self.position_after(i, id) } else { 0 },
+                pending: pending.map(|_| self.position_after(i, id)),
                 equity: self.view.equity.to_f64(self.view.equity_scale),
                 quote_per_reporting: self.rate_of(settle),
                 shorts: self.account == AccountKind::Margin,
@@ -512,13 +538,17 @@ impl Engine {
         );
         match sized {
             Sized::Nothing(reason) => *self.dropped.entry(reason).or_default() += 1,
-            Sized::CancelPending => self.replace_orders(i, id),
+            Sized::CancelPending => {
+                self.cancel_where(i, |o, role| o.instrument == id && role == Role::Signal);
+            }
             Sized::Order(intent) => {
                 // A new wish replaces what is left of the last one, and the protection of what it undoes.
-                self.replace_orders(i, id);
                 let order = OrderId(self.outbox.next_order);
                 self.outbox.next_order += 1;
-                self.place(i, order, &intent, Role::Signal);
+                let before = self.commands.len();
+                if self.place(i, order, &intent, Role::Signal) {
+                    self.replace_orders(i, id, order, before);
+                }
             }
         }
     }
@@ -544,20 +574,59 @@ impl Engine {
         if settle == 0 {
             return 1.0;
         }
-        let one = 10f64.powi(i32::from(self.currencies[0].scale));
-        let unit = 10f64.powi(i32::from(self.currencies[settle].scale));
-        let converted = self.ledger.from_reporting(settle, Money::from_mantissa(one as i128));
-        converted.map_or(0.0, |m| m.mantissa() as f64 / unit)
+        let one = i128::from(bellwether_sdk::num::pow10(self.currencies[0].scale));
+        let converted = self.ledger.from_reporting(settle, Money::from_mantissa(one));
+        converted.map_or(0.0, |m| m.to_f64(self.currencies[settle].scale))
     }
 
-    fn replace_orders(&mut self, i: usize, id: InstrumentId) {
-        self.cancel_where(i, |o| o.instrument == id);
-    }
-
-    fn cancel_where(&mut self, i: usize, which: impl Fn(&OpenOrder) -> bool) {
-        for open in self.slots[i].own.orders.iter().filter(|o| which(o)) {
-            self.commands.push(Command::Cancel(open.id, open.instrument));
+    /// Cancels what an accepted order replaces, ahead of it; protection is remembered until the exchange has taken it.
+    fn replace_orders(&mut self, i: usize, id: InstrumentId, by: OrderId, ahead_of: usize) {
+        let others = self.slots[i].own.orders.iter().filter(|o| o.instrument == id && o.id != by);
+        let old: Vec<OrderId> = others.map(|o| o.id).collect();
+        let protection: Vec<Order> = old.iter().filter_map(|o| self.protective.get(o)).copied().collect();
+        if !protection.is_empty() {
+            self.replaced.insert(by, protection);
         }
+        self.commands.splice(ahead_of..ahead_of, old.into_iter().map(|order| Command::Cancel(order, id)));
+    }
+
+    /// The exchange refused an order that had replaced protection: the protection comes back.
+    fn restore_protection(&mut self, refused: OrderId) {
+        let Some(old) = self.replaced.remove(&refused) else { return };
+        let mut group = OrderId(0);
+        for mut order in old {
+            order.id = OrderId(self.outbox.next_order);
+            self.outbox.next_order += 1;
+            if group.0 == 0 {
+                group = order.id;
+            }
+            order.oco = group;
+            if self.send(order) {
+                self.protective.insert(order.id, order);
+            }
+        }
+    }
+
+    /// A strategy's position is closed: what protected it has nothing left to do.
+    fn drop_protection(&mut self, i: usize, id: InstrumentId) {
+        let strategy = i as u16;
+        let done = self.protective.values().filter(|o| o.strategy == strategy && o.instrument == id);
+        self.commands.extend(done.map(|o| Command::Cancel(o.id, id)));
+    }
+
+    fn cancel_where(&mut self, i: usize, which: impl Fn(&OpenOrder, Role) -> bool) {
+        for open in &self.slots[i].own.orders {
+            let role = self.orders.get(open.id).map_or(Role::Intent, |r| r.role);
+            if which(open, role) {
+                self.commands.push(Command::Cancel(open.id, open.instrument));
+            }
+        }
+    }
+
+    /// Whether a strategy is alone in an instrument: then its position is the account's, and the exchange may judge
+    /// what only makes it smaller.
+    fn is_alone(&self, i: usize, id: InstrumentId) -> bool {
+        self.slots.iter().enumerate().all(|(j, s)| j == i || !s.trades_it[id.index()])
     }
 
     fn cancel(&mut self, i: usize, id: OrderId) {
@@ -568,7 +637,7 @@ impl Engine {
     }
 
     /// Makes an order of an intent, asks risk, and sends it.
-    fn place(&mut self, i: usize, id: OrderId, intent: &Intent, role: Role) {
+    fn place(&mut self, i: usize, id: OrderId, intent: &Intent, role: Role) -> bool {
         let tag = self.orders.words.intern(&intent.tag);
         let order = Order {
             id,
@@ -579,14 +648,17 @@ impl Engine {
             kind: intent.kind,
             tif: intent.tif,
             post_only: intent.post_only,
-            reduce_only: intent.reduce_only,
+            reduce_only: intent.reduce_only && (role == Role::Intent || self.is_alone(i, intent.instrument)),
             role,
             parent: OrderId(0),
+            oco: OrderId(0),
             tag,
         };
-        if self.send(order) && !intent.bracket.is_empty() {
+        let sent = self.send(order);
+        if sent && !intent.bracket.is_empty() {
             self.brackets.insert(id, intent.bracket);
         }
+        sent
     }
 
     /// Enters an order, asks risk, and sends it if approved.
@@ -689,6 +761,7 @@ impl Engine {
         self.ledger.fill(fill.instrument, fill.side, fill.price, fill.qty, fill.fee)?;
         let i = fill.strategy as usize;
         let lots = &mut self.slots[i].lots[fill.instrument.index()];
+        let held = lots.qty().mantissa().signum();
         let lot_fill = LotFill {
             instrument: fill.instrument,
             strategy: fill.strategy,
@@ -705,6 +778,12 @@ impl Engine {
         self.slots[i].own.positions[fill.instrument.index()] = lots.view();
         self.equity_changed();
         self.note_state(i, fill.order, state, Qty::from_mantissa(qty_total.mantissa() - record.filled.mantissa()));
+        let holds = self.slots[i].lots[fill.instrument.index()].qty().mantissa().signum();
+        if held != 0 && holds != held && !self.protective.is_empty() {
+            self.drop_protection(i, fill.instrument);
+        }
+        self.replaced.remove(&fill.order);
+        self.protective.retain(|id, _| *id != fill.order || state.is_open());
         self.protect(&fill, state)?;
         let told = Fill {
             order: fill.order,
@@ -738,10 +817,12 @@ impl Engine {
             bracket.trailing_stop.map(|trail| (Role::TrailingStop, OrderKind::TrailingStop { trail })),
             bracket.take_profit.map(|price| (Role::TakeProfit, OrderKind::Limit { price })),
         ];
+        let reduce_only = self.is_alone(fill.strategy as usize, fill.instrument);
+        let group = OrderId(self.outbox.next_order);
         for (role, kind) in wanted.into_iter().flatten() {
             let id = OrderId(self.outbox.next_order);
             self.outbox.next_order += 1;
-            self.send(Order {
+            let order = Order {
                 id,
                 strategy: fill.strategy,
                 instrument: fill.instrument,
@@ -750,11 +831,15 @@ impl Engine {
                 kind,
                 tif: TimeInForce::Gtc,
                 post_only: false,
-                reduce_only: true,
+                reduce_only,
                 role,
                 parent: fill.order,
+                oco: group,
                 tag: record.tag,
-            });
+            };
+            if self.send(order) {
+                self.protective.insert(id, order);
+            }
         }
         Ok(())
     }
@@ -795,6 +880,7 @@ impl Engine {
                 reduce_only: true,
                 role: Role::Liquidation,
                 parent: OrderId(0),
+                oco: OrderId(0),
                 tag: Default::default(),
             };
             order.tag = self.orders.words.intern("liquidation");
@@ -823,6 +909,12 @@ impl Engine {
     fn ended(&mut self, id: OrderId, state: OrderState, reason: &'static str) -> Result<(), EngineError> {
         self.orders.end(id, state, reason, self.now)?;
         self.brackets.remove(&id);
+        self.protective.remove(&id);
+        if state == OrderState::Rejected {
+            self.restore_protection(id);
+        } else {
+            self.replaced.remove(&id);
+        }
         self.update(id, state, reason)
     }
 
@@ -850,7 +942,7 @@ impl Engine {
     pub fn close_all(&mut self) {
         self.closing = true;
         for i in 0..self.slots.len() {
-            self.cancel_where(i, |_| true);
+            self.cancel_where(i, |_, _| true);
             for index in 0..self.view.instruments.len() {
                 let held = self.slots[i].lots[index].qty().mantissa();
                 if held == 0 {

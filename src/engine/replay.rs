@@ -10,8 +10,9 @@ use bellwether_sdk::{Bar, Depth, InstrumentId, Ts};
 use super::core::{Command, Engine, EngineError, Event};
 use super::timers::Class;
 use crate::market::{Batch, Source, SourceError};
+use crate::orders::Answer;
 use crate::portfolio::PortfolioError;
-use crate::sim::{Answer, Sim};
+use crate::sim::Sim;
 
 /// A replay could not go on.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +106,8 @@ impl<'a> Replay<'a> {
                 live.push(cursor);
             }
         }
-        self.engine.start()?;
+        let first = live.iter().filter_map(Cursor::key).min().map_or(Ts::NONE, |k| k.0);
+        self.engine.start(first)?;
         self.pump()?;
         while !live.is_empty() {
             if self.stop.load(Ordering::Relaxed) {

@@ -8,6 +8,8 @@ mod kind;
 mod stream;
 
 pub use kind::{Kind, KindError};
+use bellwether_sdk::{Price, Quote};
+
 pub use stream::{Batch, DepthBatch, DepthHead, Source, SourceError, VecSource};
 
 /// A currency of this run and the digits of its [`Money`](bellwether_sdk::Money).
@@ -21,3 +23,11 @@ pub struct Currency {
 
 /// The digits a currency has unless an instrument of the run needs more.
 pub const MONEY_SCALE_MIN: u8 = 8;
+
+/// The middle of a quote, or its only side; zero when it has none.
+pub fn mid(quote: &Quote) -> Price {
+    match (quote.bid.mantissa(), quote.ask.mantissa()) {
+        (0, one) | (one, 0) => Price::from_mantissa(one),
+        (bid, ask) => Price::from_mantissa(bid + (ask - bid) / 2),
+    }
+}

@@ -2,10 +2,12 @@
 //!
 //! Records are small (an order, its fill and its trade take under 300 bytes together): words are interned.
 
+mod answer;
 mod book;
 mod hash;
 mod record;
 
+pub use answer::Answer;
 pub use book::{OrderError, Orders};
 pub use hash::{hex, order_hash};
 pub use record::{FillRecord, OrderRecord, OrderType, TifType, WordId, Words};
@@ -35,8 +37,10 @@ pub struct Order {
     pub reduce_only: bool,
     /// Why it came to be.
     pub role: Role,
-    /// The entry it protects, or zero. Orders of one parent are one-cancels-other.
+    /// The entry it protects, or zero.
     pub parent: OrderId,
+    /// Orders of one group other than zero are one-cancels-other: the number of the group's first order.
+    pub oco: OrderId,
     /// Text for reports.
     pub tag: WordId,
 }

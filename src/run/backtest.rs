@@ -13,7 +13,7 @@ use super::plan::{Plan, make_strategies, symbols_of};
 use super::spec::SeriesRead;
 use super::{RunError, RunReport};
 use crate::config::{Settings, Slippage};
-use crate::data::Catalog;
+use crate::data::{Catalog, DataError};
 use crate::engine::{Engine, EngineConfig, Replay, SlotConfig};
 use crate::host::Registry;
 use crate::market::{Kind, Source};
@@ -81,7 +81,7 @@ impl<'a> Prepared<'a> {
             match self.catalog.source(instrument, *kind, self.range_of(*kind)) {
                 Ok(source) => sources.push(source),
                 // Funding outside the range is no reason to stop.
-                Err(_) if *kind == Kind::Funding => {}
+                Err(DataError::NoData { .. }) if *kind == Kind::Funding => {}
                 Err(e) => return Err(e.into()),
             }
         }

@@ -187,13 +187,17 @@ impl Plan {
                 series.push((instrument.id, Kind::Trades));
             }
             if let Some(wanted) = interval {
-                if plan_ticks.is_empty() {
+                if !plan_ticks.contains(&Kind::Trades) {
                     match stored_bars(catalog, &instrument.symbol, wanted) {
                         Some(finer) => {
                             series.push((instrument.id, Kind::Bars(finer)));
                             own_bars = Some(finer);
                         }
-                        None if has(Kind::Trades) => series.push((instrument.id, Kind::Trades)),
+                        None if has(Kind::Trades) => {
+                            if !series.contains(&(instrument.id, Kind::Trades)) {
+                                series.push((instrument.id, Kind::Trades));
+                            }
+                        }
                         None => return Err(no_bars(catalog, &instrument.symbol, wanted)),
                     }
                 }

@@ -19,7 +19,7 @@ pub enum Sizer {
 /// The sizer's parameters: accepted beside every directional strategy's own.
 pub const SIZER_PARAMS: [(&str, &str); 3] = [
     ("qty", "fixed quantity of base per position"),
-    ("notional", "fixed value in quote currency per position"),
+    ("notional", "fixed value in quote currency per position (settlement currency for inverse contracts)"),
     ("notional_pct", "per cent of equity per position"),
 ];
 
@@ -62,8 +62,8 @@ pub struct SizingView<'a> {
     pub instrument: &'a Instrument,
     /// The strategy's own position, signed.
     pub position: Qty,
-    /// Sign of the position that its orders in flight will make, zero when none are.
-    pub pending: i64,
+    /// Sign of the position that its orders in flight will make; `None` when none are.
+    pub pending: Option<i64>,
     /// Equity in the reporting currency.
     pub equity: f64,
     /// Units of the instrument's quote currency per unit of the reporting one.
@@ -96,8 +96,7 @@ pub fn size(signal: &Signal, sizer: &Sizer, view: &SizingView<'_>) -> Sized {
         Direction::Short if view.shorts => -1,
         Direction::Short | Direction::Flat => 0,
     };
-    let effective = if view.pending != 0 { view.pending } else { held.signum() };
-    if wanted == effective && (wanted != 0 || held == 0) {
+    if wanted == view.pending.unwrap_or(held.signum()) {
         return Sized::Nothing(match wanted {
             1 => "already_long",
             -1 => "already_short",

@@ -8,7 +8,8 @@ use bellwether_sdk::{
     Bar, Funding, InstrumentId, InstrumentKind, Liquidity, Money, OrderId, Price, Qty, Rate, Side, Ts,
 };
 
-use super::{Answer, MarginTerms, Sim};
+use super::{MarginTerms, Sim};
+use crate::orders::Answer;
 use crate::portfolio::{PortfolioError, div_half_even};
 
 const UNIT: i128 = bellwether_sdk::num::pow10(Rate::SCALE) as i128;
@@ -166,6 +167,10 @@ impl Sim {
         let slack = self.slack(margin)?;
         if slack < 0 {
             return self.liquidate(i, price, bar_ts);
+        }
+        if self.ledger.open_count() > 1 {
+            // What one instrument cost, all bands have less room for.
+            self.margin_changed();
         }
         self.note_safe(i, price, slack)
     }

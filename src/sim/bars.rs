@@ -21,6 +21,7 @@ use bellwether_sdk::{Bar, Liquidity, OrderKind, Price, Side, Ts};
 use super::account::adverse_extreme;
 use super::orders::{Executed, Resting};
 use super::{Profile, Sim};
+use crate::orders::Answer;
 use crate::portfolio::PortfolioError;
 
 /// How far the walk through a complete bar has come.
@@ -95,7 +96,7 @@ impl Sim {
         bar_ts: Ts,
     ) -> Result<Executed, PortfolioError> {
         if r.order.post_only && !r.seen {
-            self.end(i, at, super::Answer::Rejected(r.order.id, "post_only_would_take"));
+            self.end(i, at, Answer::Rejected(r.order.id, "post_only_would_take"));
             return Ok(Executed::Ended);
         }
         match r.limit().filter(|_| r.seen && self.config.profile == Profile::OhlcPath) {
@@ -180,7 +181,7 @@ impl Sim {
     /// A stop-limit whose limit the bar may have met before the trigger: awake from the next bar on.
     fn trigger_unclear_stop_limits(&mut self, i: usize, bar: &Bar) {
         for r in &mut self.markets[i].resting {
-            let reached = !r.born_in_bar && r.trigger().is_some_and(|t| bar.low <= t && t <= bar.high);
+            let reached = !r.born_in_bar && r.ts <= bar.ts_open && r.trigger().is_some_and(|t| bar.low <= t && t <= bar.high);
             if reached && matches!(r.order.kind, OrderKind::StopLimit { .. }) {
                 r.triggered = true;
                 r.seen = true;
@@ -246,7 +247,12 @@ impl Sim {
     fn walk_leg(&mut self, i: usize, walk: &BarWalk, leg: usize) -> Result<Stage, PortfolioError> {
         let Some(&to) = walk.corners.get(leg) else { return Ok(Stage::Done) };
         let (from, up) = (walk.at, to > walk.at);
+        let opened = walk.bar.ts_open;
         let level = |r: &Resting| -> Option<(Price, bool)> {
+            // What the latency brought in the middle of the bar has no place on its path.
+            if !r.born_in_bar && r.ts > opened {
+                return None;
+            }
             let (price, is_stop) = match r.trigger() {
                 Some(t) => (t, true),
                 None => (r.limit()?, false),

@@ -8,7 +8,8 @@
 use bellwether_sdk::{Aggressor, Liquidity, Price, Qty, Side, Trade, Ts};
 
 use super::orders::Executed;
-use super::{Answer, Sim};
+use super::Sim;
+use crate::orders::Answer;
 use crate::portfolio::PortfolioError;
 
 impl Sim {

@@ -14,12 +14,11 @@ mod orders;
 mod profile;
 mod ticks;
 
-use bellwether_sdk::{
-    Bar, Depth, Funding, Instrument, InstrumentId, Liquidity, Money, OrderId, Price, Qty, Quote, Rate, Side, Trade, Ts,
-};
+use bellwether_sdk::{Bar, Depth, Funding, Instrument, InstrumentId, OrderId, Price, Qty, Quote, Rate, Trade, Ts};
 
 use crate::market::book::Book;
-use crate::orders::Order;
+use crate::market::mid;
+use crate::orders::{Answer, Order};
 use crate::portfolio::{Ledger, PortfolioError};
 use crate::risk::Approved;
 
@@ -73,42 +72,6 @@ pub struct MarginTerms {
     pub maintenance: Rate,
 }
 
-/// What the exchange answers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Answer {
-    /// The order rests or is about to fill.
-    Accepted(OrderId),
-    /// The order is refused, with a reason from a closed list.
-    Rejected(OrderId, &'static str),
-    /// It filled, in whole or part.
-    Fill {
-        /// The order; zero for a liquidation.
-        order: OrderId,
-        /// Whose instrument.
-        instrument: InstrumentId,
-        /// Buy or sell.
-        side: Side,
-        /// The price.
-        price: Price,
-        /// The quantity.
-        qty: Qty,
-        /// The order's whole quantity (notional orders learn it here).
-        qty_total: Qty,
-        /// The fee in settlement currency.
-        fee: Money,
-        /// Maker or taker.
-        liquidity: Liquidity,
-        /// Open time of the bar that filled it; [`Ts::NONE`] for ticks.
-        bar_ts: Ts,
-    },
-    /// It ended by a cancel, with a reason.
-    Cancelled(OrderId, &'static str),
-    /// It ended by its time in force, with a reason.
-    Expired(OrderId, &'static str),
-    /// Funding was paid (below zero) or received, in settlement currency.
-    Funding(InstrumentId, Money),
-}
-
 /// What goes to the exchange.
 #[derive(Debug, Clone, Copy)]
 enum Message {
@@ -124,6 +87,8 @@ struct Market {
     last_qty: Qty,
     /// Open time of the bar that `last` comes from.
     bar_ts: Ts,
+    /// The price of our last fill: where an order that protects it begins to follow.
+    last_fill: Price,
     quote: Quote,
     book: Book,
     walk: Option<BarWalk>,
@@ -362,13 +327,5 @@ impl Sim {
             return self.check_margin(i, price, bar_ts);
         }
         Ok(())
-    }
-}
-
-/// The middle of a quote, or its only side; zero when it has none.
-pub fn mid(quote: &Quote) -> Price {
-    match (quote.bid.mantissa(), quote.ask.mantissa()) {
-        (0, one) | (one, 0) => Price::from_mantissa(one),
-        (bid, ask) => Price::from_mantissa(bid + (ask - bid) / 2),
     }
 }

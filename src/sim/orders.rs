@@ -2,12 +2,12 @@
 //! business of the profiles.
 
 use bellwether_sdk::{
-    InstrumentId, Liquidity, Money, OrderId, OrderKind, Price, Qty, Rate, Role, Side, Size,
+    Instrument, InstrumentId, InstrumentKind, Liquidity, Money, OrderId, OrderKind, Price, Qty, Rate, Role, Side, Size,
     TimeInForce, Trail, Ts,
 };
 
-use super::{Answer, Message, Profile, Sim, SlippageModel};
-use crate::orders::Order;
+use super::{Message, Profile, Sim, SlippageModel};
+use crate::orders::{Answer, Order};
 use crate::portfolio::{PortfolioError, div_half_even};
 
 /// An order that is alive at the exchange.
@@ -47,6 +47,8 @@ impl Resting {
         }
         match self.order.kind {
             OrderKind::StopMarket { trigger } | OrderKind::StopLimit { trigger, .. } => Some(trigger),
+            // Without a price seen there is nothing to follow yet.
+            OrderKind::TrailingStop { .. } if self.best.is_zero() => None,
             OrderKind::TrailingStop { trail } => Some(self.trailing_trigger(trail)),
             OrderKind::Market | OrderKind::Limit { .. } => None,
         }
@@ -69,6 +71,7 @@ impl Resting {
         if matches!(self.order.kind, OrderKind::TrailingStop { .. }) && !self.triggered {
             // A sell follows rising prices, a buy falling ones.
             self.best = match self.order.side {
+                _ if self.best.is_zero() => price,
                 Side::Sell => self.best.max(price),
                 Side::Buy => self.best.min(price),
             };
@@ -161,7 +164,7 @@ impl Sim {
             },
             filled: 0,
             triggered: matches!(order.kind, OrderKind::Market | OrderKind::Limit { .. }),
-            best: market.last,
+            best: if order.parent.0 == 0 { market.last } else { market.last_fill },
             seen: false,
             born_in_bar: market.walk.is_some(),
             queue_ahead,
@@ -215,8 +218,7 @@ impl Sim {
         }
         let last = self.markets[order.instrument.index()].last;
         let price = if order.price().is_zero() { last } else { order.price() };
-        let value = i128::from(price.mantissa()) * i128::from(qty.mantissa()) * i128::from(rules.multiplier);
-        (rules.notional_min > 0 && !price.is_zero() && value < rules.notional_min).then_some("notional_below_min")
+        (!price.is_zero() && below_notional_min(rules, price, qty)).then_some("notional_below_min")
     }
 
     fn take_out(&mut self, id: OrderId, instrument: InstrumentId) {
@@ -368,7 +370,8 @@ impl Sim {
         if done {
             self.markets[i].resting.remove(at);
             }
-        if order.parent.0 != 0 {
+        self.markets[i].last_fill = price;
+        if order.oco.0 != 0 {
             self.reduce_siblings(i, &order, qty);
         }
         self.margin_changed();
@@ -377,7 +380,7 @@ impl Sim {
 
     /// One cancels other: what one protective order filled, its siblings no longer need to.
     fn reduce_siblings(&mut self, i: usize, order: &Order, qty: Qty) {
-        let sibling = |r: &Resting| r.order.parent == order.parent && r.order.id != order.id;
+        let sibling = |r: &Resting| r.order.oco == order.oco && r.order.id != order.id;
         for r in self.markets[i].resting.iter_mut().filter(|r| sibling(r)) {
             r.qty = (r.qty - qty.mantissa()).max(r.filled);
         }
@@ -402,10 +405,7 @@ impl Sim {
         let bearable = self.bearable(i, order.side, price, rate, close)?;
         let open = wanted.min(bearable);
         let rules = &self.instruments[i];
-        let too_small = open < rules.qty_min
-            || (rules.notional_min > 0
-                && i128::from(price.mantissa()) * i128::from(open.mantissa()) * i128::from(rules.multiplier)
-                    < rules.notional_min);
+        let too_small = open < rules.qty_min || below_notional_min(rules, price, open);
         let open = if too_small { 0 } else { open.mantissa() };
         Ok(Qty::from_mantissa(close.mantissa().saturating_add(open)))
     }
@@ -423,6 +423,16 @@ impl Order {
     pub(super) fn is_protective_stop(&self) -> bool {
         self.parent.0 != 0 && self.role == Role::StopLoss
     }
+}
+
+/// Whether an order's value in quote currency is below the venue's minimum (an inverse contract is quote currency).
+fn below_notional_min(rules: &Instrument, price: Price, qty: Qty) -> bool {
+    let per_unit = match rules.kind() {
+        InstrumentKind::Spot | InstrumentKind::Linear => price.mantissa(),
+        InstrumentKind::Inverse => bellwether_sdk::num::pow10(rules.price_scale),
+    };
+    let value = i128::from(per_unit) * i128::from(qty.mantissa()) * i128::from(rules.multiplier);
+    rules.notional_min > 0 && value < rules.notional_min
 }
 
 /// A decimal at a money scale, cut toward zero.

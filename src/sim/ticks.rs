@@ -11,7 +11,8 @@
 use bellwether_sdk::{Liquidity, OrderKind, Price, Qty, Side, Trade, Ts};
 
 use super::orders::Executed;
-use super::{Answer, Sim};
+use super::Sim;
+use crate::orders::Answer;
 use crate::portfolio::PortfolioError;
 
 impl Sim {

@@ -1,0 +1,39 @@
+//! What an exchange says of orders and of the account, simulated or real.
+
+use bellwether_sdk::{InstrumentId, Liquidity, Money, OrderId, Price, Qty, Side, Ts};
+
+/// What the exchange answers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Answer {
+    /// The order rests or is about to fill.
+    Accepted(OrderId),
+    /// The order is refused, with a reason from a closed list.
+    Rejected(OrderId, &'static str),
+    /// It filled, in whole or part.
+    Fill {
+        /// The order; zero for a liquidation.
+        order: OrderId,
+        /// Whose instrument.
+        instrument: InstrumentId,
+        /// Buy or sell.
+        side: Side,
+        /// The price.
+        price: Price,
+        /// The quantity.
+        qty: Qty,
+        /// The order's whole quantity (notional orders learn it here).
+        qty_total: Qty,
+        /// The fee in settlement currency.
+        fee: Money,
+        /// Maker or taker.
+        liquidity: Liquidity,
+        /// Open time of the bar that filled it; [`Ts::NONE`] for ticks.
+        bar_ts: Ts,
+    },
+    /// It ended by a cancel, with a reason.
+    Cancelled(OrderId, &'static str),
+    /// It ended by its time in force, with a reason.
+    Expired(OrderId, &'static str),
+    /// Funding was paid (below zero) or received, in settlement currency.
+    Funding(InstrumentId, Money),
+}
