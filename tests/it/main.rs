@@ -4,3 +4,4 @@ mod conservation;
 mod desk;
 mod fills;
 mod orders;
+mod stored;
