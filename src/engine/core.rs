@@ -230,7 +230,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`].
-    #[inline]
+    #[inline(always)]
     pub fn on_event(&mut self, event: Event<'_>) -> Result<(), EngineError> {
         self.events += 1;
         match event {

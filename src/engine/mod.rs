@@ -1,7 +1,7 @@
 //! The deterministic event loop: one event in, everything it causes out.
 //!
 //! [`Engine`] is the state machine: strategies, sizer, risk, order life, portfolio. It knows no venue: what it wants
-//! done comes out as [`Command`]s, what was done goes in as [`Answer`](crate::sim::Answer)s. [`replay`] drives it
+//! done comes out as [`Command`]s, what was done goes in as [`Answer`](crate::sim::Answer)s. [`Replay`] drives it
 //! against the simulated exchange from streams of stored events. Pure: time is the time of the events.
 
 mod core;

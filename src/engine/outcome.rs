@@ -20,7 +20,7 @@ pub struct Outcome {
     pub reporting: Currency,
     /// All currencies of the run; fees and profits of an instrument are in its settlement currency.
     pub currencies: Vec<Currency>,
-    /// Engine time of the first and the last event.
+    /// Engine time of the first event.
     pub ts_first: Ts,
     /// Engine time of the last event.
     pub ts_last: Ts,

@@ -67,14 +67,14 @@ impl Recorder {
         }
     }
 
-    /// Time has come to `now`. Returns whether a candle ended, so that strategies may be asked for their values:
-    /// then call [`Recorder::observed`] and [`Recorder::end_candles`].
+    /// Whether a candle or a day may be over at `now`: then call [`Recorder::pass_time`].
     #[inline]
     pub(super) fn is_due(&self, now: Ts) -> bool {
         now >= self.next
     }
 
-    /// Ends a day when its time has come; says whether candles end as well.
+    /// Ends a day when its time has come; says whether candles end as well, so that strategies may be asked for their
+    /// values: then call [`Recorder::observed`] and [`Recorder::end_candles`].
     pub(super) fn pass_time(&mut self, now: Ts) -> bool {
         if self.first == Ts::NONE {
             self.first = now;

@@ -179,14 +179,15 @@ impl Ledger {
         let mut after = before;
         let mut realised = 0i128;
         if closing > 0 {
-            let allocated = div_half_even(
-                before
-                    .cost
-                    .mantissa()
-                    .checked_mul(i128::from(closing))
-                    .ok_or(PortfolioError::Overflow { what: "the cost of a close" })?,
-                i128::from(held.abs()),
-            );
+            let allocated = if closing == held.abs() {
+                before.cost.mantissa()
+            } else {
+                let share = before.cost.mantissa().checked_mul(i128::from(closing));
+                div_half_even(
+                    share.ok_or(PortfolioError::Overflow { what: "the cost of a close" })?,
+                    i128::from(held.abs()),
+                )
+            };
             let exit = terms.notional(price, Qty::from_mantissa(held.signum() * closing))?.mantissa();
             realised = match terms.kind() {
                 InstrumentKind::Inverse => allocated - exit,
@@ -215,7 +216,12 @@ impl Ledger {
         (self.cash[c], self.realised[c], self.fees[c]) = (cash, total_realised, fees);
         self.positions[i] = after;
         self.open = self.open + usize::from(!after.qty.is_zero()) - usize::from(!before.qty.is_zero());
-        self.revalue()?;
+        if self.single {
+            let change = cash_change + after.value.mantissa() - before.value.mantissa();
+            self.equity = Money::from_mantissa(self.equity.mantissa() + change);
+        } else {
+            self.revalue()?;
+        }
         Ok(Money::from_mantissa(realised))
     }
 

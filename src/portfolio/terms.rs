@@ -7,7 +7,14 @@ use super::PortfolioError;
 /// `a / b` rounded to the nearest, ties to even. `b` must be above zero.
 #[inline]
 pub fn div_half_even(a: i128, b: i128) -> i128 {
-    let (q, r) = (a.div_euclid(b), a.rem_euclid(b));
+    // Division of 128 bits is a call; most amounts fit 64.
+    let (q, r) = match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => (i128::from(a.div_euclid(b)), i128::from(a.rem_euclid(b))),
+        _ => {
+            let q = a.div_euclid(b);
+            (q, a - q * b)
+        }
+    };
     match (2 * r).cmp(&b) {
         std::cmp::Ordering::Less => q,
         std::cmp::Ordering::Greater => q + 1,

@@ -270,5 +270,9 @@ impl Sim {
 }
 
 fn times(a: i128, b: i128) -> Result<i128, PortfolioError> {
+    // Two 64-bit numbers cannot overflow 128 bits.
+    if let (Ok(a), Ok(b)) = (i64::try_from(a), i64::try_from(b)) {
+        return Ok(i128::from(a) * i128::from(b));
+    }
     a.checked_mul(b).ok_or(PortfolioError::Overflow { what: "a margin check" })
 }

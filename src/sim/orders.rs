@@ -106,7 +106,7 @@ pub(super) enum Executed {
 }
 
 impl Sim {
-    /// Takes what is due out of the inbox and ends what has expired, oldest first.
+    /// Takes what is due out of the inbox, in the order it was sent, then ends what has expired.
     pub(super) fn take_due(&mut self) -> Result<(), PortfolioError> {
         let now = self.now;
         let mut i = 0;

@@ -5,3 +5,4 @@ mod desk;
 mod fills;
 mod orders;
 mod stored;
+mod rooms;
