@@ -4,4 +4,5 @@ mod conservation;
 mod desk;
 mod fills;
 mod orders;
+mod stored;
 mod rooms;

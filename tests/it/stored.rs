@@ -1,0 +1,85 @@
+//! Stories of a run over a catalog on disk: what of the stored data counts, and what is refused before it misleads.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use bellwether::config::{Settings, Slippage, StrategySettings};
+use bellwether::data::{self, Catalog, Format, ImportSpec};
+use bellwether::host::Registry;
+use bellwether::run::{self, RunError, RunReport};
+use bellwether_sdk::{Decimal, Interval, Money, Ts};
+use strategy_ema_cross::EmaCross;
+
+const HOUR_MS: i64 = 3_600_000;
+const START_MS: i64 = 1_704_067_200_000; // 2024-01-01
+const SYMBOL: &str = "binance:BTC/USDT:USDT";
+
+/// A catalog with 48 rising hourly bars, and funding every eight hours from a week before them to a week after.
+fn catalog(dir: &Path) {
+    let bars: String = (0..48)
+        .map(|i| {
+            let (ts, price) = (START_MS + i * HOUR_MS, 100 + i);
+            format!("{ts},{price},{},{price},{},5\n", price + 1, price + 1)
+        })
+        .collect();
+    let funding: String = (-21..27).map(|i| format!("{},0.0001\n", START_MS + i * 8 * HOUR_MS)).collect();
+    import(dir, "bars.csv", &format!("ts_ms,open,high,low,close,volume\n{bars}"));
+    import(dir, "funding.csv", &format!("ts_ms,funding_rate\n{funding}"));
+}
+
+fn import(dir: &Path, name: &str, text: &str) {
+    let file = dir.join(name);
+    std::fs::write(&file, text).expect("file");
+    let mut catalog = Catalog::open_or_create(&dir.join("catalog")).expect("catalog");
+    let spec = ImportSpec::new(Format::Csv, SYMBOL.parse().expect("symbol"));
+    data::import(&mut catalog, &spec, &[file], &mut |_| {}, &AtomicBool::new(false)).expect("import");
+}
+
+/// Runs an EMA cross of one contract over the catalog, with the settings changed.
+fn run(change: impl FnOnce(&mut Settings)) -> Result<RunReport, RunError> {
+    let dir = tempfile::tempdir().expect("folder");
+    catalog(dir.path());
+    let params = [("fast", "1"), ("slow", "5"), ("qty", "1")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let mut settings = Settings::default();
+    settings.data.dir = dir.path().join("catalog");
+    settings.strategy =
+        vec![StrategySettings { plugin: "ema_cross".to_owned(), params: params.into(), ..Default::default() }];
+    change(&mut settings);
+    run::backtest(&settings, &Registry::new().with::<EmaCross>(), &AtomicBool::new(false))
+}
+
+#[test]
+fn funding_counts_only_while_there_are_prices() {
+    let outcome = run(|_| {}).expect("run").outcome;
+    let end = Ts::from_nanos((START_MS + 48 * HOUR_MS) * 1_000_000);
+    assert!(outcome.ts_first >= Ts::from_nanos(START_MS * 1_000_000), "{:?}", outcome.ts_first);
+    assert!(outcome.ts_last <= end, "{:?}", outcome.ts_last);
+    // One contract is held from 02:00 on: five settlements, 08:00 on the first day to 16:00 on the second.
+    assert_eq!(outcome.open_lots.len(), 1);
+    assert_eq!(outcome.events, 48 + 6);
+    assert!(outcome.funding < Money::ZERO);
+    let paid = -outcome.funding.to_f64(outcome.reporting.scale);
+    let owed: f64 = [108.0, 116.0, 124.0, 132.0, 140.0].iter().map(|price| price * 0.0001).sum();
+    assert!((paid - owed).abs() < 0.001, "{paid} paid, {owed} owed");
+}
+
+#[test]
+fn a_run_in_which_no_bar_is_completed_is_an_error_and_not_a_run_without_trades() {
+    let said = run(|s| s.backtest.interval = "1w".parse::<Interval>().ok()).map(|r| r.outcome.events);
+    let Err(RunError::Data(said)) = said else { panic!("48 hours make no week: {said:?}") };
+    assert!(said.starts_with("no bar of 1w was completed for binance:BTC/USDT:USDT"), "{said}");
+}
+
+#[test]
+fn slippage_of_the_whole_price_is_refused_with_the_number() {
+    let said = run(|s| s.sim.slippage = Slippage::Bps { bps: Decimal::new(10_000, 0) }).map(|r| r.outcome.events);
+    let Err(RunError::Settings(said)) = said else { panic!("sold for nothing: {said:?}") };
+    assert_eq!(said, "sim.slippage: found 10000; must be from 0 to below 10000");
+}
+
+#[test]
+fn the_error_of_an_empty_range_names_the_range_that_was_asked_for() {
+    let said = run(|s| s.backtest.to = Some("2010-01-01".to_owned())).map(|r| r.outcome.events);
+    let Err(RunError::Data(said)) = said else { panic!("no data before its first: {said:?}") };
+    assert!(said.contains("in the beginning .. 2010-01-01T00:00:00Z; it has 2024-01-01T00:00:00Z"), "{said}");
+}
