@@ -1,7 +1,8 @@
 //! How fast a replay is, beside a hand-written loop in the same run. CPU time of the thread, median of several runs.
 //!
 //! `cargo bench --bench replay` prints the table of `benches/README.md`;
-//! `cargo bench --bench replay -- --write-csv N FILE` writes N of its trades as CSV for `benches/process.py`.
+//! `cargo bench --bench replay -- --write-csv N FILE` writes N of its trades as CSV for `benches/process.py`;
+//! `-- --once N` replays N trades once, for `valgrind --tool=callgrind`.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -137,12 +138,18 @@ fn replay(kind: Kind, batch: Batch, strategy: Box<dyn Strategy>) -> (Outcome, Du
     });
     let source: Box<dyn Source> = Box::new(VecSource::new(kind, ID, [batch]));
     let stop = AtomicBool::new(false);
-    let mut reading = |_| {};
+    // As in the command's `engine_cpu_seconds`, reading (here: handing out and dropping the batch) is not counted.
+    let (mut read, mut since) = (Duration::ZERO, Duration::ZERO);
+    let mut reading = |begins: bool| {
+        if begins { since = cpu() } else { read += cpu() - since }
+    };
     let mut replay = Replay::new(engine, sim, &stop, &mut reading);
     let before = cpu();
     replay.run(vec![source], false).expect("a run");
     let spent = cpu() - before;
-    (replay.engine.finish(), spent)
+    let engine = replay.engine;
+    let spent = spent - read;
+    (engine.finish(), spent)
 }
 
 /// What one would write by hand: a virtual call per tick, two averages, a position, no accounting.
@@ -234,6 +241,11 @@ fn main() {
     if let Some(at) = args.iter().position(|a| a == "--write-csv") {
         let count = args[at + 1].parse().expect("a count");
         write_csv(trades(count).into_iter(), args[at + 2].as_ref());
+        return;
+    }
+    if let Some(at) = args.iter().position(|a| a == "--once") {
+        let all = trades(args[at + 1].parse().expect("a count"));
+        replay(Kind::Trades, Batch::Trades(all), ema(1000, 3000));
         return;
     }
     let count = 5_000_000;

@@ -404,8 +404,8 @@ impl Engine {
     #[inline]
     fn mark(&mut self, id: InstrumentId, price: Price) -> Result<(), EngineError> {
         self.view.instruments[id.index()].last = price;
-        self.ledger.mark(id, price)?;
-        let equity = self.ledger.equity();
+        // The equity stays in registers: reading it back from where it was just written would wait for the store.
+        let equity = self.ledger.mark(id, price)?;
         self.view.equity = equity;
         self.recorder.equity(self.now, equity, self.ledger.open_count() > 0);
         Ok(())

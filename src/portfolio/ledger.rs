@@ -15,6 +15,8 @@ pub struct Position {
     pub mark: Price,
     /// What it adds to equity at `mark`: its value (spot) or its unrealised profit (contracts), settlement currency.
     pub value: Money,
+    /// What one unit of the price's last place changes `value` by; zero where that is not constant.
+    per_price_unit: i64,
 }
 
 /// How an amount of another currency becomes the reporting currency.
@@ -131,28 +133,44 @@ impl Ledger {
         self.open
     }
 
-    /// Values the position at a new price.
+    /// Values the position at a new price; gives the equity after it.
     ///
     /// # Errors
     /// [`PortfolioError::Overflow`].
     #[inline]
-    pub fn mark(&mut self, instrument: InstrumentId, price: Price) -> Result<(), PortfolioError> {
+    pub fn mark(&mut self, instrument: InstrumentId, price: Price) -> Result<Money, PortfolioError> {
         let i = instrument.index();
         let position = &mut self.positions[i];
-        position.mark = price;
+        let before = std::mem::replace(&mut position.mark, price);
         if self.single {
             if position.qty.is_zero() {
-                return Ok(());
+                return Ok(self.equity);
             }
+            if position.per_price_unit != 0 {
+                // Exact and cheap: the value is linear in the price, and two 64-bit numbers cannot overflow 128 bits.
+                let change = i128::from(price.mantissa() - before.mantissa()) * i128::from(position.per_price_unit);
+                position.value = Money::from_mantissa(position.value.mantissa() + change);
+                let equity = Money::from_mantissa(self.equity.mantissa() + change);
+                self.equity = equity;
+                return Ok(equity);
+            }
+        }
+        self.mark_slowly(i)
+    }
+
+    fn mark_slowly(&mut self, i: usize) -> Result<Money, PortfolioError> {
+        let position = &mut self.positions[i];
+        if self.single {
             let value = value_of(&self.terms[i], position)?;
             self.equity = Money::from_mantissa(self.equity.mantissa() + value.mantissa() - position.value.mantissa());
             position.value = value;
-            return Ok(());
+            return Ok(self.equity);
         }
         if !position.qty.is_zero() {
             position.value = value_of(&self.terms[i], position)?;
         }
-        self.revalue()
+        self.revalue()?;
+        Ok(self.equity)
     }
 
     /// Books a fill with its fee and marks the position at the fill's price.
@@ -202,6 +220,7 @@ impl Ledger {
         );
         after.mark = price;
         after.value = value_of(&terms, &after)?;
+        after.per_price_unit = terms.per_price_unit(after.qty);
 
         let cash_change = match terms.kind() {
             InstrumentKind::Spot => -terms.notional(price, Qty::from_mantissa(signed))?.mantissa(),
@@ -232,8 +251,8 @@ impl Ledger {
     pub fn fund(&mut self, instrument: InstrumentId, amount: Money) -> Result<(), PortfolioError> {
         let c = self.terms[instrument.index()].settle;
         let overflow = |_| PortfolioError::Overflow { what: "funding" };
-        self.cash[c] = self.cash[c].add(amount).map_err(overflow)?;
-        self.funding[c] = self.funding[c].add(amount).map_err(overflow)?;
+        self.cash[c] = self.cash[c].checked_add(amount).map_err(overflow)?;
+        self.funding[c] = self.funding[c].checked_add(amount).map_err(overflow)?;
         self.revalue()
     }
 

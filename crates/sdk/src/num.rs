@@ -419,7 +419,7 @@ impl Money {
     /// # Errors
     /// [`NumError::Overflow`].
     #[inline]
-    pub fn add(self, other: Self) -> Result<Self, NumError> {
+    pub fn checked_add(self, other: Self) -> Result<Self, NumError> {
         self.0.checked_add(other.0).map(Self).ok_or(NumError::Overflow { what: "money sum" })
     }
 
@@ -428,7 +428,7 @@ impl Money {
     /// # Errors
     /// [`NumError::Overflow`].
     #[inline]
-    pub fn sub(self, other: Self) -> Result<Self, NumError> {
+    pub fn checked_sub(self, other: Self) -> Result<Self, NumError> {
         self.0.checked_sub(other.0).map(Self).ok_or(NumError::Overflow { what: "money difference" })
     }
 }

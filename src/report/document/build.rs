@@ -329,7 +329,7 @@ impl<'a> Names<'a> {
         let one = members.iter().all(|i| rows[*i].currency == currency);
         let scale = money_scale(self.outcome, &currency);
         let sum = |of: fn(&TradeRecord) -> Money| {
-            let total = records.iter().try_fold(Money::ZERO, |sum, t| sum.add(of(t)));
+            let total = records.iter().try_fold(Money::ZERO, |sum, t| sum.checked_add(of(t)));
             total.ok().filter(|_| one).map(|m| m.to_text(scale))
         };
         GroupRow {

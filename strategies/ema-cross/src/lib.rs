@@ -42,7 +42,7 @@ pub struct EmaCross {
 }
 
 impl EmaCross {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId, price: f64) {
         let (fast, slow, last_gap) = self.lines.of(instrument);
         let (Some(fast), Some(slow)) = (fast.update(price), slow.update(price)) else { return };
