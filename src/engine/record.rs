@@ -73,6 +73,12 @@ impl Recorder {
         now >= self.next
     }
 
+    /// When the next candle or day ends.
+    #[inline]
+    pub(super) fn next_due(&self) -> Ts {
+        self.next
+    }
+
     /// Ends a day when its time has come; says whether candles end as well, so that strategies may be asked for their
     /// values: then call [`Recorder::observed`] and [`Recorder::end_candles`].
     pub(super) fn pass_time(&mut self, now: Ts) -> bool {

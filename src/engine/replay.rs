@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bellwether_sdk::{Bar, Depth, InstrumentId, Ts};
+use bellwether_sdk::{Bar, Depth, InstrumentId, Trade, Ts};
 
 use super::core::{Command, Engine, EngineError, Event};
 use super::timers::Class;
@@ -139,6 +139,11 @@ impl<'a> Replay<'a> {
         match cursor.batch.as_ref() {
             Some(Batch::Trades(v)) => {
                 while let Some(trade) = v.get(cursor.at).filter(|t| before(t.ts, Class::Trade)) {
+                    let calm = self.calm_trades(&v[cursor.at..], limit)?;
+                    if calm > 0 {
+                        cursor.at += calm;
+                        continue;
+                    }
                     self.come_to(trade.ts, Class::Trade)?;
                     self.sim.on_trade(trade)?;
                     self.step(Event::Trade(trade))?;
@@ -202,6 +207,22 @@ impl<'a> Replay<'a> {
             None => {}
         }
         Ok(())
+    }
+
+    /// A stretch of trades in which nothing can happen but what the strategy asks for; gives how many were handled.
+    #[inline]
+    fn calm_trades(&mut self, trades: &[Trade], limit: Option<Key>) -> Result<usize, ReplayError> {
+        let Some(band) = trades.first().and_then(|t| self.sim.calm(t.instrument)) else { return Ok(0) };
+        let horizon = self.sim.next_due().min(limit.map_or(Ts::MAX, |l| l.0));
+        let calm = self.engine.calm_trades(trades, horizon, band)?;
+        if let Some(last) = calm.checked_sub(1).and_then(|i| trades.get(i)) {
+            self.sim.pass_time(last.ts)?;
+            self.sim.on_trade(last)?;
+            if !self.engine.commands().is_empty() {
+                self.pump()?;
+            }
+        }
+        Ok(calm)
     }
 
     fn open_print(&mut self, bar: &Bar) -> Result<(), ReplayError> {

@@ -293,6 +293,14 @@ impl Ledger {
         Some(Money::from_mantissa(converted))
     }
 
+    /// What one unit of an instrument's price changes equity by, where that is constant.
+    #[inline]
+    pub fn equity_per_price_unit(&self, instrument: InstrumentId) -> Option<i64> {
+        let position = &self.positions[instrument.index()];
+        let linear = position.per_price_unit != 0 || position.qty.is_zero();
+        (self.single && linear).then_some(if position.qty.is_zero() { 0 } else { position.per_price_unit })
+    }
+
     /// Whether all money is in the reporting currency.
     pub fn is_single_currency(&self) -> bool {
         self.single

@@ -172,6 +172,17 @@ impl Sim {
         self.next_due
     }
 
+    /// Prices between which a trade changes nothing here but the last price: no order rests and no liquidation is
+    /// possible. Empty when any trade may matter.
+    pub fn calm(&self, instrument: InstrumentId) -> Option<(Price, Price)> {
+        let market = &self.markets[instrument.index()];
+        if !market.resting.is_empty() || market.walk.is_some() || !self.is_quiet() {
+            return None;
+        }
+        let all = (Price::from_mantissa(i64::MIN), Price::from_mantissa(i64::MAX));
+        Some(if self.config.margin.is_some() && self.ledger.open_count() > 0 { market.safe } else { all })
+    }
+
     /// Whether there is anything for [`Sim::advance`] to do.
     #[inline]
     pub fn is_quiet(&self) -> bool {

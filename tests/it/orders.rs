@@ -247,3 +247,32 @@ fn an_order_of_the_last_bar_stays_open() {
     let outcome = Desk::default().profile(Profile::NextOpen).bars_with("100 101", 1, vec![Intent::market(ID, Side::Buy, qty(1))]);
     assert_eq!(states_text(&outcome), "1 acknowledged");
 }
+
+/// A stretch of calm trades is taken at once when only one strategy hears them; that must not change anything.
+#[test]
+fn calm_stretches_change_nothing() {
+    let walk: Vec<String> = (0..4000i64).map(|i| format!("{}:{}", 100 + (i * i / 7 + i) % 23, 1 + i % 5)).collect();
+    let run = |watched: bool| {
+        Desk { fee_bps: 3, warmup: u64::from(watched), cash: 10_000, ..Desk::default() }.trades(&walk.join(" "), |n, ctx| {
+            if n % 97 == 5 {
+                let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
+                ctx.place(Intent::market(ID, side, qty(1 + (n % 3) as i64)));
+                ctx.place(Intent::limit(ID, side.opposite(), qty(1), price(101)));
+            }
+            if n % 501 == 0 {
+                ctx.cancel_all(ID);
+            }
+        })
+    };
+    // A warm-up of one trade keeps the engine on its usual path and drops nothing here.
+    let (calm, usual) = (run(false), run(true));
+    assert!(calm.fills.len() > 60, "{} fills", calm.fills.len());
+    assert_eq!(calm.order_hash, usual.order_hash);
+    assert_eq!(calm.end_equity, usual.end_equity);
+    assert_eq!((calm.events, calm.exposed_ns), (usual.events, usual.exposed_ns));
+    let curve = |o: &bellwether::engine::Outcome| o.equity.iter().map(|p| (p.ts, p.equity, p.equity_min)).collect::<Vec<_>>();
+    assert_eq!(curve(&calm), curve(&usual));
+    assert_eq!(calm.drawdown.fraction, usual.drawdown.fraction);
+    let candles = |o: &bellwether::engine::Outcome| o.charts[0].candles.iter().map(|c| (c.ts, c.open, c.high, c.low, c.close, c.volume)).collect::<Vec<_>>();
+    assert_eq!(candles(&calm), candles(&usual));
+}

@@ -38,7 +38,17 @@ pub const fn pow10(scale: u8) -> i64 {
 /// A mantissa as `f64`: correctly rounded while the mantissa has at most 53 bits, so equal to parsing its decimal text.
 #[inline]
 pub fn mantissa_to_f64(mantissa: i64, scale: u8) -> f64 {
-    mantissa as f64 / POW10_F64[scale as usize]
+    exact_f64(mantissa) / POW10_F64[scale as usize]
+}
+
+/// An integer as `f64`. x86's own conversion waits for whatever last used the target register, which ties every tick
+/// to the arithmetic of the one before; adding to a power of two whose last bit counts ones does not.
+#[inline]
+fn exact_f64(n: i64) -> f64 {
+    /// 2^52 + 2^51 as bits and as a number: its neighbours are one apart.
+    const BITS: i64 = 0x4338_0000_0000_0000;
+    const VALUE: f64 = 6_755_399_441_055_744.0;
+    if (-(1 << 51)..1 << 51).contains(&n) { f64::from_bits((BITS + n) as u64) - VALUE } else { n as f64 }
 }
 
 /// Why a text is not an exact number.
@@ -527,6 +537,15 @@ mod tests {
         assert_eq!(format_mantissa(-1250, 3), "-1.25");
         assert_eq!(format_mantissa(5, 8), "0.00000005");
         assert_eq!(format_mantissa(i64::MIN, 0), i64::MIN.to_string());
+    }
+
+    #[test]
+    fn integers_become_the_float_that_the_language_makes_of_them() {
+        let edges = [0, 1, -1, (1 << 51) - 1, 1 << 51, -(1 << 51), -(1 << 51) - 1, i64::MAX, i64::MIN];
+        let spread = (0..1000).map(|i: i64| i.wrapping_mul(7_046_029_254_386_353_131) >> (i % 40));
+        for n in edges.into_iter().chain(spread) {
+            assert_eq!(exact_f64(n).to_bits(), (n as f64).to_bits(), "{n}");
+        }
     }
 
     #[test]
