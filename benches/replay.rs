@@ -19,8 +19,8 @@ use bellwether::risk::Guard;
 use bellwether::signal::Sizer;
 use bellwether::sim::{MarginTerms, Profile, Sim, SimConfig, SlippageModel};
 use bellwether_sdk::{
-    AccountKind, Aggressor, Bar, Decimal, Instrument, InstrumentId, Interval, Money, ParamValues, Params, Plugin, Price,
-    Qty, Rate, Strategy, Trade, Ts,
+    AccountKind, Aggressor, Bar, Decimal, Instrument, InstrumentId, Interval, Money, ParamValues, Params, Plugin,
+    Price, Qty, Rate, Strategy, Trade, Ts,
 };
 use strategy_ema_cross::EmaCross;
 
@@ -61,7 +61,7 @@ fn trades(count: usize) -> Vec<Trade> {
             price: Price::from_mantissa(walk.next()),
             qty: Qty::from_mantissa((walk.random() % 1000) as i64 + 1000),
             instrument: ID,
-            aggressor: if walk.random() % 2 == 0 { Aggressor::Buyer } else { Aggressor::Seller },
+            aggressor: if walk.random().is_multiple_of(2) { Aggressor::Buyer } else { Aggressor::Seller },
         })
         .collect()
 }
@@ -261,7 +261,11 @@ fn main() {
     let (ours, outcome) = (median(spent), last.expect("an outcome"));
     println!("| what | per CPU second | ratio to the hand-written loop |");
     println!("|---|---|---|");
-    println!("| hand-written loop, {count} trades, {} crossings | {} | 1.0 |", hand_loop(&all).0, rate_text(count, hand));
+    println!(
+        "| hand-written loop, {count} trades, {} crossings | {} | 1.0 |",
+        hand_loop(&all).0,
+        rate_text(count, hand)
+    );
     println!(
         "| trades in memory, `trade@1`, {} orders | {} | {:.1} |",
         outcome.orders.len(),
@@ -286,7 +290,10 @@ fn main() {
     }
     let ours = median(spent);
     let per_order = ours.saturating_sub(quiet).as_nanos() as f64 / orders as f64;
-    println!("| 1,000,000 bars, `next-open@1`, {orders} orders | {:.3} CPU s, {per_order:.0} ns per order | |", ours.as_secs_f64());
+    println!(
+        "| 1,000,000 bars, `next-open@1`, {orders} orders | {:.3} CPU s, {per_order:.0} ns per order | |",
+        ours.as_secs_f64()
+    );
     let record = std::mem::size_of::<bellwether::orders::OrderRecord>()
         + std::mem::size_of::<bellwether::orders::FillRecord>()
         + std::mem::size_of::<bellwether::portfolio::TradeRecord>()

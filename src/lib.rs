@@ -12,5 +12,5 @@ pub mod portfolio;
 pub mod report;
 pub mod risk;
 pub mod run;
-pub mod sim;
 pub mod signal;
+pub mod sim;

@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn two_strategies_of_one_name_are_refused() {
-        let mut settings = Settings::default();
-        settings.strategy = vec![super::super::StrategySettings { plugin: "a".to_owned(), ..Default::default() }; 2];
+        let strategy = vec![super::super::StrategySettings { plugin: "a".to_owned(), ..Default::default() }; 2];
+        let settings = Settings { strategy, ..Settings::default() };
         assert!(check(&settings).expect_err("same names").to_string().contains("both called \"a\""));
     }
 }

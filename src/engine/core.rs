@@ -12,9 +12,9 @@ use super::outcome::Outcome;
 use super::record::Recorder;
 use super::slot::{Slot, SlotConfig};
 use super::timers::{Class, Due, Timers};
-use crate::market::{Currency, mid};
 use crate::market::bars::BarBuilder;
 use crate::market::book::{Applied, Book};
+use crate::market::{Currency, mid};
 use crate::orders::{Answer, FillRecord, Order, OrderError, Orders, order_hash};
 use crate::portfolio::{Ledger, LotFill, PortfolioError, TradeRecord};
 use crate::risk::{Approved, Guard, RiskView};
@@ -292,12 +292,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`].
-    pub fn calm_trades(
-        &mut self,
-        trades: &[Trade],
-        horizon: Ts,
-        band: (Price, Price),
-    ) -> Result<usize, EngineError> {
+    pub fn calm_trades(&mut self, trades: &[Trade], horizon: Ts, band: (Price, Price)) -> Result<usize, EngineError> {
         let Some(id) = trades.first().map(|t| t.instrument) else { return Ok(0) };
         let mut hearing =
             (0..self.slots.len()).filter(|i| self.slots[*i].input.trades && self.slots[*i].trades_it[id.index()]);

@@ -11,8 +11,8 @@ mod replay;
 mod slot;
 mod timers;
 
-pub use timers::Class;
 pub use self::core::{Command, Engine, EngineConfig, EngineError, Event};
 pub use outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
 pub use replay::{Replay, ReplayError};
 pub use slot::{Input, SlotConfig};
+pub use timers::Class;

@@ -151,7 +151,11 @@ impl Book {
                 first_id <= last + 1 || prev_id == last
             }
             Sync::Live { last } if numbered && last != 0 => {
-                if prev_id != 0 { prev_id == last } else { first_id == last + 1 }
+                if prev_id != 0 {
+                    prev_id == last
+                } else {
+                    first_id == last + 1
+                }
             }
             Sync::Snapshot { .. } | Sync::Live { .. } => true,
         };
@@ -221,7 +225,10 @@ mod tests {
         let mut book = Book::default();
         let bid = [level(Side::Buy, 100, 5)];
         assert_eq!(book.apply(&message(false, (1, 3, 0), &bid)), Applied::PassedOver);
-        assert_eq!(book.apply(&message(true, (0, 10, 0), &[level(Side::Buy, 99, 1), level(Side::Sell, 101, 2)])), Applied::Changed);
+        assert_eq!(
+            book.apply(&message(true, (0, 10, 0), &[level(Side::Buy, 99, 1), level(Side::Sell, 101, 2)])),
+            Applied::Changed
+        );
         assert_eq!(book.apply(&message(false, (8, 10, 7), &bid)), Applied::PassedOver);
         assert_eq!(book.apply(&message(false, (9, 12, 8), &bid)), Applied::Changed);
         assert_eq!(book.best_bid(), Some((Price::from_mantissa(100), Qty::from_mantissa(5))));

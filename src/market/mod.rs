@@ -7,8 +7,8 @@ pub mod book;
 mod kind;
 mod stream;
 
-pub use kind::{Kind, KindError};
 use bellwether_sdk::{Price, Quote};
+pub use kind::{Kind, KindError};
 
 pub use stream::{Batch, DepthBatch, DepthHead, Source, SourceError, VecSource};
 

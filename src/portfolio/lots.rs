@@ -67,12 +67,7 @@ impl Lots {
     ///
     /// # Errors
     /// [`PortfolioError::Overflow`].
-    pub fn fill(
-        &mut self,
-        terms: &Terms,
-        fill: &LotFill,
-        trades: &mut Vec<TradeRecord>,
-    ) -> Result<(), PortfolioError> {
+    pub fn fill(&mut self, terms: &Terms, fill: &LotFill, trades: &mut Vec<TradeRecord>) -> Result<(), PortfolioError> {
         let mut left = fill.qty.mantissa();
         let mut fee_left = fill.fee;
         while left > 0 {
@@ -115,7 +110,8 @@ fn share(fee: Money, part: i64, whole: i64) -> Result<Money, PortfolioError> {
     if part == whole {
         return Ok(fee);
     }
-    let product = fee.mantissa().checked_mul(i128::from(part)).ok_or(PortfolioError::Overflow { what: "a fee's share" })?;
+    let product =
+        fee.mantissa().checked_mul(i128::from(part)).ok_or(PortfolioError::Overflow { what: "a fee's share" })?;
     Ok(Money::from_mantissa(div_half_even(product, i128::from(whole))))
 }
 
@@ -127,8 +123,7 @@ fn close(
     entry_fee: Money,
     exit_fee: Money,
 ) -> Result<TradeRecord, PortfolioError> {
-    let (entry, exit) =
-        (terms.notional(lot.entry_price, qty)?.mantissa(), terms.notional(fill.price, qty)?.mantissa());
+    let (entry, exit) = (terms.notional(lot.entry_price, qty)?.mantissa(), terms.notional(fill.price, qty)?.mantissa());
     let gain = match terms.kind() {
         InstrumentKind::Inverse => entry - exit,
         InstrumentKind::Spot | InstrumentKind::Linear => exit - entry,

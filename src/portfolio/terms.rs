@@ -62,10 +62,9 @@ impl Terms {
     /// constant (inverse) or does not fit.
     pub fn per_price_unit(&self, qty: Qty) -> i64 {
         match self.kind {
-            InstrumentKind::Spot | InstrumentKind::Linear => i128::from(qty.mantissa())
-                .checked_mul(self.factor)
-                .and_then(|v| i64::try_from(v).ok())
-                .unwrap_or(0),
+            InstrumentKind::Spot | InstrumentKind::Linear => {
+                i128::from(qty.mantissa()).checked_mul(self.factor).and_then(|v| i64::try_from(v).ok()).unwrap_or(0)
+            }
             InstrumentKind::Inverse => 0,
         }
     }
@@ -158,7 +157,9 @@ mod tests {
 
     #[test]
     fn halves_go_to_even() {
-        for (a, b, want) in [(5, 2, 2), (7, 2, 4), (-5, 2, -2), (-7, 2, -4), (6, 4, 2), (10, 4, 2), (1, 3, 0), (-2, 3, -1)] {
+        for (a, b, want) in
+            [(5, 2, 2), (7, 2, 4), (-5, 2, -2), (-7, 2, -4), (6, 4, 2), (10, 4, 2), (1, 3, 0), (-2, 3, -1)]
+        {
             assert_eq!(div_half_even(a, b), want, "{a}/{b}");
         }
     }
@@ -174,7 +175,8 @@ mod tests {
     #[test]
     fn a_notional_buys_the_largest_quantity_that_fits_with_its_fee() {
         let t = terms("binance:BTC/USDT", 2, 5, 8);
-        let (price, rate, lot) = (Price::from_mantissa(1_000_000), Rate::from_mantissa(1_000_000_000), Qty::from_mantissa(1));
+        let (price, rate, lot) =
+            (Price::from_mantissa(1_000_000), Rate::from_mantissa(1_000_000_000), Qty::from_mantissa(1));
         let amount = Money::from_mantissa(1_000 * 100_000_000);
         let qty = t.qty_for(amount, price, rate, lot);
         assert_eq!(qty, Qty::from_mantissa(9_990)); // 999 + 0.999 fits, 999.1 + 0.9991 does not

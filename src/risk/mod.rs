@@ -151,7 +151,8 @@ impl Guard {
         if price.is_zero() {
             return Err(Refusal::NoPrice);
         }
-        let value = |qty: Qty| view.terms.notional(price, qty).map(|m| m.mantissa().unsigned_abs()).unwrap_or(u128::MAX);
+        let value =
+            |qty: Qty| view.terms.notional(price, qty).map(|m| m.mantissa().unsigned_abs()).unwrap_or(u128::MAX);
         let held = view.position.qty.mantissa();
         let (asked, position_after) = match order.size {
             Size::Qty(qty) => {
@@ -185,5 +186,9 @@ impl Guard {
 fn amount_at(amount: Decimal, scale: u8) -> u128 {
     let mantissa = u128::from(amount.mantissa().unsigned_abs());
     let (from, to) = (u32::from(amount.scale()), u32::from(scale));
-    if to >= from { mantissa.saturating_mul(10u128.saturating_pow(to - from)) } else { mantissa / 10u128.pow(from - to) }
+    if to >= from {
+        mantissa.saturating_mul(10u128.saturating_pow(to - from))
+    } else {
+        mantissa / 10u128.pow(from - to)
+    }
 }

@@ -120,11 +120,8 @@ pub(super) fn make_strategies(
             symbols.iter().filter_map(|s| instruments.iter().find(|i| i.symbol == *s)).map(|i| i.id).collect();
         let at = |e: bellwether_sdk::ParamError| RunError::Settings(format!("strategy {}: {e}", wanted.plugin));
         let mut params = wanted.params.clone();
-        let sizer = if entry.directional {
-            Sizer::take(&mut params, ids.len()).map_err(at)?
-        } else {
-            Sizer::EquityPct(100.0)
-        };
+        let sizer =
+            if entry.directional { Sizer::take(&mut params, ids.len()).map_err(at)? } else { Sizer::EquityPct(100.0) };
         let strategy = (entry.make)(&params).map_err(|e| match e {
             bellwether_sdk::ParamError::Unknown { name, known } => {
                 let sizing = SIZER_PARAMS.iter().map(|p| p.0).filter(|_| entry.directional);

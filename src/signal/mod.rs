@@ -35,7 +35,9 @@ impl Sizer {
             [] => return Ok(Self::EquityPct(100.0 / instruments.max(1) as f64)),
             [one] => one.clone(),
             [(a, _), (b, _), ..] => {
-                return Err(ParamError::Conflict(format!("parameters {a} and {b} both size positions; give one of them")));
+                return Err(ParamError::Conflict(format!(
+                    "parameters {a} and {b} both size positions; give one of them"
+                )));
             }
         };
         let wrong = |why: &str| ParamError::Value { name: name.to_owned(), value: value.clone(), why: why.to_owned() };
@@ -140,12 +142,7 @@ fn bracket_of(signal: &Signal) -> Bracket {
     }
 }
 
-fn entry_size(
-    signal: &Signal,
-    sizer: &Sizer,
-    view: &SizingView<'_>,
-    close: Qty,
-) -> Result<Size, &'static str> {
+fn entry_size(signal: &Signal, sizer: &Sizer, view: &SizingView<'_>, close: Qty) -> Result<Size, &'static str> {
     let hint = signal.size.map(|h| match h {
         SizeHint::Qty(q) => Sizer::Qty(q),
         SizeHint::Notional(n) => Sizer::Notional(n),
@@ -176,5 +173,5 @@ fn decimal_toward_zero(amount: f64) -> Option<Decimal> {
     }
     let scale = if amount < 1e7 { 8 } else { 2 };
     let mantissa = (amount * bellwether_sdk::num::pow10(scale) as f64).floor();
-    (mantissa >= 1.0 && mantissa < 9.0e18).then(|| Decimal::new(mantissa as i64, scale))
+    (1.0..9.0e18).contains(&mantissa).then(|| Decimal::new(mantissa as i64, scale))
 }

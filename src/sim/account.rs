@@ -48,7 +48,7 @@ impl Sim {
         let after = held.saturating_add(side.sign() * qty.mantissa());
         let reduces = held != 0 && after.signum() != -held.signum() && after.abs() <= held.abs();
         let Some(margin) = self.config.margin else {
-            return Ok(self.cash_cannot_bear(i, side, price, qty, fee, after, reduces)?);
+            return self.cash_cannot_bear(i, side, price, qty, fee, after, reduces);
         };
         if reduces {
             return Ok(None);

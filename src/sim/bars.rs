@@ -181,7 +181,8 @@ impl Sim {
     /// A stop-limit whose limit the bar may have met before the trigger: awake from the next bar on.
     fn trigger_unclear_stop_limits(&mut self, i: usize, bar: &Bar) {
         for r in &mut self.markets[i].resting {
-            let reached = !r.born_in_bar && r.ts <= bar.ts_open && r.trigger().is_some_and(|t| bar.low <= t && t <= bar.high);
+            let reached =
+                !r.born_in_bar && r.ts <= bar.ts_open && r.trigger().is_some_and(|t| bar.low <= t && t <= bar.high);
             if reached && matches!(r.order.kind, OrderKind::StopLimit { .. }) {
                 r.triggered = true;
                 r.seen = true;

@@ -7,8 +7,8 @@
 
 use bellwether_sdk::{Aggressor, Liquidity, Price, Qty, Side, Trade, Ts};
 
-use super::orders::Executed;
 use super::Sim;
+use super::orders::Executed;
 use crate::orders::Answer;
 use crate::portfolio::PortfolioError;
 

@@ -225,9 +225,7 @@ impl Sim {
         let i = instrument.index();
         if let Some(at) = self.markets[i].resting.iter().position(|r| r.order.id == id) {
             self.end(i, at, Answer::Cancelled(id, "requested"));
-        } else if let Some(at) =
-            self.inbox.iter().position(|m| matches!(m.1, Message::Submit(o) if o.id == id))
-        {
+        } else if let Some(at) = self.inbox.iter().position(|m| matches!(m.1, Message::Submit(o) if o.id == id)) {
             self.inbox.remove(at);
             self.answers.push(Answer::Cancelled(id, "requested"));
         }
@@ -369,7 +367,7 @@ impl Sim {
         });
         if done {
             self.markets[i].resting.remove(at);
-            }
+        }
         self.markets[i].last_fill = price;
         if order.oco.0 != 0 {
             self.reduce_siblings(i, &order, qty);

@@ -23,7 +23,9 @@ pub enum Profile {
 
 /// A text is not a fill profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a fill profile; there are next-open@1, close@1, ohlc-path@1 (bars), trade@1 (trades), quote@1 (quotes), book@1 (depth and trades)")]
+#[error(
+    "{0:?} is not a fill profile; there are next-open@1, close@1, ohlc-path@1 (bars), trade@1 (trades), quote@1 (quotes), book@1 (depth and trades)"
+)]
 pub struct ProfileError(pub String);
 
 const NAMES: [(Profile, &str, &str); 6] = [
@@ -42,7 +44,11 @@ const NAMES: [(Profile, &str, &str); 6] = [
         "ohlc-path@1",
         "the order of high and low inside a bar is assumed, not known; volume is not a limit; no queue",
     ),
-    (Profile::Trade, "trade@1", "no spread beyond the printed prices; touching a limit does not fill it; our orders move nothing"),
+    (
+        Profile::Trade,
+        "trade@1",
+        "no spread beyond the printed prices; touching a limit does not fill it; our orders move nothing",
+    ),
     (Profile::Quote, "quote@1", "only the best level is seen; no queue at it; our orders move nothing"),
     (
         Profile::Book,

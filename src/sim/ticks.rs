@@ -10,8 +10,8 @@
 
 use bellwether_sdk::{Liquidity, OrderKind, Price, Qty, Side, Trade, Ts};
 
-use super::orders::Executed;
 use super::Sim;
+use super::orders::Executed;
 use crate::orders::Answer;
 use crate::portfolio::PortfolioError;
 

@@ -9,8 +9,8 @@ use bellwether::risk::{Guard, Limits};
 use bellwether::signal::Sizer;
 use bellwether::sim::{MarginTerms, Profile, Sim, SimConfig, SlippageModel};
 use bellwether_sdk::{
-    AccountKind, Aggressor, Bar, Context, Decimal, Fill, Instrument, InstrumentId, Intent, Interval, Money,
-    Price, Qty, Quote, Rate, Strategy, Trade, Ts,
+    AccountKind, Aggressor, Bar, Context, Decimal, Fill, Instrument, InstrumentId, Intent, Interval, Money, Price, Qty,
+    Quote, Rate, Strategy, Trade, Ts,
 };
 
 /// What a script does at an event: the count of bars (or ticks) so far, from 0.

@@ -35,11 +35,7 @@ fn fill(profile: Profile, nearest: bool, case: Case, bar: &str) -> Option<i64> {
         }
         Case::Bracket(side, stop, target) => {
             // Decided one bar earlier, so that the entry (at 100 in every profile) is over before the bar comes.
-            let bracket = Bracket {
-                stop_loss: stop.map(price),
-                take_profit: target.map(price),
-                trailing_stop: None,
-            };
+            let bracket = Bracket { stop_loss: stop.map(price), take_profit: target.map(price), trailing_stop: None };
             let entry = Intent::market(ID, side, qty(1)).bracket(bracket);
             desk.bars_with(&format!("{BEFORE} {bar}"), 0, vec![entry])
         }
@@ -92,7 +88,9 @@ fn close_fills_as_vectorbt_does_where_it_has_the_case() {
 /// The stop of a market entry lives on the entry's own bar.
 #[test]
 fn a_stop_is_hit_on_the_bar_of_the_entry() {
-    for (profile, nearest) in [(Profile::NextOpen, false), (Profile::OhlcPath, false), (Profile::OhlcPath, true), (Profile::Close, false)] {
+    for (profile, nearest) in
+        [(Profile::NextOpen, false), (Profile::OhlcPath, false), (Profile::OhlcPath, true), (Profile::Close, false)]
+    {
         let bracket = Bracket { stop_loss: Some(price(90)), ..Bracket::default() };
         let outcome = Desk { nearest, ..Desk::default() }.profile(profile).bars_with(
             &format!("{BEFORE} 100/101/85/95"),
@@ -113,7 +111,9 @@ fn a_stop_is_hit_on_the_bar_of_the_entry() {
 fn fills_lie_inside_the_bar() {
     let outcome = |profile| -> Outcome {
         let intents = (90..110)
-            .flat_map(|p| [Intent::limit(ID, Side::Buy, qty(1), price(p)), Intent::stop(ID, Side::Buy, qty(1), price(p))])
+            .flat_map(|p| {
+                [Intent::limit(ID, Side::Buy, qty(1), price(p)), Intent::stop(ID, Side::Buy, qty(1), price(p))]
+            })
             .collect();
         Desk::default().profile(profile).bars_with(&format!("{BEFORE} 100/105/97/103 103/104/95/96"), 1, intents)
     };

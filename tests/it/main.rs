@@ -4,5 +4,5 @@ mod conservation;
 mod desk;
 mod fills;
 mod orders;
-mod stored;
 mod rooms;
+mod stored;

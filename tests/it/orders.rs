@@ -149,8 +149,11 @@ fn a_reversal_is_one_order_and_two_trades() {
 #[test]
 fn a_notional_is_sized_at_the_fill_fee_included() {
     let size = Size::Notional { amount: Decimal::new(1000, 0), close: qty(0) };
-    let outcome = Desk { fee_bps: 10, ..Desk::default() }
-        .bars_with("100 100 100", 0, vec![Intent { size, ..Intent::market(ID, Side::Buy, qty(0)) }]);
+    let outcome = Desk { fee_bps: 10, ..Desk::default() }.bars_with(
+        "100 100 100",
+        0,
+        vec![Intent { size, ..Intent::market(ID, Side::Buy, qty(0)) }],
+    );
     assert_eq!(fills_text(&outcome), "1 buy 9.99@100");
     assert_eq!(outcome.fees.to_text(8), "0.999");
 }
@@ -195,10 +198,11 @@ fn leverage_is_limited_and_a_losing_account_is_liquidated() {
 fn slippage_is_against_the_trader_and_within_the_limit() {
     let fraction = SlippageModel::Fraction(Rate::from_bps(Decimal::new(100, 0)).expect("a rate"));
     let desk = || Desk { slippage: fraction, ..Desk::default() };
-    let outcome = desk().bars_with("100 100", 0, vec![
-        Intent::market(ID, Side::Buy, qty(1)),
-        Intent::market(ID, Side::Sell, qty(1)),
-    ]);
+    let outcome = desk().bars_with(
+        "100 100",
+        0,
+        vec![Intent::market(ID, Side::Buy, qty(1)), Intent::market(ID, Side::Sell, qty(1))],
+    );
     assert_eq!(fills_text(&outcome), "1 buy 1@101, 2 sell 1@99");
     let ticks = Desk { slippage: SlippageModel::Ticks(3), ..Desk::default() };
     let outcome = ticks.quotes("99/101", |n, ctx| {
@@ -244,7 +248,8 @@ fn warm_up_hears_but_does_not_act() {
 
 #[test]
 fn an_order_of_the_last_bar_stays_open() {
-    let outcome = Desk::default().profile(Profile::NextOpen).bars_with("100 101", 1, vec![Intent::market(ID, Side::Buy, qty(1))]);
+    let outcome =
+        Desk::default().profile(Profile::NextOpen).bars_with("100 101", 1, vec![Intent::market(ID, Side::Buy, qty(1))]);
     assert_eq!(states_text(&outcome), "1 acknowledged");
 }
 
@@ -253,16 +258,19 @@ fn an_order_of_the_last_bar_stays_open() {
 fn calm_stretches_change_nothing() {
     let walk: Vec<String> = (0..4000i64).map(|i| format!("{}:{}", 100 + (i * i / 7 + i) % 23, 1 + i % 5)).collect();
     let run = |watched: bool| {
-        Desk { fee_bps: 3, warmup: u64::from(watched), cash: 10_000, ..Desk::default() }.trades(&walk.join(" "), |n, ctx| {
-            if n % 97 == 5 {
-                let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
-                ctx.place(Intent::market(ID, side, qty(1 + (n % 3) as i64)));
-                ctx.place(Intent::limit(ID, side.opposite(), qty(1), price(101)));
-            }
-            if n % 501 == 0 {
-                ctx.cancel_all(ID);
-            }
-        })
+        Desk { fee_bps: 3, warmup: u64::from(watched), cash: 10_000, ..Desk::default() }.trades(
+            &walk.join(" "),
+            |n, ctx| {
+                if n % 97 == 5 {
+                    let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
+                    ctx.place(Intent::market(ID, side, qty(1 + (n % 3) as i64)));
+                    ctx.place(Intent::limit(ID, side.opposite(), qty(1), price(101)));
+                }
+                if n % 501 == 0 {
+                    ctx.cancel_all(ID);
+                }
+            },
+        )
     };
     // A warm-up of one trade keeps the engine on its usual path and drops nothing here.
     let (calm, usual) = (run(false), run(true));
@@ -270,9 +278,12 @@ fn calm_stretches_change_nothing() {
     assert_eq!(calm.order_hash, usual.order_hash);
     assert_eq!(calm.end_equity, usual.end_equity);
     assert_eq!((calm.events, calm.exposed_ns), (usual.events, usual.exposed_ns));
-    let curve = |o: &bellwether::engine::Outcome| o.equity.iter().map(|p| (p.ts, p.equity, p.equity_min)).collect::<Vec<_>>();
+    let curve =
+        |o: &bellwether::engine::Outcome| o.equity.iter().map(|p| (p.ts, p.equity, p.equity_min)).collect::<Vec<_>>();
     assert_eq!(curve(&calm), curve(&usual));
     assert_eq!(calm.drawdown.fraction, usual.drawdown.fraction);
-    let candles = |o: &bellwether::engine::Outcome| o.charts[0].candles.iter().map(|c| (c.ts, c.open, c.high, c.low, c.close, c.volume)).collect::<Vec<_>>();
+    let candles = |o: &bellwether::engine::Outcome| {
+        o.charts[0].candles.iter().map(|c| (c.ts, c.open, c.high, c.low, c.close, c.volume)).collect::<Vec<_>>()
+    };
     assert_eq!(candles(&calm), candles(&usual));
 }

@@ -34,7 +34,9 @@ pub enum InstrumentKind {
 
 /// A symbol's text is not of the form `venue:BASE/QUOTE[:SETTLE[-YYMMDD]]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not an instrument: {why}; write venue:BASE/QUOTE, e.g. binance:BTC/USDT (spot) or binance:BTC/USDT:USDT (perpetual)")]
+#[error(
+    "{text:?} is not an instrument: {why}; write venue:BASE/QUOTE, e.g. binance:BTC/USDT (spot) or binance:BTC/USDT:USDT (perpetual)"
+)]
 pub struct SymbolError {
     /// What was found.
     pub text: String,
@@ -120,8 +122,15 @@ impl FromStr for Symbol {
             None => ("", None),
             Some(s) => s.split_once('-').map_or((s, None), |(s, e)| (s, Some(e))),
         };
-        let code = |s: &str| s.starts_with(|c: char| c.is_ascii_alphanumeric()) && s.len() <= 24 && s.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'.' || c == b'_');
-        if venue.is_empty() || venue.len() > 24 || !venue.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-') {
+        let code = |s: &str| {
+            s.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && s.len() <= 24
+                && s.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == b'.' || c == b'_')
+        };
+        if venue.is_empty()
+            || venue.len() > 24
+            || !venue.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+        {
             return Err(wrong("the venue must be lower-case letters and digits"));
         }
         if !code(base) || !code(quote) || (settle_part.is_some() && !code(settle)) {
@@ -248,7 +257,16 @@ mod tests {
 
     #[test]
     fn what_is_no_symbol_is_refused() {
-        for text in ["", "BTC/USDT", "binance:BTCUSDT", "binance:btc/usdt", "Binance:BTC/USDT", "binance:BTC/USDT:ETH", "okx:A/B:B-2612", "a:../B"] {
+        for text in [
+            "",
+            "BTC/USDT",
+            "binance:BTCUSDT",
+            "binance:btc/usdt",
+            "Binance:BTC/USDT",
+            "binance:BTC/USDT:ETH",
+            "okx:A/B:B-2612",
+            "a:../B",
+        ] {
             assert!(text.parse::<Symbol>().is_err(), "{text}");
         }
     }

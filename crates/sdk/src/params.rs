@@ -167,12 +167,9 @@ pub fn check_names(values: &ParamValues, specs: &[ParamSpec]) -> Result<(), Para
 
 /// Reads one value and holds it against its range. Called by the derive.
 #[doc(hidden)]
-pub fn read_value<T: ParamType + PartialOrd>(
-    name: &str,
-    text: &str,
-    range: Option<(T, T)>,
-) -> Result<T, ParamError> {
-    let value = T::read(text).map_err(|why| ParamError::Value { name: name.to_owned(), value: text.to_owned(), why })?;
+pub fn read_value<T: ParamType + PartialOrd>(name: &str, text: &str, range: Option<(T, T)>) -> Result<T, ParamError> {
+    let value =
+        T::read(text).map_err(|why| ParamError::Value { name: name.to_owned(), value: text.to_owned(), why })?;
     match range {
         Some((low, high)) if !(low <= value && value <= high) => Err(ParamError::Value {
             name: name.to_owned(),

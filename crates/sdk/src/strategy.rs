@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bar, Fill, Funding, Instrument, InstrumentId, Intent, Interval, Money, OrderId, OrderState, OrderUpdate, ParamError,
-    Params, Price, Qty, Quote, Side, Signal, Trade, Ts,
+    Bar, Fill, Funding, Instrument, InstrumentId, Intent, Interval, Money, OrderId, OrderState, OrderUpdate,
+    ParamError, Params, Price, Qty, Quote, Side, Signal, Trade, Ts,
 };
 
 /// What kind of account a strategy needs.
