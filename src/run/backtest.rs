@@ -63,10 +63,10 @@ impl<'a> Prepared<'a> {
         let slots = strategies
             .into_iter()
             .map(|s| SlotConfig {
+                input: plan.input_of(&s),
                 id: s.id,
                 strategy: s.strategy,
                 instruments: s.instruments,
-                input: plan.input,
                 sizer: s.sizer,
             })
             .collect();
@@ -78,7 +78,7 @@ impl<'a> Prepared<'a> {
         let mut sources = Vec::new();
         for (id, kind) in &self.plan.series {
             let instrument = &self.plan.instruments[id.index()];
-            match self.catalog.source(instrument, *kind, self.range_of(*kind)) {
+            match self.catalog.source(instrument, *kind, self.range_of(*id, *kind)) {
                 Ok(source) => sources.push(source),
                 // Funding outside the range is no reason to stop.
                 Err(DataError::NoData { .. }) if *kind == Kind::Funding => {}
@@ -88,13 +88,13 @@ impl<'a> Prepared<'a> {
         Ok(sources)
     }
 
-    /// The range of a kind: funding counts only while there are prices.
-    fn range_of(&self, kind: Kind) -> Range<Ts> {
+    /// The range of a series: funding counts only while there are prices of its instrument.
+    fn range_of(&self, id: InstrumentId, kind: Kind) -> Range<Ts> {
         let range = self.plan.range.clone();
         if kind != Kind::Funding {
             return range;
         }
-        let priced = self.plan.series.iter().filter(|s| s.1 != Kind::Funding);
+        let priced = self.plan.series.iter().filter(|s| s.0 == id && s.1 != Kind::Funding);
         let stored = priced.filter_map(|(id, k)| self.catalog.find(&self.plan.instruments[id.index()].symbol, *k));
         let (first, end) = stored.fold((Ts::MAX, Ts::NONE), |(a, b), s| (a.min(s.first), b.max(s.end)));
         range.start.max(first)..range.end.min(end)
@@ -185,7 +185,7 @@ impl<'a> Prepared<'a> {
         for (id, kind) in &self.plan.series {
             let symbol = &self.plan.instruments[id.index()].symbol;
             let Some(info) = self.catalog.find(symbol, *kind) else { continue };
-            let Ok(series) = self.catalog.data_hash(symbol, *kind, self.range_of(*kind)) else { continue };
+            let Ok(series) = self.catalog.data_hash(symbol, *kind, self.range_of(*id, *kind)) else { continue };
             hash.update(format!("{symbol}|{kind}|{series}\n"));
             list.push((symbol.clone(), *kind, info.rows, info.first, info.end));
         }

@@ -19,11 +19,16 @@ pub(super) struct Planned {
     pub(super) strategy: Box<dyn Strategy>,
     pub(super) instruments: Vec<InstrumentId>,
     pub(super) sizer: Sizer,
+    /// Whether it emits signals.
+    pub(super) directional: bool,
+    /// What a reader must know of how it is sized, if the settings do not say.
+    pub(super) size_note: Option<String>,
 }
 
 /// What will be run.
 pub(super) struct Plan {
     pub(super) instruments: Vec<Instrument>,
+    /// What strategies are given; see [`Plan::input_of`].
     pub(super) input: Input,
     /// The stored series to stream.
     pub(super) series: Vec<(InstrumentId, Kind)>,
@@ -120,6 +125,7 @@ pub(super) fn make_strategies(
             symbols.iter().filter_map(|s| instruments.iter().find(|i| i.symbol == *s)).map(|i| i.id).collect();
         let at = |e: bellwether_sdk::ParamError| RunError::Settings(format!("strategy {}: {e}", wanted.plugin));
         let mut params = wanted.params.clone();
+        let given = params.len();
         let sizer =
             if entry.directional { Sizer::take(&mut params, ids.len()).map_err(at)? } else { Sizer::EquityPct(100.0) };
         let strategy = (entry.make)(&params).map_err(|e| match e {
@@ -137,7 +143,13 @@ pub(super) fn make_strategies(
         })?;
         let id = if wanted.id.is_empty() { wanted.plugin.clone() } else { wanted.id.clone() };
         let id = if planned.iter().any(|p| p.id == id) { format!("{id}#{}", planned.len() + 1) } else { id };
-        planned.push(Planned { id, strategy, instruments: ids, sizer });
+        let sized = !entry.directional || params.len() < given;
+        let size_note = (!sized).then(|| match &sizer {
+            Sizer::EquityPct(pct) => format!("{id}: no size given; each position takes {pct:.0} % of the equity"),
+            Sizer::Qty(_) | Sizer::Notional(_) => String::new(),
+        });
+        let directional = entry.directional;
+        planned.push(Planned { id, strategy, instruments: ids, sizer, directional, size_note });
     }
     Ok(planned)
 }
@@ -152,6 +164,14 @@ pub(crate) fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> 
 }
 
 impl Plan {
+    /// What one strategy is given. One that emits signals decides on one kind of price: bars where there are any.
+    pub(super) fn input_of(&self, strategy: &Planned) -> Input {
+        match self.input.bars {
+            Some(_) if strategy.directional => Input { bars: self.input.bars, ..Input::default() },
+            _ => self.input,
+        }
+    }
+
     /// Decides what to stream and how orders fill.
     pub(super) fn new(
         settings: &Settings,
@@ -161,7 +181,7 @@ impl Plan {
     ) -> Result<Self, RunError> {
         let range = range_of(settings)?;
         let ticks = ticks_of(settings)?;
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = strategies.iter().filter_map(|s| s.size_note.clone()).collect();
         let interval = match settings.backtest.interval {
             Some(interval) => Some(interval),
             None if ticks.is_empty() => default_interval(catalog, &instruments[0].symbol)?,
@@ -225,14 +245,12 @@ impl Plan {
         };
         check_profile(profile, &series)?;
         let account = account_of(settings, strategies)?;
-        // Ticks go to strategies only when they were asked for, or nothing else is there.
-        let said = |kind: Kind| interval.is_none() && plan_ticks.contains(&kind);
-        let intents_on_ticks = |kind: Kind| !plan_ticks.is_empty() && plan_ticks.contains(&kind);
+        let streams = |kind: Kind| plan_ticks.contains(&kind);
         let input = Input {
             bars: interval,
-            trades: said(Kind::Trades),
-            quotes: said(Kind::Quotes) || intents_on_ticks(Kind::Quotes),
-            depth: intents_on_ticks(Kind::Depth),
+            trades: streams(Kind::Trades),
+            quotes: streams(Kind::Quotes),
+            depth: streams(Kind::Depth),
         };
         Ok(Self { instruments, input, series, bars_of_stream, build, profile, account, range, notes })
     }

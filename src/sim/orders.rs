@@ -301,7 +301,10 @@ impl Sim {
         if r.qty == 0 {
             let qty = self.size_notional(i, &r.order, price, rate)?;
             if qty.is_zero() {
-                self.end(i, at, Answer::Rejected(id, "notional_too_small"));
+                let close = Qty::ZERO;
+                let broke = self.bearable(i, r.order.side, price, rate, close)?.is_zero();
+                let reason = if broke { "insufficient_funds" } else { "notional_too_small" };
+                self.end(i, at, Answer::Rejected(id, reason));
                 return Ok(Executed::Ended);
             }
             self.markets[i].resting[at].qty = qty.mantissa();

@@ -136,6 +136,7 @@ impl From<DataError> for Failure {
         let text = error.to_string();
         match error {
             DataError::Interrupted => Self::new(Code::Interrupted, text),
+            DataError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => Self::bad(text),
             DataError::Io { .. } => Self::new(Code::Failed, text).help("the store is as it was"),
             DataError::Strict { .. } | DataError::Locked { .. } => Self::new(Code::Refused, text),
             DataError::NoSeries { .. } | DataError::NoData { .. } => {

@@ -78,6 +78,9 @@ fn too_little(flags: &mut Flags, outcome: &Outcome, summary: &Summary, trades: &
     flags.raise(short && summary.cagr_pct.is_some(), "cagr_pct", || {
         format!("annualised from {}: nothing can be said of a year", span(elapsed))
     });
+    flags.raise(short && summary.calmar.is_some(), "calmar", || {
+        format!("its return is annualised from {}: nothing can be said of a year", span(elapsed))
+    });
     flags.raise(summary.days < DAYS_MIN && summary.sharpe_daily_365.is_some(), "sharpe_daily_365", || {
         format!("from {} daily returns", summary.days)
     });

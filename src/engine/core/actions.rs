@@ -1,0 +1,258 @@
+//! What strategies ask for: signals are sized, intents become orders, risk approves, commands go out.
+
+use super::*;
+
+impl Engine {
+    /// Carries out what a strategy asked for, in order.
+    pub(super) fn act(&mut self, i: usize) -> Result<(), EngineError> {
+        let asked = self.outbox.actions.len();
+        if asked > ACTIONS_MAX {
+            return Err(EngineError::Flood { strategy: self.slots[i].id.clone(), asked });
+        }
+        let mut actions = std::mem::take(&mut self.outbox.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Signal(signal) => self.on_signal(i, signal),
+                Action::Place(id, intent) => {
+                    self.place(i, id, &intent, Role::Intent);
+                }
+                Action::Cancel(id) => self.cancel(i, id),
+                Action::CancelAll(instrument) => self.cancel_where(i, |o, _| o.instrument == instrument),
+                Action::Timer(at, timer) => self.timers.add(at.max(self.now), Due::Timer(i, timer)),
+                Action::SubscribeBars(instrument, interval) => self.subscribe(i, instrument, interval),
+            }
+        }
+        // The memory is used again by the next event.
+        self.outbox.actions = actions;
+        Ok(())
+    }
+
+    pub(super) fn subscribe(&mut self, i: usize, instrument: InstrumentId, interval: Interval) {
+        self.slots[i].more_bars.push((instrument, interval));
+        let known = self.builders.iter().any(|b| b.instrument() == instrument && b.interval() == interval);
+        match self.bars_of_stream[instrument.index()] {
+            Some(own) if own == interval => {}
+            Some(own) if !interval.is_multiple_of(own) => {
+                let symbol = &self.view.instruments[instrument.index()].instrument.symbol;
+                self.notes
+                    .push(format!("{}: bars of {interval} for {symbol} cannot be built from {own}", self.slots[i].id));
+            }
+            _ if !known => self.builders.push(BarBuilder::new(instrument, interval)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_signal(&mut self, i: usize, mut signal: Signal) {
+        self.signals += 1;
+        if signal.id == 0 {
+            signal.id = self.signals;
+        }
+        let slot = &self.slots[i];
+        let id = signal.instrument;
+        let pending = slot
+            .own
+            .orders
+            .iter()
+            .filter(|o| o.instrument == id && self.orders.get(o.id).is_ok_and(|r| r.role == Role::Signal))
+            .map(|o| o.side.sign())
+            .next_back();
+        let settle = self.ledger.terms(id).settle;
+        let sized = size(
+            &signal,
+            &slot.sizer,
+            &SizingView {
+                instrument: &self.view.instruments[id.index()].instrument,
+                position: slot.lots[id.index()].qty(),
+                pending: pending.map(|_| self.position_after(i, id)),
+                equity: self.view.equity.to_f64(self.view.equity_scale),
+                quote_per_reporting: self.rate_of(settle),
+                shorts: self.account == AccountKind::Margin,
+                now: self.now,
+            },
+        );
+        match sized {
+            Sized::Nothing(reason) => *self.dropped.entry(reason).or_default() += 1,
+            Sized::CancelPending => {
+                self.cancel_where(i, |o, role| o.instrument == id && role == Role::Signal);
+            }
+            Sized::Order(intent) => {
+                // A new wish replaces what is left of the last one, and the protection of what it undoes.
+                let order = OrderId(self.outbox.next_order);
+                self.outbox.next_order += 1;
+                let before = self.commands.len();
+                if self.place(i, order, &intent, Role::Signal) {
+                    self.replace_orders(i, id, order, before);
+                }
+            }
+        }
+    }
+
+    /// Sign of the position when all sized orders in flight have filled; 2 × sign never occurs.
+    pub(super) fn position_after(&self, i: usize, id: InstrumentId) -> i64 {
+        let mut position = self.slots[i].lots[id.index()].qty().mantissa();
+        for open in self.slots[i].own.orders.iter().filter(|o| o.instrument == id) {
+            let Ok(record) = self.orders.get(open.id) else { continue };
+            if record.role != Role::Signal {
+                continue;
+            }
+            if record.notional != 0 && record.qty.is_zero() {
+                return record.side.sign();
+            }
+            position += record.side.sign() * (record.qty.mantissa() - record.filled.mantissa());
+        }
+        position.signum()
+    }
+
+    /// Units of a settlement currency per unit of the reporting one.
+    pub(super) fn rate_of(&self, settle: usize) -> f64 {
+        if settle == 0 {
+            return 1.0;
+        }
+        let one = i128::from(bellwether_sdk::num::pow10(self.currencies[0].scale));
+        let converted = self.ledger.from_reporting(settle, Money::from_mantissa(one));
+        converted.map_or(0.0, |m| m.to_f64(self.currencies[settle].scale))
+    }
+
+    /// Cancels what an accepted order replaces, ahead of it; protection is remembered until the exchange has taken it.
+    pub(super) fn replace_orders(&mut self, i: usize, id: InstrumentId, by: OrderId, ahead_of: usize) {
+        let others = self.slots[i].own.orders.iter().filter(|o| o.instrument == id && o.id != by);
+        let old: Vec<OrderId> = others.map(|o| o.id).collect();
+        let protection: Vec<Order> = old.iter().filter_map(|o| self.protective.get(o)).copied().collect();
+        if !protection.is_empty() {
+            self.replaced.insert(by, protection);
+        }
+        self.commands.splice(ahead_of..ahead_of, old.into_iter().map(|order| Command::Cancel(order, id)));
+    }
+
+    /// The exchange refused an order that had replaced protection: the protection comes back.
+    pub(super) fn restore_protection(&mut self, refused: OrderId) {
+        let Some(old) = self.replaced.remove(&refused) else { return };
+        let mut group = OrderId(0);
+        for mut order in old {
+            order.id = OrderId(self.outbox.next_order);
+            self.outbox.next_order += 1;
+            if group.0 == 0 {
+                group = order.id;
+            }
+            order.oco = group;
+            if self.send(order) {
+                self.protective.insert(order.id, order);
+            }
+        }
+    }
+
+    /// A strategy's position is closed: what protected it has nothing left to do.
+    pub(super) fn drop_protection(&mut self, i: usize, id: InstrumentId) {
+        let strategy = i as u16;
+        let done = self.protective.values().filter(|o| o.strategy == strategy && o.instrument == id);
+        self.commands.extend(done.map(|o| Command::Cancel(o.id, id)));
+    }
+
+    pub(super) fn cancel_where(&mut self, i: usize, which: impl Fn(&OpenOrder, Role) -> bool) {
+        for open in &self.slots[i].own.orders {
+            let role = self.orders.get(open.id).map_or(Role::Intent, |r| r.role);
+            if which(open, role) {
+                self.commands.push(Command::Cancel(open.id, open.instrument));
+            }
+        }
+    }
+
+    /// Whether a strategy is alone in an instrument: then its position is the account's, and the exchange may judge
+    /// what only makes it smaller.
+    pub(super) fn is_alone(&self, i: usize, id: InstrumentId) -> bool {
+        self.slots.iter().enumerate().all(|(j, s)| j == i || !s.trades_it[id.index()])
+    }
+
+    pub(super) fn cancel(&mut self, i: usize, id: OrderId) {
+        match self.slots[i].own.orders.iter().find(|o| o.id == id) {
+            Some(open) => self.commands.push(Command::Cancel(id, open.instrument)),
+            None => *self.dropped.entry("cancel_of_no_open_order").or_default() += 1,
+        }
+    }
+
+    /// Makes an order of an intent, asks risk, and sends it.
+    pub(super) fn place(&mut self, i: usize, id: OrderId, intent: &Intent, role: Role) -> bool {
+        let tag = self.orders.words.intern(&intent.tag);
+        let order = Order {
+            id,
+            strategy: i as u16,
+            instrument: intent.instrument,
+            side: intent.side,
+            size: intent.size,
+            kind: intent.kind,
+            tif: intent.tif,
+            post_only: intent.post_only,
+            reduce_only: intent.reduce_only && (role == Role::Intent || self.is_alone(i, intent.instrument)),
+            role,
+            parent: OrderId(0),
+            oco: OrderId(0),
+            tag,
+        };
+        let sent = self.send(order);
+        if sent && !intent.bracket.is_empty() {
+            self.brackets.insert(id, intent.bracket);
+        }
+        sent
+    }
+
+    /// Enters an order, asks risk, and sends it if approved.
+    pub(super) fn send(&mut self, order: Order) -> bool {
+        let index = order.instrument.index();
+        let i = order.strategy as usize;
+        self.orders.create(&order, self.now);
+        let open_orders =
+            self.slots.iter().flat_map(|s| &s.own.orders).filter(|o| o.instrument == order.instrument).count();
+        let terms = self.ledger.terms(order.instrument);
+        let view = RiskView {
+            instrument: &self.view.instruments[index].instrument,
+            terms,
+            money_scale: self.currencies[terms.settle].scale,
+            position: self.ledger.position(order.instrument),
+            last: self.view.instruments[index].last,
+            open_orders: u32::try_from(open_orders).unwrap_or(u32::MAX),
+        };
+        match self.guard.approve(order, &view) {
+            Ok(approved) => {
+                self.slots[i].own.orders.push(OpenOrder {
+                    id: order.id,
+                    instrument: order.instrument,
+                    side: order.side,
+                    state: OrderState::Sent,
+                    price: order.price(),
+                    qty_left: match order.size {
+                        Size::Qty(qty) => qty,
+                        Size::Notional { .. } => Qty::ZERO,
+                    },
+                });
+                self.commands.push(Command::Submit(approved));
+                true
+            }
+            Err(refusal) => {
+                *self.refusals.entry(refusal.name()).or_default() += 1;
+                // The order was created a moment ago, so ending it cannot fail.
+                let _ = self.orders.end(order.id, OrderState::Rejected, refusal.name(), self.now);
+                false
+            }
+        }
+    }
+
+    /// Orders that close every strategy's positions, role `end_of_data`; strategies are not heard any more.
+    pub fn close_all(&mut self) {
+        self.closing = true;
+        for i in 0..self.slots.len() {
+            self.cancel_where(i, |_, _| true);
+            for index in 0..self.view.instruments.len() {
+                let held = self.slots[i].lots[index].qty().mantissa();
+                if held == 0 {
+                    continue;
+                }
+                let side = if held > 0 { Side::Sell } else { Side::Buy };
+                let instrument = InstrumentId(index as u16);
+                let intent = Intent::market(instrument, side, Qty::from_mantissa(held.abs())).reduce_only();
+                let id = OrderId(self.outbox.next_order);
+                self.outbox.next_order += 1;
+                self.place(i, id, &intent, Role::EndOfData);
+            }
+        }
+    }
+}

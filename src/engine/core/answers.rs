@@ -1,0 +1,241 @@
+//! What the exchange says: orders change their state, fills reach the books, protection comes to life.
+
+use super::*;
+
+impl Engine {
+    /// Takes an answer of the exchange, at engine time `at`.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn on_answer(&mut self, answer: &Answer, at: Ts) -> Result<(), EngineError> {
+        self.now = self.now.max(at);
+        match *answer {
+            Answer::Accepted(id) => {
+                self.orders.acknowledge(id)?;
+                self.update(id, OrderState::Acknowledged, "")
+            }
+            Answer::Rejected(id, reason) => {
+                *self.refusals.entry(reason).or_default() += 1;
+                self.ended(id, OrderState::Rejected, reason)
+            }
+            Answer::Cancelled(id, reason) => self.ended(id, OrderState::Cancelled, reason),
+            Answer::Expired(id, reason) => {
+                *self.refusals.entry(reason).or_default() += 1;
+                self.ended(id, OrderState::Expired, reason)
+            }
+            Answer::Funding(instrument, amount) => {
+                self.ledger.fund(instrument, amount)?;
+                self.equity_changed();
+                Ok(())
+            }
+            Answer::Fill { order: OrderId(0), instrument, side, price, qty, fee, bar_ts, .. } => {
+                self.liquidated(instrument, side, price, qty, fee, bar_ts)
+            }
+            Answer::Fill { order, instrument, side, price, qty, qty_total, fee, liquidity, bar_ts } => {
+                let record = *self.orders.get(order)?;
+                let fill = FillRecord {
+                    fee,
+                    order,
+                    ts: self.now,
+                    bar_ts,
+                    price,
+                    qty,
+                    instrument,
+                    strategy: record.strategy,
+                    side,
+                    liquidity,
+                };
+                self.filled(fill, qty_total, record.role)
+            }
+        }
+    }
+
+    pub(super) fn equity_changed(&mut self) {
+        let equity = self.ledger.equity();
+        self.view.equity = equity;
+        self.recorder.equity(self.now, equity, self.ledger.open_count() > 0);
+    }
+
+    pub(super) fn filled(&mut self, fill: FillRecord, qty_total: Qty, role: Role) -> Result<(), EngineError> {
+        let state = self.orders.fill(fill, qty_total)?;
+        let record = *self.orders.get(fill.order)?;
+        self.ledger.fill(fill.instrument, fill.side, fill.price, fill.qty, fill.fee)?;
+        let i = fill.strategy as usize;
+        let lots = &mut self.slots[i].lots[fill.instrument.index()];
+        let held = lots.qty().mantissa().signum();
+        let lot_fill = LotFill {
+            instrument: fill.instrument,
+            strategy: fill.strategy,
+            side: fill.side,
+            price: fill.price,
+            qty: fill.qty,
+            fee: fill.fee,
+            ts: fill.ts,
+            bar_ts: fill.bar_ts,
+            tag: record.tag,
+            role,
+        };
+        lots.fill(self.ledger.terms(fill.instrument), &lot_fill, &mut self.trades)?;
+        self.slots[i].own.positions[fill.instrument.index()] = lots.view();
+        self.equity_changed();
+        self.note_state(i, fill.order, state, Qty::from_mantissa(qty_total.mantissa() - record.filled.mantissa()));
+        let holds = self.slots[i].lots[fill.instrument.index()].qty().mantissa().signum();
+        if held != 0 && holds != held && !self.protective.is_empty() {
+            self.drop_protection(i, fill.instrument);
+        }
+        self.replaced.remove(&fill.order);
+        self.protective.retain(|id, _| *id != fill.order || state.is_open());
+        self.protect(&fill, state)?;
+        let told = Fill {
+            order: fill.order,
+            instrument: fill.instrument,
+            ts: fill.ts,
+            side: fill.side,
+            price: fill.price,
+            qty: fill.qty,
+            liquidity: fill.liquidity,
+            role,
+        };
+        self.hear(i, fill.instrument, |s, ctx| s.on_fill(ctx, &told))?;
+        let update = OrderUpdate { order: fill.order, instrument: fill.instrument, ts: self.now, state, reason: "" };
+        self.hear(i, fill.instrument, |s, ctx| s.on_order(ctx, &update))
+    }
+
+    /// Places the protective orders of an entry for what has just filled and opened (not for what closed).
+    pub(super) fn protect(&mut self, fill: &FillRecord, state: OrderState) -> Result<(), EngineError> {
+        let Some(bracket) = self.brackets.get(&fill.order).copied() else { return Ok(()) };
+        if !state.is_open() {
+            self.brackets.remove(&fill.order);
+        }
+        let held = self.slots[fill.strategy as usize].lots[fill.instrument.index()].qty().mantissa();
+        let opened = if held.signum() == fill.side.sign() { held.abs().min(fill.qty.mantissa()) } else { 0 };
+        if opened == 0 {
+            return Ok(());
+        }
+        let record = *self.orders.get(fill.order)?;
+        let wanted = [
+            bracket.stop_loss.map(|trigger| (Role::StopLoss, OrderKind::StopMarket { trigger })),
+            bracket.trailing_stop.map(|trail| (Role::TrailingStop, OrderKind::TrailingStop { trail })),
+            bracket.take_profit.map(|price| (Role::TakeProfit, OrderKind::Limit { price })),
+        ];
+        let reduce_only = self.is_alone(fill.strategy as usize, fill.instrument);
+        let group = OrderId(self.outbox.next_order);
+        for (role, kind) in wanted.into_iter().flatten() {
+            let id = OrderId(self.outbox.next_order);
+            self.outbox.next_order += 1;
+            let order = Order {
+                id,
+                strategy: fill.strategy,
+                instrument: fill.instrument,
+                side: fill.side.opposite(),
+                size: Size::Qty(Qty::from_mantissa(opened)),
+                kind,
+                tif: TimeInForce::Gtc,
+                post_only: false,
+                reduce_only,
+                role,
+                parent: fill.order,
+                oco: group,
+                tag: record.tag,
+            };
+            if self.send(order) {
+                self.protective.insert(id, order);
+            }
+        }
+        Ok(())
+    }
+
+    /// The venue closed a position: the part of each strategy that lies on its side, in their order.
+    pub(super) fn liquidated(
+        &mut self,
+        instrument: InstrumentId,
+        side: Side,
+        price: Price,
+        qty: Qty,
+        fee: Money,
+        bar_ts: Ts,
+    ) -> Result<(), EngineError> {
+        let (mut left, mut fee_left) = (qty.mantissa(), fee);
+        for i in 0..self.slots.len() {
+            let held = self.slots[i].lots[instrument.index()].qty().mantissa();
+            let part = if held.signum() == -side.sign() { held.abs().min(left) } else { 0 };
+            if part == 0 {
+                continue;
+            }
+            left -= part;
+            let part_fee = if left == 0 {
+                fee_left
+            } else {
+                Money::from_mantissa(fee_left.mantissa() * i128::from(part) / i128::from(part + left))
+            };
+            fee_left = Money::from_mantissa(fee_left.mantissa() - part_fee.mantissa());
+            let mut order = Order {
+                id: OrderId(self.outbox.next_order),
+                strategy: i as u16,
+                instrument,
+                side,
+                size: Size::Qty(Qty::from_mantissa(part)),
+                kind: OrderKind::Market,
+                tif: TimeInForce::Gtc,
+                post_only: false,
+                reduce_only: true,
+                role: Role::Liquidation,
+                parent: OrderId(0),
+                oco: OrderId(0),
+                tag: Default::default(),
+            };
+            order.tag = self.orders.words.intern("liquidation");
+            self.outbox.next_order += 1;
+            self.orders.create(&order, self.now);
+            let fill = FillRecord {
+                fee: part_fee,
+                order: order.id,
+                ts: self.now,
+                bar_ts,
+                price,
+                qty: Qty::from_mantissa(part),
+                instrument,
+                strategy: i as u16,
+                side,
+                liquidity: bellwether_sdk::Liquidity::Taker,
+            };
+            self.filled(fill, Qty::from_mantissa(part), Role::Liquidation)?;
+            if left == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn ended(&mut self, id: OrderId, state: OrderState, reason: &'static str) -> Result<(), EngineError> {
+        self.orders.end(id, state, reason, self.now)?;
+        self.brackets.remove(&id);
+        self.protective.remove(&id);
+        if state == OrderState::Rejected {
+            self.restore_protection(id);
+        } else {
+            self.replaced.remove(&id);
+        }
+        self.update(id, state, reason)
+    }
+
+    pub(super) fn update(&mut self, id: OrderId, state: OrderState, reason: &'static str) -> Result<(), EngineError> {
+        let record = *self.orders.get(id)?;
+        let i = record.strategy as usize;
+        let left = Qty::from_mantissa(record.qty.mantissa() - record.filled.mantissa());
+        self.note_state(i, id, state, left);
+        let update = OrderUpdate { order: id, instrument: record.instrument, ts: self.now, state, reason };
+        self.hear(i, record.instrument, |s, ctx| s.on_order(ctx, &update))
+    }
+
+    pub(super) fn note_state(&mut self, i: usize, id: OrderId, state: OrderState, qty_left: Qty) {
+        let orders = &mut self.slots[i].own.orders;
+        let Some(at) = orders.iter().position(|o| o.id == id) else { return };
+        if state.is_open() {
+            orders[at].state = state;
+            orders[at].qty_left = qty_left;
+        } else {
+            orders.remove(at);
+        }
+    }
+}

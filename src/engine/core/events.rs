@@ -1,0 +1,222 @@
+//! Market events: what each does to prices, books, bars, equity, and who hears of it.
+
+use super::*;
+
+impl Engine {
+    /// Takes a market event. Exchange answers it caused go in first, by [`Engine::on_answer`].
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    #[inline(always)]
+    pub fn on_event(&mut self, event: Event<'_>) -> Result<(), EngineError> {
+        self.events += 1;
+        match event {
+            Event::Trade(trade) => self.on_trade(trade),
+            Event::Quote(quote) => self.on_quote(quote),
+            Event::Bar(bar) => self.on_bar(bar),
+            Event::Depth(depth) => self.on_depth(depth),
+            Event::Funding(funding) => self.on_funding(funding),
+        }
+    }
+
+    #[inline]
+    pub(super) fn on_trade(&mut self, trade: &Trade) -> Result<(), EngineError> {
+        let id = trade.instrument;
+        self.pass_time(trade.ts);
+        self.recorder.price(id, self.now, trade.price, trade.qty);
+        self.mark(id, trade.price)?;
+        for i in 0..self.builders.len() {
+            if self.builders[i].instrument() == id && self.bars_of_stream[id.index()].is_none() {
+                let due = self.builders[i].trade(trade.ts, trade.price, trade.qty);
+                if let Some(at) = due {
+                    self.timers.add(at, Due::Bar(i));
+                }
+            }
+        }
+        for i in 0..self.slots.len() {
+            if self.slots[i].input.trades && self.slots[i].trades_it[id.index()] {
+                self.tell(i, id, |s, ctx| s.on_trade(ctx, trade))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes trades of one instrument for as long as each concerns nothing but one strategy and the value of the
+    /// position: before `horizon`, at prices inside `band`. Ends after the trade at which the strategy asks for
+    /// something. Gives how many were taken; what [`Engine::on_event`] does with each, this does, only without asking
+    /// again at every tick what cannot have changed.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn calm_trades(&mut self, trades: &[Trade], horizon: Ts, band: (Price, Price)) -> Result<usize, EngineError> {
+        let Some(id) = trades.first().map(|t| t.instrument) else { return Ok(0) };
+        let mut hearing =
+            (0..self.slots.len()).filter(|i| self.slots[*i].input.trades && self.slots[*i].trades_it[id.index()]);
+        let (Some(listener), None) = (hearing.next(), hearing.next()) else { return Ok(0) };
+        let Some(per_unit) = self.ledger.equity_per_price_unit(id) else { return Ok(0) };
+        let built = self.builders.iter().any(|b| b.instrument() == id);
+        if built || self.warmup > 0 || self.closing || !self.commands.is_empty() {
+            return Ok(0);
+        }
+        let horizon = horizon.min(self.timers.next()).min(self.recorder.next_due());
+        let exposed = self.ledger.open_count() > 0;
+        let mut equity = self.ledger.equity().mantissa();
+        let mut mark = self.ledger.position(id).mark.mantissa();
+        let mut taken = 0;
+        for trade in trades {
+            let price = trade.price;
+            if trade.ts >= horizon || trade.ts < self.now || price <= band.0 || price >= band.1 {
+                break;
+            }
+            taken += 1;
+            self.now = trade.ts;
+            self.recorder.price(id, trade.ts, price, trade.qty);
+            equity += i128::from(price.mantissa() - mark) * i128::from(per_unit);
+            mark = price.mantissa();
+            let money = Money::from_mantissa(equity);
+            self.view.instruments[id.index()].last = price;
+            self.view.equity = money;
+            self.recorder.equity(trade.ts, money, exposed);
+            let slot = &mut self.slots[listener];
+            let mut ctx = Context::new(trade.ts, id, &self.view, &slot.own, &mut self.outbox);
+            slot.strategy.on_trade(&mut ctx, trade);
+            if !self.outbox.actions.is_empty() {
+                break;
+            }
+        }
+        self.events += taken as u64;
+        if taken > 0 {
+            self.ledger.mark(id, Price::from_mantissa(mark))?;
+        }
+        if !self.outbox.actions.is_empty() {
+            self.act(listener)?;
+        }
+        Ok(taken)
+    }
+
+    pub(super) fn on_quote(&mut self, quote: &Quote) -> Result<(), EngineError> {
+        let id = quote.instrument;
+        self.pass_time(quote.ts);
+        self.view.instruments[id.index()].quote = *quote;
+        let mid = mid(quote);
+        if !mid.is_zero() {
+            self.recorder.price(id, self.now, mid, Qty::ZERO);
+            self.mark(id, mid)?;
+        }
+        for i in 0..self.slots.len() {
+            if self.slots[i].input.quotes && self.slots[i].trades_it[id.index()] {
+                self.tell(i, id, |s, ctx| s.on_quote(ctx, quote))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_bar(&mut self, bar: &Bar) -> Result<(), EngineError> {
+        let id = bar.instrument;
+        // Before the bar's own candle begins, the old one ends.
+        self.pass_time(bar.ts_open);
+        self.recorder.candle(id, bar.ts_open, [bar.open, bar.high, bar.low, bar.close], bar.volume);
+        self.now = self.now.max(bar.ts_close);
+        self.mark(id, bar.close)?;
+        for i in 0..self.builders.len() {
+            let builder = &mut self.builders[i];
+            if builder.instrument() == id
+                && builder.interval() != bar.interval
+                && self.bars_of_stream[id.index()] == Some(bar.interval)
+                && let Some(at) = builder.bar(bar)
+            {
+                self.timers.add(at, Due::Bar(i));
+            }
+        }
+        self.deliver_bar(bar)
+    }
+
+    pub(super) fn deliver_bar(&mut self, bar: &Bar) -> Result<(), EngineError> {
+        for i in 0..self.slots.len() {
+            if self.slots[i].wants_bars(bar.instrument, bar.interval) {
+                self.bars += 1;
+                self.tell(i, bar.instrument, |s, ctx| s.on_bar(ctx, bar))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_depth(&mut self, depth: &Depth<'_>) -> Result<(), EngineError> {
+        let id = depth.instrument;
+        self.pass_time(depth.ts);
+        match self.books[id.index()].apply(depth) {
+            Applied::Changed => {}
+            Applied::PassedOver => return Ok(()),
+            Applied::Gap => {
+                self.book_gaps += 1;
+                return Ok(());
+            }
+        }
+        let book = &self.books[id.index()];
+        let bids: Vec<_> = book.levels(Side::Buy).take(BOOK_LEVELS).collect();
+        let asks: Vec<_> = book.levels(Side::Sell).take(BOOK_LEVELS).collect();
+        let (Some(bid), Some(ask)) = (bids.first(), asks.first()) else { return Ok(()) };
+        let quote = Quote {
+            ts: depth.ts,
+            ts_venue: depth.ts_venue,
+            bid: bid.0,
+            bid_qty: bid.1,
+            ask: ask.0,
+            ask_qty: ask.1,
+            instrument: id,
+        };
+        self.view.instruments[id.index()].quote = quote;
+        let mid = mid(&quote);
+        self.recorder.price(id, self.now, mid, Qty::ZERO);
+        self.mark(id, mid)?;
+        let book = BookView { ts: self.now, instrument: id, bids: &bids, asks: &asks };
+        for i in 0..self.slots.len() {
+            if self.slots[i].input.depth && self.slots[i].trades_it[id.index()] {
+                self.tell(i, id, |s, ctx| s.on_book(ctx, &book))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_funding(&mut self, funding: &Funding) -> Result<(), EngineError> {
+        self.pass_time(funding.ts);
+        for i in 0..self.slots.len() {
+            if self.slots[i].trades_it[funding.instrument.index()] {
+                self.hear(i, funding.instrument, |s, ctx| s.on_funding(ctx, funding))?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn pass_time(&mut self, ts: Ts) {
+        self.now = self.now.max(ts);
+        if self.recorder.is_due(ts) && self.recorder.pass_time(ts) {
+            self.observe(ts);
+        }
+    }
+
+    #[cold]
+    pub(super) fn observe(&mut self, ts: Ts) {
+        let mut probe = Probe::default();
+        for slot in &self.slots {
+            let Some(first) = slot.own.instruments.first() else { continue };
+            probe.values.clear();
+            slot.strategy.observe(&mut probe);
+            for (name, value) in &probe.values {
+                self.recorder.observed(*first, format!("{}: {name}", slot.id), *value);
+            }
+        }
+        self.recorder.end_candles(ts);
+    }
+
+    #[inline(always)]
+    pub(super) fn mark(&mut self, id: InstrumentId, price: Price) -> Result<(), EngineError> {
+        self.view.instruments[id.index()].last = price;
+        // The equity stays in registers: reading it back from where it was just written would wait for the store.
+        let equity = self.ledger.mark(id, price)?;
+        self.view.equity = equity;
+        self.recorder.equity(self.now, equity, self.ledger.open_count() > 0);
+        Ok(())
+    }
+}

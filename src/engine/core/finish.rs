@@ -1,0 +1,94 @@
+//! The end of a run: the last words of strategies, and what is left behind.
+
+use super::*;
+
+impl Engine {
+    /// Tells every strategy that the run is over; what they ask for now is not sent.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn stop(&mut self) -> Result<(), EngineError> {
+        for i in 0..self.slots.len() {
+            let slot = &mut self.slots[i];
+            let first = slot.own.instruments.first().copied().unwrap_or_default();
+            let mut ctx = Context::new(self.now, first, &self.view, &slot.own, &mut self.outbox);
+            slot.strategy.on_stop(&mut ctx);
+            self.outbox.actions.clear();
+        }
+        Ok(())
+    }
+
+    /// How many bars strategies were told of; a bar heard by two counts twice.
+    pub fn bars(&self) -> u64 {
+        self.bars
+    }
+
+    /// What the run leaves behind.
+    pub fn finish(mut self) -> Outcome {
+        self.recorder.finish();
+        let in_reporting = |currency: usize, amount: Money| self.ledger.in_reporting(currency, amount);
+        let total = |of: &dyn Fn(usize) -> Money| {
+            let sum = (0..self.currencies.len())
+                .filter_map(|c| in_reporting(c, of(c)))
+                .fold(0i128, |sum, m| sum.saturating_add(m.mantissa()));
+            Money::from_mantissa(sum)
+        };
+        let (fees, funding) = (total(&|c| self.ledger.fees(c)), total(&|c| self.ledger.funding(c)));
+        for currency in self.ledger.unpriced() {
+            let code = &self.currencies[currency].code;
+            self.notes.push(format!("{code} cannot be priced in {}: left out of equity", self.currencies[0].code));
+        }
+        if self.book_gaps > 0 {
+            let gaps = self.book_gaps;
+            self.notes
+                .push(format!("the depth feed broke off {gaps} times; the book was not used until the next snapshot"));
+        }
+        let inferred = |v: &&InstrumentView| v.instrument.inferred;
+        for view in self.view.instruments.iter().filter(inferred) {
+            self.notes.push(format!(
+                "{}: no venue rules in the catalog; tick and lot are inferred from the data's digits",
+                view.instrument.symbol
+            ));
+        }
+        let instruments: Vec<Instrument> = self.view.instruments.into_iter().map(|v| v.instrument).collect();
+        let strategies: Vec<String> = self.slots.iter().map(|s| s.id.clone()).collect();
+        let open_lots = self.slots.iter().flat_map(|s| &s.lots).flat_map(|l| l.iter().copied()).collect();
+        let (orders, fills, words) = self.orders.into_parts();
+        let hash = order_hash(&orders, &fills, &words, &instruments, &strategies);
+        let most_first = |counts: BTreeMap<&'static str, u64>| {
+            let mut list: Vec<(String, u64)> = counts.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+            list.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            list
+        };
+        Outcome {
+            instruments,
+            strategies,
+            account: self.account,
+            reporting: self.currencies[0].clone(),
+            currencies: self.currencies,
+            ts_first: self.recorder.first,
+            ts_last: self.recorder.last(),
+            events: self.events,
+            warmup: self.warmup,
+            start_equity: self.recorder.start_equity(),
+            end_equity: self.ledger.equity(),
+            fees,
+            funding,
+            orders,
+            fills,
+            trades: self.trades,
+            open_lots,
+            words,
+            daily: std::mem::take(&mut self.recorder.daily),
+            equity: std::mem::take(&mut self.recorder.points),
+            drawdown: self.recorder.drawdown,
+            exposed_ns: self.recorder.exposed_ns,
+            charts: self.recorder.take_charts(),
+            refusals: most_first(self.refusals),
+            signals: self.signals,
+            signals_dropped: most_first(self.dropped),
+            notes: self.notes,
+            order_hash: hash,
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The state machine: events and answers in, commands out.
+
+mod actions;
+mod answers;
+mod events;
+mod finish;
+
+use std::collections::BTreeMap;
+
+use bellwether_sdk::{
+    AccountKind, Action, Bar, BookView, Bracket, Context, Depth, Fill, Funding, Instrument, InstrumentId,
+    InstrumentView, Intent, Interval, Money, OpenOrder, OrderId, OrderKind, OrderState, OrderUpdate, Outbox, Price,
+    Probe, Qty, Quote, Role, Side, Signal, Size, Strategy, TimeInForce, Trade, Ts, View,
+};
+
+use super::outcome::Outcome;
+use super::record::Recorder;
+use super::slot::{Slot, SlotConfig};
+use super::timers::{Class, Due, Timers};
+use crate::market::bars::BarBuilder;
+use crate::market::book::{Applied, Book};
+use crate::market::{Currency, mid};
+use crate::orders::{Answer, FillRecord, Order, OrderError, Orders, order_hash};
+use crate::portfolio::{Ledger, LotFill, PortfolioError, TradeRecord};
+use crate::risk::{Approved, Guard, RiskView};
+use crate::signal::{Sized, SizingView, size};
+
+/// Levels of a book that strategies see, per side.
+const BOOK_LEVELS: usize = 20;
+
+/// Actions one event may cause before the engine calls it a flood.
+const ACTIONS_MAX: usize = 10_000;
+
+/// The engine could not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// An amount left the range of exact money.
+    #[error(transparent)]
+    Portfolio(#[from] PortfolioError),
+    /// The venue said something impossible of an order.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// A strategy asked for more in one event than anybody means.
+    #[error("strategy {strategy} asked for {asked} actions in one event; the limit is {ACTIONS_MAX}")]
+    Flood {
+        /// Its id.
+        strategy: String,
+        /// How many.
+        asked: usize,
+    },
+}
+
+/// A market event.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// A trade.
+    Trade(&'a Trade),
+    /// A quote.
+    Quote(&'a Quote),
+    /// A complete bar.
+    Bar(&'a Bar),
+    /// A depth message.
+    Depth(&'a Depth<'a>),
+    /// A funding settlement.
+    Funding(&'a Funding),
+}
+
+/// What the engine wants done at the exchange.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Command {
+    /// Place an order.
+    Submit(Approved<Order>),
+    /// End an order.
+    Cancel(OrderId, InstrumentId),
+}
+
+/// What an engine is made of.
+pub struct EngineConfig {
+    /// The instruments, by id.
+    pub instruments: Vec<Instrument>,
+    /// The currencies; the first is the reporting one.
+    pub currencies: Vec<Currency>,
+    /// Our books.
+    pub ledger: Ledger,
+    /// Cash or margin.
+    pub account: AccountKind,
+    /// The strategies, in order.
+    pub slots: Vec<SlotConfig>,
+    /// The guard.
+    pub guard: Guard,
+    /// Events per strategy and instrument that only warm up.
+    pub warmup: u64,
+    /// Length of the first candles of the report's chart.
+    pub chart_width: Interval,
+    /// Bars to build: instrument and interval, from trades or finer bars of the stream.
+    pub build: Vec<(InstrumentId, Interval)>,
+    /// Interval of the stream's own bars, per instrument, from which bars are built; `None`: from trades.
+    pub bars_of_stream: Vec<Option<Interval>>,
+}
+
+/// The engine.
+pub struct Engine {
+    now: Ts,
+    view: View,
+    slots: Vec<Slot>,
+    outbox: Outbox,
+    orders: Orders,
+    guard: Guard,
+    ledger: Ledger,
+    account: AccountKind,
+    currencies: Vec<Currency>,
+    timers: Timers,
+    builders: Vec<BarBuilder>,
+    bars_of_stream: Vec<Option<Interval>>,
+    books: Vec<Book>,
+    commands: Vec<Command>,
+    /// What protects an entry once it fills.
+    brackets: BTreeMap<OrderId, Bracket>,
+    /// Protective orders that are open.
+    protective: BTreeMap<OrderId, Order>,
+    /// Protective orders that an order in flight replaced: they come back when the exchange refuses it.
+    replaced: BTreeMap<OrderId, Vec<Order>>,
+    /// When something was last due, and how often at that very time.
+    fired: (Ts, usize),
+    trades: Vec<TradeRecord>,
+    recorder: Recorder,
+    warmup: u64,
+    events: u64,
+    /// Bars that strategies were told of.
+    bars: u64,
+    signals: u64,
+    refusals: BTreeMap<&'static str, u64>,
+    dropped: BTreeMap<&'static str, u64>,
+    notes: Vec<String>,
+    /// Depth messages that did not follow the one before.
+    book_gaps: u64,
+    /// Set while the last orders of a run are made: strategies are no longer heard.
+    closing: bool,
+}
+
+impl Engine {
+    /// An engine before its first event.
+    pub fn new(config: EngineConfig) -> Self {
+        let count = config.instruments.len();
+        let start = config.ledger.equity();
+        let view = View {
+            instruments: config
+                .instruments
+                .into_iter()
+                .map(|instrument| InstrumentView { instrument, last: Price::ZERO, quote: Quote::default() })
+                .collect(),
+            equity: start,
+            equity_scale: config.currencies[0].scale,
+        };
+        Self {
+            now: Ts::NONE,
+            view,
+            slots: config.slots.into_iter().map(|s| Slot::new(s, count)).collect(),
+            outbox: Outbox { actions: Vec::new(), next_order: 1 },
+            orders: Orders::default(),
+            guard: config.guard,
+            ledger: config.ledger,
+            account: config.account,
+            currencies: config.currencies,
+            timers: Timers::default(),
+            builders: config.build.into_iter().map(|(id, interval)| BarBuilder::new(id, interval)).collect(),
+            bars_of_stream: config.bars_of_stream,
+            books: vec![Book::default(); count],
+            commands: Vec::new(),
+            brackets: BTreeMap::new(),
+            protective: BTreeMap::new(),
+            replaced: BTreeMap::new(),
+            fired: (Ts::NONE, 0),
+            trades: Vec::new(),
+            recorder: Recorder::new(count, config.chart_width, start),
+            warmup: config.warmup,
+            events: 0,
+            bars: 0,
+            signals: 0,
+            refusals: BTreeMap::new(),
+            dropped: BTreeMap::new(),
+            notes: Vec::new(),
+            book_gaps: 0,
+            closing: false,
+        }
+    }
+
+    /// Tells every strategy that the run begins, at the time of its first event.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn start(&mut self, now: Ts) -> Result<(), EngineError> {
+        self.now = now;
+        for i in 0..self.slots.len() {
+            let first = self.slots[i].own.instruments.first().copied().unwrap_or_default();
+            if self.is_warming(i) {
+                self.hear_in_warmup(i, first, |s, ctx| s.on_start(ctx))?;
+            } else {
+                self.hear(i, first, |s, ctx| s.on_start(ctx))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Engine time.
+    #[inline]
+    pub fn now(&self) -> Ts {
+        self.now
+    }
+
+    /// When something is due by itself.
+    #[inline]
+    pub fn next_due(&self) -> Ts {
+        self.timers.next()
+    }
+
+    /// Our books.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What is to be done at the exchange, in order; the caller takes it.
+    #[inline]
+    pub fn commands(&mut self) -> &mut Vec<Command> {
+        &mut self.commands
+    }
+
+    /// Handles the earliest thing that is due before an event of `class` at `at`; says whether there was one.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn fire_before(&mut self, at: Ts, class: Class) -> Result<bool, EngineError> {
+        let Some((ts, due)) = self.timers.take_before(at, class) else { return Ok(false) };
+        self.now = self.now.max(ts);
+        self.fired = if self.fired.0 == self.now { (self.now, self.fired.1 + 1) } else { (self.now, 1) };
+        match due {
+            Due::Timer(slot, _) if self.fired.1 > ACTIONS_MAX => {
+                return Err(EngineError::Flood { strategy: self.slots[slot].id.clone(), asked: self.fired.1 });
+            }
+            Due::Bar(builder) => {
+                if let Some(bar) = self.builders[builder].take_due(self.now) {
+                    self.deliver_bar(&bar)?;
+                }
+            }
+            Due::Timer(slot, timer) => {
+                let first = self.slots[slot].own.instruments.first().copied().unwrap_or_default();
+                if self.is_warming(slot) {
+                    self.hear_in_warmup(slot, first, |s, ctx| s.on_timer(ctx, timer))?;
+                } else {
+                    self.hear(slot, first, |s, ctx| s.on_timer(ctx, timer))?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Lets a strategy hear an event that counts for its warm-up.
+    #[inline]
+    fn tell(
+        &mut self,
+        i: usize,
+        id: InstrumentId,
+        hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
+    ) -> Result<(), EngineError> {
+        if self.warmup > 0 {
+            let seen = &mut self.slots[i].seen[id.index()];
+            *seen += 1;
+            if *seen <= self.warmup {
+                return self.hear_in_warmup(i, id, hook);
+            }
+        }
+        self.hear(i, id, hook)
+    }
+
+    #[inline]
+    fn hear(
+        &mut self,
+        i: usize,
+        id: InstrumentId,
+        hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
+    ) -> Result<(), EngineError> {
+        if self.closing {
+            return Ok(());
+        }
+        let slot = &mut self.slots[i];
+        let mut ctx = Context::new(self.now, id, &self.view, &slot.own, &mut self.outbox);
+        hook(slot.strategy.as_mut(), &mut ctx);
+        if self.outbox.actions.is_empty() { Ok(()) } else { self.act(i) }
+    }
+
+    /// Whether a strategy has an instrument whose warm-up is not over.
+    fn is_warming(&self, i: usize) -> bool {
+        let slot = &self.slots[i];
+        self.warmup > 0 && slot.own.instruments.iter().any(|id| slot.seen[id.index()] < self.warmup)
+    }
+
+    fn hear_in_warmup(
+        &mut self,
+        i: usize,
+        id: InstrumentId,
+        hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
+    ) -> Result<(), EngineError> {
+        let slot = &mut self.slots[i];
+        let mut ctx = Context::new(self.now, id, &self.view, &slot.own, &mut self.outbox);
+        hook(slot.strategy.as_mut(), &mut ctx);
+        let before = self.outbox.actions.len();
+        self.outbox.actions.retain(|a| !matches!(a, Action::Signal(_) | Action::Place(..)));
+        let dropped = (before - self.outbox.actions.len()) as u64;
+        if dropped > 0 {
+            *self.dropped.entry("warm_up").or_default() += dropped;
+        }
+        self.act(i)
+    }
+}
+
+/// The class of an event among those of equal time.
+impl Event<'_> {
+    /// Its place among events of equal time.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Funding(_) => Class::Funding,
+            Self::Depth(_) => Class::Depth,
+            Self::Quote(_) => Class::Quote,
+            Self::Trade(_) => Class::Trade,
+            Self::Bar(_) => Class::BarClose,
+        }
+    }
+}
