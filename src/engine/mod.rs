@@ -13,6 +13,6 @@ mod timers;
 
 pub use self::core::{Command, Engine, EngineConfig, EngineError, Event};
 pub use outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
-pub use replay::{Replay, ReplayError};
+pub use replay::{Replay, ReplayError, SeriesPart};
 pub use slot::{Input, SlotConfig};
 pub use timers::Class;

@@ -9,7 +9,7 @@ use bellwether_sdk::{Bar, Depth, InstrumentId, Trade, Ts};
 
 use super::core::{Command, Engine, EngineError, Event};
 use super::timers::Class;
-use crate::market::{Batch, Source, SourceError};
+use crate::market::{Batch, Kind, Source, SourceError};
 use crate::orders::Answer;
 use crate::portfolio::PortfolioError;
 use crate::sim::Sim;
@@ -42,9 +42,44 @@ struct Cursor {
     at: usize,
     /// The bar at `at` has had its open print.
     opened: bool,
+    /// What has been read of it.
+    read: SeriesPart,
+}
+
+/// What was read of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeriesPart {
+    /// Which kind.
+    pub kind: Kind,
+    /// Which instrument.
+    pub instrument: InstrumentId,
+    /// How many events (of depth: messages).
+    pub rows: u64,
+    /// Engine time of the first (bars: its open).
+    pub first: Ts,
+    /// Engine time of the last (bars: its open).
+    pub last: Ts,
+}
+
+/// Engine time of the first and the last event of a batch.
+fn ends(batch: &Batch) -> Option<(Ts, Ts)> {
+    let (first, last) = match batch {
+        Batch::Trades(v) => (v.first()?.ts, v.last()?.ts),
+        Batch::Quotes(v) => (v.first()?.ts, v.last()?.ts),
+        Batch::Funding(v) => (v.first()?.ts, v.last()?.ts),
+        Batch::Depth(d) => (d.heads.first()?.ts, d.heads.last()?.ts),
+        Batch::Bars(v) => (v.first()?.ts_open, v.last()?.ts_open),
+    };
+    Some((first, last))
 }
 
 impl Cursor {
+    fn new(source: Box<dyn Source>) -> Self {
+        let (kind, instrument) = (source.kind(), source.instrument());
+        let read = SeriesPart { kind, instrument, rows: 0, first: Ts::NONE, last: Ts::NONE };
+        Self { source, batch: None, at: 0, opened: false, read }
+    }
+
     /// Reads the next batch when the present one is used up; `false` at the end of the stream.
     fn fill(&mut self, reading: &mut dyn FnMut(bool)) -> Result<bool, SourceError> {
         if self.batch.as_ref().is_some_and(|b| self.at < b.len()) {
@@ -55,6 +90,14 @@ impl Cursor {
         let next = self.source.next(self.batch.take());
         reading(false);
         self.batch = next?;
+        if let Some(batch) = &self.batch
+            && let Some((first, last)) = ends(batch)
+        {
+            let read = &mut self.read;
+            read.first = if read.rows == 0 { first } else { read.first };
+            read.last = last;
+            read.rows += batch.len() as u64;
+        }
         Ok(self.batch.is_some())
     }
 
@@ -85,12 +128,18 @@ pub struct Replay<'a> {
     /// Told before (`true`) and after (`false`) a stream is read, so that reading can be timed apart.
     reading: &'a mut dyn FnMut(bool),
     answers: Vec<Answer>,
+    read: Vec<SeriesPart>,
 }
 
 impl<'a> Replay<'a> {
     /// A replay before its first event.
     pub fn new(engine: Engine, sim: Sim, stop: &'a AtomicBool, reading: &'a mut dyn FnMut(bool)) -> Self {
-        Self { engine, sim, stop, reading, answers: Vec::new() }
+        Self { engine, sim, stop, reading, answers: Vec::new(), read: Vec::new() }
+    }
+
+    /// What was read of each stream, in the order in which they ended.
+    pub fn read(&self) -> &[SeriesPart] {
+        &self.read
     }
 
     /// Runs all streams to their end.
@@ -98,8 +147,7 @@ impl<'a> Replay<'a> {
     /// # Errors
     /// [`ReplayError`].
     pub fn run(&mut self, sources: Vec<Box<dyn Source>>, close_at_end: bool) -> Result<(), ReplayError> {
-        let mut cursors: Vec<Cursor> =
-            sources.into_iter().map(|source| Cursor { source, batch: None, at: 0, opened: false }).collect();
+        let mut cursors: Vec<Cursor> = sources.into_iter().map(|source| Cursor::new(source)).collect();
         let mut live = Vec::with_capacity(cursors.len());
         for mut cursor in cursors.drain(..) {
             if cursor.fill(self.reading)? {
@@ -116,7 +164,7 @@ impl<'a> Replay<'a> {
             let (first, limit) = first_and_limit(&live);
             self.run_until(&mut live[first], limit)?;
             if !live[first].fill(self.reading)? {
-                live.remove(first);
+                self.read.push(live.remove(first).read);
             }
         }
         let end = self.engine.now();

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate, Ts};
+use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate, Symbol, Ts};
 use sha2::{Digest, Sha256};
 
 use super::money::Account;
@@ -107,7 +107,8 @@ impl<'a> Prepared<'a> {
             Some(sources) => sources,
             None => self.sources()?,
         };
-        let (data_hash, series) = self.provenance()?;
+        let data_hash = self.data_hash()?;
+        let symbols: Vec<Symbol> = self.plan.instruments.iter().map(|i| i.symbol.clone()).collect();
         let config_hash = config_hash(self.settings);
         let profile = self.plan.profile;
         let (input, symbol) = (self.plan.input, self.plan.instruments[0].symbol.clone());
@@ -125,6 +126,12 @@ impl<'a> Prepared<'a> {
         };
         let mut replay = Replay::new(engine, sim, stop, &mut reading);
         let ran = catch_unwind(AssertUnwindSafe(|| replay.run(sources, close_at_end)));
+        let mut series: Vec<SeriesRead> = replay
+            .read()
+            .iter()
+            .map(|p| (symbols[p.instrument.index()].clone(), p.kind, p.rows, p.first, p.last))
+            .collect();
+        series.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         let engine = replay.engine;
         match ran {
             Ok(done) => done?,
@@ -178,18 +185,18 @@ impl<'a> Prepared<'a> {
         (engine, sim)
     }
 
-    /// The hash of all data in range, and what it is.
-    fn provenance(&self) -> Result<(String, Vec<SeriesRead>), RunError> {
+    /// The hash of all data in range.
+    fn data_hash(&self) -> Result<String, RunError> {
         let mut hash = Sha256::new();
-        let mut list = Vec::new();
         for (id, kind) in &self.plan.series {
             let symbol = &self.plan.instruments[id.index()].symbol;
-            let Some(info) = self.catalog.find(symbol, *kind) else { continue };
-            let Ok(series) = self.catalog.data_hash(symbol, *kind, self.range_of(*id, *kind)) else { continue };
-            hash.update(format!("{symbol}|{kind}|{series}\n"));
-            list.push((symbol.clone(), *kind, info.rows, info.first, info.end));
+            match self.catalog.data_hash(symbol, *kind, self.range_of(*id, *kind)) {
+                Ok(series) => hash.update(format!("{symbol}|{kind}|{series}\n")),
+                Err(DataError::NoData { .. }) if *kind == Kind::Funding => {}
+                Err(e) => return Err(e.into()),
+            }
         }
-        Ok((hex(&hash.finalize()), list))
+        Ok(hex(&hash.finalize()))
     }
 }
 

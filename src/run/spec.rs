@@ -4,7 +4,8 @@ use crate::engine::Outcome;
 use crate::market::Kind;
 use bellwether_sdk::{Symbol, Ts};
 
-/// A stored series a run read: instrument, kind, rows, first time, end.
+/// A stored series and what a run read of it: instrument, kind, rows, engine times of the first and the last row
+/// (bars: their opens).
 pub type SeriesRead = (Symbol, Kind, u64, Ts, Ts);
 
 /// A finished run.
@@ -18,7 +19,7 @@ pub struct RunReport {
     pub data_hash: String,
     /// SHA-256 of the settings that make a result (not where things are stored), hex.
     pub config_hash: String,
-    /// The stored series it read: instrument, kind, rows, first time, end.
+    /// The stored series, and what was read of them.
     pub series: Vec<SeriesRead>,
     /// CPU seconds inside engine, strategies and simulated exchange, reading excluded.
     pub engine_cpu_seconds: f64,
