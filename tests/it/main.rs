@@ -3,6 +3,7 @@
 mod conservation;
 mod desk;
 mod fills;
+mod l2;
 mod orders;
 mod rooms;
 mod stored;
