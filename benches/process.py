@@ -3,7 +3,7 @@
 
     benches/process.py BELLWETHER TRADES_CSV [TRADES_CSV …]
 
-Each CSV (made by `cargo bench --bench replay -- --write-csv N FILE`) is imported into a catalog of its own; then the
+Run it in the repository's folder: the shipped data is used too. Each CSV (made by `cargo bench --bench replay -- --write-csv N FILE`) is imported into a catalog of its own; then the
 same strategy runs over each, five times, and the median is printed. Peak memory must not grow with the length.
 """
 import os, statistics, subprocess, sys, tempfile
@@ -31,6 +31,13 @@ def main():
     cpu, memory = median_of([bellwether, "--version"], 20)
     print(f"| start-up (`--version`) | {cpu:.3f} | | {memory:.0f} MB |")
     with tempfile.TemporaryDirectory() as room:
+        # About a thousand trades on the shipped bars, without and with the page.
+        flags = ["backtest", "--set", "strategy.fast=20", "--set", "strategy.slow=50", "--set", "strategy.qty=1"]
+        flags += ["--cash", "1000000USDT", "--interval", "1h", "--no-save"]
+        plain, memory = median_of([bellwether, *flags])
+        print(f"| backtest of the shipped hourly bars, ~1,000 trades | {plain:.3f} | | {memory:.0f} MB |")
+        paged, memory = median_of([bellwether, *flags, "--report", f"{room}/report.html"])
+        print(f"| the same with its HTML report | {paged:.3f} | | {memory:.0f} MB |")
         for i, path in enumerate(files):
             rows = sum(block.count(b"\n") for block in iter(lambda f=open(path, "rb"): f.read(1 << 20), b"")) - 1
             catalog = f"{room}/{i}"
