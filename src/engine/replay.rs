@@ -147,7 +147,7 @@ impl<'a> Replay<'a> {
     /// # Errors
     /// [`ReplayError`].
     pub fn run(&mut self, sources: Vec<Box<dyn Source>>, close_at_end: bool) -> Result<(), ReplayError> {
-        let mut cursors: Vec<Cursor> = sources.into_iter().map(|source| Cursor::new(source)).collect();
+        let mut cursors: Vec<Cursor> = sources.into_iter().map(Cursor::new).collect();
         let mut live = Vec::with_capacity(cursors.len());
         for mut cursor in cursors.drain(..) {
             if cursor.fill(self.reading)? {

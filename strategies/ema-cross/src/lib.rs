@@ -5,8 +5,7 @@
 //! **Rules.** After each price both averages take it, beginning with the very first; no warm-up is hidden (`seed = sma`
 //! waits for the mean of the first values). With `gap = fast − slow`: from ≤ 0 to > 0 between two prices in a row it
 //! wants to be long; from ≥ 0 to < 0 short, or flat in `long-only`. In `long-short` it is always in the market after
-//! the first crossing. Prices are bar closes, trades, or the middle of quotes (the one side where there is only
-//! one): give it one of them.
+//! the first crossing. Prices are bar closes, trades, or the middle of quotes: give it one of them.
 //!
 //! **When it loses.** In a market that goes nowhere it buys every rise late and sells every fall late, and pays fees for
 //! both. It earns in long trends only.
@@ -72,11 +71,9 @@ impl Strategy for EmaCross {
     }
 
     fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &Quote) {
-        let (bid, ask) = (ctx.f64(quote.bid), ctx.f64(quote.ask));
-        let sides = f64::from(u8::from(bid > 0.0) + u8::from(ask > 0.0));
-        if sides > 0.0 {
-            // The middle, or the only side there is.
-            self.step(ctx, quote.instrument, (bid + ask) / sides);
+        // A quote with one side only is no price: in a two-sided market it would jump by half the spread.
+        if !quote.bid.is_zero() && !quote.ask.is_zero() {
+            self.step(ctx, quote.instrument, (ctx.f64(quote.bid) + ctx.f64(quote.ask)) / 2.0);
         }
     }
 
