@@ -6,7 +6,7 @@ use bellwether_sdk::{InstrumentId, Interval, Money, Price, Qty, Ts};
 use super::outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint};
 
 /// Points a curve is halved at.
-const POINTS_MAX: usize = 4096;
+const POINTS_MAX: usize = 2048;
 
 /// Watches equity and prices.
 #[derive(Debug)]
@@ -33,7 +33,8 @@ pub(super) struct Recorder {
     exposed_since: Ts,
     candles: Vec<Vec<Candle>>,
     current: Vec<Option<Candle>>,
-    series: Vec<Vec<(String, Vec<f64>)>>,
+    /// Per instrument: strategy, name of the value, values.
+    series: Vec<Vec<((usize, &'static str), Vec<f64>)>>,
     pub(super) first: Ts,
     last: Ts,
 }
@@ -196,7 +197,7 @@ impl Recorder {
     }
 
     /// A strategy's value for the candle about to end.
-    pub(super) fn observed(&mut self, instrument: InstrumentId, name: String, value: f64) {
+    pub(super) fn observed(&mut self, instrument: InstrumentId, name: (usize, &'static str), value: f64) {
         let rows = self.candles[instrument.index()].len();
         let series = &mut self.series[instrument.index()];
         let i = series.iter().position(|s| s.0 == name).unwrap_or_else(|| {
@@ -312,7 +313,7 @@ impl Recorder {
     }
 
     /// The price curves.
-    pub(super) fn take_charts(&mut self) -> Vec<Chart> {
+    pub(super) fn take_charts(&mut self, strategies: &[String]) -> Vec<Chart> {
         let series = std::mem::take(&mut self.series);
         std::mem::take(&mut self.candles)
             .into_iter()
@@ -322,7 +323,7 @@ impl Recorder {
                     .into_iter()
                     .map(|(name, mut values)| {
                         values.resize(candles.len(), f64::NAN);
-                        ChartSeries { name, values }
+                        ChartSeries { name: format!("{}: {}", strategies[name.0], name.1), values }
                     })
                     .collect(),
                 candles,

@@ -102,7 +102,14 @@ impl Terms {
             .abs()
             .checked_mul(i128::from(rate.mantissa()))
             .ok_or(PortfolioError::Overflow { what: "a fee" })?;
-        Ok(Money::from_mantissa(-((-product).div_euclid(unit))))
+        // 10^12 = 2^12 · 5^12, so usual products need only a 64-bit division.
+        const FIVES: u64 = 244_140_625;
+        let up = product + unit - 1;
+        let fee = match u64::try_from(up >> 12) {
+            Ok(shifted) => i128::from(shifted / FIVES),
+            Err(_) => up.div_euclid(unit),
+        };
+        Ok(Money::from_mantissa(fee))
     }
 
     /// The largest quantity (a whole count of `lot`s) whose value and fee fit into `amount`.

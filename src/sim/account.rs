@@ -188,8 +188,11 @@ impl Sim {
         } else {
             let per_unit = terms.notional(Price::from_mantissa(1), Qty::from_mantissa(qty.mantissa().abs()))?;
             let sharers = self.ledger.open_count() as i128;
-            let delta = slack / (2 * sharers * per_unit.mantissa().max(1));
-            let delta = i64::try_from(delta).unwrap_or(i64::MAX);
+            let shared = 2 * sharers * per_unit.mantissa().max(1);
+            let delta = match (i64::try_from(slack), i64::try_from(shared)) {
+                (Ok(slack), Ok(shared)) => slack / shared,
+                _ => i64::try_from(slack / shared).unwrap_or(i64::MAX),
+            };
             let at = price.mantissa();
             (Price::from_mantissa(at.saturating_sub(delta)), Price::from_mantissa(at.saturating_add(delta)))
         };

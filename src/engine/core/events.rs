@@ -199,12 +199,12 @@ impl Engine {
     #[cold]
     pub(super) fn observe(&mut self, ts: Ts) {
         let mut probe = Probe::default();
-        for slot in &self.slots {
+        for (i, slot) in self.slots.iter().enumerate() {
             let Some(first) = slot.own.instruments.first() else { continue };
             probe.values.clear();
             slot.strategy.observe(&mut probe);
             for (name, value) in &probe.values {
-                self.recorder.observed(*first, format!("{}: {name}", slot.id), *value);
+                self.recorder.observed(*first, (i, *name), *value);
             }
         }
         self.recorder.end_candles(ts);

@@ -54,6 +54,7 @@ impl Engine {
         let strategies: Vec<String> = self.slots.iter().map(|s| s.id.clone()).collect();
         let open_lots = self.slots.iter().flat_map(|s| &s.lots).flat_map(|l| l.iter().copied()).collect();
         let (orders, fills, words) = self.orders.into_parts();
+        let charts = self.recorder.take_charts(&strategies);
         let hash = order_hash(&orders, &fills, &words, &instruments, &strategies);
         let most_first = |counts: BTreeMap<&'static str, u64>| {
             let mut list: Vec<(String, u64)> = counts.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
@@ -83,7 +84,7 @@ impl Engine {
             equity: std::mem::take(&mut self.recorder.points),
             drawdown: self.recorder.drawdown,
             exposed_ns: self.recorder.exposed_ns,
-            charts: self.recorder.take_charts(),
+            charts,
             refusals: most_first(self.refusals),
             signals: self.signals,
             signals_dropped: most_first(self.dropped),
