@@ -8,6 +8,9 @@ use super::outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint
 /// Points a curve is halved at.
 const POINTS_MAX: usize = 2048;
 
+/// What a strategy told at each candle: its index and the name of the value, the values.
+type Told = ((usize, &'static str), Vec<f64>);
+
 /// Watches equity and prices.
 #[derive(Debug)]
 pub(super) struct Recorder {
@@ -33,8 +36,8 @@ pub(super) struct Recorder {
     exposed_since: Ts,
     candles: Vec<Vec<Candle>>,
     current: Vec<Option<Candle>>,
-    /// Per instrument: strategy, name of the value, values.
-    series: Vec<Vec<((usize, &'static str), Vec<f64>)>>,
+    /// Per instrument.
+    series: Vec<Vec<Told>>,
     pub(super) first: Ts,
     last: Ts,
 }
