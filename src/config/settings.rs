@@ -230,7 +230,7 @@ impl Scalar {
 /// The form of an exact number in the schema: a number or its text.
 #[derive(JsonSchema)]
 #[serde(untagged)]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "it is only the shape of a schema, never a value")]
 enum NumberForm {
     Number(f64),
     Text(String),
