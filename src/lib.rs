@@ -5,7 +5,9 @@
 pub mod config;
 pub mod data;
 pub mod engine;
+pub mod exchange;
 pub mod host;
+pub mod keys;
 pub mod market;
 pub mod orders;
 pub mod portfolio;

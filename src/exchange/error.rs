@@ -1,0 +1,108 @@
+//! What can go wrong at a venue, sorted by what may be done about it.
+
+use std::fmt;
+
+/// Whose fault it is and whether the request may be repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Final: the venue understood and refused. Repeating gives the same.
+    Rejected,
+    /// Too many requests; nothing was done. Repeat after the time, milliseconds, if the venue said one.
+    RateLimited {
+        /// Milliseconds to wait; `None` when the venue does not say.
+        retry_after_ms: Option<u64>,
+    },
+    /// Our clock is off; nothing was done. Measure the offset, then repeat once.
+    ClockSkew,
+    /// The key or its signature was refused; nothing was done.
+    Authentication,
+    /// The venue or the way to it failed and nothing was done; a repeat is safe.
+    Transient,
+    /// The request may have been carried out. Ask by client order id; never repeat blindly.
+    Unknown,
+    /// The venue has no such thing; nothing was sent.
+    Unsupported,
+    /// The answer could not be understood.
+    Malformed,
+}
+
+impl Fault {
+    /// Its name in JSON, logs and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::ClockSkew => "clock_skew",
+            Self::Authentication => "authentication",
+            Self::Transient => "transient",
+            Self::Unknown => "unknown_outcome",
+            Self::Unsupported => "unsupported",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+/// An error of a venue: its class, the venue's own code and words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueError {
+    /// The class.
+    pub fault: Fault,
+    /// The venue's code as it came, e.g. `-2010` or `EOrder:Insufficient funds`; empty for none.
+    pub code: String,
+    /// The venue's words, or ours where it said nothing.
+    pub text: String,
+    /// Why, as a word of a closed list that reports and strategies can rely on: `insufficient_funds`,
+    /// `post_only_would_take`, `unknown_order`, `duplicate_order_id`, `size_below_minimum`, `notional_below_minimum`,
+    /// `price_out_of_bounds`, `price_off_tick`, `size_off_lot`, `reduce_only`, `would_trigger_at_once`, `no_liquidity`,
+    /// `market_closed`, else `venue_rejected`.
+    pub reason: &'static str,
+}
+
+impl VenueError {
+    /// An error of a class, with the venue's code and words.
+    pub fn new(fault: Fault, code: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { fault, code: code.into(), text: text.into(), reason: "venue_rejected" }
+    }
+
+    /// The same with a reason of the closed list.
+    #[must_use]
+    pub fn reason(self, reason: &'static str) -> Self {
+        Self { reason, ..self }
+    }
+
+    /// The venue has no such thing.
+    pub fn unsupported(what: impl Into<String>) -> Self {
+        Self::new(Fault::Unsupported, "", what)
+    }
+
+    /// An answer could not be understood.
+    pub fn malformed(why: impl Into<String>) -> Self {
+        Self::new(Fault::Malformed, "", why)
+    }
+
+    /// What an HTTP status means where the body says nothing better. A write that met a 5xx may have been done.
+    pub fn of_status(status: u16, write: bool, body: &str) -> Self {
+        let fault = match status {
+            429 | 418 => Fault::RateLimited { retry_after_ms: None },
+            401 | 403 => Fault::Authentication,
+            400..=499 => Fault::Rejected,
+            _ if write => Fault::Unknown,
+            _ => Fault::Transient,
+        };
+        let words: String = body.chars().take(200).collect();
+        Self::new(fault, status.to_string(), words)
+    }
+}
+
+impl fmt::Display for VenueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.fault.name())?;
+        if !self.code.is_empty() {
+            write!(f, " ({})", self.code)?;
+        }
+        if self.text.is_empty() { Ok(()) } else { write!(f, ": {}", self.text) }
+    }
+}
+
+impl std::error::Error for VenueError {}

@@ -1,0 +1,274 @@
+//! What a venue's folder provides: facts and a codec. Nothing else differs between venues.
+
+use bellwether_sdk::{InstrumentId, Interval, Ts};
+
+use super::{
+    AccountNote, Act, ActReply, Ask, Listings, Product, Reply, Request, Response, Sink, TradeReply, VenueError,
+    WireError,
+};
+use crate::keys::{KeyError, Signer};
+
+/// A market stream of one instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// Trades.
+    Trades(InstrumentId),
+    /// The best bid and offer.
+    Quotes(InstrumentId),
+    /// Depth, at least so many levels per side where the venue has a choice.
+    Depth(InstrumentId, u32),
+    /// Bars.
+    Bars(InstrumentId, Interval),
+    /// The current funding rate.
+    Funding(InstrumentId),
+}
+
+impl Topic {
+    /// Whose instrument.
+    pub const fn instrument(&self) -> InstrumentId {
+        match self {
+            Self::Trades(id) | Self::Quotes(id) | Self::Depth(id, _) | Self::Bars(id, _) | Self::Funding(id) => *id,
+        }
+    }
+}
+
+/// What a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SocketUse {
+    /// Market streams.
+    Market,
+    /// The account's private stream.
+    Account,
+    /// Orders.
+    Trade,
+}
+
+/// A venue's addresses; each may be set by the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Urls {
+    /// REST, scheme and host, without a slash at the end.
+    pub rest: String,
+    /// Market streams.
+    pub market: String,
+    /// The private stream; empty where it shares the trading socket.
+    pub account: String,
+    /// The trading socket; empty where there is none.
+    pub trade: String,
+}
+
+/// One connection to be opened and what is said on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The whole address.
+    pub url: String,
+    /// Said first, when it must be answered before anything else is said.
+    pub login: Option<String>,
+    /// Said after that, in order.
+    pub messages: Vec<String>,
+    /// The topics it carries, for the watchdog.
+    pub topics: Vec<Topic>,
+}
+
+/// How a connection shows that it lives. WebSocket pings of the venue are answered by the transport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// What we say, and every how many milliseconds; `None` when the venue wants nothing.
+    pub say: Option<(String, u64)>,
+    /// After so many milliseconds without any message the connection is dead.
+    pub dead_after_ms: u64,
+}
+
+/// How depth messages follow each other. Codecs put the venue's numbers into `first_id`, `last_id`, `prev_id` so that
+/// [`Book::apply`](crate::market::book::Book::apply) can judge: a message follows when it names the last one as
+/// `prev_id`, or, with `prev_id` zero, begins at the last one plus one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continuity {
+    /// By numbers.
+    Numbers,
+    /// Every message is a whole book.
+    Snapshots,
+    /// No numbers: a checksum after each message (CRC-32 over the top ten levels, asks first, digits without points
+    /// and leading zeros: Kraken's rule).
+    Checksum,
+}
+
+/// Where a book's snapshot comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotBy {
+    /// The stream sends it after the subscription; a gap is met by subscribing anew.
+    Stream,
+    /// It is asked for by [`Ask::Book`] of so many levels while changes wait.
+    Rest(u32),
+}
+
+/// How a book is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BookRule {
+    /// How messages follow each other.
+    pub continuity: Continuity,
+    /// Where snapshots come from.
+    pub snapshot: SnapshotBy,
+    /// Whether only the subscribed count of levels is kept after each message (Kraken).
+    pub truncate: bool,
+}
+
+/// What is fixed of a venue's product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The venue's name as it stands in symbols.
+    pub venue: &'static str,
+    /// Which of its markets.
+    pub product: Product,
+    /// Where it is.
+    pub urls: Urls,
+    /// Where its test network is, if it has one.
+    pub testnet: Option<Urls>,
+    /// How books are kept.
+    pub book: BookRule,
+    /// How market and account connections show life.
+    pub heartbeat: Heartbeat,
+    /// The venue cuts connections after so many milliseconds; we change over before. `None` when it does not.
+    pub connection_life_ms: Option<u64>,
+    /// Request weight per minute.
+    pub weight_per_minute: u32,
+    /// Orders per ten seconds.
+    pub orders_per_10s: u32,
+    /// Messages per second that we may say on one connection.
+    pub says_per_second: u32,
+    /// Whether the private stream needs [`Ask::StreamTicket`], and how often, milliseconds, it is kept alive.
+    pub ticket: Option<u64>,
+    /// Whether account notes come on the trading socket.
+    pub account_on_trade: bool,
+    /// Whether cancelled and placed in one step is possible.
+    pub cancel_replace: bool,
+    /// Whether a resting order's price can be changed.
+    pub amend: bool,
+    /// Most orders in one request; 1 when the venue has no batches.
+    pub batch_max: u32,
+    /// After an unknown outcome, "not found" is believed only so many milliseconds after the order was sent.
+    pub settle_ms: u64,
+}
+
+/// The time and the number that a signature may need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The venue's time as we know it (our clock plus the measured offset).
+    pub now: Ts,
+    /// Rises strictly within a key's life.
+    pub nonce: u64,
+}
+
+/// A venue's product: a codec without sockets, clocks, secrets or state.
+///
+/// What a venue does not have answers [`Fault::Unsupported`](super::Fault::Unsupported).
+pub trait Venue: Send + Sync {
+    /// What is fixed.
+    fn facts(&self) -> &Facts;
+
+    /// The venue's own name of a symbol, for asking before its instruments are known.
+    fn guess_name(&self, symbol: &bellwether_sdk::Symbol) -> String;
+
+    // REST ---------------------------------------------------------------------------------------
+
+    /// The request for a question.
+    ///
+    /// # Errors
+    /// [`VenueError`] of class unsupported; or of class rejected when the instrument is not listed.
+    fn ask(&self, ask: &Ask, listings: &Listings) -> Result<Request, VenueError>;
+
+    /// Reads its answer, good or bad.
+    ///
+    /// # Errors
+    /// [`VenueError`], sorted into its class.
+    fn reply(&self, ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, VenueError>;
+
+    /// The REST request for an act.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask); or rejected where the order cannot be expressed.
+    fn act(&self, act: &Act, listings: &Listings) -> Result<Request, VenueError>;
+
+    /// Reads its answer, good or bad: one entry per order of the act.
+    ///
+    /// # Errors
+    /// [`VenueError`], sorted into its class.
+    fn act_reply(&self, act: &Act, response: &Response, listings: &Listings) -> Result<Vec<ActReply>, VenueError>;
+
+    /// Adds key, time and signature to a request.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the key is not of a kind that this venue takes.
+    fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError>;
+
+    // Market streams -----------------------------------------------------------------------------
+
+    /// The connections that carry topics. Topics that the venue lacks are left out of every plan.
+    fn market(&self, urls: &Urls, topics: &[Topic], listings: &Listings) -> Vec<Plan>;
+
+    /// What to say on a live connection to get a fresh snapshot of a book, where the stream sends it: unsubscribe and
+    /// subscribe.
+    fn renew_book(&self, topic: Topic, listings: &Listings) -> Vec<String>;
+
+    /// Reads a message of a market stream that was received at `now`. Trades, quotes and depth of listed instruments
+    /// are read without allocation.
+    ///
+    /// # Errors
+    /// [`WireError`] when it is not understood; the connection goes on.
+    fn read_market(&self, text: &str, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Result<(), WireError>;
+
+    // The account --------------------------------------------------------------------------------
+
+    /// The connection of the private stream; `None` where account notes come on the trading socket.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    fn account(
+        &self,
+        urls: &Urls,
+        listings: &Listings,
+        signer: &dyn Signer,
+        ticket: &str,
+        stamp: Stamp,
+    ) -> Result<Option<Plan>, KeyError>;
+
+    /// Reads a message of the private stream.
+    ///
+    /// # Errors
+    /// [`WireError`] when it is not understood.
+    fn read_account(&self, text: &str, listings: &Listings) -> Result<Vec<AccountNote>, WireError>;
+
+    // The trading socket -------------------------------------------------------------------------
+
+    /// The connection of the trading socket; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    fn trade(
+        &self,
+        urls: &Urls,
+        listings: &Listings,
+        signer: &dyn Signer,
+        ticket: &str,
+        stamp: Stamp,
+    ) -> Result<Option<Plan>, KeyError>;
+
+    /// An act as a message of the trading socket, with our number of the request; `None` where it goes by REST.
+    ///
+    /// # Errors
+    /// [`VenueError`], as [`act`](Self::act) gives.
+    fn say(
+        &self,
+        act: &Act,
+        number: u64,
+        listings: &Listings,
+        signer: &dyn Signer,
+        ticket: &str,
+        stamp: Stamp,
+    ) -> Result<Option<String>, VenueError>;
+
+    /// Reads a message of the trading socket.
+    ///
+    /// # Errors
+    /// [`WireError`] when it is not understood.
+    fn read_trade(&self, text: &str, listings: &Listings) -> Result<TradeReply, WireError>;
+}
