@@ -16,3 +16,4 @@ pub mod risk;
 pub mod run;
 pub mod signal;
 pub mod sim;
+pub mod tape;

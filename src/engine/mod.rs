@@ -4,6 +4,7 @@
 //! done comes out as [`Command`]s, what was done goes in as [`Answer`](crate::orders::Answer)s. [`Replay`] drives it
 //! against the simulated exchange from streams of stored events. Pure: time is the time of the events.
 
+mod circuit;
 mod core;
 mod outcome;
 mod record;
@@ -11,6 +12,7 @@ mod replay;
 mod slot;
 mod timers;
 
+pub use circuit::{Circuit, Ending, Passed, Told};
 pub use self::core::{Command, Engine, EngineConfig, EngineError, Event};
 pub use outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
 pub use replay::{Replay, ReplayError, SeriesPart};

@@ -34,6 +34,8 @@ pub enum Answer {
     Cancelled(OrderId, &'static str),
     /// It ended by its time in force, with a reason.
     Expired(OrderId, &'static str),
+    /// Nobody knows yet what became of it: the venue is asked. It may rest, fill or never have arrived.
+    Unknown(OrderId),
     /// Funding was paid (below zero) or received, in settlement currency.
     Funding(InstrumentId, Money),
 }

@@ -91,9 +91,21 @@ impl Orders {
     pub fn acknowledge(&mut self, id: OrderId) -> Result<(), OrderError> {
         let record = self.get_mut(id)?;
         alive(record, OrderState::Acknowledged)?;
-        if record.state == OrderState::Sent {
-            record.state = OrderState::Acknowledged;
+        if matches!(record.state, OrderState::Sent | OrderState::Unknown) {
+            record.state =
+                if record.filled.is_zero() { OrderState::Acknowledged } else { OrderState::PartlyFilled };
         }
+        Ok(())
+    }
+
+    /// Nobody knows what became of it.
+    ///
+    /// # Errors
+    /// [`OrderError`] when it is unknown to us or has ended.
+    pub fn lose_sight(&mut self, id: OrderId) -> Result<(), OrderError> {
+        let record = self.get_mut(id)?;
+        alive(record, OrderState::Unknown)?;
+        record.state = OrderState::Unknown;
         Ok(())
     }
 

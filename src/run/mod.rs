@@ -4,7 +4,9 @@ mod backtest;
 mod grid;
 mod money;
 mod plan;
+mod setup;
 mod spec;
+mod supply;
 
 pub use backtest::backtest;
 pub use grid::grid;

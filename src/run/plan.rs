@@ -5,8 +5,8 @@ use std::ops::Range;
 use bellwether_sdk::{AccountKind, Instrument, InstrumentId, InstrumentKind, Interval, Strategy, Symbol, Ts};
 
 use super::RunError;
+use super::supply::Supply;
 use crate::config::{Settings, StrategySettings, parse_time};
-use crate::data::Catalog;
 use crate::engine::Input;
 use crate::host::Registry;
 use crate::market::Kind;
@@ -51,7 +51,7 @@ pub(super) fn strategies_of(settings: &Settings) -> Vec<StrategySettings> {
 }
 
 /// Which symbols the run needs, in order, each once.
-pub(super) fn symbols_of(settings: &Settings, catalog: &Catalog) -> Result<Vec<Symbol>, RunError> {
+pub(super) fn symbols_of(settings: &Settings, supply: &dyn Supply) -> Result<Vec<Symbol>, RunError> {
     let mut symbols: Vec<Symbol> = Vec::new();
     let mut add = |list: &[Symbol]| {
         for symbol in list {
@@ -62,7 +62,7 @@ pub(super) fn symbols_of(settings: &Settings, catalog: &Catalog) -> Result<Vec<S
     };
     for strategy in strategies_of(settings) {
         if strategy.instruments.is_empty() {
-            add(&default_instruments(settings, catalog)?);
+            add(&default_instruments(settings, supply)?);
         } else {
             add(&strategy.instruments);
         }
@@ -71,23 +71,23 @@ pub(super) fn symbols_of(settings: &Settings, catalog: &Catalog) -> Result<Vec<S
 }
 
 /// What strategies without instruments of their own trade.
-fn default_instruments(settings: &Settings, catalog: &Catalog) -> Result<Vec<Symbol>, RunError> {
+fn default_instruments(settings: &Settings, supply: &dyn Supply) -> Result<Vec<Symbol>, RunError> {
     if !settings.backtest.instruments.is_empty() {
         return Ok(settings.backtest.instruments.clone());
     }
-    let mut stored: Vec<Symbol> = catalog.series().into_iter().map(|s| s.symbol).collect();
+    let mut stored: Vec<Symbol> = supply.series().into_iter().map(|s| s.0).collect();
     stored.dedup();
     let usual = stored.iter().find(|s| s.as_str() == "binance:BTC/USDT").cloned();
     match (stored.as_slice(), usual) {
         ([], _) => Err(RunError::Data(format!(
             "no data in {}: import some with `bellwether data import`",
-            catalog.dir().display()
+            supply.place()
         ))),
         ([one], _) => Ok(vec![one.clone()]),
         (_, Some(usual)) => Ok(vec![usual]),
         (many, None) => Err(RunError::Settings(format!(
             "which instrument? {} holds {}; name one with --instrument",
-            catalog.dir().display(),
+            supply.place(),
             list(many)
         ))),
     }
@@ -101,7 +101,7 @@ fn list(symbols: &[Symbol]) -> String {
 pub(super) fn make_strategies(
     settings: &Settings,
     registry: &Registry,
-    catalog: &Catalog,
+    supply: &dyn Supply,
     instruments: &[Instrument],
 ) -> Result<Vec<Planned>, RunError> {
     let mut planned: Vec<Planned> = Vec::new();
@@ -117,7 +117,7 @@ pub(super) fn make_strategies(
             ))
         })?;
         let symbols = if wanted.instruments.is_empty() {
-            default_instruments(settings, catalog)?
+            default_instruments(settings, supply)?
         } else {
             wanted.instruments.clone()
         };
@@ -175,7 +175,7 @@ impl Plan {
     /// Decides what to stream and how orders fill.
     pub(super) fn new(
         settings: &Settings,
-        catalog: &Catalog,
+        supply: &dyn Supply,
         instruments: Vec<Instrument>,
         strategies: &[Planned],
     ) -> Result<Self, RunError> {
@@ -184,18 +184,18 @@ impl Plan {
         let mut notes: Vec<String> = strategies.iter().filter_map(|s| s.size_note.clone()).collect();
         let interval = match settings.backtest.interval {
             Some(interval) => Some(interval),
-            None if ticks.is_empty() => default_interval(catalog, &instruments[0].symbol)?,
+            None if ticks.is_empty() => default_interval(supply, &instruments[0].symbol)?,
             None => None,
         };
         let mut plan_ticks = ticks;
         // Nothing said and no bars stored: ticks of the first kind there is.
         if plan_ticks.is_empty() && interval.is_none() {
-            plan_ticks = vec![default_ticks(catalog, &instruments[0].symbol)?];
+            plan_ticks = vec![default_ticks(supply, &instruments[0].symbol)?];
         }
         let mut series = Vec::new();
         let (mut bars_of_stream, mut build) = (Vec::new(), Vec::new());
         for instrument in &instruments {
-            let has = |kind: Kind| catalog.find(&instrument.symbol, kind).is_some();
+            let has = |kind: Kind| supply.has(&instrument.symbol, kind);
             let mut own_bars = None;
             for kind in &plan_ticks {
                 series.push((instrument.id, *kind));
@@ -205,7 +205,7 @@ impl Plan {
             }
             if let Some(wanted) = interval {
                 if !plan_ticks.contains(&Kind::Trades) {
-                    match stored_bars(catalog, &instrument.symbol, wanted) {
+                    match stored_bars(supply, &instrument.symbol, wanted) {
                         Some(finer) => {
                             series.push((instrument.id, Kind::Bars(finer)));
                             own_bars = Some(finer);
@@ -215,7 +215,7 @@ impl Plan {
                                 series.push((instrument.id, Kind::Trades));
                             }
                         }
-                        None => return Err(no_bars(catalog, &instrument.symbol, wanted)),
+                        None => return Err(no_bars(supply, &instrument.symbol, wanted)),
                     }
                 }
                 if own_bars != Some(wanted) {
@@ -292,52 +292,52 @@ fn ticks_of(settings: &Settings) -> Result<Vec<Kind>, RunError> {
     Ok(kinds)
 }
 
-fn intervals_stored(catalog: &Catalog, symbol: &Symbol) -> Vec<Interval> {
-    catalog.series().into_iter().filter(|s| s.symbol == *symbol).filter_map(|s| s.kind.interval()).collect()
+fn intervals_stored(supply: &dyn Supply, symbol: &Symbol) -> Vec<Interval> {
+    supply.series().into_iter().filter(|s| s.0 == *symbol).filter_map(|s| s.1.interval()).collect()
 }
 
 /// An hour if there is one, else the finest.
-fn default_interval(catalog: &Catalog, symbol: &Symbol) -> Result<Option<Interval>, RunError> {
-    if !catalog.series().iter().any(|s| s.symbol == *symbol) {
-        return Err(missing(catalog, symbol));
+fn default_interval(supply: &dyn Supply, symbol: &Symbol) -> Result<Option<Interval>, RunError> {
+    if !supply.series().iter().any(|s| s.0 == *symbol) {
+        return Err(missing(supply, symbol));
     }
-    let stored = intervals_stored(catalog, symbol);
+    let stored = intervals_stored(supply, symbol);
     Ok(if stored.contains(&Interval::HOUR) { Some(Interval::HOUR) } else { stored.into_iter().min() })
 }
 
-fn default_ticks(catalog: &Catalog, symbol: &Symbol) -> Result<Kind, RunError> {
+fn default_ticks(supply: &dyn Supply, symbol: &Symbol) -> Result<Kind, RunError> {
     [Kind::Trades, Kind::Quotes, Kind::Depth]
         .into_iter()
-        .find(|k| catalog.find(symbol, *k).is_some())
-        .ok_or_else(|| missing(catalog, symbol))
+        .find(|k| supply.has(symbol, *k))
+        .ok_or_else(|| missing(supply, symbol))
 }
 
 /// The stored interval to stream for bars of `wanted`: itself, or the coarsest that makes it up.
-fn stored_bars(catalog: &Catalog, symbol: &Symbol, wanted: Interval) -> Option<Interval> {
-    intervals_stored(catalog, symbol).into_iter().filter(|i| wanted.is_multiple_of(*i)).max()
+fn stored_bars(supply: &dyn Supply, symbol: &Symbol, wanted: Interval) -> Option<Interval> {
+    intervals_stored(supply, symbol).into_iter().filter(|i| wanted.is_multiple_of(*i)).max()
 }
 
-fn missing(catalog: &Catalog, symbol: &Symbol) -> RunError {
-    let mut stored: Vec<Symbol> = catalog.series().into_iter().map(|s| s.symbol).collect();
+fn missing(supply: &dyn Supply, symbol: &Symbol) -> RunError {
+    let mut stored: Vec<Symbol> = supply.series().into_iter().map(|s| s.0).collect();
     stored.dedup();
     let near = nearest(symbol.as_str(), stored.iter().map(Symbol::as_str));
     RunError::Data(format!(
         "no data of {symbol} in {}{}; it holds {}",
-        catalog.dir().display(),
+        supply.place(),
         near.map(|n| format!("; did you mean {n}?")).unwrap_or_default(),
         if stored.is_empty() { "nothing".to_owned() } else { list(&stored) }
     ))
 }
 
-fn no_bars(catalog: &Catalog, symbol: &Symbol, wanted: Interval) -> RunError {
+fn no_bars(supply: &dyn Supply, symbol: &Symbol, wanted: Interval) -> RunError {
     let kinds: Vec<String> =
-        catalog.series().iter().filter(|s| s.symbol == *symbol).map(|s| s.kind.to_string()).collect();
+        supply.series().iter().filter(|s| s.0 == *symbol).map(|s| s.1.to_string()).collect();
     if kinds.is_empty() {
-        return missing(catalog, symbol);
+        return missing(supply, symbol);
     }
     RunError::Data(format!(
         "no bars of {wanted} for {symbol} in {}, nor finer ones to build them from; it holds {}",
-        catalog.dir().display(),
+        supply.place(),
         kinds.join(", ")
     ))
 }

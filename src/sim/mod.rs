@@ -316,6 +316,11 @@ impl Sim {
         Ok(())
     }
 
+    /// The book of an instrument cannot be trusted until its next snapshot: nothing fills in it until then.
+    pub fn lose_book(&mut self, instrument: InstrumentId) {
+        self.markets[instrument.index()].book = Book::default();
+    }
+
     /// A funding settlement: positions in the instrument pay or receive.
     ///
     /// # Errors

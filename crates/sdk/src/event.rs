@@ -52,7 +52,7 @@ pub enum Aggressor {
 }
 
 /// One trade of the market.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trade {
     /// Engine time.
     pub ts: Ts,
@@ -69,7 +69,7 @@ pub struct Trade {
 }
 
 /// The best bid and offer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     /// Engine time.
     pub ts: Ts,
@@ -88,7 +88,7 @@ pub struct Quote {
 }
 
 /// A complete bar: what traded in `[ts_open, ts_close)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bar {
     /// When it opens.
     pub ts_open: Ts,
@@ -111,7 +111,7 @@ pub struct Bar {
 }
 
 /// A funding settlement of a perpetual contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Funding {
     /// Engine time of the settlement.
     pub ts: Ts,
@@ -124,7 +124,7 @@ pub struct Funding {
 }
 
 /// One price level of a book, or its change: the new total quantity there, zero to delete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Level {
     /// Which side of the book.
     pub side: Side,

@@ -232,12 +232,14 @@ pub enum OrderState {
     Rejected,
     /// Ended by its time in force, some of it may have filled.
     Expired,
+    /// Sent, and nobody knows what became of it: the venue is being asked. It may still fill.
+    Unknown,
 }
 
 impl OrderState {
     /// Whether the order may still fill.
     pub const fn is_open(self) -> bool {
-        matches!(self, Self::Sent | Self::Acknowledged | Self::PartlyFilled)
+        matches!(self, Self::Sent | Self::Acknowledged | Self::PartlyFilled | Self::Unknown)
     }
 
     /// Its name in JSON and reports.
@@ -250,6 +252,7 @@ impl OrderState {
             Self::Cancelled => "cancelled",
             Self::Rejected => "rejected",
             Self::Expired => "expired",
+            Self::Unknown => "unknown",
         }
     }
 }

@@ -236,6 +236,14 @@ impl Engine {
         }
     }
 
+    /// Cancels every open order; strategies are not heard any more.
+    pub fn cancel_all(&mut self) {
+        self.closing = true;
+        for i in 0..self.slots.len() {
+            self.cancel_where(i, |_, _| true);
+        }
+    }
+
     /// Orders that close every strategy's positions, role `end_of_data`; strategies are not heard any more.
     pub fn close_all(&mut self) {
         self.closing = true;

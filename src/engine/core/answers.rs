@@ -14,6 +14,10 @@ impl Engine {
                 self.orders.acknowledge(id)?;
                 self.update(id, OrderState::Acknowledged, "")
             }
+            Answer::Unknown(id) => {
+                self.orders.lose_sight(id)?;
+                self.update(id, OrderState::Unknown, "")
+            }
             Answer::Rejected(id, reason) => {
                 *self.refusals.entry(reason).or_default() += 1;
                 self.ended(id, OrderState::Rejected, reason)

@@ -147,10 +147,7 @@ impl Engine {
         match self.books[id.index()].apply(depth) {
             Applied::Changed => {}
             Applied::PassedOver => return Ok(()),
-            Applied::Gap => {
-                self.book_gaps += 1;
-                return Ok(());
-            }
+            Applied::Gap => return self.tell_book_lost(id),
         }
         let book = &self.books[id.index()];
         let bids: Vec<_> = book.levels(Side::Buy).take(BOOK_LEVELS).collect();
@@ -170,6 +167,27 @@ impl Engine {
         self.recorder.price(id, self.now, mid, Qty::ZERO);
         self.mark(id, mid)?;
         let book = BookView { ts: self.now, instrument: id, bids: &bids, asks: &asks };
+        for i in 0..self.slots.len() {
+            if self.slots[i].input.depth && self.slots[i].trades_it[id.index()] {
+                self.tell(i, id, |s, ctx| s.on_book(ctx, &book))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The book of an instrument cannot be trusted until its next snapshot; strategies that follow it see it empty.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub fn lose_book(&mut self, id: InstrumentId, at: Ts) -> Result<(), EngineError> {
+        self.pass_time(at);
+        self.books[id.index()] = Book::default();
+        self.tell_book_lost(id)
+    }
+
+    fn tell_book_lost(&mut self, id: InstrumentId) -> Result<(), EngineError> {
+        self.book_gaps += 1;
+        let book = BookView { ts: self.now, instrument: id, bids: &[], asks: &[] };
         for i in 0..self.slots.len() {
             if self.slots[i].input.depth && self.slots[i].trades_it[id.index()] {
                 self.tell(i, id, |s, ctx| s.on_book(ctx, &book))?;

@@ -326,4 +326,15 @@ impl Event<'_> {
             Self::Bar(_) => Class::BarClose,
         }
     }
+
+    /// Engine time at which it is known: of a bar, its close.
+    pub const fn ts(&self) -> Ts {
+        match self {
+            Self::Funding(f) => f.ts,
+            Self::Depth(d) => d.ts,
+            Self::Quote(q) => q.ts,
+            Self::Trade(t) => t.ts,
+            Self::Bar(b) => b.ts_close,
+        }
+    }
 }

@@ -1,0 +1,331 @@
+//! Tapes as files: records in frames, each bound to the one before.
+//!
+//! ```text
+//! file  = "BWTAPE01" frame*
+//! frame = length u32 | check u32 | payload
+//! ```
+//!
+//! Numbers are little-endian; the payload is a [`Record`] in postcard's form; `check` is the CRC-32 (IEEE) of the
+//! payload, begun with the check of the frame before (of the first: of the eight letters). A change of any byte so shows
+//! at its own record, and a record cannot be left out or put elsewhere. A record's number is its place, from 0.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::Record;
+
+const MAGIC: &[u8; 8] = b"BWTAPE01";
+
+/// No record is longer: a longer one is a damaged length.
+const RECORD_MAX: usize = 16 << 20;
+
+/// Bytes that wait before they are written by themselves; effects are written at once.
+const WAIT_MAX: usize = 64 << 10;
+
+/// A tape cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TapeError {
+    /// The file cannot be opened, read or written.
+    #[error("tape {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no tape, or one of another version.
+    #[error("{path} is no tape of version 01: it begins {found:?}")]
+    Magic {
+        /// The file.
+        path: PathBuf,
+        /// How it begins.
+        found: String,
+    },
+    /// A record was changed, or the file was damaged there.
+    #[error("tape {path}: record {number} is damaged: {why}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The record's number.
+        number: u64,
+        /// What does not fit.
+        why: String,
+    },
+    /// It does not begin as a tape must.
+    #[error("tape {path} does not begin with what the session is made of")]
+    NoStart {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Writes a tape.
+#[derive(Debug)]
+pub struct TapeWriter {
+    path: PathBuf,
+    file: File,
+    check: u32,
+    waiting: Vec<u8>,
+    written: u64,
+}
+
+impl TapeWriter {
+    /// A new tape; the file must not be there.
+    ///
+    /// # Errors
+    /// [`TapeError::Io`].
+    pub fn create(path: &Path) -> Result<Self, TapeError> {
+        let io = |source| TapeError::Io { path: path.to_owned(), source };
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path).map_err(io)?;
+        file.write_all(MAGIC).map_err(io)?;
+        Ok(Self { path: path.to_owned(), file, check: crc32fast::hash(MAGIC), waiting: Vec::new(), written: 0 })
+    }
+
+    /// Goes on with a tape that was read to its last whole record; what follows that is cut off.
+    ///
+    /// # Errors
+    /// [`TapeError::Io`].
+    pub fn resume(reader: TapeReader) -> Result<Self, TapeError> {
+        let TapeReader { path, check, at, number, .. } = reader;
+        let io = |source| TapeError::Io { path: path.clone(), source };
+        let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
+        file.set_len(at).map_err(io)?;
+        Ok(Self { path, file, check, waiting: Vec::new(), written: number })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many records it has.
+    pub fn records(&self) -> u64 {
+        self.written
+    }
+
+    /// Adds a record. It may wait in memory until [`flush`](Self::flush).
+    ///
+    /// # Errors
+    /// [`TapeError::Io`].
+    pub fn append(&mut self, record: &Record) -> Result<(), TapeError> {
+        let start = self.waiting.len();
+        self.waiting.extend_from_slice(&[0; 8]);
+        // Writing into a Vec fails only for a form that postcard does not know, and Record has none.
+        let encoded = postcard::to_extend(record, std::mem::take(&mut self.waiting)).map_err(|e| TapeError::Io {
+            path: self.path.clone(),
+            source: std::io::Error::other(e),
+        })?;
+        self.waiting = encoded;
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.check);
+        hasher.update(&self.waiting[start + 8..]);
+        self.check = hasher.finalize();
+        let length = (self.waiting.len() - start - 8) as u32;
+        self.waiting[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        self.waiting[start + 4..start + 8].copy_from_slice(&self.check.to_le_bytes());
+        self.written += 1;
+        if self.waiting.len() >= WAIT_MAX { self.flush() } else { Ok(()) }
+    }
+
+    /// Hands everything to the operating system: from now on it survives the death of this process.
+    ///
+    /// # Errors
+    /// [`TapeError::Io`].
+    pub fn flush(&mut self) -> Result<(), TapeError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        self.file
+            .write_all(&self.waiting)
+            .map_err(|source| TapeError::Io { path: self.path.clone(), source })?;
+        self.waiting.clear();
+        Ok(())
+    }
+
+    /// As [`flush`](Self::flush), and waits until the disk has it: from now on it survives a power loss.
+    ///
+    /// # Errors
+    /// [`TapeError::Io`].
+    pub fn sync(&mut self) -> Result<(), TapeError> {
+        self.flush()?;
+        self.file.sync_data().map_err(|source| TapeError::Io { path: self.path.clone(), source })
+    }
+}
+
+/// Reads a tape, record by record.
+pub struct TapeReader {
+    path: PathBuf,
+    file: BufReader<File>,
+    check: u32,
+    /// Where the next frame begins.
+    at: u64,
+    number: u64,
+    torn: u64,
+}
+
+impl TapeReader {
+    /// Opens a tape.
+    ///
+    /// # Errors
+    /// [`TapeError`].
+    pub fn open(path: &Path) -> Result<Self, TapeError> {
+        let io = |source| TapeError::Io { path: path.to_owned(), source };
+        let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(io)?);
+        let mut magic = [0; 8];
+        let read = fill(&mut file, &mut magic).map_err(io)?;
+        if read < 8 || &magic != MAGIC {
+            let found = String::from_utf8_lossy(&magic[..read]).into_owned();
+            return Err(TapeError::Magic { path: path.to_owned(), found });
+        }
+        Ok(Self { path: path.to_owned(), file, check: crc32fast::hash(MAGIC), at: 8, number: 0, torn: 0 })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes at the end that are no whole record: what a crash left behind. Known once the end was reached.
+    pub fn torn(&self) -> u64 {
+        self.torn
+    }
+
+    /// The next record with its number; `None` at the end, also at a torn one.
+    ///
+    /// # Errors
+    /// [`TapeError::Damaged`] with the record's number.
+    pub fn next(&mut self) -> Result<Option<(u64, Record)>, TapeError> {
+        let io = |source| TapeError::Io { path: self.path.clone(), source };
+        let damaged = |why: String| TapeError::Damaged { path: self.path.clone(), number: self.number, why };
+        let mut head = [0u8; 8];
+        let read = fill(&mut self.file, &mut head).map_err(io)?;
+        if read < 8 {
+            self.torn = read as u64;
+            return Ok(None);
+        }
+        let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let check = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+        if length > RECORD_MAX {
+            return Err(damaged(format!("its length reads {length} bytes")));
+        }
+        let mut payload = vec![0; length];
+        let read = fill(&mut self.file, &mut payload).map_err(io)?;
+        if read < length {
+            self.torn = 8 + read as u64;
+            return Ok(None);
+        }
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.check);
+        hasher.update(&payload);
+        let found = hasher.finalize();
+        if found != check {
+            return Err(damaged(format!("its check reads {check:08x} and its bytes give {found:08x}")));
+        }
+        let record = postcard::from_bytes(&payload).map_err(|e| damaged(format!("its bytes do not read: {e}")))?;
+        let number = self.number;
+        self.check = check;
+        self.at += 8 + length as u64;
+        self.number += 1;
+        Ok(Some((number, record)))
+    }
+}
+
+/// Reads until the buffer is full or the file ends; says how much.
+fn fill(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match file.read(&mut buffer[read..]) {
+            Ok(0) => break,
+            Ok(n) => read += n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwether_sdk::Ts;
+
+    fn written(dir: &Path, count: i64) -> PathBuf {
+        let path = dir.join("t.tape");
+        let mut tape = TapeWriter::create(&path).expect("created");
+        for i in 0..count {
+            tape.append(&Record::Clock(Ts::from_nanos(i))).expect("appended");
+        }
+        tape.flush().expect("flushed");
+        path
+    }
+
+    fn read(path: &Path) -> Result<(Vec<Record>, u64), TapeError> {
+        let mut reader = TapeReader::open(path)?;
+        let mut records = Vec::new();
+        while let Some((number, record)) = reader.next()? {
+            assert_eq!(number, records.len() as u64);
+            records.push(record);
+        }
+        Ok((records, reader.torn()))
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (records, torn) = read(&written(dir.path(), 100)).expect("read");
+        assert_eq!((records.len(), torn), (100, 0));
+        assert_eq!(records[99], Record::Clock(Ts::from_nanos(99)));
+    }
+
+    #[test]
+    fn a_flipped_bit_is_found_at_its_record_wherever_it_is() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = written(dir.path(), 5);
+        let bytes = std::fs::read(&path).expect("read");
+        for at in 8..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            std::fs::write(&path, &flipped).expect("written");
+            // Ten bytes each but for the first number, whose zero takes one byte too.
+            let record = (at as u64 - 8) / ((bytes.len() as u64 - 8) / 5);
+            match read(&path) {
+                Err(TapeError::Damaged { number, .. }) => assert_eq!(number, record, "byte {at}"),
+                // A length that now reaches beyond the end looks like a torn tail: fewer records, and it says so.
+                Ok((records, torn)) => assert!(records.len() < 5 && torn > 0, "byte {at}"),
+                Err(e) => panic!("byte {at}: {e}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_torn_tail_is_cut_at_the_last_whole_record_and_the_tape_goes_on() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = written(dir.path(), 5);
+        let bytes = std::fs::read(&path).expect("read");
+        for cut in 8..bytes.len() {
+            std::fs::write(&path, &bytes[..cut]).expect("written");
+            let mut reader = TapeReader::open(&path).expect("open");
+            let mut whole = 0;
+            while reader.next().expect("no damage").is_some() {
+                whole += 1;
+            }
+            let mut tape = TapeWriter::resume(reader).expect("resumed");
+            tape.append(&Record::Clock(Ts::from_nanos(7))).expect("appended");
+            tape.sync().expect("synced");
+            let (records, torn) = read(&path).expect("read");
+            assert_eq!((records.len(), torn), (whole + 1, 0), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_tape_says_so() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("t");
+        std::fs::write(&path, "BW").expect("written");
+        assert!(TapeReader::open(&path).err().expect("refused").to_string().contains("no tape of version 01"));
+    }
+}

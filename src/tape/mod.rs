@@ -1,0 +1,12 @@
+//! The tape: a session's record. Inputs go on it before they are heard, effects before they leave the process; replay
+//! hands the inputs to a new engine and compares the effects.
+//!
+//! It writes and reads; it does not know what a session does.
+
+mod file;
+mod line;
+mod record;
+
+pub use file::{TapeError, TapeReader, TapeWriter};
+pub use line::effect;
+pub use record::{AnswerRecord, DepthRecord, InstrumentRecord, Mode, Record, Start};

@@ -1,0 +1,347 @@
+//! What stands on a tape.
+
+use bellwether_sdk::{
+    Bar, Depth, Funding, Instrument, InstrumentId, Level, Liquidity, Money, OrderId, Price, Qty, Quote, Rate, Side, Symbol,
+    Trade, Ts,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Ending, Event, Told};
+use crate::orders::Answer;
+
+/// One record: an input of the session, or an effect that it had.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// What the session is made of; the first record.
+    Start(Box<Start>),
+    /// A trade.
+    Trade(Trade),
+    /// A quote.
+    Quote(Quote),
+    /// A complete bar.
+    Bar(Bar),
+    /// A bar's open print.
+    OpenPrint(Bar),
+    /// A depth message.
+    Depth(DepthRecord),
+    /// A funding settlement.
+    Funding(Funding),
+    /// A book was lost.
+    BookLost(InstrumentId, Ts),
+    /// Time came to here.
+    Clock(Ts),
+    /// A venue's answer.
+    Answer(AnswerRecord, Ts),
+    /// The session ended: cancel what is open, close positions.
+    Stop(Ts, bool, bool),
+    /// The program took the session up again, at this time of the machine's clock.
+    Resume(Ts),
+    /// What the session did: one line in a fixed form.
+    Effect(String),
+    /// The hash of all orders and fills at the end.
+    End(String),
+}
+
+/// What a session is made of: enough to build its engine again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// Paper or live.
+    pub mode: Mode,
+    /// The upper half of its orders' ids at the venue.
+    pub session: u64,
+    /// The program's version.
+    pub version: String,
+    /// SHA-256 of the program's file, hex; empty where it could not be read.
+    pub program: String,
+    /// When it began, by the machine's clock.
+    pub created: Ts,
+    /// Settings as JSON, without secrets.
+    pub settings: String,
+    /// The instruments.
+    pub instruments: Vec<InstrumentRecord>,
+    /// Where the data comes from, for people.
+    pub place: String,
+    /// How many times real time the data was paced; zero for a live feed.
+    pub pace: u32,
+}
+
+/// Who stood behind the exchange door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The simulated exchange: replay works its answers out again.
+    Paper,
+    /// A venue: replay takes its answers from the tape.
+    Live,
+}
+
+impl Mode {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// An instrument as it was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstrumentRecord {
+    /// Its name.
+    pub symbol: Symbol,
+    /// Digits of prices.
+    pub price_scale: u8,
+    /// Digits of quantities.
+    pub qty_scale: u8,
+    /// Price step.
+    pub tick: Price,
+    /// Quantity step.
+    pub lot: Qty,
+    /// Smallest quantity.
+    pub qty_min: Qty,
+    /// Smallest value, as text: it may be wider than 64 bits.
+    pub notional_min: String,
+    /// Units of base per contract.
+    pub multiplier: i64,
+    /// Whether the rules were inferred.
+    pub inferred: bool,
+    /// Maker and taker fee.
+    pub fees: Option<(Rate, Rate)>,
+    /// The kinds of data it had, by name.
+    pub kinds: Vec<String>,
+}
+
+impl InstrumentRecord {
+    /// What is to be written of an instrument.
+    pub fn new(instrument: &Instrument, fees: Option<(Rate, Rate)>, kinds: Vec<String>) -> Self {
+        Self {
+            symbol: instrument.symbol.clone(),
+            price_scale: instrument.price_scale,
+            qty_scale: instrument.qty_scale,
+            tick: instrument.tick,
+            lot: instrument.lot,
+            qty_min: instrument.qty_min,
+            notional_min: instrument.notional_min.to_string(),
+            multiplier: instrument.multiplier,
+            inferred: instrument.inferred,
+            fees,
+            kinds,
+        }
+    }
+
+    /// The instrument; `None` when its smallest value does not read.
+    pub fn instrument(&self, id: InstrumentId) -> Option<Instrument> {
+        Some(Instrument {
+            id,
+            symbol: self.symbol.clone(),
+            price_scale: self.price_scale,
+            qty_scale: self.qty_scale,
+            tick: self.tick,
+            lot: self.lot,
+            qty_min: self.qty_min,
+            notional_min: self.notional_min.parse().ok()?,
+            multiplier: self.multiplier,
+            inferred: self.inferred,
+        })
+    }
+}
+
+/// A depth message with its levels.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DepthRecord {
+    /// Engine time.
+    pub ts: Ts,
+    /// The venue's time.
+    pub ts_venue: Ts,
+    /// Whether it replaces the book.
+    pub snapshot: bool,
+    /// First, last and previous number.
+    pub ids: (i64, i64, i64),
+    /// Whose instrument.
+    pub instrument: InstrumentId,
+    /// The levels.
+    pub levels: Vec<Level>,
+}
+
+impl DepthRecord {
+    fn of(depth: &Depth<'_>) -> Self {
+        Self {
+            ts: depth.ts,
+            ts_venue: depth.ts_venue,
+            snapshot: depth.snapshot,
+            ids: (depth.first_id, depth.last_id, depth.prev_id),
+            instrument: depth.instrument,
+            levels: depth.levels.to_vec(),
+        }
+    }
+
+    fn depth(&self) -> Depth<'_> {
+        Depth {
+            ts: self.ts,
+            ts_venue: self.ts_venue,
+            snapshot: self.snapshot,
+            first_id: self.ids.0,
+            last_id: self.ids.1,
+            prev_id: self.ids.2,
+            levels: &self.levels,
+            instrument: self.instrument,
+        }
+    }
+}
+
+/// A venue's answer as it is written: reasons as text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum AnswerRecord {
+    /// Taken.
+    Accepted(OrderId),
+    /// Refused.
+    Rejected(OrderId, String),
+    /// Filled.
+    Fill {
+        /// The order.
+        order: OrderId,
+        /// Whose instrument.
+        instrument: InstrumentId,
+        /// Buy or sell.
+        side: Side,
+        /// The price.
+        price: Price,
+        /// The quantity.
+        qty: Qty,
+        /// The order's whole quantity.
+        qty_total: Qty,
+        /// Mantissa of the fee, as text: it may be wider than 64 bits.
+        fee: String,
+        /// Maker or taker.
+        liquidity: Liquidity,
+        /// Open time of the bar that filled it.
+        bar_ts: Ts,
+    },
+    /// Cancelled.
+    Cancelled(OrderId, String),
+    /// Expired.
+    Expired(OrderId, String),
+    /// Funding.
+    Funding(InstrumentId, String),
+    /// Nobody knows yet what became of it.
+    Unknown(OrderId),
+}
+
+impl AnswerRecord {
+    /// What is to be written of an answer.
+    pub fn of(answer: &Answer) -> Self {
+        match *answer {
+            Answer::Accepted(id) => Self::Accepted(id),
+            Answer::Rejected(id, why) => Self::Rejected(id, why.to_owned()),
+            Answer::Cancelled(id, why) => Self::Cancelled(id, why.to_owned()),
+            Answer::Expired(id, why) => Self::Expired(id, why.to_owned()),
+            Answer::Unknown(id) => Self::Unknown(id),
+            Answer::Funding(instrument, amount) => Self::Funding(instrument, amount.mantissa().to_string()),
+            Answer::Fill { order, instrument, side, price, qty, qty_total, fee, liquidity, bar_ts } => Self::Fill {
+                order,
+                instrument,
+                side,
+                price,
+                qty,
+                qty_total,
+                fee: fee.mantissa().to_string(),
+                liquidity,
+                bar_ts,
+            },
+        }
+    }
+
+    /// The answer; `None` when an amount does not read. A reason that this program does not know becomes
+    /// `venue_rejected`.
+    pub fn answer(&self) -> Option<Answer> {
+        let money = |text: &str| text.parse().ok().map(Money::from_mantissa);
+        Some(match self {
+            Self::Accepted(id) => Answer::Accepted(*id),
+            Self::Rejected(id, why) => Answer::Rejected(*id, known_reason(why)),
+            Self::Cancelled(id, why) => Answer::Cancelled(*id, known_reason(why)),
+            Self::Expired(id, why) => Answer::Expired(*id, known_reason(why)),
+            Self::Unknown(id) => Answer::Unknown(*id),
+            Self::Funding(instrument, amount) => Answer::Funding(*instrument, money(amount)?),
+            Self::Fill { order, instrument, side, price, qty, qty_total, fee, liquidity, bar_ts } => Answer::Fill {
+                order: *order,
+                instrument: *instrument,
+                side: *side,
+                price: *price,
+                qty: *qty,
+                qty_total: *qty_total,
+                fee: money(fee)?,
+                liquidity: *liquidity,
+                bar_ts: *bar_ts,
+            },
+        })
+    }
+}
+
+/// Reasons of venues' answers: a closed list, so that they compare and intern cheaply.
+const REASONS: [&str; 20] = [
+    "insufficient_funds",
+    "post_only_would_take",
+    "unknown_order",
+    "duplicate_order_id",
+    "size_below_minimum",
+    "notional_below_minimum",
+    "price_out_of_bounds",
+    "price_off_tick",
+    "size_off_lot",
+    "reduce_only",
+    "would_trigger_at_once",
+    "no_liquidity",
+    "market_closed",
+    "never_arrived",
+    "cancelled",
+    "cancelled_by_venue",
+    "expired",
+    "not_sent",
+    "unsupported",
+    "",
+];
+
+fn known_reason(text: &str) -> &'static str {
+    REASONS.iter().find(|r| **r == text).copied().unwrap_or("venue_rejected")
+}
+
+impl Record {
+    /// What is to be written of an input.
+    pub fn of(told: &Told<'_>) -> Self {
+        match told {
+            Told::Market(Event::Trade(t)) => Self::Trade(**t),
+            Told::Market(Event::Quote(q)) => Self::Quote(**q),
+            Told::Market(Event::Bar(b)) => Self::Bar(**b),
+            Told::Market(Event::Depth(d)) => Self::Depth(DepthRecord::of(d)),
+            Told::Market(Event::Funding(f)) => Self::Funding(**f),
+            Told::OpenPrint(bar) => Self::OpenPrint(**bar),
+            Told::BookLost(id, at) => Self::BookLost(*id, *at),
+            Told::Clock(at) => Self::Clock(*at),
+            Told::Answer(answer, at) => Self::Answer(AnswerRecord::of(answer), *at),
+            Told::Stop(at, ending) => Self::Stop(*at, ending.cancel, ending.close),
+        }
+    }
+
+    /// Hands an input to `hear`; `None` when the record is none, or is an answer that does not read.
+    pub fn tell<T>(&self, hear: impl FnOnce(Told<'_>) -> T) -> Option<T> {
+        Some(match self {
+            Self::Trade(t) => hear(Told::Market(Event::Trade(t))),
+            Self::Quote(q) => hear(Told::Market(Event::Quote(q))),
+            Self::Bar(b) => hear(Told::Market(Event::Bar(b))),
+            Self::Depth(d) => hear(Told::Market(Event::Depth(&d.depth()))),
+            Self::Funding(f) => hear(Told::Market(Event::Funding(f))),
+            Self::OpenPrint(bar) => hear(Told::OpenPrint(bar)),
+            Self::BookLost(id, at) => hear(Told::BookLost(*id, *at)),
+            Self::Clock(at) => hear(Told::Clock(*at)),
+            Self::Answer(answer, at) => hear(Told::Answer(answer.answer()?, *at)),
+            Self::Stop(at, cancel, close) => hear(Told::Stop(*at, Ending { cancel: *cancel, close: *close })),
+            Self::Start(_) | Self::Resume(_) | Self::Effect(_) | Self::End(_) => return None,
+        })
+    }
+
+    /// Whether it is an input.
+    pub fn is_input(&self) -> bool {
+        !matches!(self, Self::Start(_) | Self::Resume(_) | Self::Effect(_) | Self::End(_))
+    }
+}
