@@ -19,9 +19,10 @@ pub use file::SettingsFile;
 pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
 pub use redact::{REDACTED, redact};
 pub use settings::{
-    AccountSettings, BacktestSettings, DataSettings, RiskSettings, Settings, SimSettings, Slippage, StrategySettings,
+    AccountSettings, BacktestSettings, DataSettings, Feed, OnStop, RiskSettings, SessionSettings, Settings, SimSettings,
+    Slippage, StrategySettings,
 };
 pub use shape::known_paths;
-pub use state::state_dir;
+pub use state::{create_private, state_dir};
 pub use suggest::suggest;
 pub use time::{parse_time, parse_time_range};

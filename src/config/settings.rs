@@ -26,6 +26,8 @@ pub struct Settings {
     pub sim: SimSettings,
     /// Limits; none unless set.
     pub risk: RiskSettings,
+    /// Paper and live sessions.
+    pub session: SessionSettings,
     /// The strategies of the run, in order.
     pub strategy: Vec<StrategySettings>,
 }
@@ -40,6 +42,7 @@ impl Default for Settings {
             account: AccountSettings::default(),
             sim: SimSettings::default(),
             risk: RiskSettings::default(),
+            session: SessionSettings::default(),
             strategy: Vec::new(),
         }
     }
@@ -185,6 +188,48 @@ pub struct RiskSettings {
     /// Most open orders in one instrument.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_orders_max: Option<u32>,
+}
+
+/// What becomes of open orders and positions when a session ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStop {
+    /// Open orders are cancelled, positions stay.
+    #[default]
+    Cancel,
+    /// Everything stays as it is.
+    Keep,
+    /// Open orders are cancelled and positions closed (paper: at the last price).
+    Close,
+}
+
+/// Paper and live sessions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionSettings {
+    /// Where market data comes from: `store` paces the catalog's, `venue` listens to the venue.
+    pub feed: Feed,
+    /// Stored data: how many times real time; 0 does not wait.
+    pub pace: u32,
+    /// What becomes of open orders and positions at the end.
+    pub on_stop: OnStop,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self { feed: Feed::Store, pace: 1, on_stop: OnStop::Cancel }
+    }
+}
+
+/// Where a session's market data comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Feed {
+    /// The catalog, paced.
+    #[default]
+    Store,
+    /// The venue.
+    Venue,
 }
 
 /// One strategy of the run.

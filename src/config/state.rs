@@ -21,7 +21,11 @@ pub fn state_dir(settings: &Settings) -> Result<PathBuf, ConfigError> {
     Ok(path)
 }
 
-fn create_private(path: &Path) -> std::io::Result<()> {
+/// Makes a folder for its owner only, if it is not there.
+///
+/// # Errors
+/// As the system says.
+pub fn create_private(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }

@@ -4,7 +4,7 @@
 //! the simulated exchange inside, the circuit is closed: answers are worked out. With a venue behind the door, commands
 //! are left for the caller to send and answers come in as inputs. Either way the same inputs give the same journal.
 
-use bellwether_sdk::{Bar, InstrumentId, OrderId, Ts};
+use bellwether_sdk::{Bar, InstrumentId, OrderId, Probe, Ts};
 
 use super::core::{Command, Engine, Event};
 use super::replay::ReplayError;
@@ -25,6 +25,8 @@ pub enum Told<'a> {
     Clock(Ts),
     /// A venue's answer, with the time it came.
     Answer(Answer, Ts),
+    /// The session was ended and goes on, at this engine time at the earliest.
+    Resume(Ts),
     /// The session ends: open orders are cancelled or left, positions closed or left.
     Stop(Ts, Ending),
 }
@@ -37,6 +39,10 @@ pub struct Ending {
     /// Close positions at the last price (simulated exchange only).
     pub close: bool,
 }
+
+/// What a strategy told of itself: its id, its values, and its conditions with the value now and the one at which each
+/// becomes true.
+pub type Waiting = (String, Probe);
 
 /// What went through the exchange door.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -151,8 +157,20 @@ impl Circuit {
                 self.engine.on_answer(&answer, at)?;
                 self.pump()
             }
+            Told::Resume(at) => {
+                self.engine.reopen();
+                if let Door::Sim(sim) = &mut self.door {
+                    sim.reopen();
+                }
+                self.come_to(at, Class::Funding)
+            }
             Told::Stop(at, ending) => self.stop(at, ending),
         }
+    }
+
+    /// What each strategy waits for: its values and conditions now.
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.engine.observed()
     }
 
     fn stop(&mut self, at: Ts, ending: Ending) -> Result<(), ReplayError> {
@@ -241,6 +259,6 @@ fn time_of(told: &Told<'_>) -> Ts {
     match told {
         Told::Market(event) => event.ts(),
         Told::OpenPrint(bar) => bar.ts_open,
-        Told::BookLost(_, at) | Told::Clock(at) | Told::Answer(_, at) | Told::Stop(at, _) => *at,
+        Told::BookLost(_, at) | Told::Clock(at) | Told::Resume(at) | Told::Answer(_, at) | Told::Stop(at, _) => *at,
     }
 }

@@ -6,14 +6,16 @@
 
 mod circuit;
 mod core;
+mod merge;
 mod outcome;
 mod record;
 mod replay;
 mod slot;
 mod timers;
 
-pub use circuit::{Circuit, Ending, Passed, Told};
+pub use circuit::{Circuit, Ending, Passed, Told, Waiting};
 pub use self::core::{Command, Engine, EngineConfig, EngineError, Event};
+pub use merge::Merge;
 pub use outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
 pub use replay::{Replay, ReplayError, SeriesPart};
 pub use slot::{Input, SlotConfig};

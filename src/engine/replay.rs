@@ -33,17 +33,17 @@ pub enum ReplayError {
 }
 
 /// The place of an event among all: what a stream's next event is compared by.
-type Key = (Ts, Class, InstrumentId);
+pub(super) type Key = (Ts, Class, InstrumentId);
 
 /// A stream and how far it has been read.
-struct Cursor {
-    source: Box<dyn Source>,
-    batch: Option<Batch>,
-    at: usize,
+pub(super) struct Cursor {
+    pub(super) source: Box<dyn Source>,
+    pub(super) batch: Option<Batch>,
+    pub(super) at: usize,
     /// The bar at `at` has had its open print.
-    opened: bool,
+    pub(super) opened: bool,
     /// What has been read of it.
-    read: SeriesPart,
+    pub(super) read: SeriesPart,
 }
 
 /// What was read of a stream.
@@ -74,14 +74,14 @@ fn ends(batch: &Batch) -> Option<(Ts, Ts)> {
 }
 
 impl Cursor {
-    fn new(source: Box<dyn Source>) -> Self {
+    pub(super) fn new(source: Box<dyn Source>) -> Self {
         let (kind, instrument) = (source.kind(), source.instrument());
         let read = SeriesPart { kind, instrument, rows: 0, first: Ts::NONE, last: Ts::NONE };
         Self { source, batch: None, at: 0, opened: false, read }
     }
 
     /// Reads the next batch when the present one is used up; `false` at the end of the stream.
-    fn fill(&mut self, reading: &mut dyn FnMut(bool)) -> Result<bool, SourceError> {
+    pub(super) fn fill(&mut self, reading: &mut dyn FnMut(bool)) -> Result<bool, SourceError> {
         if self.batch.as_ref().is_some_and(|b| self.at < b.len()) {
             return Ok(true);
         }
@@ -101,7 +101,7 @@ impl Cursor {
         Ok(self.batch.is_some())
     }
 
-    fn key(&self) -> Option<Key> {
+    pub(super) fn key(&self) -> Option<Key> {
         let id = self.source.instrument();
         let (ts, class) = match self.batch.as_ref()? {
             Batch::Trades(v) => (v.get(self.at)?.ts, Class::Trade),

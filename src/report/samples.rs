@@ -285,6 +285,7 @@ pub(super) fn provenance() -> Provenance {
         data_hash: "cd".repeat(32),
         config_hash: "ef".repeat(32),
         fill_profile: "next-open@1".to_owned(),
+        tape: None,
         seed: 7,
         engine_cpu_seconds: 0.012,
         wall_seconds: 0.034,

@@ -122,11 +122,12 @@ impl<'a> Prepared<'a> {
             series,
             engine_cpu_seconds: total.saturating_sub(read).as_secs_f64(),
             wall_seconds: wall.elapsed().as_secs_f64(),
+            tape: None,
         })
     }
 
     /// The hash of all data in range.
-    fn data_hash(&self) -> Result<String, RunError> {
+    pub(super) fn data_hash(&self) -> Result<String, RunError> {
         let mut hash = Sha256::new();
         for (id, kind) in &self.setup.plan.series {
             let symbol = &self.setup.plan.instruments[id.index()].symbol;

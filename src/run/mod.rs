@@ -3,11 +3,17 @@
 mod backtest;
 mod grid;
 mod money;
+mod paper;
 mod plan;
+mod session;
 mod setup;
 mod spec;
 mod supply;
+mod tapes;
 
 pub use backtest::backtest;
 pub use grid::grid;
+pub use paper::{SessionPlan, Watcher, paper};
+pub use session::{Status, StatusRow};
 pub use spec::{RunError, RunReport, SeriesRead, Variant};
+pub use tapes::{Divergence, TapeReplay, replay, show};

@@ -25,6 +25,8 @@ pub struct RunReport {
     pub engine_cpu_seconds: f64,
     /// Seconds by the clock on the wall, reading included.
     pub wall_seconds: f64,
+    /// The tape of the session; `None` for backtests.
+    pub tape: Option<std::path::PathBuf>,
 }
 
 /// One combination of a grid and its result.
@@ -52,6 +54,12 @@ pub enum RunError {
     /// A strategy panicked or flooded.
     #[error("{0}")]
     Strategy(String),
+    /// The tape cannot be written.
+    #[error("{0}")]
+    Tape(String),
+    /// The venue cannot be reached, or refuses.
+    #[error("{0}")]
+    Venue(String),
     /// The person asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -138,13 +138,18 @@ impl Sim {
     /// Takes an approved order; it arrives after the latency (orders that protect an entry ride with it).
     pub fn submit(&mut self, order: Approved<Order>, now: Ts) {
         let order = order.into_inner();
-        let latency = if order.parent.0 == 0 { self.config.latency_ns } else { 0 };
+        let latency = if order.parent.0 == 0 { self.latency_ns() } else { 0 };
         self.post(now.plus(latency), Message::Submit(order));
     }
 
     /// Takes a cancel; it arrives after the latency.
     pub fn cancel(&mut self, order: OrderId, instrument: InstrumentId, now: Ts) {
-        self.post(now.plus(self.config.latency_ns), Message::Cancel(order, instrument));
+        self.post(now.plus(self.latency_ns()), Message::Cancel(order, instrument));
+    }
+
+    /// What closes positions at the end does not travel.
+    fn latency_ns(&self) -> i64 {
+        if self.settling { 0 } else { self.config.latency_ns }
     }
 
     fn post(&mut self, at: Ts, message: Message) {
@@ -163,7 +168,11 @@ impl Sim {
     pub fn settle_at_last(&mut self, now: Ts) {
         self.now = self.now.max(now);
         self.settling = true;
-        self.config.latency_ns = 0;
+    }
+
+    /// The session goes on after all: fills follow the profile again.
+    pub fn reopen(&mut self) {
+        self.settling = false;
     }
 
     /// When something is due by itself.

@@ -34,7 +34,7 @@ pub enum Record {
     Answer(AnswerRecord, Ts),
     /// The session ended: cancel what is open, close positions.
     Stop(Ts, bool, bool),
-    /// The program took the session up again, at this time of the machine's clock.
+    /// The session was taken up again.
     Resume(Ts),
     /// What the session did: one line in a fixed form.
     Effect(String),
@@ -318,6 +318,7 @@ impl Record {
             Told::OpenPrint(bar) => Self::OpenPrint(**bar),
             Told::BookLost(id, at) => Self::BookLost(*id, *at),
             Told::Clock(at) => Self::Clock(*at),
+            Told::Resume(at) => Self::Resume(*at),
             Told::Answer(answer, at) => Self::Answer(AnswerRecord::of(answer), *at),
             Told::Stop(at, ending) => Self::Stop(*at, ending.cancel, ending.close),
         }
@@ -334,14 +335,15 @@ impl Record {
             Self::OpenPrint(bar) => hear(Told::OpenPrint(bar)),
             Self::BookLost(id, at) => hear(Told::BookLost(*id, *at)),
             Self::Clock(at) => hear(Told::Clock(*at)),
+            Self::Resume(at) => hear(Told::Resume(*at)),
             Self::Answer(answer, at) => hear(Told::Answer(answer.answer()?, *at)),
             Self::Stop(at, cancel, close) => hear(Told::Stop(*at, Ending { cancel: *cancel, close: *close })),
-            Self::Start(_) | Self::Resume(_) | Self::Effect(_) | Self::End(_) => return None,
+            Self::Start(_) | Self::Effect(_) | Self::End(_) => return None,
         })
     }
 
     /// Whether it is an input.
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Start(_) | Self::Resume(_) | Self::Effect(_) | Self::End(_))
+        !matches!(self, Self::Start(_) | Self::Effect(_) | Self::End(_))
     }
 }

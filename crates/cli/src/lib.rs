@@ -25,6 +25,7 @@ mod progress;
 mod record;
 mod steps;
 mod strategies;
+mod watch;
 
 use std::process::ExitCode;
 

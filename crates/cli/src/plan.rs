@@ -25,6 +25,15 @@ pub(crate) struct Plan {
     pub(crate) axes: Vec<(String, Vec<String>)>,
 }
 
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// A backtest, or a grid of them.
+    Backtest,
+    /// Paper or live.
+    Session,
+}
+
 /// Settings for a command that runs nothing: file, environment and `--state-dir`.
 pub(crate) fn settings(global: &Global) -> Result<Loaded, Failure> {
     layered(global, Vec::new())
@@ -43,7 +52,7 @@ fn layered(global: &Global, flags: Vec<Override>) -> Result<Loaded, Failure> {
 }
 
 /// Settings and axes of a run.
-pub(crate) fn plan(global: &Global, args: &RunArgs, registry: &Registry) -> Result<Plan, Failure> {
+pub(crate) fn plan(global: &Global, args: &RunArgs, registry: &Registry, of: Of) -> Result<Plan, Failure> {
     let sets = args.set.iter().map(|text| split(text)).collect::<Result<Vec<_>, Failure>>()?;
     let paths = known_paths();
     let is_path = |key: &str| {
@@ -58,7 +67,7 @@ pub(crate) fn plan(global: &Global, args: &RunArgs, registry: &Registry) -> Resu
     let Loaded { mut settings, file } = layered(global, flags.collect())?;
     choose_strategies(&mut settings, args, registry)?;
     flags_over(&mut settings, args)?;
-    defaults(&mut settings);
+    defaults(&mut settings, of);
     let mut axes = Vec::new();
     for (key, value) in sets.iter().filter(|(key, _)| !is_path(key)) {
         set_param(&mut settings, registry, key, value, &mut axes)?;
@@ -149,7 +158,11 @@ fn flags_over(settings: &mut Settings, args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// The shipped data's best-known series stands in where nobody said what to replay.
-fn defaults(settings: &mut Settings) {
+fn defaults(settings: &mut Settings, of: Of) {
+    // A session watches the market tick by tick unless bars were asked for.
+    if of == Of::Session && settings.backtest.kinds.is_empty() && settings.backtest.interval.is_none() {
+        settings.backtest.kinds.push("trades".to_owned());
+    }
     let shipped = settings.data == bellwether::config::DataSettings::default();
     let unsaid = settings.backtest.instruments.is_empty() && settings.strategy.iter().all(|s| s.instruments.is_empty());
     if !(shipped && unsaid) {

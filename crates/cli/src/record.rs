@@ -36,6 +36,7 @@ pub(crate) fn document(
         data_hash: report.data_hash.clone(),
         config_hash: report.config_hash.clone(),
         fill_profile: report.fill_profile.clone(),
+        tape: report.tape.as_ref().map(|p| p.display().to_string()),
         seed: 0,
         engine_cpu_seconds: report.engine_cpu_seconds,
         wall_seconds: report.wall_seconds,
@@ -80,6 +81,49 @@ pub(crate) fn store(global: &Global) -> Result<RunStore, Failure> {
     Ok(RunStore::new(&bellwether::config::state_dir(&settings)?))
 }
 
+/// A new number for a session: the upper half of its order ids at a venue.
+pub(crate) fn new_session() -> u64 {
+    let now = jiff::Timestamp::now().as_nanosecond();
+    let seed = Sha256::digest(format!("{now} {}", std::process::id()).as_bytes());
+    seed.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
+/// A file for a new tape, its folder made.
+pub(crate) fn new_tape(global: &Global, settings: &Settings) -> Result<std::path::PathBuf, Failure> {
+    let names: Vec<&str> = settings.strategy.iter().map(|s| s.id.as_str()).collect();
+    let dir = tapes(global)?;
+    let id = run_id(jiff::Timestamp::now(), &names, "");
+    Ok(dir.join(format!("{}.tape", id.trim_end_matches("-none").trim_end_matches('-'))))
+}
+
+/// The tape of a file's name, or the newest for `last`.
+pub(crate) fn find_tape(global: &Global, asked: &str) -> Result<std::path::PathBuf, Failure> {
+    let path = std::path::PathBuf::from(asked);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let dir = tapes(global)?;
+    if dir.join(asked).is_file() {
+        return Ok(dir.join(asked));
+    }
+    let read = std::fs::read_dir(&dir).map_err(|e| Failure::bad(format!("reading {}: {e}", dir.display())))?;
+    let mut found: Vec<_> = read.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|x| x == "tape")).collect();
+    found.sort();
+    match found.pop() {
+        Some(newest) if asked == "last" => Ok(newest),
+        _ => Err(Failure::bad(format!("there is no tape {asked:?} in {}", dir.display()))
+            .help("`bellwether paper` records one; name a file, or `last`")),
+    }
+}
+
+fn tapes(global: &Global) -> Result<std::path::PathBuf, Failure> {
+    let settings = plan::settings(global)?.settings;
+    let dir = bellwether::config::state_dir(&settings)?.join("tapes");
+    bellwether::config::create_private(&dir)
+        .map_err(|e| Failure::new(Code::Failed, format!("making {}: {e}", dir.display())))?;
+    Ok(dir)
+}
+
 /// The run of an id, a beginning of one, `last`, or a file that `backtest --json` wrote.
 pub(crate) fn find(global: &Global, asked: &str) -> Result<Document, Failure> {
     let path = std::path::Path::new(asked);
@@ -98,7 +142,7 @@ fn run_id(now: jiff::Timestamp, names: &[&str], order_hash: &str) -> String {
 }
 
 /// Settings as stored: whole paths, so that the run can be repeated from any folder; no secrets.
-fn stored_settings(settings: &Settings) -> Result<Value, Failure> {
+pub(crate) fn stored_settings(settings: &Settings) -> Result<Value, Failure> {
     let mut settings = settings.clone();
     if let Ok(dir) = std::path::absolute(&settings.data.dir) {
         settings.data.dir = dir;
@@ -143,7 +187,7 @@ fn params(entry: &Entry, given: &BTreeMap<String, String>) -> BTreeMap<String, V
 }
 
 /// SHA-256 of this program's file, which holds the native strategies; empty where it cannot be read.
-fn program_hash() -> String {
+pub(crate) fn program_hash() -> String {
     let hash = || {
         let mut file = std::fs::File::open(std::env::current_exe()?)?;
         let mut hasher = Sha256::new();

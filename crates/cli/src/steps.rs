@@ -37,6 +37,26 @@ pub(crate) fn after_run(
     block(&rows)
 }
 
+/// What to do after a session.
+pub(crate) fn after_session(
+    global: &Global,
+    document: &Document,
+    saved: bool,
+    tape: Option<&std::path::Path>,
+) -> String {
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    let id = document.run.id.as_str();
+    if let Some(tape) = tape.and_then(|t| t.to_str()) {
+        rows.push(("prove it", with_state(global, &["replay", tape])));
+        rows.push(("go on", with_state(global, &["paper", "--resume", tape])));
+    }
+    if saved {
+        rows.push(("see it", with_state(global, &["runs", "report", id, "report.html"])));
+        rows.push(("every trade", with_state(global, &["runs", "export", id, "--table", "trades"])));
+    }
+    block(&rows)
+}
+
 /// What to do after a grid: its best variant as a run.
 pub(crate) fn after_grid(best: Option<&[(String, String)]>) -> String {
     let Some(best) = best else { return String::new() };

@@ -236,6 +236,11 @@ impl Engine {
         }
     }
 
+    /// The session goes on after all: strategies are heard again.
+    pub fn reopen(&mut self) {
+        self.closing = false;
+    }
+
     /// Cancels every open order; strategies are not heard any more.
     pub fn cancel_all(&mut self) {
         self.closing = true;

@@ -214,6 +214,16 @@ impl Engine {
         }
     }
 
+    /// What each strategy tells of itself now.
+    pub fn observed(&self) -> Vec<(String, Probe)> {
+        let of = |slot: &Slot| {
+            let mut probe = Probe::default();
+            slot.strategy.observe(&mut probe);
+            (slot.id.clone(), probe)
+        };
+        self.slots.iter().map(of).collect()
+    }
+
     #[cold]
     pub(super) fn observe(&mut self, ts: Ts) {
         let mut probe = Probe::default();

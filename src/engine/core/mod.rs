@@ -215,6 +215,36 @@ impl Engine {
         self.timers.next()
     }
 
+    /// What all strategies see: prices, quotes, equity.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Orders and fills so far.
+    pub fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// Open orders of all strategies.
+    pub fn open_orders(&self) -> impl Iterator<Item = &OpenOrder> {
+        self.slots.iter().flat_map(|s| &s.own.orders)
+    }
+
+    /// The code of the reporting currency.
+    pub fn reporting(&self) -> &str {
+        &self.currencies[0].code
+    }
+
+    /// The strategies' ids, in order.
+    pub fn strategy_ids(&self) -> Vec<String> {
+        self.slots.iter().map(|s| s.id.clone()).collect()
+    }
+
+    /// Market events heard so far.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
     /// Our books.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger

@@ -60,6 +60,7 @@ fn run(outcome: &Outcome, p: &Provenance) -> Run {
         data_hash: p.data_hash.clone(),
         config_hash: p.config_hash.clone(),
         fill_profile: p.fill_profile.clone(),
+        tape: p.tape.clone(),
         seed: p.seed,
         version: p.version.clone(),
         created: p.created.clone(),

@@ -39,6 +39,8 @@ pub struct Provenance {
     pub config_hash: String,
     /// Name and version of the fill profile, as in `next-open@1`.
     pub fill_profile: String,
+    /// The tape of a paper or live session.
+    pub tape: Option<String>,
     /// Seed of everything random.
     pub seed: u64,
     /// CPU time in the engine, seconds.
@@ -141,6 +143,8 @@ pub struct Run {
     pub config_hash: String,
     /// Name and version of the fill profile.
     pub fill_profile: String,
+    /// The session's tape; null for backtests.
+    pub tape: Option<String>,
     /// Seed of everything random.
     pub seed: u64,
     /// Version of the program.

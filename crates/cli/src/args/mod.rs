@@ -12,6 +12,7 @@ const EXAMPLES: &str = "\
 Examples:
   bellwether backtest
   bellwether backtest --strategy ema_cross --set strategy.fast=5:30:5
+  bellwether paper
   bellwether data list
   bellwether strategy list
 
@@ -50,6 +51,12 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run strategies on stored data and report.
     Backtest(crate::commands::backtest::BacktestArgs),
+    /// Run strategies on a feed against the simulated exchange.
+    Paper(crate::commands::paper::PaperArgs),
+    /// Hear a session's tape again and hold its effects against the recorded ones.
+    Replay(crate::commands::replay::ReplayArgs),
+    /// Look into a session's tape.
+    Tape(crate::commands::replay::TapeArgs),
     /// Import, list and check stored market data.
     Data(crate::commands::data::DataArgs),
     /// List, show and export stored runs.

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::args::{Global, RunArgs};
 use crate::failure::{Code, Failure};
-use crate::plan::{Plan, plan};
+use crate::plan::{Of, Plan, plan};
 use crate::{commands::grid, interrupt, out, record, steps};
 
 /// `backtest`
@@ -38,7 +38,7 @@ pub(crate) struct BacktestArgs {
 
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &BacktestArgs, registry: &Registry) -> Result<(), Failure> {
-    let plan = plan(global, &args.run, registry)?;
+    let plan = plan(global, &args.run, registry, Of::Backtest)?;
     if !plan.axes.is_empty() {
         if args.report.is_some() {
             return Err(Failure::new(Code::Usage, "--report is for one run, and a range or list makes a grid of many")

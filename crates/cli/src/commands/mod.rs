@@ -5,6 +5,8 @@ pub(crate) mod compare;
 pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod grid;
+pub(crate) mod paper;
+pub(crate) mod replay;
 pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod strategy;
@@ -20,6 +22,9 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
     let global = &cli.global;
     match &cli.command {
         Command::Backtest(args) => backtest::run(global, args, registry),
+        Command::Paper(args) => paper::run(global, args, registry),
+        Command::Replay(args) => replay::run(global, args, registry),
+        Command::Tape(args) => replay::tape(global, args),
         Command::Runs(args) => runs::run(global, args, registry),
         Command::Compare(args) => compare::run(global, args),
         Command::Verify(args) => verify::run(global, args, registry),

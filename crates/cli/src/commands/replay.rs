@@ -1,0 +1,115 @@
+//! `replay`: a tape heard again; equal effects prove it. `tape show` prints one.
+
+use bellwether::host::Registry;
+use bellwether::run::{self, TapeReplay};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::args::Global;
+use crate::failure::{Code, Failure};
+use crate::{out, record};
+
+/// `replay`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exits 5 when the same inputs have other effects, or a record was changed: both are named.
+
+Examples:
+  bellwether replay last
+  bellwether replay session.tape --json")]
+pub(crate) struct ReplayArgs {
+    /// The tape: a file, or `last`.
+    tape: String,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `replay`.
+pub(crate) fn run(global: &Global, args: &ReplayArgs, registry: &Registry) -> Result<(), Failure> {
+    let path = record::find_tape(global, &args.tape)?;
+    let replay = run::replay(&path, registry)?;
+    let equal = replay.divergence.is_none() && replay.damaged.is_none();
+    if args.json {
+        out::json(&json!({
+            "schema_version": 1,
+            "tape": path.display().to_string(),
+            "mode": replay.start.mode.name(),
+            "version": replay.start.version,
+            "equal": equal,
+            "records": replay.records,
+            "inputs": replay.inputs,
+            "effects": replay.effects,
+            "order_hash": {"recorded": replay.recorded_hash, "replayed": replay.order_hash},
+            "divergence": replay.divergence.as_ref().map(|d| json!({
+                "record": d.record, "input": d.input, "ts": d.at.nanos().to_string(),
+                "recorded": d.recorded, "replayed": d.replayed,
+            })),
+            "damaged": replay.damaged,
+            "torn_bytes": replay.torn,
+        }))?;
+    } else {
+        out::answer(&text(&path.display().to_string(), &replay))?;
+    }
+    if equal { Ok(()) } else { Err(Failure::silent(Code::Different)) }
+}
+
+fn text(path: &str, replay: &TapeReplay) -> String {
+    let mut text = match (&replay.damaged, &replay.divergence) {
+        (Some(why), _) => format!("DAMAGED: {why}\n"),
+        (None, Some(d)) => format!(
+            "DIFFERENT at record {} (caused by input {}):\n  recorded: {}\n  replayed: {}\n",
+            d.record,
+            d.input,
+            d.recorded.as_deref().unwrap_or("nothing"),
+            d.replayed.as_deref().unwrap_or("nothing")
+        ),
+        (None, None) => format!("{path}: equal\n"),
+    };
+    text.push_str(&format!(
+        "{} records: {} inputs, {} effects; order_hash {}\n",
+        replay.records, replay.inputs, replay.effects, replay.order_hash
+    ));
+    if replay.recorded_hash.is_none() {
+        text.push_str("note: the session did not end properly; its tape has no closing hash\n");
+    }
+    if replay.torn > 0 {
+        text.push_str(&format!("note: {} bytes at the end are no whole record: a crash left them\n", replay.torn));
+    }
+    text
+}
+
+/// `tape`
+#[derive(Debug, Args)]
+pub(crate) struct TapeArgs {
+    #[command(subcommand)]
+    what: TapeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TapeCommand {
+    /// Print a tape's records, one a line: number and content.
+    Show {
+        /// The tape: a file, or `last`.
+        #[arg(default_value = "last")]
+        tape: String,
+        /// Only what the session did.
+        #[arg(long)]
+        effects: bool,
+    },
+}
+
+/// Runs `tape`.
+pub(crate) fn tape(global: &Global, args: &TapeArgs) -> Result<(), Failure> {
+    let TapeCommand::Show { tape, effects } = &args.what;
+    let path = record::find_tape(global, tape)?;
+    let mut failed = None;
+    run::show(&path, |number, line| {
+        if *effects && !line.starts_with("effect ") {
+            return true;
+        }
+        failed = out::answer(&format!("{number} {line}")).err();
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(()), Err)
+}

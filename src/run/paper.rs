@@ -1,0 +1,229 @@
+//! Paper mode over stored data: the catalog's events at their own pace, against the simulated exchange, with a tape.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bellwether_sdk::{Symbol, Ts};
+
+use super::backtest::{Prepared, config_hash};
+use super::session::{Session, Status, status};
+use super::spec::SeriesRead;
+use super::tapes::{self, TapeRun};
+use super::{RunError, RunReport};
+use crate::config::{OnStop, Settings};
+use crate::data::Catalog;
+use crate::engine::{Circuit, Ending, Merge, Told};
+use crate::host::Registry;
+use crate::tape::{InstrumentRecord, Mode, Start, TapeReader};
+
+/// How long the loop sleeps at most before it looks whether to stop.
+const NAP: Duration = Duration::from_millis(20);
+
+/// How often people are told how it stands.
+const STATUS_EVERY: Duration = Duration::from_millis(250);
+
+/// Who watches a session.
+pub trait Watcher {
+    /// How it stands now; some four times a second.
+    fn status(&mut self, status: &Status);
+
+    /// An order, an answer, at engine time, as one line.
+    fn effect(&mut self, at: Ts, line: &str);
+}
+
+/// What a session is asked for beside its settings.
+pub struct SessionPlan<'a> {
+    /// The tape to begin; `None` keeps none.
+    pub tape: Option<PathBuf>,
+    /// A tape to go on with: account, strategies and place in the data are as they were.
+    pub resume: Option<PathBuf>,
+    /// Ends by itself after so long, by the clock on the wall.
+    pub ends_after: Option<Duration>,
+    /// The program's version and the hash of its file, for the tape.
+    pub program: (&'a str, &'a str),
+    /// Settings as they may be stored, without secrets.
+    pub settings_json: String,
+    /// The upper half of order ids.
+    pub session: u64,
+}
+
+/// Runs paper mode over the catalog's data, paced as the settings say.
+///
+/// # Errors
+/// [`RunError`].
+pub fn paper(
+    settings: &Settings,
+    registry: &Registry,
+    plan: SessionPlan<'_>,
+    watcher: &mut dyn Watcher,
+    stop: &AtomicBool,
+) -> Result<RunReport, RunError> {
+    let began = Instant::now();
+    let catalog = Catalog::open(&settings.data.dir)?;
+    let prepared = Prepared::new(settings, registry, &catalog)?;
+    let mut merge = Merge::new(prepared.sources()?).map_err(|e| RunError::Data(e.to_string()))?;
+    let data_hash = prepared.data_hash()?;
+    let profile = prepared.setup.plan.profile.to_string();
+    let notes = prepared.setup.plan.notes.clone();
+    let instruments = prepared.setup.plan.instruments.clone();
+    let start = start_record(settings, &prepared, &catalog, &plan);
+    let mut session = match &plan.resume {
+        None => {
+            let (engine, sim) = prepared.setup.build(settings);
+            let circuit = Circuit::paper(engine, sim);
+            Session::new(circuit, instruments.clone(), plan.tape.as_deref().map(|p| (p, &start)))?
+        }
+        Some(path) => take_up(path, registry, settings, &mut merge)?,
+    };
+    let view = session.circuit.engine.view();
+    let start_equity = view.equity.to_f64(view.equity_scale);
+    let currency = session.circuit.engine.reporting().to_owned();
+    let mut tell = |session: &mut Session| {
+        for (at, line) in session.take_lines() {
+            watcher.effect(at, &line);
+        }
+        watcher.status(&status(&session.circuit.engine, &currency, start_equity));
+    };
+    let mut pace = Pace::new(settings.session.pace, plan.ends_after);
+    while let Some(next) = merge.next_ts() {
+        let due = session.circuit.next_due();
+        // What is due at the same time as an event comes in its turn with the event.
+        let (at, by_itself) = if due < next { (due, true) } else { (next, false) };
+        if !pace.wait_for(at, stop, || tell(&mut session)) {
+            break;
+        }
+        if by_itself {
+            session.tell(Told::Clock(at))?;
+        } else if let Some(told) =
+            merge.next(|told| session.tell(told)).map_err(|e| RunError::Data(e.to_string()))?
+        {
+            told?;
+        }
+        if pace.is_time_to_tell() {
+            session.flush()?;
+            tell(&mut session);
+        }
+    }
+    let (at, on_stop) = (session.now, settings.session.on_stop);
+    let ending = Ending { cancel: on_stop == OnStop::Cancel, close: on_stop == OnStop::Close };
+    session.tell(Told::Stop(at, ending))?;
+    tell(&mut session);
+    let series: Vec<SeriesRead> = merge
+        .read()
+        .iter()
+        .map(|p| (instruments[p.instrument.index()].symbol.clone(), p.kind, p.rows, p.first, p.last))
+        .collect();
+    let tape = session.tape_path();
+    let mut outcome = session.finish()?;
+    outcome.notes.extend(notes);
+    outcome.notes.push(format!("paper mode over stored data at {} × real time", settings.session.pace));
+    Ok(RunReport {
+        outcome,
+        fill_profile: profile,
+        data_hash,
+        config_hash: config_hash(settings),
+        series,
+        engine_cpu_seconds: 0.0,
+        wall_seconds: began.elapsed().as_secs_f64(),
+        tape,
+    })
+}
+
+/// Takes a session up where its tape ended: the inputs make it what it was, and the data goes on after them.
+fn take_up(
+    path: &Path,
+    registry: &Registry,
+    settings: &Settings,
+    merge: &mut Merge,
+) -> Result<Session, RunError> {
+    let mut reader = TapeReader::open(path)?;
+    let TapeRun { session, market, start, .. } = tapes::run(&mut reader, registry, &mut |_| ())?;
+    let same: Settings = tapes::settings_of(&start)?;
+    if config_hash(&same) != config_hash(settings) {
+        return Err(RunError::Settings(format!(
+            "{} was made with other settings; go on with the same ones, or begin a new session",
+            path.display()
+        )));
+    }
+    let mut session = session;
+    for _ in 0..market {
+        merge.next(|_| ()).map_err(|e| RunError::Data(e.to_string()))?;
+    }
+    session.resume_tape(reader)?;
+    let now = session.now;
+    session.tell(Told::Resume(now))?;
+    Ok(session)
+}
+
+fn start_record(settings: &Settings, prepared: &Prepared<'_>, catalog: &Catalog, plan: &SessionPlan<'_>) -> Start {
+    let setup = &prepared.setup.plan;
+    let of = |instrument: &bellwether_sdk::Instrument| {
+        let symbol: &Symbol = &instrument.symbol;
+        let kinds = catalog.series().into_iter().filter(|s| s.symbol == *symbol).map(|s| s.kind.to_string());
+        InstrumentRecord::new(instrument, catalog.fees(symbol), kinds.collect())
+    };
+    Start {
+        mode: Mode::Paper,
+        session: plan.session,
+        version: plan.program.0.to_owned(),
+        program: plan.program.1.to_owned(),
+        created: wall_now(),
+        settings: plan.settings_json.clone(),
+        instruments: setup.instruments.iter().map(of).collect(),
+        place: settings.data.dir.display().to_string(),
+        pace: settings.session.pace,
+    }
+}
+
+/// The machine's clock.
+pub(super) fn wall_now() -> Ts {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ts::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Brings data time and wall time together.
+struct Pace {
+    /// Times real time; zero does not wait.
+    times: u32,
+    /// Data time and wall time of the first event.
+    origin: Option<(Ts, Instant)>,
+    begun: Instant,
+    ends_after: Option<Duration>,
+    told: Instant,
+}
+
+impl Pace {
+    fn new(times: u32, ends_after: Option<Duration>) -> Self {
+        let now = Instant::now();
+        Self { times, origin: None, begun: now, ends_after, told: now }
+    }
+
+    /// Waits until data time `at` is due; false when the session is to end.
+    fn wait_for(&mut self, at: Ts, stop: &AtomicBool, mut idle: impl FnMut()) -> bool {
+        let (first, begun) = *self.origin.get_or_insert((at, Instant::now()));
+        loop {
+            if stop.load(Ordering::Relaxed) || self.ends_after.is_some_and(|d| self.begun.elapsed() >= d) {
+                return false;
+            }
+            if self.times == 0 {
+                return true;
+            }
+            let data_ns = at.nanos().saturating_sub(first.nanos()).max(0) / i64::from(self.times);
+            let due = Duration::from_nanos(u64::try_from(data_ns).unwrap_or(0));
+            let Some(left) = due.checked_sub(begun.elapsed()).filter(|d| !d.is_zero()) else { return true };
+            std::thread::sleep(left.min(NAP));
+            if self.is_time_to_tell() {
+                idle();
+            }
+        }
+    }
+
+    fn is_time_to_tell(&mut self) -> bool {
+        let is = self.told.elapsed() >= STATUS_EVERY;
+        if is {
+            self.told = Instant::now();
+        }
+        is
+    }
+}
