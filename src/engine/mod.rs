@@ -14,7 +14,7 @@ mod slot;
 mod timers;
 
 pub use circuit::{Circuit, Ending, Passed, Told, Waiting};
-pub use self::core::{Command, Engine, EngineConfig, EngineError, Event};
+pub use self::core::{Command, Engine, EngineConfig, EngineError, Event, Said, What};
 pub use merge::Merge;
 pub use outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
 pub use replay::{Replay, ReplayError, SeriesPart};

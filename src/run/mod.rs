@@ -1,6 +1,7 @@
 //! The wiring of the modes: settings in, a run out. Opens every room; no room opens it.
 
 mod backtest;
+mod explain;
 mod grid;
 mod money;
 mod paper;
@@ -12,6 +13,7 @@ mod supply;
 mod tapes;
 
 pub use backtest::backtest;
+pub use explain::{Moment, View, explain_run, explain_tape};
 pub use grid::grid;
 pub use paper::{SessionPlan, Watcher, paper};
 pub use session::{Status, StatusRow};

@@ -76,8 +76,7 @@ pub fn paper(
         }
         Some(path) => take_up(path, registry, settings, &mut merge)?,
     };
-    let view = session.circuit.engine.view();
-    let start_equity = view.equity.to_f64(view.equity_scale);
+    let start_equity = session.circuit.engine.start_equity();
     let currency = session.circuit.engine.reporting().to_owned();
     let mut tell = |session: &mut Session| {
         for (at, line) in session.take_lines() {
@@ -138,7 +137,7 @@ fn take_up(
     merge: &mut Merge,
 ) -> Result<Session, RunError> {
     let mut reader = TapeReader::open(path)?;
-    let TapeRun { session, market, start, .. } = tapes::run(&mut reader, registry, &mut |_| ())?;
+    let TapeRun { session, market, start, .. } = tapes::run(&mut reader, registry, &mut tapes::Deaf)?;
     let same: Settings = tapes::settings_of(&start)?;
     if config_hash(&same) != config_hash(settings) {
         return Err(RunError::Settings(format!(

@@ -9,7 +9,7 @@ use super::session::{Session, hash_of};
 use super::setup::Setup;
 use super::supply::{Offer, Offers};
 use crate::config::Settings;
-use crate::engine::Circuit;
+use crate::engine::{Circuit, Told};
 use crate::host::Registry;
 use crate::market::Kind;
 use crate::tape::{Mode, Record, Start, TapeError, TapeReader};
@@ -77,7 +77,7 @@ pub(super) struct TapeRun {
 /// [`RunError`] when it cannot be read, or its session cannot be built by this program. A difference is no error.
 pub fn replay(path: &Path, registry: &Registry) -> Result<TapeReplay, RunError> {
     let mut reader = TapeReader::open(path)?;
-    let run = run(&mut reader, registry, &mut |_| ())?;
+    let run = run(&mut reader, registry, &mut Deaf)?;
     Ok(TapeReplay {
         start: run.start,
         records: run.counts.0,
@@ -122,11 +122,25 @@ pub(super) fn build(start: &Start, registry: &Registry) -> Result<Session, RunEr
     Session::new(circuit, instruments, None)
 }
 
-/// Hears a whole tape. `watch` is called after every input.
+/// Who listens while a tape is heard.
+pub(super) trait Ears {
+    /// Before an input.
+    fn before(&mut self, _told: &Told<'_>, _session: &mut Session) {}
+
+    /// After it.
+    fn after(&mut self, _session: &mut Session) {}
+}
+
+/// Nobody listens.
+pub(super) struct Deaf;
+
+impl Ears for Deaf {}
+
+/// Hears a whole tape.
 pub(super) fn run(
     reader: &mut TapeReader,
     registry: &Registry,
-    watch: &mut dyn FnMut(&mut Session),
+    ears: &mut dyn Ears,
 ) -> Result<TapeRun, RunError> {
     let start = match reader.next()? {
         Some((_, Record::Start(start))) => *start,
@@ -183,9 +197,8 @@ pub(super) fn run(
                     break;
                 }
                 input = number;
-                run.hear(&told, number)?;
+                run.hear(&told, number, ears)?;
                 expected = run.session.take_lines().into_iter().map(|(_, line)| line).collect();
-                watch(&mut run.session);
             }
         }
     }
@@ -197,7 +210,7 @@ pub(super) fn run(
 }
 
 impl TapeRun {
-    fn hear(&mut self, told: &Record, number: u64) -> Result<(), RunError> {
+    fn hear(&mut self, told: &Record, number: u64, ears: &mut dyn Ears) -> Result<(), RunError> {
         self.counts.1 += 1;
         let is_market = !matches!(
             told,
@@ -205,8 +218,12 @@ impl TapeRun {
         );
         self.market += u64::from(is_market);
         let session = &mut self.session;
-        let done = told.tell(|told| session.tell(told));
+        let done = told.tell(|told| {
+            ears.before(&told, session);
+            session.tell(told)
+        });
         done.ok_or_else(|| RunError::Data(format!("record {number} holds an amount that does not read")))??;
+        ears.after(&mut self.session);
         if self.first == Ts::NONE {
             self.first = self.session.now;
         }

@@ -55,16 +55,7 @@ pub(crate) fn rerun(
     data: Option<&std::path::Path>,
 ) -> Result<(RunReport, Document), Failure> {
     let id = &stored.run.id;
-    if stored.run.settings.to_string().contains(REDACTED) {
-        return Err(Failure::new(
-            Code::Refused,
-            format!("repeating run {id}: its settings hold secrets that were not stored"),
-        ));
-    }
-    let mut settings: Settings = serde_json::from_value(stored.run.settings.clone()).map_err(|e| {
-        Failure::bad(format!("repeating run {id}: its settings do not read: {e}"))
-            .help("it was stored by another version; use that one")
-    })?;
+    let mut settings = settings_of(stored)?;
     if let Some(dir) = data {
         settings.data.dir = dir.to_owned();
     }
@@ -73,6 +64,21 @@ pub(crate) fn rerun(
     let report = run::backtest(&settings, registry, interrupt::listen()?)?;
     let document = document(&report, &settings, registry, stored.run.command.clone())?;
     Ok((report, document))
+}
+
+/// The settings of a stored run.
+pub(crate) fn settings_of(stored: &Document) -> Result<Settings, Failure> {
+    let id = &stored.run.id;
+    if stored.run.settings.to_string().contains(REDACTED) {
+        return Err(Failure::new(
+            Code::Refused,
+            format!("repeating run {id}: its settings hold secrets that were not stored"),
+        ));
+    }
+     serde_json::from_value(stored.run.settings.clone()).map_err(|e| {
+        Failure::bad(format!("repeating run {id}: its settings do not read: {e}"))
+            .help("it was stored by another version; use that one")
+    })
 }
 
 /// The store of runs, its folder made.

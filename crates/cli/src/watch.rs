@@ -86,7 +86,7 @@ impl Watcher for Screen {
 }
 
 /// The time of day, UTC, to milliseconds.
-fn time(at: Ts) -> String {
+pub(crate) fn time(at: Ts) -> String {
     match jiff::Timestamp::from_nanosecond(i128::from(at.nanos())) {
         Ok(stamp) if at != Ts::NONE => stamp.strftime("%F %T%.3fZ").to_string(),
         _ => "before the first event".to_owned(),

@@ -17,13 +17,12 @@ use crate::InstrumentId;
 pub struct PerInstrument<T> {
     fresh: T,
     all: Vec<T>,
-    first: InstrumentId,
 }
 
 impl<T: Clone> PerInstrument<T> {
     /// Every instrument begins with a copy of `fresh`.
     pub const fn new(fresh: T) -> Self {
-        Self { fresh, all: Vec::new(), first: InstrumentId(0) }
+        Self { fresh, all: Vec::new() }
     }
 
     /// The value of an instrument, to be changed.
@@ -40,16 +39,8 @@ impl<T: Clone> PerInstrument<T> {
         self.all.get(instrument.index()).unwrap_or(&self.fresh)
     }
 
-    /// The value of the instrument that was changed first: what a strategy tells of itself where it can tell of one.
-    pub fn first(&self) -> &T {
-        self.get(self.first)
-    }
-
     #[cold]
     fn grow(&mut self, instrument: InstrumentId) {
-        if self.all.is_empty() {
-            self.first = instrument;
-        }
         self.all.resize(instrument.index() + 1, self.fresh.clone());
     }
 }

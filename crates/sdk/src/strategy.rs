@@ -83,7 +83,7 @@ pub trait Strategy: Send {
         let _ = ctx;
     }
 
-    /// Tells the values and conditions it decides by, for charts and `explain`. Called now and then, never on the
+    /// Tells the values and conditions it decides by about `probe.instrument`, for charts and `explain`. Called now and then, never on the
     /// hot path; must not change what the strategy does.
     fn observe(&self, probe: &mut Probe) {
         let _ = probe;
@@ -330,6 +330,8 @@ impl<'a> Context<'a> {
 /// Collects what a strategy tells of itself.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Probe {
+    /// The instrument it is asked about.
+    pub instrument: InstrumentId,
     /// Values to draw: name, value.
     pub values: Vec<(&'static str, f64)>,
     /// Conditions: name, value now, value at which it becomes true.

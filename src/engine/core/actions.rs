@@ -47,8 +47,9 @@ impl Engine {
         if signal.id == 0 {
             signal.id = self.signals;
         }
-        let slot = &self.slots[i];
         let id = signal.instrument;
+        self.say(i, id, What::Signal, || words_of(&signal));
+        let slot = &self.slots[i];
         let pending = slot
             .own
             .orders
@@ -71,8 +72,12 @@ impl Engine {
             },
         );
         match sized {
-            Sized::Nothing(reason) => *self.dropped.entry(reason).or_default() += 1,
+            Sized::Nothing(reason) => {
+                *self.dropped.entry(reason).or_default() += 1;
+                self.say(i, id, What::Dropped, || format!("no order: {reason}"));
+            }
             Sized::CancelPending => {
+                self.say(i, id, What::Order, || "orders in flight are cancelled: already where it wants to be".to_owned());
                 self.cancel_where(i, |o, role| o.instrument == id && role == Role::Signal);
             }
             Sized::Order(intent) => {
@@ -225,12 +230,16 @@ impl Engine {
                     },
                 });
                 self.commands.push(Command::Submit(approved));
+                self.say(i, order.instrument, What::Order, || format!("order {} approved and sent", order.id.0));
                 true
             }
             Err(refusal) => {
                 *self.refusals.entry(refusal.name()).or_default() += 1;
                 // The order was created a moment ago, so ending it cannot fail.
                 let _ = self.orders.end(order.id, OrderState::Rejected, refusal.name(), self.now);
+                self.say(i, order.instrument, What::Refused, || {
+                    format!("order {} refused by the guard: {refusal} ({})", order.id.0, refusal.name())
+                });
                 false
             }
         }
@@ -268,4 +277,16 @@ impl Engine {
             }
         }
     }
+}
+
+/// A signal in words.
+fn words_of(signal: &Signal) -> String {
+    let direction = match signal.direction {
+        bellwether_sdk::Direction::Long => "long",
+        bellwether_sdk::Direction::Short => "short",
+        bellwether_sdk::Direction::Flat => "flat",
+    };
+    let tag = signal.tags.first().map(|t| format!(", tag {t}")).unwrap_or_default();
+    let reason = if signal.reason.is_empty() { String::new() } else { format!(": {}", signal.reason) };
+    format!("wants to be {direction}{tag}{reason}")
 }

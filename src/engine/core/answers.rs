@@ -100,6 +100,7 @@ impl Engine {
             liquidity: fill.liquidity,
             role,
         };
+        self.say(i, fill.instrument, What::Answer, || format!("order {} {}: fill", fill.order.0, state.name()));
         self.hear(i, fill.instrument, |s, ctx| s.on_fill(ctx, &told))?;
         let update = OrderUpdate { order: fill.order, instrument: fill.instrument, ts: self.now, state, reason: "" };
         self.hear(i, fill.instrument, |s, ctx| s.on_order(ctx, &update))
@@ -226,6 +227,10 @@ impl Engine {
     pub(super) fn update(&mut self, id: OrderId, state: OrderState, reason: &'static str) -> Result<(), EngineError> {
         let record = *self.orders.get(id)?;
         let i = record.strategy as usize;
+        self.say(i, record.instrument, What::Answer, || {
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            format!("order {} {}{why}", id.0, state.name())
+        });
         let left = Qty::from_mantissa(record.qty.mantissa() - record.filled.mantissa());
         self.note_state(i, id, state, left);
         let update = OrderUpdate { order: id, instrument: record.instrument, ts: self.now, state, reason };

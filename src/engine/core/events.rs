@@ -214,14 +214,14 @@ impl Engine {
         }
     }
 
-    /// What each strategy tells of itself now.
+    /// What each strategy tells of itself now, about each of its instruments.
     pub fn observed(&self) -> Vec<(String, Probe)> {
-        let of = |slot: &Slot| {
-            let mut probe = Probe::default();
+        let of = |slot: &Slot, instrument: InstrumentId| {
+            let mut probe = Probe { instrument, ..Probe::default() };
             slot.strategy.observe(&mut probe);
             (slot.id.clone(), probe)
         };
-        self.slots.iter().map(of).collect()
+        self.slots.iter().flat_map(|s| s.own.instruments.iter().map(move |i| of(s, *i))).collect()
     }
 
     #[cold]
@@ -230,6 +230,7 @@ impl Engine {
         for (i, slot) in self.slots.iter().enumerate() {
             let Some(first) = slot.own.instruments.first() else { continue };
             probe.values.clear();
+            probe.instrument = *first;
             slot.strategy.observe(&mut probe);
             for (name, value) in &probe.values {
                 self.recorder.observed(*first, (i, *name), *value);

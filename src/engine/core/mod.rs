@@ -75,6 +75,49 @@ pub enum Command {
     Cancel(OrderId, InstrumentId),
 }
 
+/// What a strategy asked for, or what became of it, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Engine time.
+    pub at: Ts,
+    /// Index of the strategy.
+    pub strategy: usize,
+    /// About which instrument.
+    pub instrument: InstrumentId,
+    /// What.
+    pub what: What,
+    /// The words, with numbers.
+    pub text: String,
+}
+
+/// Kinds of [`Said`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A signal was emitted.
+    Signal,
+    /// A signal made no order.
+    Dropped,
+    /// An order went out.
+    Order,
+    /// The guard refused an order.
+    Refused,
+    /// The exchange answered.
+    Answer,
+}
+
+impl What {
+    /// Its name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::Dropped => "dropped",
+            Self::Order => "order",
+            Self::Refused => "refused",
+            Self::Answer => "answer",
+        }
+    }
+}
+
 /// What an engine is made of.
 pub struct EngineConfig {
     /// The instruments, by id.
@@ -135,6 +178,8 @@ pub struct Engine {
     notes: Vec<String>,
     /// Depth messages that did not follow the one before.
     book_gaps: u64,
+    /// What became of wishes, in words, while somebody listens.
+    log: Option<Vec<Said>>,
     /// Set while the last orders of a run are made: strategies are no longer heard.
     closing: bool,
 }
@@ -182,7 +227,25 @@ impl Engine {
             dropped: BTreeMap::new(),
             notes: Vec::new(),
             book_gaps: 0,
+            log: None,
             closing: false,
+        }
+    }
+
+    /// From now on what strategies ask for and what becomes of it is kept in words, for `explain`.
+    pub fn listen(&mut self) {
+        self.log.get_or_insert_default();
+    }
+
+    /// What was kept since the last call.
+    pub fn take_said(&mut self) -> Vec<Said> {
+        self.log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Keeps words while somebody listens.
+    pub(super) fn say(&mut self, strategy: usize, instrument: InstrumentId, what: What, text: impl FnOnce() -> String) {
+        if let Some(log) = &mut self.log {
+            log.push(Said { at: self.now, strategy, instrument, what, text: text() });
         }
     }
 
@@ -228,6 +291,11 @@ impl Engine {
     /// Open orders of all strategies.
     pub fn open_orders(&self) -> impl Iterator<Item = &OpenOrder> {
         self.slots.iter().flat_map(|s| &s.own.orders)
+    }
+
+    /// Equity before the first event, as a number for people.
+    pub fn start_equity(&self) -> f64 {
+        self.recorder.start_equity().to_f64(self.currencies[0].scale)
     }
 
     /// The code of the reporting currency.
@@ -339,6 +407,7 @@ impl Engine {
         let dropped = (before - self.outbox.actions.len()) as u64;
         if dropped > 0 {
             *self.dropped.entry("warm_up").or_default() += dropped;
+            self.say(i, id, What::Dropped, || format!("{dropped} wishes of the warm-up do not count"));
         }
         self.act(i)
     }

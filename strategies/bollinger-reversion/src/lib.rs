@@ -84,7 +84,7 @@ impl Strategy for BollingerReversion {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (bands, close, wish) = self.seats.first();
+        let (bands, close, wish) = self.seats.get(probe.instrument);
         let Some(bands) = bands.value() else { return };
         probe.value("upper", Some(bands.upper));
         probe.value("middle", Some(bands.middle));

@@ -41,7 +41,7 @@ impl Strategy for BuyAndHold {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        probe.condition("bought", f64::from(*self.bought.first()), 1.0);
+        probe.condition("bought", f64::from(*self.bought.get(probe.instrument)), 1.0);
     }
 
     fn save(&self) -> Vec<u8> {

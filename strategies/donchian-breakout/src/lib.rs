@@ -79,7 +79,7 @@ impl Strategy for DonchianBreakout {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (channel, close, wish) = self.seats.first();
+        let (channel, close, wish) = self.seats.get(probe.instrument);
         let Some(channel) = channel.value() else { return };
         probe.value("upper", Some(channel.upper));
         probe.value("lower", Some(channel.lower));

@@ -78,7 +78,7 @@ impl Strategy for EmaCross {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (fast, slow, gap) = self.lines.first();
+        let (fast, slow, gap) = self.lines.get(probe.instrument);
         probe.value("fast", fast.value());
         probe.value("slow", slow.value());
         probe.condition("fast - slow", *gap, 0.0);

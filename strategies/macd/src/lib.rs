@@ -60,7 +60,7 @@ impl Strategy for MacdCross {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (macd, last) = self.lines.first();
+        let (macd, last) = self.lines.get(probe.instrument);
         probe.value("macd", macd.value().map(|m| m.macd));
         probe.value("signal", macd.value().map(|m| m.signal));
         probe.condition("macd - signal", *last, 0.0);

@@ -83,7 +83,7 @@ impl Strategy for MomentumRotation {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        probe.value("return", self.returns.first().value());
+        probe.value("return", self.returns.get(probe.instrument).value());
         let since = self.bars % self.params.rebalance;
         probe.condition("bars to the ranking", (self.params.rebalance - since) as f64, 0.0);
     }

@@ -155,7 +155,7 @@ impl Strategy for Quoter {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (bid, ask, _) = self.seats.first();
+        let (bid, ask, _) = self.seats.get(probe.instrument);
         probe.condition("bid resting", f64::from(bid.is_resting()), 1.0);
         probe.condition("offer resting", f64::from(ask.is_resting()), 1.0);
     }

@@ -97,7 +97,7 @@ impl Strategy for RsiReversion {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        let (index, _, wish) = self.seats.first();
+        let (index, _, wish) = self.seats.get(probe.instrument);
         probe.value("rsi", index.value());
         let Some(rsi) = index.value() else { return };
         match wish {

@@ -4,6 +4,7 @@ pub(crate) mod backtest;
 pub(crate) mod compare;
 pub(crate) mod config;
 pub(crate) mod data;
+pub(crate) mod explain;
 pub(crate) mod grid;
 pub(crate) mod paper;
 pub(crate) mod replay;
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
     let global = &cli.global;
     match &cli.command {
         Command::Backtest(args) => backtest::run(global, args, registry),
+        Command::Explain(args) => explain::run(global, args, registry),
         Command::Paper(args) => paper::run(global, args, registry),
         Command::Replay(args) => replay::run(global, args, registry),
         Command::Tape(args) => replay::tape(global, args),
