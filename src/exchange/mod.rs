@@ -5,10 +5,14 @@
 //! bytes and time in, requests and notes out. Sockets, reconnects, book building, limits, retries and the life of an
 //! order's request are written once, outside the venues' folders.
 
+mod checksum;
 mod error;
+pub mod feed;
 mod http;
 mod listing;
+pub mod machine;
 mod note;
+pub mod transport;
 mod venue;
 mod vocab;
 mod wire;
