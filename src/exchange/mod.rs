@@ -6,8 +6,10 @@
 //! order's request are written once, outside the venues' folders.
 
 mod checksum;
+pub mod drive;
 mod error;
 pub mod feed;
+pub mod gateway;
 mod http;
 mod listing;
 pub mod machine;
