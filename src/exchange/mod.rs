@@ -5,10 +5,16 @@
 //! bytes and time in, requests and notes out. Sockets, reconnects, book building, limits, retries and the life of an
 //! order's request are written once, outside the venues' folders.
 
+mod checksum;
+pub mod drive;
 mod error;
+pub mod feed;
+pub mod gateway;
 mod http;
 mod listing;
+pub mod machine;
 mod note;
+pub mod transport;
 mod venue;
 mod vocab;
 mod wire;

@@ -35,6 +35,9 @@ pub enum Note<'a> {
     Refused(&'a str),
     /// An answer to our ping, or a heartbeat.
     Alive,
+    /// The connection's own running number of this message, where the venue counts them across its channels (Coinbase):
+    /// one that does not follow the last one means that messages are missing. Given before the message's other notes.
+    Sequence(u64),
     /// The venue announces that it will close: connect anew now.
     Leaving(&'a str),
     /// Understood, and of no use to us.

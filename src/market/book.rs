@@ -104,6 +104,15 @@ impl Book {
         self.set(&Level { side, price, qty: Qty::from_mantissa(left.max(0)) });
     }
 
+    /// Keeps the best levels of each side, at most so many, and adds what was removed as deletions.
+    pub fn keep(&mut self, levels_max: usize, removed: &mut Vec<Level>) {
+        for (side, levels) in [(Side::Buy, &mut self.bids), (Side::Sell, &mut self.asks)] {
+            let excess = levels.len().saturating_sub(levels_max);
+            // The worst stand first.
+            removed.extend(levels.drain(..excess).map(|(price, _)| Level { side, price, qty: Qty::ZERO }));
+        }
+    }
+
     /// Takes a message.
     ///
     /// The sequence rule is that of venues which number changes (Binance): after a snapshot that contains change `n`,
@@ -251,6 +260,17 @@ mod tests {
         let bids: Vec<_> = book.levels(Side::Buy).map(|l| l.0.mantissa()).collect();
         assert_eq!(bids, [92, 91, 50]);
         assert_eq!(book.apply(&message(false, (13, 14, 12), &at(93))), Applied::Changed);
+    }
+
+    #[test]
+    fn keeping_the_best_levels_says_what_was_removed() {
+        let mut book = Book::default();
+        let levels = [level(Side::Buy, 98, 1), level(Side::Buy, 99, 2), level(Side::Sell, 101, 3)];
+        book.apply(&message(true, (0, 0, 0), &levels));
+        let mut removed = Vec::new();
+        book.keep(1, &mut removed);
+        assert_eq!(removed, [level(Side::Buy, 98, 0)]);
+        assert_eq!(book.best_bid(), Some((Price::from_mantissa(99), Qty::from_mantissa(2))));
     }
 
     #[test]

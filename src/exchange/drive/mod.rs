@@ -1,0 +1,378 @@
+//! The driver: one thread that reads sockets, lets the machines think, and writes what they want written.
+//!
+//! Feeds, gateways and whoever decides (the [`Hands`]) run on one single-threaded runtime. A message is read, told, and
+//! the orders that come of it are handed to their socket before the next message is looked at: no channel and no other
+//! thread lies between. Nothing here waits for a disk. What is queued is bounded by what venues may have open: one
+//! answer per request, one frame per socket.
+
+mod clock;
+mod latency;
+mod sockets;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellwether_sdk::{InstrumentId, OrderId, Price, Qty, Ts};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::Response;
+use super::feed::{Feed, FeedEvent};
+use super::gateway::{Gateway, GatewayEvent};
+use super::machine::{Action, Link, Tag};
+use super::transport::{Frame, Socket, Transport, TransportError};
+use crate::orders::Order;
+use crate::risk::Approved;
+use sockets::Sockets;
+
+pub use clock::{Clock, WallClock};
+pub use latency::{Latency, Probe, Stage};
+
+/// Which machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    Gateway(usize),
+    Feed(usize),
+}
+
+/// What may be done from within a callback. It is done before the next message is read.
+pub struct Desk<'a> {
+    gateways: &'a mut [Gateway],
+    now: Ts,
+    stop: &'a mut bool,
+}
+
+impl Desk<'_> {
+    /// Sends an order by a gateway, with the price it was judged by.
+    pub fn submit(&mut self, gateway: usize, order: Approved<Order>, reference: Price) {
+        if let Some(g) = self.gateways.get_mut(gateway) {
+            g.submit(order, reference, self.now);
+        }
+    }
+
+    /// Ends an order.
+    pub fn cancel(&mut self, gateway: usize, id: OrderId) {
+        if let Some(g) = self.gateways.get_mut(gateway) {
+            g.cancel(id, self.now);
+        }
+    }
+
+    /// Changes a resting order.
+    pub fn amend(&mut self, gateway: usize, id: OrderId, price: Option<Price>, qty: Option<Qty>) {
+        if let Some(g) = self.gateways.get_mut(gateway) {
+            g.amend(id, price, qty, self.now);
+        }
+    }
+
+    /// Ends all open orders of a gateway, of one instrument or all.
+    pub fn cancel_all(&mut self, gateway: usize, instrument: Option<InstrumentId>) {
+        if let Some(g) = self.gateways.get_mut(gateway) {
+            g.cancel_all(instrument, self.now);
+        }
+    }
+
+    /// A gateway, for looking at and for what is not of every day.
+    pub fn gateway(&mut self, gateway: usize) -> Option<&mut Gateway> {
+        self.gateways.get_mut(gateway)
+    }
+
+    /// Ends the run after this callback.
+    pub fn stop(&mut self) {
+        *self.stop = true;
+    }
+}
+
+/// Whoever decides: the engine and what stands around it.
+pub trait Hands {
+    /// A feed told something.
+    fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>);
+
+    /// A gateway told something.
+    fn on_gateway(&mut self, gateway: usize, event: GatewayEvent, now: Ts, desk: &mut Desk<'_>);
+
+    /// The time that [`next_due`](Self::next_due) named has come.
+    fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>);
+
+    /// When it wants to be told the time; [`Ts::MAX`] for not at all.
+    fn next_due(&self) -> Ts;
+
+    /// Someone asked to stop. The run goes on until [`Desk::stop`] is called.
+    fn on_stop(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        let _ = now;
+        desk.stop();
+    }
+}
+
+/// What came of something that was begun.
+enum Done {
+    Opened(Of, Link, Result<Box<dyn Socket>, TransportError>),
+    Answered(Of, Tag, Result<Response, TransportError>),
+    Closed,
+}
+
+type Begun = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// Feeds and gateways on one transport.
+pub struct Drive {
+    transport: Arc<dyn Transport>,
+    clock: Box<dyn Clock>,
+    probe: Box<dyn Probe>,
+    feeds: Vec<(Feed, String)>,
+    gateways: Vec<Gateway>,
+    gateway_urls: Vec<String>,
+    sockets: Sockets,
+    begun: FuturesUnordered<Begun>,
+    /// Connections that were given up before they opened.
+    given_up: BTreeSet<(Of, Link)>,
+    stop: bool,
+}
+
+impl Drive {
+    /// A driver without machines.
+    pub fn new(transport: Arc<dyn Transport>, clock: Box<dyn Clock>) -> Self {
+        Self {
+            transport,
+            clock,
+            probe: Box::new(()),
+            feeds: Vec::new(),
+            gateways: Vec::new(),
+            gateway_urls: Vec::new(),
+            sockets: Sockets::default(),
+            begun: FuturesUnordered::new(),
+            given_up: BTreeSet::new(),
+            stop: false,
+        }
+    }
+
+    /// The same with a probe.
+    #[must_use]
+    pub fn with_probe(self, probe: Box<dyn Probe>) -> Self {
+        Self { probe, ..self }
+    }
+
+    /// Adds a feed whose REST base is at an address; gives its number.
+    pub fn add_feed(&mut self, feed: Feed, rest_url: impl Into<String>) -> usize {
+        self.feeds.push((feed, rest_url.into()));
+        self.feeds.len() - 1
+    }
+
+    /// Adds a gateway whose REST base is at an address; gives its number.
+    pub fn add_gateway(&mut self, gateway: Gateway, rest_url: impl Into<String>) -> usize {
+        self.gateways.push(gateway);
+        self.gateway_urls.push(rest_url.into());
+        self.gateways.len() - 1
+    }
+
+    /// The gateways.
+    pub fn gateways(&self) -> &[Gateway] {
+        &self.gateways
+    }
+
+    /// The feeds.
+    pub fn feeds(&self) -> impl Iterator<Item = &Feed> {
+        self.feeds.iter().map(|(feed, _)| feed)
+    }
+
+    /// The probe, with what it measured.
+    pub fn probe(&self) -> &dyn Probe {
+        &*self.probe
+    }
+
+    /// Runs until the hands stop it. `stop` completes when someone asks for that. Must run on a single-threaded tokio
+    /// runtime with I/O and time.
+    pub async fn run(&mut self, hands: &mut dyn Hands, stop: impl Future<Output = ()>) {
+        let mut asked_to_stop = false;
+        tokio::pin!(stop);
+        let sleep = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(sleep);
+        let now = self.clock.now();
+        for gateway in &mut self.gateways {
+            gateway.start(now);
+        }
+        let mut set_for = Ts::NONE;
+        while !self.stop {
+            let now = self.clock.now();
+            if self.next_due(hands) <= now {
+                self.on_time(now, hands);
+            }
+            self.settle(hands).await;
+            if self.stop {
+                break;
+            }
+            let due = self.next_due(hands);
+            if due != set_for {
+                set_for = due;
+                let wait = due.nanos().saturating_sub(self.clock.now().nanos()).clamp(0, 3_600_000_000_000);
+                sleep.as_mut().reset(tokio::time::Instant::now() + Duration::from_nanos(wait.unsigned_abs()));
+            }
+            tokio::select! {
+                biased;
+                () = &mut stop, if !asked_to_stop => {
+                    asked_to_stop = true;
+                    let now = self.clock.now();
+                    hands.on_stop(now, &mut Desk { gateways: &mut self.gateways, now, stop: &mut self.stop });
+                }
+                Some(done) = self.begun.next(), if !self.begun.is_empty() => self.done(done, hands),
+                (of, link, frame) = self.sockets.next() => self.frame(of, link, frame, hands),
+                () = &mut sleep => set_for = Ts::NONE,
+            }
+        }
+        self.sockets.close_all().await;
+    }
+
+    fn next_due(&self, hands: &dyn Hands) -> Ts {
+        let feeds = self.feeds.iter().map(|(f, _)| f.next_due());
+        let gateways = self.gateways.iter().map(Gateway::next_due);
+        feeds.chain(gateways).min().unwrap_or(Ts::MAX).min(hands.next_due())
+    }
+
+    fn on_time(&mut self, now: Ts, hands: &mut dyn Hands) {
+        let (gateways, stop) = (&mut self.gateways, &mut self.stop);
+        for (i, (feed, _)) in self.feeds.iter_mut().enumerate().filter(|(_, (f, _))| f.next_due() <= now) {
+            feed.on_time(now, &mut |event: FeedEvent<'_>| {
+                hands.on_feed(i, event, now, &mut Desk { gateways, now, stop });
+            });
+        }
+        for gateway in gateways.iter_mut().filter(|g| g.next_due() <= now) {
+            gateway.on_time(now);
+        }
+        if hands.next_due() <= now {
+            hands.on_time(now, &mut Desk { gateways, now, stop });
+        }
+    }
+
+    /// A frame of a socket.
+    fn frame(&mut self, of: Of, link: Link, frame: Frame, hands: &mut dyn Hands) {
+        let now = self.clock.now();
+        let (gateways, stop, probe) = (&mut self.gateways, &mut self.stop, &mut self.probe);
+        match (of, frame) {
+            (Of::Feed(i), Frame::Text(text)) => {
+                probe.stamp(Stage::Read);
+                let mut first = true;
+                self.feeds[i].0.on_text(link, &text, now, &mut |event: FeedEvent<'_>| {
+                    if std::mem::take(&mut first) {
+                        probe.stamp(Stage::Parsed);
+                    }
+                    hands.on_feed(i, event, now, &mut Desk { gateways, now, stop });
+                });
+                self.probe.stamp(Stage::Decided);
+            }
+            (Of::Gateway(i), Frame::Text(text)) => gateways[i].on_text(link, &text, now),
+            (_, Frame::Closed(why)) => self.closed(of, link, &why, hands),
+        }
+    }
+
+    fn closed(&mut self, of: Of, link: Link, why: &str, hands: &mut dyn Hands) {
+        drop(self.sockets.remove(of, link));
+        let now = self.clock.now();
+        let (gateways, stop) = (&mut self.gateways, &mut self.stop);
+        match of {
+            Of::Feed(i) => self.feeds[i].0.on_closed(link, why, now, &mut |event: FeedEvent<'_>| {
+                hands.on_feed(i, event, now, &mut Desk { gateways, now, stop });
+            }),
+            Of::Gateway(i) => gateways[i].on_closed(link, why, now),
+        }
+    }
+
+    /// Something that was begun is done.
+    fn done(&mut self, done: Done, hands: &mut dyn Hands) {
+        let now = self.clock.now();
+        let (gateways, stop) = (&mut self.gateways, &mut self.stop);
+        match done {
+            Done::Closed => {}
+            // The socket goes with it.
+            Done::Opened(of, link, _) if self.given_up.remove(&(of, link)) => {}
+            Done::Opened(of, link, Err(error)) => self.closed(of, link, &error.to_string(), hands),
+            Done::Opened(of, link, Ok(socket)) => {
+                self.sockets.insert(of, link, socket);
+                match of {
+                    Of::Feed(i) => self.feeds[i].0.on_opened(link, now, &mut |event: FeedEvent<'_>| {
+                        hands.on_feed(i, event, now, &mut Desk { gateways, now, stop });
+                    }),
+                    Of::Gateway(i) => gateways[i].on_opened(link, now),
+                }
+            }
+            Done::Answered(Of::Feed(i), tag, answer) => {
+                self.feeds[i].0.on_http(tag, answer.as_ref(), now, &mut |event: FeedEvent<'_>| {
+                    hands.on_feed(i, event, now, &mut Desk { gateways, now, stop });
+                });
+            }
+            Done::Answered(Of::Gateway(i), tag, answer) => gateways[i].on_http(tag, answer.as_ref(), now),
+        }
+    }
+
+    /// Carries actions out and tells events until nothing moves.
+    async fn settle(&mut self, hands: &mut dyn Hands) {
+        loop {
+            let moved = self.tell(hands);
+            let mut actions = Vec::new();
+            for (i, gateway) in self.gateways.iter_mut().enumerate() {
+                actions.extend(gateway.actions().map(|a| (Of::Gateway(i), a)));
+            }
+            for (i, (feed, _)) in self.feeds.iter_mut().enumerate() {
+                actions.extend(feed.actions().map(|a| (Of::Feed(i), a)));
+            }
+            if actions.is_empty() && !moved {
+                return;
+            }
+            for (of, action) in actions {
+                self.carry_out(of, action, hands).await;
+            }
+        }
+    }
+
+    /// Tells what gateways have to tell; whether there was anything.
+    fn tell(&mut self, hands: &mut dyn Hands) -> bool {
+        let mut moved = false;
+        for i in 0..self.gateways.len() {
+            while let Some(event) = self.gateways[i].next_event() {
+                moved = true;
+                let now = self.clock.now();
+                let (gateways, stop) = (&mut self.gateways, &mut self.stop);
+                hands.on_gateway(i, event, now, &mut Desk { gateways, now, stop });
+            }
+        }
+        moved
+    }
+
+    async fn carry_out(&mut self, of: Of, action: Action, hands: &mut dyn Hands) {
+        match action {
+            Action::Say { link, text } => {
+                let Some(socket) = self.sockets.get(of, link) else { return };
+                match socket.send(&text).await {
+                    Ok(()) if matches!(of, Of::Gateway(_)) => self.probe.stamp(Stage::Written),
+                    Ok(()) => {}
+                    Err(error) => self.closed(of, link, &error.to_string(), hands),
+                }
+            }
+            Action::Connect { link, url } => {
+                let transport = Arc::clone(&self.transport);
+                self.begun.push(Box::pin(async move { Done::Opened(of, link, transport.connect(&url).await) }));
+            }
+            Action::Close { link } => {
+                if let Some(mut socket) = self.sockets.remove(of, link) {
+                    self.begun.push(Box::pin(async move {
+                        socket.close().await;
+                        Done::Closed
+                    }));
+                } else {
+                    self.given_up.insert((of, link));
+                }
+            }
+            Action::Http { tag, request } => {
+                let transport = Arc::clone(&self.transport);
+                let base = match of {
+                    Of::Feed(i) => self.feeds[i].1.clone(),
+                    Of::Gateway(i) => self.gateway_urls[i].clone(),
+                };
+                self.begun.push(Box::pin(async move {
+                    let answer = transport.http(&base, &request).await;
+                    Done::Answered(of, tag, answer)
+                }));
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! One order as the gateway holds it.
+
+use bellwether_sdk::{OrderId, Price, Qty, Ts};
+
+use super::OrderView;
+use crate::exchange::{ClientId, OrderRef, OrderStatus, Place};
+use crate::orders::Order;
+use crate::risk::Approved;
+
+/// The lower bits of a client order id's number are the order's number, the upper ones count attempts.
+const ATTEMPT_SHIFT: u32 = 48;
+
+/// The order that a client order id of ours names, whichever attempt it was.
+pub const fn order_of(client: ClientId) -> OrderId {
+    OrderId(client.number & ((1 << ATTEMPT_SHIFT) - 1))
+}
+
+/// Where an order is on its way to the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// It will be sent, not before this time.
+    Waiting(Ts),
+    /// It is on its way; no answer yet.
+    Sent,
+    /// It may be at the venue.
+    Unknown,
+    /// The venue has it, or had it.
+    Open,
+}
+
+/// Where the end of an order is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cancelling {
+    /// Nobody asked.
+    No,
+    /// It is to be sent once the order is known, or again.
+    Wanted,
+    /// It was sent.
+    Sent,
+}
+
+/// An order.
+#[derive(Debug)]
+pub(super) struct Held {
+    approved: Approved<Order>,
+    reference_price: Price,
+    session: u64,
+    attempts: u64,
+    pub(super) qty: Qty,
+    /// When it was submitted.
+    pub(super) first: Ts,
+    /// When it was sent last.
+    pub(super) sent: Ts,
+    pub(super) venue_id: String,
+    /// What fills were told.
+    pub(super) told: Qty,
+    /// What filled as far as we know.
+    pub(super) filled: Qty,
+    pub(super) state: State,
+    pub(super) accepted: bool,
+    pub(super) cancelling: Cancelling,
+    pub(super) cancel_tries: u32,
+    /// How the venue says that it ended; told when its fills are.
+    pub(super) ending: Option<(OrderStatus, &'static str)>,
+    /// How its end was told.
+    pub(super) ended: Option<OrderStatus>,
+    /// It was told to be rejected because the venue did not know it.
+    pub(super) never_arrived: bool,
+    /// Answers "not found" that counted.
+    pub(super) missing: u32,
+    /// When fills are to be asked for.
+    pub(super) fills_due: Ts,
+    pub(super) fills_tries: u32,
+    /// Why it was not taken at the last attempt.
+    pub(super) why: &'static str,
+    pub(super) tries: u32,
+    pub(super) skewed: bool,
+}
+
+impl Held {
+    pub(super) fn new(approved: Approved<Order>, qty: Qty, reference: Price, session: u64, now: Ts) -> Self {
+        Self {
+            approved,
+            reference_price: reference,
+            session,
+            attempts: 0,
+            qty,
+            first: now,
+            sent: Ts::NONE,
+            venue_id: String::new(),
+            told: Qty::ZERO,
+            filled: Qty::ZERO,
+            state: State::Waiting(now),
+            accepted: false,
+            cancelling: Cancelling::No,
+            cancel_tries: 0,
+            ending: None,
+            ended: None,
+            never_arrived: false,
+            missing: 0,
+            fills_due: Ts::MAX,
+            fills_tries: 0,
+            why: "rate_limited",
+            tries: 0,
+            skewed: false,
+        }
+    }
+
+    pub(super) fn order(&self) -> &Order {
+        self.approved.get()
+    }
+
+    /// Makes the next client order id: the only place that does, and none is made twice.
+    pub(super) fn issue(&mut self, now: Ts) {
+        self.attempts += 1;
+        self.sent = now;
+        self.state = State::Sent;
+    }
+
+    /// The id of the last attempt.
+    pub(super) fn client(&self) -> ClientId {
+        let attempt = self.attempts.saturating_sub(1) << ATTEMPT_SHIFT;
+        ClientId { session: self.session, number: self.order().id.0 | attempt }
+    }
+
+    /// The order as it is to be placed at this attempt.
+    pub(super) fn placement(&self) -> Place {
+        Place { order: self.approved, client: self.client(), qty: self.qty, reference: self.reference_price }
+    }
+
+    /// How the venue is told which one is meant.
+    pub(super) fn reference(&self) -> OrderRef {
+        if self.venue_id.is_empty() { OrderRef::Client(self.client()) } else { OrderRef::Venue(self.venue_id.clone()) }
+    }
+
+    pub(super) fn view(&self) -> OrderView {
+        let status = match (self.ended.or(self.ending.map(|e| e.0)), self.state) {
+            (Some(status), _) => status,
+            (None, State::Unknown | State::Sent | State::Waiting(_)) => OrderStatus::Unknown,
+            (None, State::Open) if self.told.is_zero() => OrderStatus::Acknowledged,
+            (None, State::Open) => OrderStatus::PartlyFilled,
+        };
+        OrderView { id: self.order().id, venue_id: self.venue_id.clone(), status, qty: self.qty, filled: self.told }
+    }
+}

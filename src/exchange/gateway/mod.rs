@@ -1,0 +1,475 @@
+//! Orders of one account at one venue: sent once, followed to their end, never guessed.
+//!
+//! A machine without I/O, like the [feed](super::feed). What it holds to:
+//!
+//! - A client order id is issued and sent once ([`issue`](Held::issue) counts attempts in the id). An order is tried
+//!   again only after an answer that says that nothing was done.
+//! - A request whose answer is lost has an unknown outcome. That is a state of the order; the venue is asked until it
+//!   is known. "Not found" counts only after the venue's settling time.
+//! - What the venue says of an order may come twice, late, or out of order. Fills are booked once by their id, also
+//!   after an end that we believed in. Quantities that fills do not explain are asked for, not made up.
+//!
+//! It decides nothing: what was not approved cannot be given to it, and what ended is not replaced.
+
+mod fees;
+mod held;
+mod notes;
+mod outcome;
+mod requests;
+mod wires;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bellwether_sdk::{Decimal, InstrumentId, OrderId, Price, Qty, Size, Ts};
+
+use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Tag, nanos};
+use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, Position, Stamp, Urls, Venue};
+use crate::keys::Signer;
+use crate::orders::{Answer, Order};
+use crate::risk::Approved;
+use held::{Cancelling, Held, State};
+use notes::Orphan;
+use requests::{Flight, Job, Waiting};
+use wires::Wires;
+
+pub use held::order_of;
+
+/// What a gateway tells.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum GatewayEvent {
+    /// An order changed or filled.
+    Answer(Answer),
+    /// It is not known what became of an order's request; the venue is being asked.
+    Unknown(OrderId),
+    /// It is known again, and this is its state.
+    Known(OrderId, OrderStatus),
+    /// A resting order was changed; what is `None` stayed.
+    Amended(OrderId, Option<Price>, Option<Qty>),
+    /// A change of a resting order was refused, with the reason; the order is as it was.
+    AmendRefused(OrderId, &'static str),
+    /// A balance, whole.
+    Balance(Balance),
+    /// A position, whole.
+    Position(Position),
+    /// An open order in the account that this gateway did not send.
+    Foreign(OrderRow),
+    /// A fill's fee was paid in a currency that is neither settlement nor base: it is not in the fill.
+    FeeElsewhere(OrderId, Decimal, String),
+    /// Whether the private stream is on.
+    Private(bool),
+    /// Nanoseconds that the venue's clock is ahead of ours, and the round trip.
+    Clock(i64, i64),
+    /// Something odd, in words.
+    Note(String),
+    /// The key was refused: nothing is sent until [`Gateway::resume`].
+    Halt(String),
+}
+
+/// How a gateway behaves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GatewaySettings {
+    /// The session part of client order ids.
+    pub session: u64,
+    /// The venue's addresses.
+    pub urls: Urls,
+    /// Waits between attempts to connect.
+    pub backoff: BackoffSettings,
+    /// Seed of the jitter.
+    pub seed: u64,
+    /// A request on the trading socket without an answer within so many milliseconds has an unknown outcome.
+    pub answer_within_ms: u64,
+    /// An order that could not be sent is tried again for so many milliseconds, then rejected.
+    pub repeat_for_ms: u64,
+    /// The first question after an unknown outcome comes after so many milliseconds; later ones wait longer.
+    pub ask_after_ms: u64,
+    /// Fills that an order's state speaks of are awaited for so many milliseconds, then asked for.
+    pub fills_within_ms: u64,
+    /// Open orders are compared with the venue's so often, milliseconds, while orders are open.
+    pub reconcile_every_ms: u64,
+    /// The same while the private stream is off.
+    pub reconcile_blind_ms: u64,
+    /// Digits of settlement currencies; where one is missing, the instrument's price and quantity digits together.
+    pub money_scales: BTreeMap<String, u8>,
+}
+
+impl GatewaySettings {
+    /// The usual, for a session at a venue's addresses.
+    pub fn new(session: u64, urls: Urls) -> Self {
+        Self {
+            session,
+            urls,
+            backoff: BackoffSettings::default(),
+            seed: session,
+            answer_within_ms: 3_000,
+            repeat_for_ms: 5_000,
+            ask_after_ms: 200,
+            fills_within_ms: 500,
+            reconcile_every_ms: 60_000,
+            reconcile_blind_ms: 5_000,
+            money_scales: BTreeMap::new(),
+        }
+    }
+}
+
+/// What is known of an order, for looking at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderView {
+    /// Its number.
+    pub id: OrderId,
+    /// The venue's id; empty while unknown.
+    pub venue_id: String,
+    /// Its state; [`OrderStatus::Unknown`] while that is not known.
+    pub status: OrderStatus,
+    /// Its whole quantity.
+    pub qty: Qty,
+    /// What fills were told of it.
+    pub filled: Qty,
+}
+
+/// The orders of one account.
+pub struct Gateway {
+    venue: Arc<dyn Venue>,
+    facts: Facts,
+    listings: Listings,
+    signer: Arc<dyn Signer>,
+    settings: GatewaySettings,
+    limits: Arc<Limits>,
+    orders: BTreeMap<OrderId, Held>,
+    live: BTreeSet<OrderId>,
+    by_venue: BTreeMap<(InstrumentId, String), OrderId>,
+    fills_seen: BTreeSet<(InstrumentId, String)>,
+    foreign: BTreeSet<(InstrumentId, String)>,
+    orphans: Vec<(Ts, Orphan)>,
+    wires: Wires,
+    asked: BTreeMap<Tag, Flight>,
+    said: BTreeMap<u64, Flight>,
+    waiting: VecDeque<Waiting>,
+    after_clock: Vec<Waiting>,
+    clock: ClockOffset,
+    nonce: u64,
+    next_number: u64,
+    reconcile_due: Ts,
+    halted: Option<String>,
+    out: VecDeque<Action>,
+    events: VecDeque<GatewayEvent>,
+    now: Ts,
+}
+
+impl Gateway {
+    /// A gateway for an account; it does nothing before [`start`](Self::start).
+    pub fn new(
+        venue: Arc<dyn Venue>,
+        listings: Listings,
+        signer: Arc<dyn Signer>,
+        settings: GatewaySettings,
+        limits: Arc<Limits>,
+    ) -> Self {
+        let facts = venue.facts().clone();
+        let wires = Wires::new(settings.backoff, settings.seed);
+        Self {
+            venue,
+            facts,
+            listings,
+            signer,
+            settings,
+            limits,
+            orders: BTreeMap::new(),
+            live: BTreeSet::new(),
+            by_venue: BTreeMap::new(),
+            fills_seen: BTreeSet::new(),
+            foreign: BTreeSet::new(),
+            orphans: Vec::new(),
+            wires,
+            asked: BTreeMap::new(),
+            said: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            after_clock: Vec::new(),
+            clock: ClockOffset::default(),
+            nonce: 0,
+            next_number: 0,
+            reconcile_due: Ts::MAX,
+            halted: None,
+            out: VecDeque::new(),
+            events: VecDeque::new(),
+            now: Ts::NONE,
+        }
+    }
+
+    /// Measures the clock, connects, and asks for balances, positions and what is open.
+    pub fn start(&mut self, now: Ts) {
+        self.at(now);
+        for job in [Job::Time, Job::Balances, Job::Positions, Job::Open] {
+            self.later(0, job, 0);
+        }
+        self.wires.begin(now);
+        self.on_time(now);
+    }
+
+    /// What is to be done now, in order.
+    pub fn actions(&mut self) -> impl Iterator<Item = Action> + '_ {
+        self.out.drain(..)
+    }
+
+    /// What happened, oldest first.
+    pub fn next_event(&mut self) -> Option<GatewayEvent> {
+        self.events.pop_front()
+    }
+
+    /// All orders that it knows, by number.
+    pub fn orders(&self) -> impl Iterator<Item = OrderView> + '_ {
+        self.orders.values().map(Held::view)
+    }
+
+    /// Why nothing is sent any more, if so.
+    pub fn halted(&self) -> Option<&str> {
+        self.halted.as_deref()
+    }
+
+    /// Goes on after a halt, with a key that may be another.
+    pub fn resume(&mut self, signer: Arc<dyn Signer>, now: Ts) {
+        self.at(now);
+        self.signer = signer;
+        self.halted = None;
+        self.wires.begin(now);
+        self.reconcile();
+        self.on_time(now);
+    }
+
+    /// Sends an order. The reference price works notional sizes out and bounds market orders at venues that have none.
+    pub fn submit(&mut self, order: Approved<Order>, reference: Price, now: Ts) {
+        let now = self.at(now);
+        let id = order.get().id;
+        if self.orders.contains_key(&id) {
+            self.note(format!("order {} was given to the gateway twice; the second is left alone", id.0));
+            return;
+        }
+        let refuse = match self.quantity(order.get(), reference) {
+            _ if self.halted.is_some() => Some("halted"),
+            None => Some("instrument_not_listed"),
+            Some(qty) if qty <= Qty::ZERO => Some("size_below_minimum"),
+            Some(qty) => {
+                let held = Held::new(order, qty, reference, self.settings.session, now);
+                self.orders.insert(id, held);
+                self.live.insert(id);
+                None
+            }
+        };
+        match refuse {
+            Some(reason) => self.tell(Answer::Rejected(id, reason)),
+            None => self.place(id),
+        }
+    }
+
+    /// Takes over an order that an earlier process sent in the same session: it is asked for. `seen` are the ids of the
+    /// fills that are booked already, `filled` their sum.
+    pub fn adopt(
+        &mut self,
+        order: Approved<Order>,
+        reference: Price,
+        sent: Ts,
+        filled: Qty,
+        seen: impl IntoIterator<Item = String>,
+        now: Ts,
+    ) {
+        self.at(now);
+        let (id, instrument) = (order.get().id, order.get().instrument);
+        let Some(qty) = self.quantity(order.get(), reference) else {
+            self.note(format!("order {} is of an instrument that is not listed; it is not managed", id.0));
+            return;
+        };
+        let mut held = Held::new(order, qty, reference, self.settings.session, sent);
+        held.issue(sent);
+        held.told = filled;
+        held.filled = filled;
+        held.state = State::Unknown;
+        self.fills_seen.extend(seen.into_iter().map(|trade| (instrument, trade)));
+        self.orders.insert(id, held);
+        self.live.insert(id);
+        self.later(0, Job::Order(id), 0);
+        self.pump();
+    }
+
+    /// The exact quantity of an order: notional sizes at the reference price, toward zero to the lot, without fees.
+    fn quantity(&self, order: &Order, reference: Price) -> Option<Qty> {
+        let rules = &self.listings.get(order.instrument)?.rules;
+        let (amount, close) = match order.size {
+            Size::Qty(qty) => return Some(qty),
+            Size::Notional { amount, close } => (amount, close),
+        };
+        let price = if order.price().is_zero() { reference } else { order.price() };
+        let unit = i128::from(price.mantissa()).checked_mul(i128::from(rules.multiplier))?;
+        if unit <= 0 {
+            return Some(Qty::ZERO);
+        }
+        // qty = amount / (price · multiplier), at the quantity's digits.
+        let digits = u32::from(rules.price_scale) + u32::from(rules.qty_scale);
+        let wide = i128::from(amount.mantissa()).checked_mul(10_i128.checked_pow(digits)?)?;
+        let wide = wide / 10_i128.checked_pow(u32::from(amount.scale()))?;
+        let lot = i128::from(rules.lot.mantissa().max(1));
+        let bought = i64::try_from(wide / unit / lot * lot).ok()?.max(0);
+        Some(Qty::from_mantissa(bought.checked_add(close.mantissa())?))
+    }
+
+    /// Ends an order; its answer comes when the venue has said so.
+    pub fn cancel(&mut self, id: OrderId, now: Ts) {
+        self.at(now);
+        let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
+        match held.state {
+            State::Waiting(_) => self.end(id, OrderStatus::Cancelled, "requested"),
+            State::Sent | State::Unknown => held.cancelling = Cancelling::Wanted,
+            State::Open if held.cancelling == Cancelling::No => {
+                held.cancelling = Cancelling::Wanted;
+                self.later(0, Job::Cancel(id), 0);
+                self.pump();
+            }
+            State::Open => {}
+        }
+    }
+
+    /// Ends all open orders, of one instrument or all.
+    pub fn cancel_all(&mut self, instrument: Option<InstrumentId>, now: Ts) {
+        self.at(now);
+        let mine = |h: &Held| instrument.is_none_or(|i| h.order().instrument == i);
+        let ids: Vec<OrderId> = self.live.iter().copied().filter(|id| self.orders.get(id).is_some_and(mine)).collect();
+        let mut resting: BTreeMap<InstrumentId, Vec<OrderId>> = BTreeMap::new();
+        for id in ids {
+            let Some(held) = self.orders.get_mut(&id) else { continue };
+            if held.state == State::Open && held.cancelling == Cancelling::No {
+                resting.entry(held.order().instrument).or_default().push(id);
+            } else {
+                self.cancel(id, now);
+            }
+        }
+        for (instrument, ids) in resting {
+            if ids.len() < 2 {
+                ids.into_iter().for_each(|id| self.cancel(id, now));
+                continue;
+            }
+            for id in &ids {
+                if let Some(held) = self.orders.get_mut(id) {
+                    held.cancelling = Cancelling::Sent;
+                }
+            }
+            self.later(0, Job::CancelAll(instrument), 0);
+        }
+        self.pump();
+    }
+
+    /// Changes a resting order's price or whole quantity, where the venue can; else it is refused.
+    pub fn amend(&mut self, id: OrderId, price: Option<Price>, qty: Option<Qty>, now: Ts) {
+        self.at(now);
+        let refuse = match self.orders.get(&id) {
+            _ if !self.facts.amend => Some("amend_unsupported"),
+            _ if self.halted.is_some() => Some("halted"),
+            Some(held) if held.state == State::Open && held.ended.is_none() => None,
+            Some(_) | None => Some("unknown_order"),
+        };
+        if let Some(reason) = refuse {
+            self.events.push_back(GatewayEvent::AmendRefused(id, reason));
+            return;
+        }
+        if let Some(held) = self.orders.get(&id) {
+            let (instrument, side) = (held.order().instrument, held.order().side);
+            let amend = Amend { instrument, order: held.reference(), side, price, qty };
+            self.later(0, Job::Amend(id, amend), 0);
+            self.pump();
+        }
+    }
+
+    /// Time passed.
+    pub fn on_time(&mut self, now: Ts) {
+        let now = self.at(now);
+        self.watch_wires();
+        let late: Vec<u64> = self
+            .said
+            .iter()
+            .filter(|(_, f)| now >= f.at.plus(nanos(self.settings.answer_within_ms)))
+            .map(|(n, _)| *n)
+            .collect();
+        for number in late {
+            if let Some(flight) = self.said.remove(&number) {
+                self.lost(flight, &format!("no answer within {} ms", self.settings.answer_within_ms));
+            }
+        }
+        let due: Vec<OrderId> = self.live.iter().copied().filter(|id| self.due_of(*id) <= now).collect();
+        for id in due {
+            let Some(held) = self.orders.get_mut(&id) else { continue };
+            if matches!(held.state, State::Waiting(at) if at <= now) {
+                self.place(id);
+            } else if held.fills_due <= now {
+                held.fills_due = Ts::MAX;
+                let (instrument, from) = (held.order().instrument, held.first);
+                self.later(0, Job::Fills(instrument, from), 0);
+            }
+        }
+        if now >= self.reconcile_due {
+            self.reconcile();
+        }
+        self.drop_orphans();
+        self.pump();
+    }
+
+    fn due_of(&self, id: OrderId) -> Ts {
+        self.orders.get(&id).map_or(Ts::MAX, |h| match h.state {
+            State::Waiting(at) => at,
+            _ => h.fills_due,
+        })
+    }
+
+    /// When [`on_time`](Self::on_time) has something to do.
+    pub fn next_due(&self) -> Ts {
+        let said = self.said.values().map(|f| f.at.plus(nanos(self.settings.answer_within_ms))).min();
+        let orders = self.live.iter().map(|id| self.due_of(*id)).min();
+        let waiting = self.waiting.iter().map(|w| w.due).min();
+        let all = [said, orders, waiting, Some(self.wires_due()), Some(self.reconcile_due)];
+        all.into_iter().flatten().min().unwrap_or(Ts::MAX)
+    }
+
+    /// Compares with the venue: what is open, and what filled.
+    fn reconcile(&mut self) {
+        self.reconcile_later();
+        if self.live.is_empty() && self.wires.private_on {
+            // Looked at again when the next order is sent.
+            self.reconcile_due = Ts::MAX;
+        }
+        if !self.is_under_way(&Job::Open) {
+            self.later(0, Job::Open, 0);
+        }
+    }
+
+    fn reconcile_later(&mut self) {
+        let settings = &self.settings;
+        let every = if self.wires.private_on { settings.reconcile_every_ms } else { settings.reconcile_blind_ms };
+        self.reconcile_due = self.now.plus(nanos(every));
+    }
+
+    fn at(&mut self, now: Ts) -> Ts {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    fn stamp(&mut self) -> Stamp {
+        let now = self.clock.venue_time(self.now);
+        let millis = u64::try_from(now.nanos() / 1_000_000).unwrap_or(0);
+        self.nonce = millis.max(self.nonce + 1);
+        Stamp { now, nonce: self.nonce }
+    }
+
+    fn note(&mut self, words: String) {
+        self.events.push_back(GatewayEvent::Note(words));
+    }
+
+    fn tell(&mut self, answer: Answer) {
+        self.events.push_back(GatewayEvent::Answer(answer));
+    }
+
+    /// The key was refused.
+    fn halt(&mut self, why: String) {
+        if self.halted.is_none() {
+            self.halted = Some(why.clone());
+            self.events.push_back(GatewayEvent::Halt(why));
+        }
+    }
+}

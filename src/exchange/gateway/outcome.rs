@@ -1,0 +1,351 @@
+//! What answers to requests mean for orders.
+
+use bellwether_sdk::{OrderId, Ts};
+
+use super::held::{Cancelling, State};
+use super::requests::{Flight, Job, Sent, Waiting};
+use super::{Gateway, GatewayEvent, nanos};
+use crate::exchange::{ActReply, Ask, Fault, OrderRef, OrderRow, OrderStatus, Reply, VenueError};
+
+/// "Not found" that must be heard after the settling time before an order is believed not to be there.
+const MISSING_ENOUGH: u32 = 2;
+/// Cancels of one order that the venue may refuse while it calls the order open.
+const CANCEL_TRIES: u32 = 8;
+/// Repetitions of a question that concerns no order.
+const ASK_TRIES: u32 = 8;
+
+impl Gateway {
+    /// The direct answer to an act.
+    pub(super) fn on_act(&mut self, flight: Flight, outcome: Result<Vec<ActReply>, VenueError>) {
+        let Flight { job, tries, .. } = flight;
+        // Each of these acts is of one order; a refusal stands in its entry.
+        let outcome = outcome.and_then(|replies| match replies.into_iter().next() {
+            Some(ActReply { refused: Some(error), .. }) => Err(error),
+            first => Ok(first),
+        });
+        match job.clone() {
+            Job::Place(id) => match outcome {
+                Ok(Some(reply)) => self.see(id, reply.status, reply.filled, &reply.venue_id, "", true),
+                Ok(None) => self.is_unknown(id),
+                Err(error) => self.place_failed(id, &error),
+            },
+            Job::Cancel(id) => match outcome {
+                Ok(reply) => self.cancel_taken(id, reply),
+                Err(error) => self.cancel_failed(id, tries, &error),
+            },
+            Job::Amend(id, amend) => match outcome {
+                Ok(reply) => {
+                    if let Some(held) = self.orders.get_mut(&id) {
+                        held.qty = amend.qty.unwrap_or(held.qty);
+                    }
+                    self.events.push_back(GatewayEvent::Amended(id, amend.price, amend.qty));
+                    if let Some(reply) = reply.filter(|r| !r.venue_id.is_empty()) {
+                        self.named(id, &reply.venue_id);
+                    }
+                }
+                Err(error) if error.fault == Fault::Unknown || error.fault == Fault::Malformed => {
+                    // The quantity it has now stands at the venue.
+                    self.events.push_back(GatewayEvent::AmendRefused(id, "unknown_outcome"));
+                    self.later(self.settings.ask_after_ms, Job::Order(id), 0);
+                }
+                Err(error) => {
+                    self.fault_of_all(&error);
+                    self.events.push_back(GatewayEvent::AmendRefused(id, error.reason));
+                }
+            },
+            Job::CancelAll(instrument) => {
+                let failed = outcome.is_err();
+                if let Err(error) = outcome {
+                    self.fault_of_all(&error);
+                }
+                let mine: Vec<OrderId> = self.live.iter().copied().collect();
+                for id in mine {
+                    let Some(held) = self.orders.get_mut(&id) else { continue };
+                    if held.order().instrument != instrument || held.cancelling != Cancelling::Sent {
+                        continue;
+                    }
+                    if failed {
+                        held.cancelling = Cancelling::Wanted;
+                        self.later(0, Job::Cancel(id), 0);
+                    } else {
+                        self.later(1_000, Job::Order(id), 0);
+                    }
+                }
+            }
+            Job::CancelStray(..) => {
+                if let Err(error) = outcome {
+                    self.fault_of_all(&error);
+                    // "Not found" is what is wanted.
+                    if error.fault != Fault::Rejected && tries < CANCEL_TRIES {
+                        let wait = self.wait_ms(tries);
+                        self.later(wait, job, tries + 1);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Sees to faults that concern more than one request.
+    fn fault_of_all(&mut self, error: &VenueError) {
+        match error.fault {
+            Fault::RateLimited { retry_after_ms } => {
+                self.limits.pause(self.now.plus(nanos(retry_after_ms.unwrap_or(1_000))));
+            }
+            Fault::Authentication => self.halt(error.to_string()),
+            Fault::ClockSkew => {
+                self.clock.forget();
+                self.later(0, Job::Time, 0);
+            }
+            _ => {}
+        }
+    }
+
+    fn place_failed(&mut self, id: OrderId, error: &VenueError) {
+        self.fault_of_all(error);
+        let Some(held) = self.orders.get_mut(&id).filter(|h| h.state == State::Sent) else { return };
+        match error.fault {
+            Fault::RateLimited { retry_after_ms } => {
+                held.tries += 1;
+                let wait = retry_after_ms.unwrap_or(500 << held.tries.min(4));
+                self.wait_to_place(id, wait, "rate_limited");
+            }
+            Fault::Transient => {
+                held.tries += 1;
+                let wait = 50 << held.tries.min(6);
+                self.wait_to_place(id, wait, "venue_unreachable");
+            }
+            Fault::ClockSkew if !held.skewed => {
+                held.skewed = true;
+                held.state = State::Waiting(held.first.plus(nanos(self.settings.repeat_for_ms) + 1));
+                held.why = "clock_skew";
+                self.after_clock.push(Waiting { due: self.now, job: Job::Place(id), tries: 0 });
+            }
+            Fault::ClockSkew => self.end(id, OrderStatus::Rejected, "clock_skew"),
+            Fault::Authentication => self.end(id, OrderStatus::Rejected, "authentication"),
+            Fault::Unsupported => self.end(id, OrderStatus::Rejected, "unsupported"),
+            // An id that was used before: whatever it names is asked for.
+            Fault::Rejected if error.reason == "duplicate_order_id" => self.is_unknown(id),
+            Fault::Rejected => self.end(id, OrderStatus::Rejected, error.reason),
+            Fault::Unknown | Fault::Malformed => self.is_unknown(id),
+        }
+        if error.fault == Fault::Rejected {
+            self.note(format!("order {} refused: {error}", id.0));
+        }
+    }
+
+    /// It is not known what became of an order: the venue is asked.
+    pub(super) fn is_unknown(&mut self, id: OrderId) {
+        let Some(held) = self.orders.get_mut(&id).filter(|h| h.state == State::Sent && h.ended.is_none()) else {
+            return;
+        };
+        held.state = State::Unknown;
+        held.missing = 0;
+        self.events.push_back(GatewayEvent::Unknown(id));
+        self.later(self.settings.ask_after_ms, Job::Order(id), 0);
+    }
+
+    fn cancel_taken(&mut self, id: OrderId, reply: Option<ActReply>) {
+        match reply {
+            Some(r) if !r.status.is_open() => self.see(id, r.status, r.filled, "", "", true),
+            // The private stream will say so; if not, it is asked for.
+            _ => self.later(1_000, Job::Order(id), 0),
+        }
+    }
+
+    fn cancel_failed(&mut self, id: OrderId, tries: u32, error: &VenueError) {
+        self.fault_of_all(error);
+        let wait = self.wait_ms(tries);
+        let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none() || h.never_arrived) else { return };
+        match error.fault {
+            Fault::RateLimited { .. } | Fault::Transient | Fault::ClockSkew => {
+                self.later(wait, Job::Cancel(id), tries + 1)
+            }
+            Fault::Unsupported => {
+                held.cancelling = Cancelling::No;
+                self.note(format!("order {} cannot be cancelled: {error}", id.0));
+            }
+            _ if held.cancel_tries >= CANCEL_TRIES => {
+                held.cancelling = Cancelling::No;
+                self.note(format!("order {}: cancel refused {CANCEL_TRIES} times, last: {error}", id.0));
+            }
+            // Unknown outcome, or the venue does not find it: what it is now decides whether to cancel again.
+            _ => {
+                held.cancel_tries += 1;
+                held.cancelling = Cancelling::Wanted;
+                let wait = self.wait_ms(self.orders.get(&id).map_or(0, |h| h.cancel_tries));
+                self.later(wait, Job::Order(id), 0);
+            }
+        }
+    }
+
+    /// The answer to a question.
+    pub(super) fn on_reply(&mut self, flight: Flight, outcome: Result<Reply, VenueError>) {
+        let Flight { job, tries, at, sent } = flight;
+        match (job, outcome) {
+            (Job::Order(id), Ok(Reply::Orders(rows, _))) => self.on_order_asked(id, &rows, &sent, at, tries),
+            (Job::Order(id), Err(e)) if e.fault == Fault::Rejected && e.reason == "unknown_order" => {
+                self.not_found(id, at, tries);
+            }
+            (Job::Order(id), Err(e)) if e.fault == Fault::Unsupported => {
+                // A venue that cannot be asked for one order is asked for all open ones.
+                let wait = self.wait_ms(tries);
+                self.later(wait, Job::Open, 0);
+                self.later(wait.saturating_mul(2), Job::Order(id), tries + 1);
+            }
+            (Job::Fills(instrument, _), Ok(Reply::Fills(rows))) => {
+                rows.into_iter().for_each(|row| self.on_fill(row));
+                let mine = |id: &OrderId| self.orders.get(id).is_some_and(|h| h.order().instrument == instrument);
+                let mine: Vec<OrderId> = self.live.iter().copied().filter(mine).collect();
+                mine.into_iter().for_each(|id| self.settle(id));
+            }
+            (Job::Open, Ok(Reply::Orders(rows, _))) => self.on_open(&rows, at),
+            (Job::Time, Ok(Reply::Time(venue))) => {
+                self.clock.measure(at, self.now, venue);
+                let round = self.clock.round_trip().unwrap_or(0);
+                self.events.push_back(GatewayEvent::Clock(self.clock.offset(), round));
+                for waiting in std::mem::take(&mut self.after_clock) {
+                    match waiting.job {
+                        Job::Place(id) => self.place(id),
+                        job => self.later(0, job, waiting.tries),
+                    }
+                }
+            }
+            (Job::Ticket, Ok(Reply::StreamTicket(ticket))) => self.on_ticket(ticket),
+            (Job::KeepTicket(_), Ok(_)) => self.keep_later(),
+            (Job::Balances, Ok(Reply::Balances(rows))) => {
+                self.events.extend(rows.into_iter().map(GatewayEvent::Balance));
+            }
+            (Job::Positions, Ok(Reply::Positions(rows))) => {
+                self.events.extend(rows.into_iter().map(GatewayEvent::Position));
+            }
+            (job, Ok(other)) => {
+                self.note(format!("another answer than to the question: {other:?}"));
+                self.ask_again(job, tries, None);
+            }
+            (job, Err(error)) => self.ask_failed(job, tries, &error),
+        }
+    }
+
+    fn ask_failed(&mut self, job: Job, tries: u32, error: &VenueError) {
+        if error.fault == Fault::Unsupported {
+            return;
+        }
+        self.fault_of_all(error);
+        match (error.fault, job) {
+            (Fault::ClockSkew, Job::Time) => self.ask_again(Job::Time, tries, None),
+            (Fault::ClockSkew, job) if tries == 0 => {
+                self.after_clock.push(Waiting { due: self.now, job, tries: 1 });
+            }
+            (Fault::RateLimited { retry_after_ms }, job) => self.ask_again(job, tries, retry_after_ms),
+            // Without a key there is no asking; the order stays unknown, and is asked for when sending goes on.
+            (_, job @ (Job::KeepTicket(_) | Job::Ticket)) => {
+                self.wires.ticket = None;
+                self.ask_again(if matches!(job, Job::Ticket) { job } else { Job::Ticket }, tries, None);
+            }
+            (_, job) => {
+                if tries == 0 {
+                    self.note(format!("asking for {job:?} failed: {error}"));
+                }
+                self.ask_again(job, tries, None);
+            }
+        }
+    }
+
+    /// Questions about orders are repeated until they are answered; others come again by themselves.
+    fn ask_again(&mut self, job: Job, tries: u32, wait_ms: Option<u64>) {
+        let must = matches!(job, Job::Order(_) | Job::Fills(..) | Job::Open | Job::Time | Job::Ticket);
+        if must || tries < ASK_TRIES {
+            let wait = wait_ms.unwrap_or_else(|| self.wait_ms(tries));
+            self.later(wait, job, tries.saturating_add(1));
+        }
+    }
+
+    fn on_order_asked(&mut self, id: OrderId, rows: &[OrderRow], sent: &Sent, at: Ts, tries: u32) {
+        let by = match sent {
+            Sent::Ask(Ask::Order(_, by)) => by,
+            _ => return,
+        };
+        let is_it = |row: &&OrderRow| match by {
+            OrderRef::Client(client) => row.client_id.parse() == Ok(*client),
+            OrderRef::Venue(venue) => row.venue_id == *venue,
+        };
+        match rows.iter().find(is_it) {
+            Some(row) => self.see(id, row.status, Some(row.filled), &row.venue_id, "", true),
+            None => self.not_found(id, at, tries),
+        }
+    }
+
+    /// The venue does not know an order, it says, of a question asked at a time.
+    fn not_found(&mut self, id: OrderId, asked: Ts, tries: u32) {
+        let now = self.now;
+        let settle = nanos(self.facts.settle_ms);
+        let wait = self.wait_ms(tries);
+        let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
+        // Whatever was known of it when it was asked for is settled, or the answer is too early.
+        let settled = held.sent.plus(settle);
+        if asked < settled {
+            let early = u64::try_from((settled.nanos() - now.nanos()) / 1_000_000 + 1).unwrap_or(0);
+            self.later(wait.max(early), Job::Order(id), tries + 1);
+            return;
+        }
+        held.missing += 1;
+        if held.missing < MISSING_ENOUGH {
+            self.later(wait, Job::Order(id), tries + 1);
+            return;
+        }
+        match held.state {
+            State::Unknown if held.told.is_zero() => {
+                held.never_arrived = true;
+                self.events.push_back(GatewayEvent::Known(id, OrderStatus::Rejected));
+                self.end(id, OrderStatus::Rejected, "never_arrived");
+            }
+            // It was there, so it has ended: how much of it filled is in the fills.
+            _ => {
+                if held.ending.is_none() {
+                    held.ending = Some((OrderStatus::Cancelled, "not_at_venue"));
+                    let (instrument, from) = (held.order().instrument, held.first);
+                    self.later(0, Job::Fills(instrument, from), 0);
+                }
+            }
+        }
+    }
+
+    /// All open orders of the account, as of a question asked at a time.
+    fn on_open(&mut self, rows: &[OrderRow], asked: Ts) {
+        let mut there = std::collections::BTreeSet::new();
+        for row in rows {
+            match self.find(row.instrument, &row.client_id, &row.venue_id) {
+                Some(id) if self.orders.contains_key(&id) => {
+                    there.insert(id);
+                    if !self.is_stray(id, &row.client_id, &row.venue_id) {
+                        self.see(id, row.status, Some(row.filled), &row.venue_id, "", false);
+                    }
+                }
+                _ => {
+                    if self.foreign.insert((row.instrument, row.venue_id.clone())) {
+                        self.events.push_back(GatewayEvent::Foreign(row.clone()));
+                    }
+                }
+            }
+        }
+        let settle = nanos(self.facts.settle_ms);
+        let gone: Vec<OrderId> = self
+            .live
+            .iter()
+            .copied()
+            .filter(|id| !there.contains(id))
+            .filter(|id| {
+                let at = |h: &super::Held| {
+                    matches!(h.state, State::Open | State::Unknown)
+                        && h.ending.is_none()
+                        && h.sent.plus(settle) <= asked
+                };
+                self.orders.get(id).is_some_and(at)
+            })
+            .collect();
+        for id in gone {
+            self.later(0, Job::Order(id), 0);
+        }
+    }
+}

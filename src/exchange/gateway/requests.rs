@@ -1,0 +1,304 @@
+//! The gateway's requests: waiting, sent over the trading socket or by REST, and answered.
+
+use bellwether_sdk::{InstrumentId, OrderId, Ts};
+
+use super::held::{Cancelling, State};
+use super::{Gateway, nanos};
+use crate::exchange::machine::{Action, Tag};
+use crate::exchange::transport::TransportError;
+use crate::exchange::{Act, Amend, Ask, Cancel, Fault, OrderRef, OrderStatus, Request, Response, VenueError};
+use crate::orders::Answer;
+
+/// What a request is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Job {
+    /// Places an order; made by [`Gateway::place`] only.
+    Place(OrderId),
+    Cancel(OrderId),
+    Amend(OrderId, Amend),
+    CancelAll(InstrumentId),
+    /// An attempt that should not be there.
+    CancelStray(InstrumentId, String),
+    /// What became of an order.
+    Order(OrderId),
+    /// Fills of an instrument from a time on.
+    Fills(InstrumentId, Ts),
+    /// All open orders.
+    Open,
+    Time,
+    Ticket,
+    KeepTicket(String),
+    Balances,
+    Positions,
+}
+
+impl Job {
+    fn is_act(&self) -> bool {
+        matches!(self, Self::Place(_) | Self::Cancel(_) | Self::Amend(..) | Self::CancelAll(_) | Self::CancelStray(..))
+    }
+}
+
+/// A request that waits.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    pub(super) due: Ts,
+    pub(super) job: Job,
+    pub(super) tries: u32,
+}
+
+/// A request under way.
+#[derive(Debug, Clone)]
+pub(super) struct Flight {
+    pub(super) job: Job,
+    pub(super) tries: u32,
+    pub(super) at: Ts,
+    /// What was sent, for reading its answer.
+    pub(super) sent: Sent,
+}
+
+/// A request as the codec knows it.
+#[derive(Debug, Clone)]
+pub(super) enum Sent {
+    Act(Act),
+    Ask(Ask),
+}
+
+impl Gateway {
+    /// Puts a request off.
+    pub(super) fn later(&mut self, wait_ms: u64, job: Job, tries: u32) {
+        let due = self.now.plus(nanos(wait_ms));
+        let waits = self.waiting.iter_mut().find(|w| w.job == job);
+        match waits {
+            // The same question twice is one, at the earlier time.
+            Some(same) => same.due = same.due.min(due),
+            None => self.waiting.push_back(Waiting { due, job, tries }),
+        }
+    }
+
+    /// How long to wait before a repetition, milliseconds: doubling, with a jitter that repeats with the seed.
+    pub(super) fn wait_ms(&self, tries: u32) -> u64 {
+        let base = self.settings.ask_after_ms.max(1) << tries.min(6);
+        let mixed = (self.settings.seed ^ self.next_number ^ u64::from(tries)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        base + (mixed >> 40) % base
+    }
+
+    pub(super) fn is_under_way(&self, job: &Job) -> bool {
+        self.asked.values().any(|f| f.job == *job) || self.waiting.iter().any(|w| w.job == *job)
+    }
+
+    /// Sends what is due and affordable.
+    pub(super) fn pump(&mut self) {
+        for _ in 0..self.waiting.len() {
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            if waiting.due > self.now || self.halted.is_some() {
+                let due =
+                    if self.halted.is_some() { waiting.due.max(self.now.plus(nanos(1_000))) } else { waiting.due };
+                self.waiting.push_back(Waiting { due, ..waiting });
+                continue;
+            }
+            self.send(waiting.job, waiting.tries);
+        }
+    }
+
+    /// Places an order: under a new client order id, if the venue's limits allow it now.
+    pub(super) fn place(&mut self, id: OrderId) {
+        let now = self.now;
+        let repeat_for = nanos(self.settings.repeat_for_ms);
+        let waits = |h: &super::Held| h.ended.is_none() && matches!(h.state, State::Waiting(_));
+        let Some(held) = self.orders.get_mut(&id).filter(|h| waits(h)) else { return };
+        if held.cancelling != Cancelling::No {
+            self.end(id, OrderStatus::Cancelled, "requested");
+            return;
+        }
+        if self.halted.is_some() {
+            self.end(id, OrderStatus::Rejected, "halted");
+            return;
+        }
+        if now > held.first.plus(repeat_for) {
+            let why = held.why;
+            self.end(id, OrderStatus::Rejected, why);
+            return;
+        }
+        if let Err(later) = self.limits.order(now) {
+            held.state = State::Waiting(later);
+            held.why = "rate_limited";
+            return;
+        }
+        held.issue(now);
+        if self.reconcile_due == Ts::MAX {
+            self.reconcile_later();
+        }
+        self.send(Job::Place(id), 0);
+    }
+
+    /// The act of a job; `None` when it is of no use any more.
+    fn act(&mut self, job: &Job) -> Option<Act> {
+        Some(match job {
+            Job::Place(id) => Act::Place(self.orders.get(id)?.placement()),
+            Job::Cancel(id) => {
+                let held = self.orders.get_mut(id).filter(|h| h.ended.is_none() || h.never_arrived)?;
+                held.cancelling = Cancelling::Sent;
+                Act::Cancel(Cancel { instrument: held.order().instrument, order: held.reference() })
+            }
+            Job::Amend(id, amend) => {
+                self.orders.get(id).filter(|h| h.ended.is_none())?;
+                Act::Amend(amend.clone())
+            }
+            Job::CancelAll(instrument) => Act::CancelAll(*instrument),
+            Job::CancelStray(instrument, venue_id) => {
+                Act::Cancel(Cancel { instrument: *instrument, order: OrderRef::Venue(venue_id.clone()) })
+            }
+            _ => return None,
+        })
+    }
+
+    fn ask(&self, job: &Job) -> Option<Ask> {
+        Some(match job {
+            Job::Order(id) => {
+                let held = self.orders.get(id)?;
+                // By our id as long as it is not sure that the venue's is of this attempt.
+                let unknown = held.state == State::Unknown;
+                let by = if unknown { OrderRef::Client(held.client()) } else { held.reference() };
+                Ask::Order(held.order().instrument, by)
+            }
+            Job::Fills(instrument, from) => Ask::Fills(*instrument, self.clock.venue_time(*from).plus(-60_000_000_000)),
+            Job::Open => Ask::OpenOrders(None),
+            Job::Time => Ask::Time,
+            Job::Ticket => Ask::StreamTicket,
+            Job::KeepTicket(ticket) => Ask::KeepTicket(ticket.clone()),
+            Job::Balances => Ask::Balances,
+            Job::Positions => Ask::Positions,
+            _ => return None,
+        })
+    }
+
+    fn send(&mut self, job: Job, tries: u32) {
+        if job.is_act() {
+            if let Some(act) = self.act(&job) {
+                self.send_act(job, tries, act);
+            }
+        } else if let Some(ask) = self.ask(&job) {
+            match self.venue.ask(&ask, &self.listings) {
+                Ok(request) => self.send_http(job, tries, Sent::Ask(ask), request),
+                Err(error) => {
+                    let flight = Flight { job, tries, at: self.now, sent: Sent::Ask(ask) };
+                    self.on_reply(flight, Err(error));
+                }
+            }
+        }
+    }
+
+    fn send_act(&mut self, job: Job, tries: u32, act: Act) {
+        let now = self.now;
+        if self.wires.trade.line.as_ref().is_some_and(|l| l.is_open()) {
+            let stamp = self.stamp();
+            self.next_number += 1;
+            let number = self.next_number;
+            let ticket = self.wires.ticket.as_deref().unwrap_or_default();
+            match self.venue.say(&act, number, &self.listings, &*self.signer, ticket, stamp) {
+                Ok(Some(text)) => {
+                    if let Some(line) = &mut self.wires.trade.line {
+                        line.say_now(text, now, &mut self.out);
+                    }
+                    self.said.insert(number, Flight { job, tries, at: now, sent: Sent::Act(act) });
+                    return;
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.on_act(Flight { job, tries, at: now, sent: Sent::Act(act) }, Err(error));
+                    return;
+                }
+            }
+        }
+        match self.venue.act(&act, &self.listings) {
+            Ok(request) => self.send_http(job, tries, Sent::Act(act), request),
+            Err(error) => self.on_act(Flight { job, tries, at: now, sent: Sent::Act(act) }, Err(error)),
+        }
+    }
+
+    fn send_http(&mut self, job: Job, tries: u32, sent: Sent, mut request: Request) {
+        let flight = Flight { job, tries, at: self.now, sent };
+        if let Err(later) = self.limits.spend(request.weight, self.now) {
+            let wait_ms = u64::try_from(later.nanos().saturating_sub(self.now.nanos()) / 1_000_000 + 1).unwrap_or(1);
+            match flight.job {
+                // Nothing was sent: the order waits, and the next attempt has a new id.
+                Job::Place(id) => self.wait_to_place(id, wait_ms, "rate_limited"),
+                job => self.later(wait_ms, job, tries),
+            }
+            return;
+        }
+        if request.signed {
+            let stamp = self.stamp();
+            if let Err(error) = self.venue.sign(&mut request, &*self.signer, stamp) {
+                self.answered(flight, Err(VenueError::new(Fault::Authentication, "", error.to_string())));
+                return;
+            }
+        }
+        self.next_number += 1;
+        let tag = Tag(self.next_number);
+        self.asked.insert(tag, flight);
+        self.out.push_back(Action::Http { tag, request });
+    }
+
+    pub(super) fn wait_to_place(&mut self, id: OrderId, wait_ms: u64, why: &'static str) {
+        let due = self.now.plus(nanos(wait_ms));
+        let repeat_for = nanos(self.settings.repeat_for_ms);
+        let Some(held) = self.orders.get_mut(&id) else { return };
+        held.state = State::Waiting(due);
+        held.why = why;
+        if due > held.first.plus(repeat_for) {
+            self.end(id, OrderStatus::Rejected, why);
+        }
+    }
+
+    /// An answer came, or did not.
+    pub fn on_http(&mut self, tag: Tag, answer: Result<&Response, &TransportError>, now: Ts) {
+        self.at(now);
+        let Some(flight) = self.asked.remove(&tag) else { return };
+        match answer {
+            Ok(response) => self.answered(flight, Ok(response)),
+            Err(error) => {
+                let fault = if error.nothing_sent() { Fault::Transient } else { Fault::Unknown };
+                self.answered(flight, Err(VenueError::new(fault, "", error.to_string())));
+            }
+        }
+        self.pump();
+    }
+
+    fn answered(&mut self, flight: Flight, answer: Result<&Response, VenueError>) {
+        match &flight.sent {
+            Sent::Act(act) => {
+                let outcome = answer.and_then(|r| self.venue.act_reply(act, r, &self.listings));
+                self.on_act(flight, outcome);
+            }
+            Sent::Ask(ask) => {
+                let outcome = answer.and_then(|r| self.venue.reply(ask, r, &self.listings));
+                self.on_reply(flight, outcome);
+            }
+        }
+    }
+
+    /// A request's answer will not come.
+    pub(super) fn lost(&mut self, flight: Flight, why: &str) {
+        let error = VenueError::new(Fault::Unknown, "", why);
+        match flight.sent {
+            Sent::Act(_) => self.on_act(flight, Err(error)),
+            Sent::Ask(_) => self.on_reply(flight, Err(error)),
+        }
+    }
+
+    /// Tells an order's end and forgets what waits for it.
+    pub(super) fn end(&mut self, id: OrderId, status: OrderStatus, reason: &'static str) {
+        let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
+        held.ended = Some(status);
+        held.fills_due = Ts::MAX;
+        self.live.remove(&id);
+        match status {
+            OrderStatus::Cancelled => self.tell(Answer::Cancelled(id, reason)),
+            OrderStatus::Expired => self.tell(Answer::Expired(id, reason)),
+            OrderStatus::Rejected => self.tell(Answer::Rejected(id, reason)),
+            // Its fills said it.
+            OrderStatus::Filled | OrderStatus::Acknowledged | OrderStatus::PartlyFilled | OrderStatus::Unknown => {}
+        }
+    }
+}

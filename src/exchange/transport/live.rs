@@ -1,0 +1,193 @@
+//! The network: HTTP by reqwest, WebSockets by tungstenite, both over rustls with ring.
+
+use std::error::Error as _;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::{SinkExt, Stream};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use super::{Frame, Socket, Text, Transport, TransportError};
+use crate::exchange::{Method, Request, Response};
+
+/// How long and how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveSettings {
+    /// Milliseconds for a connection with its encryption and handshake.
+    pub connect_timeout_ms: u64,
+    /// Milliseconds for a request from its start to its answer's end.
+    pub request_timeout_ms: u64,
+    /// Milliseconds for handing a socket message to the system.
+    pub send_timeout_ms: u64,
+    /// Largest body of an answer, bytes.
+    pub response_max: usize,
+    /// Largest message of a socket, bytes.
+    pub message_max: usize,
+}
+
+impl Default for LiveSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout_ms: 5_000,
+            request_timeout_ms: 10_000,
+            send_timeout_ms: 5_000,
+            response_max: 64 << 20,
+            message_max: 16 << 20,
+        }
+    }
+}
+
+/// What we call ourselves.
+const USER_AGENT: &str = concat!("bellwether/", env!("CARGO_PKG_VERSION"));
+
+/// The network. Redirects are not followed (a signed request must not reach another host) and proxies of the
+/// environment are not used.
+pub struct Live {
+    client: reqwest::Client,
+    settings: LiveSettings,
+}
+
+impl Live {
+    /// A transport with its connection pool.
+    ///
+    /// # Errors
+    /// [`TransportError::NotSent`] when the TLS library does not start.
+    pub fn new(settings: LiveSettings) -> Result<Self, TransportError> {
+        // The process keeps the provider that was installed first, which is this one or the caller's choice.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .tcp_nodelay(true)
+            .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
+            .timeout(Duration::from_millis(settings.request_timeout_ms))
+            .build()
+            .map_err(|e| TransportError::NotSent(causes(&e)))?;
+        Ok(Self { client, settings })
+    }
+}
+
+#[async_trait]
+impl Transport for Live {
+    async fn http(&self, base_url: &str, request: &Request) -> Result<Response, TransportError> {
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        let mut builder = self.client.request(method, format!("{base_url}{}", request.target()));
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        if !request.body.is_empty() {
+            builder = builder.body(request.body.clone());
+        }
+        let failed = |e: reqwest::Error| {
+            // A connect error comes before the first byte of the request, a builder error before that.
+            if e.is_connect() || e.is_builder() {
+                TransportError::NotSent(causes(&e))
+            } else {
+                TransportError::Unknown(causes(&e))
+            }
+        };
+        let mut answer = builder.send().await.map_err(failed)?;
+        let max = self.settings.response_max;
+        let mut body = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(|e| TransportError::Unknown(causes(&e)))? {
+            if body.len() + part.len() > max {
+                return Err(TransportError::TooLarge { max });
+            }
+            body.extend_from_slice(&part);
+        }
+        let headers = answer
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        Ok(Response { status: answer.status().as_u16(), headers, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+
+    async fn connect(&self, url: &str) -> Result<Box<dyn Socket>, TransportError> {
+        let not_sent = |e: WsError| TransportError::NotSent(format!("{e}"));
+        let mut request = url.into_client_request().map_err(not_sent)?;
+        request.headers_mut().insert("user-agent", HeaderValue::from_static(USER_AGENT));
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(self.settings.message_max))
+            .max_frame_size(Some(self.settings.message_max));
+        let opening = tokio_tungstenite::connect_async_with_config(request, Some(config), true);
+        let (stream, _) = within(self.settings.connect_timeout_ms, opening)
+            .await
+            .ok_or_else(|| {
+                TransportError::NotSent(format!("no connection within {} ms", self.settings.connect_timeout_ms))
+            })?
+            .map_err(not_sent)?;
+        Ok(Box::new(LiveSocket { stream, send_timeout_ms: self.settings.send_timeout_ms }))
+    }
+}
+
+async fn within<F: Future>(ms: u64, future: F) -> Option<F::Output> {
+    tokio::time::timeout(Duration::from_millis(ms), future).await.ok()
+}
+
+/// An error with what caused it: the outermost message alone ("error sending request") says little.
+fn causes(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+struct LiveSocket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    send_timeout_ms: u64,
+}
+
+#[async_trait]
+impl Socket for LiveSocket {
+    async fn send(&mut self, text: &str) -> Result<(), TransportError> {
+        let sending = self.stream.send(Message::Text(text.into()));
+        match within(self.send_timeout_ms, sending).await {
+            Some(Ok(())) => Ok(()),
+            Some(Err(e)) => Err(TransportError::Unknown(e.to_string())),
+            None => Err(TransportError::Unknown(format!("not sent within {} ms", self.send_timeout_ms))),
+        }
+    }
+
+    fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Frame> {
+        loop {
+            let Poll::Ready(next) = Pin::new(&mut self.stream).poll_next(context) else { return Poll::Pending };
+            return Poll::Ready(match next {
+                Some(Ok(Message::Text(text))) => Frame::Text(Text(text)),
+                // The library queues the pong and sends it with the next poll.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                // No venue here speaks binary: what comes is not understood, and said so by the codec.
+                Some(Ok(Message::Binary(bytes))) => {
+                    Frame::Text(Text(format!("<binary message of {} bytes>", bytes.len()).into()))
+                }
+                Some(Ok(Message::Close(frame))) => Frame::Closed(frame.map_or_else(
+                    || "closed by the venue".to_owned(),
+                    |f| format!("closed by the venue: {} {}", u16::from(f.code), f.reason),
+                )),
+                Some(Err(e)) => Frame::Closed(e.to_string()),
+                None => Frame::Closed("the connection ended".to_owned()),
+            });
+        }
+    }
+
+    async fn close(&mut self) {
+        let _ = within(100, self.stream.close(None)).await;
+    }
+}
