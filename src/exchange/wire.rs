@@ -94,3 +94,80 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Digits<'a> {
         }
     }
 }
+
+/// Hands each row of a JSON list to `take`, in order, without a list in between; stops at the first error.
+///
+/// # Errors
+/// [`WireError::Shape`] when it is no list of such rows, else what `take` says.
+pub(super) fn each<'a, T: serde::Deserialize<'a>>(
+    text: &'a str,
+    mut take: impl FnMut(T) -> Result<(), WireError>,
+) -> Result<(), WireError> {
+    let mut failed = None;
+    let rows = Rows { take: &mut take, failed: &mut failed, row: std::marker::PhantomData };
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = serde::Deserializer::deserialize_seq(&mut json, rows).and_then(|()| json.end());
+    match failed {
+        Some(e) => Err(e),
+        None => read.map_err(|e| WireError::shape(e, text)),
+    }
+}
+
+struct Rows<'f, T, F> {
+    take: &'f mut F,
+    failed: &'f mut Option<WireError>,
+    row: std::marker::PhantomData<T>,
+}
+
+impl<'de, T, F> serde::de::Visitor<'de> for Rows<'_, T, F>
+where
+    T: serde::Deserialize<'de>,
+    F: FnMut(T) -> Result<(), WireError>,
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        while let Some(row) = rows.next_element()? {
+            if let Err(e) = (self.take)(row) {
+                *self.failed = Some(e);
+                return Err(serde::de::Error::custom("a row was refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A list that lives on the stack while it holds one: most messages do, and then nothing is allocated.
+#[derive(Debug)]
+pub(super) struct Few<T> {
+    first: Option<T>,
+    rest: Vec<T>,
+}
+
+impl<T> Few<T> {
+    /// An empty one.
+    pub(super) const fn new() -> Self {
+        Self { first: None, rest: Vec::new() }
+    }
+
+    /// Appends.
+    pub(super) fn push(&mut self, one: T) {
+        if self.first.is_none() {
+            self.first = Some(one);
+        } else {
+            self.rest.push(one);
+        }
+    }
+}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.rest)
+    }
+}
