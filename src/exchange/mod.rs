@@ -9,8 +9,12 @@ mod checksum;
 pub mod drive;
 mod error;
 pub mod feed;
+#[cfg(test)]
+mod fixtures;
 pub mod gateway;
 mod http;
+mod hyperliquid;
+mod kraken;
 mod listing;
 pub mod machine;
 mod note;
@@ -19,21 +23,38 @@ mod venue;
 mod vocab;
 mod wire;
 
+pub use checksum::crc_of;
 pub use error::{Fault, VenueError};
 pub use http::{Base, Method, Request, Response};
 pub use listing::{Listing, Listings, Rules};
-pub use note::{AccountNote, FillNote, Note, OrderNote, OrderStatus, Sink, TradeReply};
+pub use note::{AccountNote, FillNote, NO_INSTRUMENT, Note, OrderNote, OrderStatus, Sink, TradeReply};
 pub use venue::{BookRule, Continuity, Facts, Heartbeat, Plan, SnapshotBy, SocketUse, Stamp, Topic, Urls, Venue};
 pub use vocab::{
     Act, ActReply, Amend, Ask, Balance, BookRow, Cancel, ClientId, FundingRow, OrderRef, OrderRow, Permissions, Place,
     Position, Product, Reply, TickerRow, TradeRow,
 };
-pub use wire::{WireError, mantissa, rate};
+pub use wire::{Digits, WireError, mantissa, rate};
 
 /// A venue's product by the venue's name in symbols; `None` for one that is not built in.
-pub fn venue(_name: &str, _product: Product) -> Option<Box<dyn Venue>> {
-    None
+pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
+    match (name, product) {
+        ("hyperliquid", Product::Linear) => Some(Box::new(hyperliquid::Hyperliquid::mainnet())),
+        ("kraken", Product::Spot) => Some(Box::new(kraken::Kraken::spot())),
+        _ => None,
+    }
+}
+
+/// The same for a venue's test network, where that signs otherwise (Hyperliquid). Its addresses are in
+/// [`Facts::testnet`].
+pub fn venue_on_testnet(name: &str, product: Product) -> Option<Box<dyn Venue>> {
+    match (name, product) {
+        ("hyperliquid", Product::Linear) => Some(Box::new(hyperliquid::Hyperliquid::testnet())),
+        _ => venue(name, product),
+    }
 }
 
 /// The venues built in, with their products.
-pub const VENUES: &[(&str, Product)] = &[];
+pub const VENUES: &[(&str, Product)] = &[
+    ("hyperliquid", Product::Linear), //
+    ("kraken", Product::Spot),
+];

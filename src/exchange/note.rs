@@ -19,7 +19,7 @@ impl<F: FnMut(Note<'_>)> Sink for F {
 /// Something a public socket said.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Note<'a> {
-    /// A trade, with the venue's id of it where it is a number (zero else): duplicates and gaps show by it.
+    /// A trade, with the venue's id of it where it is a number (zero else): duplicates show by it.
     Trade(Trade, u64),
     /// The best quote.
     Quote(Quote),
@@ -85,10 +85,13 @@ impl OrderStatus {
     }
 }
 
+/// Stands for the instrument in an [`OrderNote`] whose message names none (Kraken): the order is found by its ids.
+pub const NO_INSTRUMENT: InstrumentId = InstrumentId(u16::MAX);
+
 /// An order changed, as the private stream says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderNote {
-    /// Whose instrument.
+    /// Whose instrument; [`NO_INSTRUMENT`] where the message names none.
     pub instrument: InstrumentId,
     /// The venue's id; empty where it names none.
     pub venue_id: String,

@@ -1,0 +1,36 @@
+//! What is fixed of Kraken's spot market (docs.kraken.com, November 2026).
+
+use crate::exchange::{BookRule, Continuity, Facts, Heartbeat, Product, SnapshotBy, Urls};
+
+/// The facts.
+///
+/// Budgets are those of the lowest account tier: a counter of 15 that falls by a third per second, where private reads
+/// count one; here such a read weighs 3 of 60 per minute, a public one 1. Orders count toward a limit per pair of 60 that
+/// falls by one per second.
+pub(super) fn spot() -> Facts {
+    Facts {
+        venue: "kraken",
+        product: Product::Spot,
+        urls: Urls {
+            rest: "https://api.kraken.com".to_owned(),
+            market: "wss://ws.kraken.com/v2".to_owned(),
+            account: String::new(),
+            trade: "wss://ws-auth.kraken.com/v2".to_owned(),
+        },
+        testnet: None,
+        book: BookRule { continuity: Continuity::Checksum, snapshot: SnapshotBy::Stream, truncate: true },
+        // Subscribed sockets hear a heartbeat each second; the ping keeps those without a subscription.
+        heartbeat: Heartbeat { say: Some((r#"{"method":"ping"}"#.to_owned(), 3_000)), dead_after_ms: 8_000 },
+        connection_life_ms: None,
+        weight_per_minute: 60,
+        orders_per_10s: 10,
+        says_per_second: 10,
+        // The ticket lives as long as the subscriptions made with it.
+        ticket: Some(600_000),
+        account_on_trade: true,
+        cancel_replace: false,
+        amend: true,
+        batch_max: 15,
+        settle_ms: 5_000,
+    }
+}
