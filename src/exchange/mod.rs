@@ -5,10 +5,14 @@
 //! bytes and time in, requests and notes out. Sockets, reconnects, book building, limits, retries and the life of an
 //! order's request are written once, outside the venues' folders.
 
+mod bybit;
+mod codec;
 mod error;
 mod http;
 mod listing;
 mod note;
+#[cfg(test)]
+mod trial;
 mod venue;
 mod vocab;
 mod wire;
@@ -25,9 +29,15 @@ pub use vocab::{
 pub use wire::{Digits, WireError, mantissa, rate};
 
 /// A venue's product by the venue's name in symbols; `None` for one that is not built in.
-pub fn venue(_name: &str, _product: Product) -> Option<Box<dyn Venue>> {
-    None
+pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
+    Some(match (name, product) {
+        ("bybit", _) => Box::new(bybit::Bybit::new(product)),
+        _ => return None,
+    })
 }
 
 /// The venues built in, with their products.
-pub const VENUES: &[(&str, Product)] = &[];
+pub const VENUES: &[(&str, Product)] = &[
+    ("bybit", Product::Spot),
+    ("bybit", Product::Linear),
+];
