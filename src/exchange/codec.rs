@@ -298,11 +298,8 @@ pub(super) fn base_of(
     if contract == Decimal::new(1, 0) {
         return contracts.mantissa(field, scale).map(Qty::from_mantissa);
     }
-    let wrong = |why: &str| WireError::Number {
-        field,
-        text: contracts.text().chars().take(40).collect(),
-        why: why.to_owned(),
-    };
+    let wrong =
+        |why: &str| WireError::Number { field, text: contracts.text().chars().take(40).collect(), why: why.to_owned() };
     let count = contracts.decimal(field)?.normalized();
     let contract = contract.normalized();
     let product = i128::from(count.mantissa()) * i128::from(contract.mantissa());

@@ -37,7 +37,4 @@ pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
 }
 
 /// The venues built in, with their products.
-pub const VENUES: &[(&str, Product)] = &[
-    ("bybit", Product::Spot),
-    ("bybit", Product::Linear),
-];
+pub const VENUES: &[(&str, Product)] = &[("bybit", Product::Spot), ("bybit", Product::Linear)];

@@ -1,10 +1,10 @@
 //! What the tests of codecs share: listings, approved orders, notes as text, bad input.
 
-use bellwether_sdk::{Decimal, Instrument, InstrumentId, OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInForce, Ts};
-
-use super::{
-    Act, Ask, ClientId, Listings, Note, Place, Reply, Request, Response, Rules, Venue, VenueError,
+use bellwether_sdk::{
+    Decimal, Instrument, InstrumentId, OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInForce, Ts,
 };
+
+use super::{Act, Ask, ClientId, Listings, Note, Place, Reply, Request, Response, Rules, Venue, VenueError};
 use crate::orders::{Order, WordId};
 use crate::portfolio::{Position, Terms};
 use crate::risk::{Guard, RiskView};
@@ -134,7 +134,14 @@ fn in_words(note: &Note<'_>) -> String {
             let levels: Vec<String> = d
                 .levels
                 .iter()
-                .map(|l| format!("{}{}x{}", if l.side == Side::Buy { "b" } else { "a" }, l.price.mantissa(), l.qty.mantissa()))
+                .map(|l| {
+                    format!(
+                        "{}{}x{}",
+                        if l.side == Side::Buy { "b" } else { "a" },
+                        l.price.mantissa(),
+                        l.qty.mantissa()
+                    )
+                })
                 .collect();
             let kind = if d.snapshot { "snapshot" } else { "change" };
             let ids = format!("{}-{}<{}", d.first_id, d.last_id, d.prev_id);
@@ -162,7 +169,9 @@ fn in_words(note: &Note<'_>) -> String {
 /// message that changes a book, a price or an order.
 pub(super) fn survives(venue: &dyn Venue, text: &str, listings: &Listings) {
     let mut damaged: Vec<String> = (0..text.len()).filter_map(|n| text.get(..n).map(str::to_owned)).collect();
-    for (find, put) in [("\"", ""), (":", ""), ("0", "99999999999999999999999999"), (".", "e400."), ("[", "{"), ("{", "[")] {
+    for (find, put) in
+        [("\"", ""), (":", ""), ("0", "99999999999999999999999999"), (".", "e400."), ("[", "{"), ("{", "[")]
+    {
         damaged.push(text.replacen(find, put, 1));
         damaged.push(text.replace(find, put));
     }
@@ -176,7 +185,9 @@ pub(super) fn survives(venue: &dyn Venue, text: &str, listings: &Listings) {
         assert!(!(prefix && loud && read.is_ok()), "a prefix was taken for a message: {text}");
         drop(venue.read_account(text, listings));
         drop(venue.read_trade(text, listings));
-        for ask in [Ask::Balances, Ask::Positions, Ask::OpenOrders(None), Ask::Instruments, Ask::Fills(ID, Ts::from_nanos(0))] {
+        for ask in
+            [Ask::Balances, Ask::Positions, Ask::OpenOrders(None), Ask::Instruments, Ask::Fills(ID, Ts::from_nanos(0))]
+        {
             drop(venue.reply(&ask, &response(200, text), listings));
         }
         drop(venue.act_reply(&Act::CancelAll(ID), &response(200, text), listings));

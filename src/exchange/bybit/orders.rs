@@ -95,7 +95,8 @@ fn place(table: &Table, place: &Place, listings: &Listings) -> Result<Writer, Ve
         fields = fields.text("marketUnit", "baseCoin");
     }
     if let Some(trigger) = trigger {
-        fields = fields.text("triggerPrice", &trigger).raw("triggerDirection", direction).text("triggerBy", "LastPrice");
+        fields =
+            fields.text("triggerPrice", &trigger).raw("triggerDirection", direction).text("triggerBy", "LastPrice");
     }
     if !spot {
         fields = fields.raw("positionIdx", "0");
@@ -252,9 +253,8 @@ pub(super) fn read_trade(text: &str) -> Result<TradeReply, WireError> {
             let Some(number) = number else { return Ok(TradeReply::Ignored) };
             Ok(TradeReply::Answered(
                 number,
-                verdict().and_then(|()| {
-                    replies(message.data, message.ret_ext_info).map_err(|e| not_understood(&e, true))
-                }),
+                verdict()
+                    .and_then(|()| replies(message.data, message.ret_ext_info).map_err(|e| not_understood(&e, true))),
             ))
         }
     }

@@ -61,10 +61,9 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
         Ask::OpenOrders(Some(id)) => {
             private("order/realtime", &[category, ("symbol", name(id)?), ("openOnly", "0"), ("limit", "50")])
         }
-        Ask::OpenOrders(None) if table.product == Product::Linear => private(
-            "order/realtime",
-            &[category, ("settleCoin", settle(listings)), ("openOnly", "0"), ("limit", "50")],
-        ),
+        Ask::OpenOrders(None) if table.product == Product::Linear => {
+            private("order/realtime", &[category, ("settleCoin", settle(listings)), ("openOnly", "0"), ("limit", "50")])
+        }
         Ask::OpenOrders(None) => private("order/realtime", &[category, ("openOnly", "0"), ("limit", "50")]),
         Ask::Order(id, OrderRef::Client(client)) => {
             private("order/realtime", &[category, ("symbol", name(id)?), ("orderLinkId", &client.to_string())])
@@ -100,18 +99,12 @@ fn bars_request(
         .ok_or_else(|| VenueError::unsupported(format!("Bybit makes no bars of {interval}")))?;
     let end = to.min(from.plus(interval.nanos().saturating_mul(BARS_MAX)));
     let (start, end) = (to_millis(from).to_string(), (to_millis(end) - 1).to_string());
-    let fields =
-        [category, ("symbol", name), ("interval", word), ("start", &start), ("end", &end), ("limit", "1000")];
+    let fields = [category, ("symbol", name), ("interval", word), ("start", &start), ("end", &end), ("limit", "1000")];
     Ok(Request::get("/v5/market/kline", query(&fields), 1))
 }
 
 /// Reads an answer. A bar is complete when it closes no later than the time in the answer, which is the venue's.
-pub(super) fn reply(
-    table: &Table,
-    ask: &Ask,
-    response: &Response,
-    listings: &Listings,
-) -> Result<Reply, VenueError> {
+pub(super) fn reply(table: &Table, ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, VenueError> {
     let envelope = errors::open(response, false)?;
     let rules = |id: &InstrumentId| listed(listings, *id);
     let read = match ask {
@@ -434,8 +427,9 @@ fn permissions(envelope: &Envelope<'_>) -> Result<Reply, WireError> {
     }
     let key: Key<'_> = result(envelope)?;
     let granted = &key.permissions;
-    let trades =
-        granted.spot.contains(&"SpotTrade") || granted.contract_trade.contains(&"Order") || !granted.derivatives.is_empty();
+    let trades = granted.spot.contains(&"SpotTrade")
+        || granted.contract_trade.contains(&"Order")
+        || !granted.derivatives.is_empty();
     let moves = |p: &&str| *p == "Withdraw" || *p == "AccountTransfer" || p.starts_with("SubMemberTransfer");
     let expires = match key.expired_at {
         None | Some("" | "1970-01-01T00:00:00Z") => Ts::NONE,

@@ -71,6 +71,9 @@ pub(super) struct Order<'a> {
     cum_exec_qty: Option<Digits<'a>>,
     #[serde(borrow, default)]
     trigger_price: Option<Digits<'a>>,
+    /// 1: the trigger waits for a rise, 2: for a fall, 0: there is none.
+    #[serde(default)]
+    trigger_direction: i64,
     #[serde(borrow, default)]
     reject_reason: std::borrow::Cow<'a, str>,
     #[serde(borrow, default)]
@@ -115,6 +118,11 @@ impl<'a> Order<'a> {
         };
         let trigger: Option<Price> = price("triggerPrice", self.trigger_price)?;
         let limit: Option<Price> = price("price", self.price)?;
+        let stops = matches!((self.side, self.trigger_direction), (_, 0) | ("Buy", 1) | ("Sell", 2));
+        if trigger.is_some() && !stops {
+            // If-touched and take-profit orders wait for the better price: not kinds of ours.
+            return Ok(None);
+        }
         Ok(match (self.order_type, limit, trigger) {
             ("Market", _, None) => Some(OrderKind::Market),
             ("Market", _, Some(trigger)) => Some(OrderKind::StopMarket { trigger }),
@@ -193,7 +201,8 @@ impl Execution<'_> {
     /// The fill. Contracts pay in their settlement currency; spot says in which, or it stays unknown.
     pub(super) fn fill(&self, listing: &Listing) -> Result<FillNote, WireError> {
         let rules = &listing.rules;
-        let settled = if rules.symbol.kind() == bellwether_sdk::InstrumentKind::Spot { "" } else { rules.symbol.settle() };
+        let settled =
+            if rules.symbol.kind() == bellwether_sdk::InstrumentKind::Spot { "" } else { rules.symbol.settle() };
         let liquidity: Liquidity = liquidity(self.is_maker);
         Ok(FillNote {
             instrument: listing.id,
@@ -288,11 +297,9 @@ impl Coin<'_> {
     fn balance(&self) -> Result<Balance, WireError> {
         let total = amount("walletBalance", self.wallet_balance)?.normalized();
         let mut free = total;
-        for (field, used) in [
-            ("locked", self.locked),
-            ("totalOrderIM", self.order_margin),
-            ("totalPositionIM", self.position_margin),
-        ] {
+        for (field, used) in
+            [("locked", self.locked), ("totalOrderIM", self.order_margin), ("totalPositionIM", self.position_margin)]
+        {
             if let Some(used) = amount_if(field, used)? {
                 free = sum(free, negated(used)).unwrap_or(Decimal::new(0, 0));
             }
