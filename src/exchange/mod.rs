@@ -5,7 +5,9 @@
 //! bytes and time in, requests and notes out. Sockets, reconnects, book building, limits, retries and the life of an
 //! order's request are written once, outside the venues' folders.
 
+mod bybit;
 mod checksum;
+mod codec;
 pub mod drive;
 mod error;
 pub mod feed;
@@ -19,6 +21,8 @@ mod listing;
 pub mod machine;
 mod note;
 pub mod transport;
+#[cfg(test)]
+mod trial;
 mod venue;
 mod vocab;
 mod wire;
@@ -38,6 +42,7 @@ pub use wire::{Digits, WireError, mantissa, rate};
 /// A venue's product by the venue's name in symbols; `None` for one that is not built in.
 pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
     match (name, product) {
+        ("bybit", _) => Some(Box::new(bybit::Bybit::new(product))),
         ("hyperliquid", Product::Linear) => Some(Box::new(hyperliquid::Hyperliquid::mainnet())),
         ("kraken", Product::Spot) => Some(Box::new(kraken::Kraken::spot())),
         _ => None,
@@ -55,6 +60,8 @@ pub fn venue_on_testnet(name: &str, product: Product) -> Option<Box<dyn Venue>> 
 
 /// The venues built in, with their products.
 pub const VENUES: &[(&str, Product)] = &[
-    ("hyperliquid", Product::Linear), //
+    ("bybit", Product::Spot),
+    ("bybit", Product::Linear),
+    ("hyperliquid", Product::Linear),
     ("kraken", Product::Spot),
 ];
