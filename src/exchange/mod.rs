@@ -22,7 +22,7 @@ pub use vocab::{
     Act, ActReply, Amend, Ask, Balance, BookRow, Cancel, ClientId, FundingRow, OrderRef, OrderRow, Permissions, Place,
     Position, Product, Reply, TickerRow, TradeRow,
 };
-pub use wire::{WireError, mantissa, rate};
+pub use wire::{Digits, WireError, mantissa, rate};
 
 /// A venue's product by the venue's name in symbols; `None` for one that is not built in.
 pub fn venue(_name: &str, _product: Product) -> Option<Box<dyn Venue>> {

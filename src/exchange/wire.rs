@@ -52,3 +52,45 @@ pub fn rate(field: &'static str, text: &str) -> Result<Rate, WireError> {
     let decimal = Decimal::parse(text.trim_matches('"').as_bytes()).map_err(|e| wrong(e.to_string()))?;
     decimal.at_scale_toward_zero(Rate::SCALE).map(Rate::from_mantissa).ok_or_else(|| wrong("does not fit".to_owned()))
 }
+
+/// The exact text of a JSON number or string, borrowed from the message: numbers keep the digits that the venue wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digits<'a>(&'a str);
+
+impl<'a> Digits<'a> {
+    /// The digits, without quotes. A string is given as it stands on the wire, escapes and all.
+    pub const fn text(self) -> &'a str {
+        self.0
+    }
+
+    /// The number at a scale.
+    ///
+    /// # Errors
+    /// As [`mantissa`].
+    pub fn mantissa(self, field: &'static str, scale: u8) -> Result<i64, WireError> {
+        mantissa(field, self.0, scale)
+    }
+
+    /// The number with the scale it was written at.
+    ///
+    /// # Errors
+    /// [`WireError::Number`].
+    pub fn decimal(self, field: &'static str) -> Result<Decimal, WireError> {
+        Decimal::parse(self.0.as_bytes()).map_err(|e| WireError::Number {
+            field,
+            text: self.0.chars().take(40).collect(),
+            why: e.to_string(),
+        })
+    }
+}
+
+impl<'de: 'a, 'a> serde::Deserialize<'de> for Digits<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&serde_json::value::RawValue>::deserialize(deserializer)?.get();
+        match text.as_bytes() {
+            [b'"', .., b'"'] => Ok(Self(&text[1..text.len() - 1])),
+            [b'-' | b'0'..=b'9', ..] => Ok(Self(text)),
+            _ => Err(serde::de::Error::custom(format_args!("expected a number or its text, found {:.20}", text))),
+        }
+    }
+}
