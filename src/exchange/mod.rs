@@ -5,6 +5,7 @@
 //! bytes and time in, requests and notes out. Sockets, reconnects, book building, limits, retries and the life of an
 //! order's request are written once, outside the venues' folders.
 
+mod binance;
 mod error;
 mod http;
 mod listing;
@@ -25,9 +26,12 @@ pub use vocab::{
 pub use wire::{Digits, WireError, mantissa, rate};
 
 /// A venue's product by the venue's name in symbols; `None` for one that is not built in.
-pub fn venue(_name: &str, _product: Product) -> Option<Box<dyn Venue>> {
-    None
+pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
+    match name {
+        "binance" => Some(Box::new(binance::Binance::new(product))),
+        _ => None,
+    }
 }
 
 /// The venues built in, with their products.
-pub const VENUES: &[(&str, Product)] = &[];
+pub const VENUES: &[(&str, Product)] = &[("binance", Product::Spot), ("binance", Product::Linear)];
