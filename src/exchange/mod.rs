@@ -5,6 +5,7 @@
 //! bytes and time in, requests and notes out. Sockets, reconnects, book building, limits, retries and the life of an
 //! order's request are written once, outside the venues' folders.
 
+mod binance;
 mod bybit;
 mod checksum;
 mod codec;
@@ -42,6 +43,7 @@ pub use wire::{Digits, WireError, mantissa, rate};
 /// A venue's product by the venue's name in symbols; `None` for one that is not built in.
 pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
     match (name, product) {
+        ("binance", _) => Some(Box::new(binance::Binance::new(product))),
         ("bybit", _) => Some(Box::new(bybit::Bybit::new(product))),
         ("hyperliquid", Product::Linear) => Some(Box::new(hyperliquid::Hyperliquid::mainnet())),
         ("kraken", Product::Spot) => Some(Box::new(kraken::Kraken::spot())),
@@ -60,6 +62,8 @@ pub fn venue_on_testnet(name: &str, product: Product) -> Option<Box<dyn Venue>> 
 
 /// The venues built in, with their products.
 pub const VENUES: &[(&str, Product)] = &[
+    ("binance", Product::Spot),
+    ("binance", Product::Linear),
     ("bybit", Product::Spot),
     ("bybit", Product::Linear),
     ("hyperliquid", Product::Linear),
