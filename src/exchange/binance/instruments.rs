@@ -130,6 +130,7 @@ fn rules(wire: SymbolWire<'_>, symbol: Symbol, trading: bool) -> Result<Rules, W
         qty_min: Qty::from_mantissa(qty_min),
         notional_min,
         multiplier: 1,
+        contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
         trading,
     })

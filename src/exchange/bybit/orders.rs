@@ -42,6 +42,9 @@ fn write(table: &Table, act: &Act, listings: &Listings) -> Result<Order, VenueEr
         Act::CancelReplace(..) => {
             return Err(VenueError::unsupported("Bybit cannot cancel and place in one step; amend, or do both"));
         }
+        Act::CancelAllConditional(_) => {
+            return Err(VenueError::unsupported("Bybit keeps no orders apart that wait for a trigger"));
+        }
         Act::CancelAll(id) => {
             let body = with(Writer::default().text("symbol", &listed(listings, *id)?.name));
             Order { path: "cancel-all", op: None, body }

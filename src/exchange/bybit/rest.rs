@@ -65,6 +65,9 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
             private("order/realtime", &[category, ("settleCoin", settle(listings)), ("openOnly", "0"), ("limit", "50")])
         }
         Ask::OpenOrders(None) => private("order/realtime", &[category, ("openOnly", "0"), ("limit", "50")]),
+        Ask::OpenConditional(_) => {
+            return Err(VenueError::unsupported("Bybit tells orders that wait for a trigger among the open ones"));
+        }
         Ask::Order(id, OrderRef::Client(client)) => {
             private("order/realtime", &[category, ("symbol", name(id)?), ("orderLinkId", &client.to_string())])
         }
@@ -121,7 +124,7 @@ pub(super) fn reply(table: &Table, ask: &Ask, response: &Response, listings: &Li
         Ask::Order(..) => return order(table, &envelope, listings),
         Ask::Fills(..) => fills(table, &envelope, listings),
         Ask::Permissions => permissions(&envelope),
-        Ask::TradesFrom(..) | Ask::StreamTicket | Ask::KeepTicket(_) => {
+        Ask::OpenConditional(_) | Ask::TradesFrom(..) | Ask::StreamTicket | Ask::KeepTicket(_) => {
             return Err(VenueError::unsupported("Bybit has no such question"));
         }
     };

@@ -58,7 +58,7 @@ pub(super) fn action(act: &Act, listings: &Listings) -> Result<String, VenueErro
         Act::Amend(_) => Err(VenueError::unsupported(
             "hyperliquid changes an order only by a whole new one; cancel and replace in one step",
         )),
-        Act::CancelAll(_) => Err(VenueError::unsupported(
+        Act::CancelAll(_) | Act::CancelAllConditional(_) => Err(VenueError::unsupported(
             "hyperliquid cancels named orders only; ask for the open orders and cancel those",
         )),
     }
@@ -255,7 +255,7 @@ pub(super) fn reply(act: &Act, response: &Response, listings: &Listings) -> Resu
             error @ Said::Error(_) => Ok(vec![cancelled(old, error), placed(new, error, listings)?]),
             taken => Ok(vec![cancelled(old, &Said::Success), placed(new, taken, listings)?]),
         },
-        Act::Amend(_) | Act::CancelAll(_) => Err(VenueError::unsupported("hyperliquid has no such action")),
+        Act::Amend(_) | Act::CancelAll(_) | Act::CancelAllConditional(_) => Err(VenueError::unsupported("hyperliquid has no such action")),
     }
 }
 

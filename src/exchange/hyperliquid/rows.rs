@@ -57,7 +57,7 @@ pub(super) fn reply(ask: &Ask, response: &Response, listings: &Listings) -> Resu
         Ask::Order(..) => one_order(body, listings),
         Ask::Fills(id, from) => fills(body, listings, *id, *from),
         Ask::Permissions => permissions(body).map(Reply::Permissions),
-        Ask::TradesFrom(..) | Ask::StreamTicket | Ask::KeepTicket(_) => {
+        Ask::OpenConditional(_) | Ask::TradesFrom(..) | Ask::StreamTicket | Ask::KeepTicket(_) => {
             Err(VenueError::unsupported("hyperliquid has no such question"))
         }
     }
@@ -111,6 +111,7 @@ fn instruments(body: &str) -> Result<Reply, VenueError> {
                 qty_min: Qty::ZERO,
                 notional_min: NOTIONAL_MIN * 10i128.pow(u32::from(DECIMALS)),
                 multiplier: 1,
+                contract: bellwether_sdk::Decimal::new(1, 0),
                 significant_digits: 5,
                 trading: row.is_delisted != Some(true),
             }),

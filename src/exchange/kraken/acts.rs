@@ -152,7 +152,7 @@ pub(super) fn act(act: &Act, listings: &Listings) -> Result<Request, VenueError>
             }
         },
         Act::CancelReplace(..) => Err(no_replace()),
-        Act::CancelAll(_) => Err(no_cancel_all()),
+        Act::CancelAll(_) | Act::CancelAllConditional(_) => Err(no_cancel_all()),
     }
 }
 
@@ -233,7 +233,7 @@ pub(super) fn reply(act: &Act, response: &Response) -> Result<Vec<ActReply>, Ven
         Act::Cancel(cancel) => cancelled(result, std::slice::from_ref(cancel)),
         Act::CancelMany(cancels) => cancelled(result, cancels),
         Act::CancelReplace(..) => Err(no_replace()),
-        Act::CancelAll(_) => Err(no_cancel_all()),
+        Act::CancelAll(_) | Act::CancelAllConditional(_) => Err(no_cancel_all()),
     }
 }
 

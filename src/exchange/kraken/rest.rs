@@ -22,6 +22,9 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
         Ask::Ticker(id) => public("Ticker", pair(*id)?),
         Ask::Book(id, levels) => public("Depth", format!("{}&count={}", pair(*id)?, (*levels).clamp(1, 500))),
         Ask::Trades(id, count) => public("Trades", format!("{}&count={}", pair(*id)?, (*count).clamp(1, 1000))),
+        Ask::OpenConditional(_) => {
+            return Err(VenueError::unsupported("Kraken tells orders that wait for a trigger among the open ones"));
+        }
         Ask::TradesFrom(id, from) => {
             // `since` is exclusive: the trades of the asked nanosecond belong in.
             public("Trades", format!("{}&since={}&count=1000", pair(*id)?, from.nanos().max(1) - 1))

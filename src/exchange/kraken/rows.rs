@@ -39,6 +39,7 @@ pub(super) fn reply(ask: &Ask, response: &Response, listings: &Listings) -> Resu
         Ask::Order(id, order) => one_order(result, listings, *id, order),
         Ask::Fills(id, from) => fills(result, listed(listings, *id)?, listings, *from),
         Ask::Permissions => permissions(result).map(Reply::Permissions),
+        Ask::OpenConditional(_) => Err(VenueError::unsupported("Kraken has no such question")),
         Ask::StreamTicket => {
             #[derive(Deserialize)]
             struct Row {
@@ -130,6 +131,7 @@ fn rules(name: &str, row: &PairRow) -> Option<Rules> {
         qty_min: Qty::from_mantissa(at(&row.ordermin, qty_scale)?),
         notional_min: row.costmin.map_or(Some(0), |v| wide(v, price_scale + qty_scale))?,
         multiplier: 1,
+        contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
         trading: matches!(row.status.as_deref(), None | Some("online" | "limit_only" | "post_only")),
     })

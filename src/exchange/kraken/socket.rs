@@ -83,7 +83,7 @@ pub(super) fn say(
             }
         },
         Act::CancelReplace(..) => return Err(acts::no_replace()),
-        Act::CancelAll(_) => return Err(acts::no_cancel_all()),
+        Act::CancelAll(_) | Act::CancelAllConditional(_) => return Err(acts::no_cancel_all()),
     };
     Ok(Some(format!(
         "{{\"method\":\"{method}\",\"params\":{{{params},\"token\":{}}},\"req_id\":{number}}}",
