@@ -14,6 +14,7 @@ pub mod portfolio;
 pub mod report;
 pub mod risk;
 pub mod run;
+pub mod sandbox;
 pub mod signal;
 pub mod sim;
 pub mod tape;

@@ -130,6 +130,16 @@ impl Sim {
         }
     }
 
+    /// The maker fee of an instrument.
+    pub fn maker_rate(&self, instrument: InstrumentId) -> Rate {
+        self.config.maker[instrument.index()]
+    }
+
+    /// The taker fee of an instrument.
+    pub fn taker_rate(&self, instrument: InstrumentId) -> Rate {
+        self.config.taker[instrument.index()]
+    }
+
     /// The exchange's own books of the account.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
@@ -150,6 +160,18 @@ impl Sim {
     /// What closes positions at the end does not travel.
     fn latency_ns(&self) -> i64 {
         if self.settling { 0 } else { self.config.latency_ns }
+    }
+
+    /// Makes a resting order smaller without losing its place in the queue: `qty` is its new whole quantity, above what
+    /// has filled and below what it was. `false` when that is not so or no such order rests.
+    pub fn reduce(&mut self, order: OrderId, instrument: InstrumentId, qty: Qty) -> bool {
+        let mut resting = self.markets[instrument.index()].resting.iter_mut();
+        let Some(r) = resting.find(|r| r.order.id == order) else { return false };
+        let fits = qty.mantissa() > r.filled && qty.mantissa() < r.qty;
+        if fits {
+            r.qty = qty.mantissa();
+        }
+        fits
     }
 
     fn post(&mut self, at: Ts, message: Message) {

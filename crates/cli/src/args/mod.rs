@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Config(crate::commands::config::ConfigArgs),
     /// Show strategies and their parameters.
     Strategy(crate::commands::strategy::StrategyArgs),
+    /// Serve an exchange on this machine: stored data, simulated matching, Binance's spot protocols.
+    Sandbox(crate::commands::sandbox::SandboxArgs),
     /// Print JSON Schemas of what this program reads and writes.
     Schema(crate::commands::schema::SchemaArgs),
 }

@@ -9,6 +9,7 @@ pub(crate) mod grid;
 pub(crate) mod paper;
 pub(crate) mod replay;
 pub(crate) mod runs;
+pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod strategy;
 pub(crate) mod verify;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
         Command::Data(args) => data::run(global, args),
         Command::Config(args) => config::run(global, args, registry),
         Command::Strategy(args) => strategy::run(args, registry),
+        Command::Sandbox(args) => sandbox::run(global, args),
         Command::Schema(args) => schema::run(args),
     }
 }
