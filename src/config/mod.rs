@@ -20,7 +20,7 @@ pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
 pub use redact::{REDACTED, redact};
 pub use settings::{
     AccountSettings, BacktestSettings, DataSettings, Feed, OnStop, RiskSettings, SessionSettings, Settings, SimSettings,
-    Slippage, StrategySettings,
+    Slippage, StrategySettings, VenueSettings,
 };
 pub use shape::known_paths;
 pub use state::{create_private, state_dir};

@@ -28,6 +28,8 @@ pub struct Settings {
     pub risk: RiskSettings,
     /// Paper and live sessions.
     pub session: SessionSettings,
+    /// Venues' addresses, by name: `binance` for spot, `binance_linear` for its contracts.
+    pub venue: BTreeMap<String, VenueSettings>,
     /// The strategies of the run, in order.
     pub strategy: Vec<StrategySettings>,
 }
@@ -43,6 +45,7 @@ impl Default for Settings {
             sim: SimSettings::default(),
             risk: RiskSettings::default(),
             session: SessionSettings::default(),
+            venue: BTreeMap::new(),
             strategy: Vec::new(),
         }
     }
@@ -213,12 +216,48 @@ pub struct SessionSettings {
     pub pace: u32,
     /// What becomes of open orders and positions at the end.
     pub on_stop: OnStop,
+    /// The account that live sessions trade on: the part behind the slash of `binance/main`.
+    pub account: String,
+    /// Levels per side of the books that are subscribed.
+    pub depth_levels: u32,
+    /// Quotes and books not heard of for so many milliseconds are stale.
+    pub stale_ms: u64,
+    /// Trades not heard of for so many milliseconds are stale: quiet markets trade rarely.
+    pub stale_trades_ms: u64,
 }
 
 impl Default for SessionSettings {
     fn default() -> Self {
-        Self { feed: Feed::Store, pace: 1, on_stop: OnStop::Cancel }
+        Self {
+            feed: Feed::Store,
+            pace: 1,
+            on_stop: OnStop::Cancel,
+            account: "main".to_owned(),
+            depth_levels: 20,
+            stale_ms: 10_000,
+            stale_trades_ms: 60_000,
+        }
     }
+}
+
+/// Where a venue is: by default where its documents say.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct VenueSettings {
+    /// Its test network.
+    pub testnet: bool,
+    /// REST: scheme and host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest_url: Option<String>,
+    /// Market streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub market_url: Option<String>,
+    /// The private stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_url: Option<String>,
+    /// The trading socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trade_url: Option<String>,
 }
 
 /// Where a session's market data comes from.

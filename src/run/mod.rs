@@ -3,6 +3,8 @@
 mod backtest;
 mod explain;
 mod grid;
+mod live;
+mod market;
 mod money;
 mod paper;
 mod plan;
@@ -15,6 +17,7 @@ mod tapes;
 pub use backtest::backtest;
 pub use explain::{Moment, View, explain_run, explain_tape};
 pub use grid::grid;
+pub use live::{Signers, session};
 pub use paper::{SessionPlan, Watcher, paper};
 pub use session::{Status, StatusRow};
 pub use spec::{RunError, RunReport, SeriesRead, Variant};

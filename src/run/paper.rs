@@ -137,15 +137,7 @@ fn take_up(
     merge: &mut Merge,
 ) -> Result<Session, RunError> {
     let mut reader = TapeReader::open(path)?;
-    let TapeRun { session, market, start, .. } = tapes::run(&mut reader, registry, &mut tapes::Deaf)?;
-    let same: Settings = tapes::settings_of(&start)?;
-    if config_hash(&same) != config_hash(settings) {
-        return Err(RunError::Settings(format!(
-            "{} was made with other settings; go on with the same ones, or begin a new session",
-            path.display()
-        )));
-    }
-    let mut session = session;
+    let TapeRun { mut session, market, .. } = tapes::resumable(&mut reader, registry, settings)?;
     for _ in 0..market {
         merge.next(|_| ()).map_err(|e| RunError::Data(e.to_string()))?;
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use bellwether_sdk::{InstrumentId, Ts};
 
 use super::RunError;
+use super::backtest::config_hash;
 use super::session::{Session, hash_of};
 use super::setup::Setup;
 use super::supply::{Offer, Offers};
@@ -120,6 +121,29 @@ pub(super) fn build(start: &Start, registry: &Registry) -> Result<Session, RunEr
         Mode::Live => Circuit::live(engine),
     };
     Session::new(circuit, instruments, None)
+}
+
+/// Hears a tape to its end, to go on with it: the settings must be the same, and nothing may differ.
+pub(super) fn resumable(
+    reader: &mut TapeReader,
+    registry: &Registry,
+    settings: &Settings,
+) -> Result<TapeRun, RunError> {
+    let run = run(reader, registry, &mut Deaf)?;
+    let path = reader.path().display();
+    if config_hash(&settings_of(&run.start)?) != config_hash(settings) {
+        return Err(RunError::Settings(format!(
+            "{path} was made with other settings; go on with the same ones, or begin a new session"
+        )));
+    }
+    match (&run.damaged, &run.divergence) {
+        (Some(why), _) => Err(RunError::Data(why.clone())),
+        (None, Some(d)) => Err(RunError::Data(format!(
+            "{path}: this program makes something else of record {}; go on with the one that recorded it ({})",
+            d.record, run.start.version
+        ))),
+        (None, None) => Ok(run),
+    }
 }
 
 /// Who listens while a tape is heard.

@@ -1,0 +1,404 @@
+//! Sessions on venues' feeds: paper against the simulated exchange, live against the venue. One thread reads, decides and
+//! writes; the tape has an effect before it leaves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Rate, Ts};
+
+use super::backtest::config_hash;
+use super::market::{self, Place};
+use super::paper::{SessionPlan, Watcher, wall_now};
+use super::plan::symbols_of;
+use super::session::{Session, status};
+use super::setup::Setup;
+use super::supply::Offers;
+use super::tapes;
+use super::{RunError, RunReport};
+use crate::config::{OnStop, Settings};
+use crate::engine::{Circuit, Command, Ending, Event, Told};
+use crate::exchange::drive::{Desk, Drive, Hands, Latency, WallClock};
+use crate::exchange::feed::FeedEvent;
+use crate::exchange::gateway::{Gateway, GatewayEvent, GatewaySettings};
+use crate::exchange::transport::{Live, LiveSettings, Transport};
+use crate::host::Registry;
+use crate::keys::Signer;
+use crate::market::Kind;
+use crate::orders::Answer;
+use crate::tape::{InstrumentRecord, Mode, Start, TapeReader};
+
+/// How often people are told how it stands.
+const STATUS_EVERY_NS: i64 = 250_000_000;
+
+/// How long a live session waits at its end for the venue to confirm that orders are cancelled.
+const FAREWELL_NS: i64 = 5_000_000_000;
+
+/// Who signs for an account of a venue, by the venue's name.
+pub type Signers<'a> = &'a dyn Fn(&str) -> Result<Arc<dyn Signer>, RunError>;
+
+/// Runs a session on venues' feeds: paper without signers, live with them.
+///
+/// # Errors
+/// [`RunError`].
+pub fn session(
+    settings: &Settings,
+    registry: &Registry,
+    plan: SessionPlan<'_>,
+    signers: Option<Signers<'_>>,
+    watcher: &mut dyn Watcher,
+    stop: &AtomicBool,
+) -> Result<RunReport, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| RunError::Venue(format!("starting the runtime: {e}")))?;
+    let transport: Arc<dyn Transport> =
+        Arc::new(Live::new(LiveSettings::default()).map_err(|e| RunError::Venue(e.to_string()))?);
+    runtime.block_on(run(settings, registry, plan, signers, watcher, stop, transport))
+}
+
+async fn run(
+    settings: &Settings,
+    registry: &Registry,
+    plan: SessionPlan<'_>,
+    signers: Option<Signers<'_>>,
+    watcher: &mut dyn Watcher,
+    stop: &AtomicBool,
+    transport: Arc<dyn Transport>,
+) -> Result<RunReport, RunError> {
+    let began = Instant::now();
+    let mode = if signers.is_some() { Mode::Live } else { Mode::Paper };
+    let none = Offers { rows: Vec::new(), place: "the settings".to_owned() };
+    let symbols = symbols_of(settings, &none)?;
+    let (places, offers) = market::places(settings, &symbols, &*transport).await?;
+    let setup = Setup::new(settings, registry, &offers)?;
+    let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
+    let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
+    let start = start_record(settings, &setup, &offers, &plan, mode);
+    let session = match &plan.resume {
+        Some(path) => take_up(path, registry, settings)?,
+        None => {
+            let (engine, sim) = setup.build(settings);
+            let circuit = match mode {
+                Mode::Paper => Circuit::paper(engine, sim),
+                Mode::Live => Circuit::live(engine),
+            };
+            Session::new(circuit, instruments.clone(), plan.tape.as_deref().map(|p| (p, &start)))?
+        }
+    };
+    let latency = Latency::new().map_err(|e| RunError::Venue(e.to_string()))?;
+    let mut drive = Drive::new(transport, Box::<WallClock>::default()).with_probe(Box::new(latency));
+    let mut by_instrument = BTreeMap::new();
+    for place in &places {
+        drive.add_feed(market::feed(place, &series, settings, plan.session)?, place.urls.rest.clone());
+        if let Some(signers) = signers {
+            let gateway = gateway(place, signers, plan.session)?;
+            let number = drive.add_gateway(gateway, place.urls.rest.clone());
+            by_instrument.extend(place.listings.iter().map(|l| (l.id, number)));
+        }
+    }
+    let mut hands = Pilot::new(session, settings, watcher, by_instrument);
+    drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
+    let Pilot { session, failed, told, .. } = hands;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let tape = session.tape_path();
+    let mut outcome = session.finish()?;
+    outcome.notes.extend(notes);
+    outcome.notes.extend(told.into_iter().map(|(note, count)| format!("{note} ({count} times)")));
+    outcome.notes.push(latency_note(&drive));
+    Ok(RunReport {
+        outcome,
+        fill_profile: if mode == Mode::Live { "venue".to_owned() } else { profile },
+        data_hash: String::new(),
+        config_hash: config_hash(settings),
+        series: Vec::new(),
+        engine_cpu_seconds: 0.0,
+        wall_seconds: began.elapsed().as_secs_f64(),
+        tape,
+    })
+}
+
+fn latency_note(drive: &Drive) -> String {
+    let Some(latency) = drive.probe().as_any().downcast_ref::<Latency>() else { return String::new() };
+    let us = |ns: u64| ns as f64 / 1000.0;
+    let of = |(name, h): (&str, &hdrhistogram::Histogram<u64>)| {
+        format!(
+            "{name} p50 {:.1} p99 {:.1} max {:.1} µs of {}",
+            us(h.value_at_quantile(0.5)),
+            us(h.value_at_quantile(0.99)),
+            us(h.max()),
+            h.len()
+        )
+    };
+    format!("latency: {}", latency.stages().map(of).join("; "))
+}
+
+fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway, RunError> {
+    let signer = signers(place.venue.facts().venue)?;
+    let settings = GatewaySettings::new(session, place.urls.clone());
+    Ok(Gateway::new(
+        Arc::clone(&place.venue),
+        place.listings.clone(),
+        signer,
+        settings,
+        Arc::clone(&place.limits),
+    ))
+}
+
+/// Completes when the person asks to stop or the time is up.
+async fn asked_to_stop(stop: &AtomicBool, ends_after: Option<Duration>) {
+    let began = Instant::now();
+    while !stop.load(Ordering::Relaxed) && ends_after.is_none_or(|d| began.elapsed() < d) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn start_record(settings: &Settings, setup: &Setup, offers: &Offers, plan: &SessionPlan<'_>, mode: Mode) -> Start {
+    let of = |(i, offer): (&bellwether_sdk::Instrument, &super::supply::Offer)| {
+        InstrumentRecord::new(i, offer.fees, offer.kinds.iter().map(Kind::to_string).collect())
+    };
+    Start {
+        mode,
+        session: plan.session,
+        version: plan.program.0.to_owned(),
+        program: plan.program.1.to_owned(),
+        created: wall_now(),
+        settings: plan.settings_json.clone(),
+        instruments: setup.plan.instruments.iter().zip(&offers.rows).map(of).collect(),
+        place: offers.place.clone(),
+        pace: if settings.session.feed == crate::config::Feed::Venue { 0 } else { settings.session.pace },
+    }
+}
+
+/// Takes a session up where its tape ended.
+fn take_up(path: &std::path::Path, registry: &Registry, settings: &Settings) -> Result<Session, RunError> {
+    let mut reader = TapeReader::open(path)?;
+    let mut session = tapes::resumable(&mut reader, registry, settings)?.session;
+    session.resume_tape(reader)?;
+    let now = session.now;
+    session.tell(Told::Resume(now))?;
+    // Books are from before: they begin again with their snapshots.
+    for i in 0..session.circuit.engine.view().instruments.len() {
+        session.tell(Told::BookLost(InstrumentId(i as u16), now))?;
+    }
+    Ok(session)
+}
+
+/// What holds a session together: hears feeds and gateways, tells the session, sends what it wants sent.
+struct Pilot<'a> {
+    session: Session,
+    watcher: &'a mut dyn Watcher,
+    on_stop: OnStop,
+    currency: String,
+    start_equity: f64,
+    status_due: Ts,
+    /// The next settlement of each perpetual: when, at which rate and mark.
+    funding: BTreeMap<InstrumentId, (Ts, Rate, Price)>,
+    /// By instrument: the number of its gateway. Empty in paper mode.
+    gateways: BTreeMap<InstrumentId, usize>,
+    /// Of orders that went out: their gateway.
+    orders: BTreeMap<OrderId, usize>,
+    /// What the feed says of itself: by what it is about.
+    feed: BTreeMap<String, String>,
+    /// Notes and how often they came.
+    told: BTreeMap<String, u64>,
+    /// The end was asked for; the session ends at this time at the latest.
+    ending: Option<Ts>,
+    failed: Option<RunError>,
+}
+
+impl<'a> Pilot<'a> {
+    fn new(
+        session: Session,
+        settings: &Settings,
+        watcher: &'a mut dyn Watcher,
+        gateways: BTreeMap<InstrumentId, usize>,
+    ) -> Self {
+        let engine = &session.circuit.engine;
+        Self {
+            currency: engine.reporting().to_owned(),
+            start_equity: engine.start_equity(),
+            session,
+            watcher,
+            on_stop: settings.session.on_stop,
+            status_due: Ts::NONE,
+            funding: BTreeMap::new(),
+            gateways,
+            orders: BTreeMap::new(),
+            feed: BTreeMap::new(),
+            told: BTreeMap::new(),
+            ending: None,
+            failed: None,
+        }
+    }
+
+    /// Tells the session, and sends what it wants sent: the tape has it already.
+    fn tell(&mut self, told: Told<'_>, desk: &mut Desk<'_>) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Err(error) = self.session.tell(told) {
+            self.failed = Some(error);
+            for number in self.gateways.values() {
+                desk.cancel_all(*number, None);
+            }
+            desk.stop();
+            return;
+        }
+        if self.gateways.is_empty() {
+            return;
+        }
+        for command in self.session.circuit.outgoing() {
+            match command {
+                Command::Submit(order) => {
+                    let (id, instrument) = (order.get().id, order.get().instrument);
+                    let Some(number) = self.gateways.get(&instrument) else { continue };
+                    self.orders.insert(id, *number);
+                    let reference = self.session.circuit.engine.view().instruments[instrument.index()].last;
+                    desk.submit(*number, order, reference);
+                }
+                Command::Cancel(id, _) => {
+                    if let Some(number) = self.orders.get(&id) {
+                        desk.cancel(*number, id);
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        let count = self.told.entry(note.clone()).or_default();
+        *count += 1;
+        if *count == 1 {
+            let now = self.session.now;
+            self.watcher.effect(now, &note);
+        }
+    }
+
+    fn show(&mut self) {
+        if let Err(error) = self.session.flush() {
+            self.failed.get_or_insert(error);
+        }
+        for (at, line) in self.session.take_lines() {
+            self.watcher.effect(at, &line);
+        }
+        let mut status = status(&self.session.circuit.engine, &self.currency, self.start_equity);
+        status.feed = self.feed.values().cloned().collect::<Vec<_>>().join(", ");
+        self.watcher.status(&status);
+    }
+
+    fn settle_funding(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        let due: Vec<InstrumentId> = self.funding.iter().filter(|(_, f)| f.0 <= now).map(|(id, _)| *id).collect();
+        for instrument in due {
+            if let Some((ts, rate, mark)) = self.funding.remove(&instrument) {
+                let funding = Funding { ts: ts.max(self.session.now), rate, mark, instrument };
+                // At a venue the venue books it.
+                if self.gateways.is_empty() {
+                    self.tell(Told::Market(Event::Funding(&funding)), desk);
+                }
+            }
+        }
+    }
+}
+
+impl Hands for Pilot<'_> {
+    fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        match event {
+            FeedEvent::Trade(trade) => self.tell(Told::Market(Event::Trade(&trade)), desk),
+            FeedEvent::Quote(quote) => self.tell(Told::Market(Event::Quote(&quote)), desk),
+            FeedEvent::Depth(depth) => self.tell(Told::Market(Event::Depth(&depth)), desk),
+            FeedEvent::Bar(mut bar) => {
+                bar.ts_close = bar.ts_close.max(self.session.now);
+                self.tell(Told::Market(Event::Bar(&bar)), desk);
+            }
+            FeedEvent::FundingRate(id, rate, at, mark) => {
+                if at != Ts::NONE {
+                    self.funding.insert(id, (at, rate, mark));
+                }
+            }
+            FeedEvent::BookLost(id, why) => {
+                self.note(format!("book lost: {}", why.name()));
+                self.tell(Told::BookLost(id, now), desk);
+            }
+            FeedEvent::Stale(topic, age_ms) => {
+                self.feed.insert(format!("{topic:?}"), format!("STALE for {} s", age_ms / 1000));
+                self.note(format!("feed is stale: {topic:?}"));
+            }
+            FeedEvent::Alive(topic) => drop(self.feed.remove(&format!("{topic:?}"))),
+            FeedEvent::Connected(..) => drop(self.feed.remove(&format!("link of {feed}"))),
+            FeedEvent::Reconnecting(_, attempt, wait_ms, why) => {
+                self.feed.insert(format!("link of {feed}"), format!("reconnecting ({attempt}) in {wait_ms} ms"));
+                self.note(format!("feed disconnected: {why}"));
+            }
+            FeedEvent::Refused(why) => self.note(format!("the venue refused: {why}")),
+            FeedEvent::Unexpected(_, why) => self.note(format!("not understood: {why}")),
+            FeedEvent::Clock(..) => {}
+        }
+    }
+
+    fn on_gateway(&mut self, _gateway: usize, event: GatewayEvent, now: Ts, desk: &mut Desk<'_>) {
+        match event {
+            GatewayEvent::Answer(answer) => self.tell(Told::Answer(answer, now), desk),
+            GatewayEvent::Unknown(id) => self.tell(Told::Answer(Answer::Unknown(id), now), desk),
+            GatewayEvent::Known(id, status) => {
+                if status.is_open() {
+                    self.tell(Told::Answer(Answer::Accepted(id), now), desk);
+                }
+            }
+            GatewayEvent::Private(on) if on => drop(self.feed.remove("private")),
+            GatewayEvent::Private(_) => drop(self.feed.insert("private".to_owned(), "private stream off".to_owned())),
+            GatewayEvent::Foreign(row) => {
+                self.note(format!("an open order that is not ours: {} ({})", row.venue_id, row.client_id));
+            }
+            GatewayEvent::FeeElsewhere(id, fee, code) => {
+                self.note(format!("order {}: fee of {fee} {code} is not in the books", id.0));
+            }
+            GatewayEvent::Note(text) => self.note(text),
+            GatewayEvent::Halt(why) => {
+                self.feed.insert("halt".to_owned(), format!("HALTED: {why}"));
+                self.note(format!("nothing is sent any more: {why}"));
+            }
+            _ => {}
+        }
+        if self.ending.is_some() && self.session.circuit.engine.open_orders().next().is_none() {
+            desk.stop();
+        }
+    }
+
+    fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        self.settle_funding(now, desk);
+        if self.session.circuit.next_due() <= now {
+            self.tell(Told::Clock(now), desk);
+        }
+        if self.status_due <= now {
+            self.status_due = now.plus(STATUS_EVERY_NS);
+            self.show();
+        }
+        if self.ending.is_some_and(|at| at <= now) {
+            let open = self.session.circuit.engine.open_orders().count();
+            self.note(format!("{open} orders were still open at the venue when the session ended"));
+            desk.stop();
+        }
+    }
+
+    fn next_due(&self) -> Ts {
+        let funding = self.funding.values().map(|f| f.0).min().unwrap_or(Ts::MAX);
+        self.session.circuit.next_due().min(self.status_due).min(funding).min(self.ending.unwrap_or(Ts::MAX))
+    }
+
+    fn on_stop(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        let ending = Ending { cancel: self.on_stop == OnStop::Cancel, close: self.on_stop == OnStop::Close };
+        self.tell(Told::Stop(now.max(self.session.now), ending), desk);
+        self.show();
+        let open = self.session.circuit.engine.open_orders().count();
+        if self.gateways.is_empty() || open == 0 || self.on_stop == OnStop::Keep {
+            desk.stop();
+        } else {
+            self.ending = Some(now.plus(FAREWELL_NS));
+        }
+    }
+}
