@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench replay` prints the table of `benches/README.md`;
 //! `cargo bench --bench replay -- --write-csv N FILE` writes N of its trades as CSV for `benches/process.py`;
-//! `-- --once N` replays N trades once, for `valgrind --tool=callgrind`.
+//! `-- --once N` and `-- --once-bars N` replay N trades or bars once, for `valgrind --tool=callgrind`;
+//! `-- --bars RUNS` replays the bars over and over, for `perf record`.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -246,6 +247,17 @@ fn main() {
     if let Some(at) = args.iter().position(|a| a == "--once") {
         let all = trades(args[at + 1].parse().expect("a count"));
         replay(Kind::Trades, Batch::Trades(all), ema(1000, 3000));
+        return;
+    }
+    if let Some(at) = args.iter().position(|a| a == "--once-bars") {
+        let all = bars(args[at + 1].parse().expect("a count"));
+        replay(Kind::Bars(Interval::MINUTE), Batch::Bars(all), ema(12, 26));
+        return;
+    }
+    if let Some(at) = args.iter().position(|a| a == "--bars") {
+        let (runs, all) = (args[at + 1].parse().expect("a count"), bars(1_000_000));
+        let run = |_| replay(Kind::Bars(Interval::MINUTE), Batch::Bars(all.clone()), ema(12, 26)).1;
+        println!("{:?}", median((0..runs).map(run).collect()));
         return;
     }
     let count = 5_000_000;

@@ -5,9 +5,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bellwether_sdk::{Bar, Depth, InstrumentId, Trade, Ts};
+use bellwether_sdk::{Bar, Depth, InstrumentId, Ts};
 
-use super::core::{Command, Engine, EngineError, Event};
+use super::core::{Calm, Command, Engine, EngineError, Event};
 use super::timers::Class;
 use crate::market::{Batch, Kind, Source, SourceError};
 use crate::orders::Answer;
@@ -187,7 +187,7 @@ impl<'a> Replay<'a> {
         match cursor.batch.as_ref() {
             Some(Batch::Trades(v)) => {
                 while let Some(trade) = v.get(cursor.at).filter(|t| before(t.ts, Class::Trade)) {
-                    let calm = self.calm_trades(&v[cursor.at..], limit)?;
+                    let calm = self.calm(&v[cursor.at..], limit, |sim, t| sim.on_trade(t))?;
                     if calm > 0 {
                         cursor.at += calm;
                         continue;
@@ -236,6 +236,14 @@ impl<'a> Replay<'a> {
             Some(Batch::Bars(v)) => {
                 while let Some(bar) = v.get(cursor.at) {
                     if !cursor.opened {
+                        let calm = self.calm(&v[cursor.at..], limit, |sim, bar| {
+                            sim.on_bar_open(bar)?;
+                            sim.on_bar(bar)
+                        })?;
+                        if calm > 0 {
+                            cursor.at += calm;
+                            continue;
+                        }
                         if !before(bar.ts_open, Class::BarOpen) {
                             break;
                         }
@@ -257,15 +265,21 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// A stretch of trades in which nothing can happen but what the strategy asks for; gives how many were handled.
+    /// A stretch of events in which nothing can happen but what the strategy asks for; gives how many were handled.
+    /// The exchange is shown the last of them: without orders and inside the band that is all it remembers.
     #[inline]
-    fn calm_trades(&mut self, trades: &[Trade], limit: Option<Key>) -> Result<usize, ReplayError> {
-        let Some(band) = trades.first().and_then(|t| self.sim.calm(t.instrument)) else { return Ok(0) };
+    fn calm<T: Calm>(
+        &mut self,
+        events: &[T],
+        limit: Option<Key>,
+        show: impl Fn(&mut Sim, &T) -> Result<(), PortfolioError>,
+    ) -> Result<usize, ReplayError> {
+        let Some(band) = events.first().and_then(|t| self.sim.calm(t.instrument())) else { return Ok(0) };
         let horizon = self.sim.next_due().min(limit.map_or(Ts::MAX, |l| l.0));
-        let calm = self.engine.calm_trades(trades, horizon, band)?;
-        if let Some(last) = calm.checked_sub(1).and_then(|i| trades.get(i)) {
-            self.sim.pass_time(last.ts)?;
-            self.sim.on_trade(last)?;
+        let calm = self.engine.calm_stretch(events, horizon, band)?;
+        if let Some(last) = calm.checked_sub(1).and_then(|i| events.get(i)) {
+            self.sim.pass_time(last.end())?;
+            show(&mut self.sim, last)?;
             if !self.engine.commands().is_empty() {
                 self.pump()?;
             }

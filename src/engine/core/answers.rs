@@ -84,7 +84,9 @@ impl Engine {
             self.drop_protection(i, fill.instrument);
         }
         self.replaced.remove(&fill.order);
-        self.protective.retain(|id, _| *id != fill.order || state.is_open());
+        if !state.is_open() {
+            self.protective.remove(&fill.order);
+        }
         self.protect(&fill, state)?;
         let told = Fill {
             order: fill.order,

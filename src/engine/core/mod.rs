@@ -2,10 +2,13 @@
 
 mod actions;
 mod answers;
+mod calm;
 mod events;
 mod finish;
 
 use std::collections::BTreeMap;
+
+pub(super) use calm::Calm;
 
 use bellwether_sdk::{
     AccountKind, Action, Bar, BookView, Bracket, Context, Depth, Fill, Funding, Instrument, InstrumentId,
