@@ -350,6 +350,9 @@ impl<'a> Replay<'a> {
             for answer in self.answers.drain(..) {
                 self.engine.on_answer(&answer, at)?;
             }
+            if self.engine.commands().is_empty() && self.sim.is_idle() {
+                return Ok(());
+            }
         }
     }
 

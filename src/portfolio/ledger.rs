@@ -187,7 +187,7 @@ impl Ledger {
         fee: Money,
     ) -> Result<Money, PortfolioError> {
         let i = instrument.index();
-        let terms = self.terms[i];
+        let terms = &self.terms[i];
         let before = self.positions[i];
         let signed = side.sign() * qty.mantissa();
         let held = before.qty.mantissa();
@@ -219,7 +219,7 @@ impl Ledger {
             held.checked_add(signed).ok_or(PortfolioError::Overflow { what: "a position's quantity" })?,
         );
         after.mark = price;
-        after.value = value_of(&terms, &after)?;
+        after.value = value_of(terms, &after)?;
         after.per_price_unit = terms.per_price_unit(after.qty);
 
         let cash_change = match terms.kind() {

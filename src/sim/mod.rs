@@ -107,6 +107,8 @@ pub struct Sim {
     inbox: Vec<(Ts, Message)>,
     /// The earliest time at which something is due by itself: an arrival or an expiry.
     next_due: Ts,
+    /// Whether an order has ever come that expires.
+    expiries: bool,
     answers: Vec<Answer>,
     now: Ts,
     /// The run is over: what closes positions fills at the last price.
@@ -124,6 +126,7 @@ impl Sim {
             markets,
             inbox: Vec::new(),
             next_due: Ts::MAX,
+            expiries: false,
             answers: Vec::new(),
             now: Ts::NONE,
             settling: false,
@@ -187,6 +190,12 @@ impl Sim {
     #[inline]
     pub fn is_quiet(&self) -> bool {
         self.answers.is_empty() && self.next_due > self.now
+    }
+
+    /// Whether all is quiet and no bar is being walked: the next round would change nothing.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.is_quiet() && self.markets.iter().all(|m| m.walk.is_none())
     }
 
     /// Lets time pass to `now`: what is due arrives or expires, at its own time.

@@ -115,6 +115,10 @@ impl Engine {
 
     /// Cancels what an accepted order replaces, ahead of it; protection is remembered until the exchange has taken it.
     pub(super) fn replace_orders(&mut self, i: usize, id: InstrumentId, by: OrderId, ahead_of: usize) {
+        if self.slots[i].own.orders.len() <= 1 {
+            // The new order is the only one.
+            return;
+        }
         let others = self.slots[i].own.orders.iter().filter(|o| o.instrument == id && o.id != by);
         let old: Vec<OrderId> = others.map(|o| o.id).collect();
         let protection: Vec<Order> = old.iter().filter_map(|o| self.protective.get(o)).copied().collect();

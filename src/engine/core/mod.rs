@@ -34,6 +34,9 @@ const BOOK_LEVELS: usize = 20;
 /// Actions one event may cause before the engine calls it a flood.
 const ACTIONS_MAX: usize = 10_000;
 
+/// Orders and trades there is room for from the start.
+const ORDERS_ROOM: usize = 1 << 16;
+
 /// The engine could not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -161,7 +164,7 @@ impl Engine {
             view,
             slots: config.slots.into_iter().map(|s| Slot::new(s, count)).collect(),
             outbox: Outbox { actions: Vec::new(), next_order: 1 },
-            orders: Orders::default(),
+            orders: Orders::with_room(ORDERS_ROOM),
             guard: config.guard,
             ledger: config.ledger,
             account: config.account,
@@ -175,7 +178,7 @@ impl Engine {
             protective: BTreeMap::new(),
             replaced: BTreeMap::new(),
             fired: (Ts::NONE, 0),
-            trades: Vec::new(),
+            trades: Vec::with_capacity(ORDERS_ROOM),
             recorder: Recorder::new(count, config.chart_width, start),
             warmup: config.warmup,
             events: 0,
