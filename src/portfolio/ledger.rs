@@ -257,7 +257,12 @@ impl Ledger {
     }
 
     /// An amount of a currency in the reporting currency at the present marks; `None` when there is no price.
+    #[inline]
     pub fn in_reporting(&self, currency: usize, amount: Money) -> Option<Money> {
+        if self.single { Some(amount) } else { self.converted(currency, amount) }
+    }
+
+    fn converted(&self, currency: usize, amount: Money) -> Option<Money> {
         let price = |instrument: usize| {
             let mark = i128::from(self.positions[instrument].mark.mantissa());
             (mark > 0).then_some(mark)

@@ -86,13 +86,7 @@ impl Sim {
     }
 
     /// Fills an order that a print satisfies.
-    fn fill_at_print(
-        &mut self,
-        i: usize,
-        at: usize,
-        print: Price,
-        bar_ts: Ts,
-    ) -> Result<Executed, PortfolioError> {
+    fn fill_at_print(&mut self, i: usize, at: usize, print: Price, bar_ts: Ts) -> Result<Executed, PortfolioError> {
         let r = &self.markets[i].resting[at];
         if r.order.post_only && !r.seen {
             let id = r.order.id;

@@ -175,8 +175,8 @@ impl Sim {
         self.next_due
     }
 
-    /// Prices between which a trade changes nothing here but the last price: no order rests and no liquidation is
-    /// possible. Empty when any trade may matter.
+    /// Prices between which a trade or a bar changes nothing here but the last price: no order rests and no liquidation
+    /// is possible. Empty when any event may matter.
     pub fn calm(&self, instrument: InstrumentId) -> Option<(Price, Price)> {
         let market = &self.markets[instrument.index()];
         if !market.resting.is_empty() || market.walk.is_some() || !self.is_quiet() {

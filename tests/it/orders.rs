@@ -4,7 +4,8 @@ use bellwether::engine::Outcome;
 use bellwether::risk::Limits;
 use bellwether::sim::{Profile, SlippageModel};
 use bellwether_sdk::{
-    Bracket, Context, Decimal, InstrumentId, Intent, Interval, OrderKind, Rate, Role, Side, Size, TimeInForce, Trail, Ts,
+    Bracket, Context, Decimal, InstrumentId, Intent, Interval, OrderKind, Rate, Role, Side, Size, TimeInForce, Trail,
+    Ts,
 };
 
 use crate::desk::{Desk, fills_text, price, qty, states_text};

@@ -147,7 +147,8 @@ impl Engine {
         let candle_end = self.recorder.next_due();
         // Equity is linear in the price, so it need not be carried from event to event.
         let (equity, mark) = (self.ledger.equity().mantissa(), self.ledger.position(id).mark.mantissa());
-        let equity_at = |p: Price| Money::from_mantissa(equity + i128::from(p.mantissa() - mark) * i128::from(per_unit));
+        let equity_at =
+            |p: Price| Money::from_mantissa(equity + i128::from(p.mantissa() - mark) * i128::from(per_unit));
         let slot = &mut self.slots[listener];
         let mut now = self.now;
         let mut taken = 0;

@@ -145,15 +145,18 @@ impl Engine {
 
     #[cold]
     pub(super) fn observe(&mut self, ts: Ts) {
-        let mut probe = Probe::default();
+        let mut probe = std::mem::take(&mut self.probe);
         for (i, slot) in self.slots.iter().enumerate() {
             let Some(first) = slot.own.instruments.first() else { continue };
             probe.values.clear();
+            probe.conditions.clear();
             slot.strategy.observe(&mut probe);
             for (name, value) in &probe.values {
                 self.recorder.observed(*first, (i, *name), *value);
             }
         }
+        // Its memory is used again at the next candle.
+        self.probe = probe;
         self.recorder.end_candles(ts);
     }
 

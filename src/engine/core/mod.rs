@@ -131,6 +131,7 @@ pub struct Engine {
     fired: (Ts, usize),
     trades: Vec<TradeRecord>,
     recorder: Recorder,
+    probe: Probe,
     warmup: u64,
     events: u64,
     /// Bars that strategies were told of.
@@ -180,6 +181,7 @@ impl Engine {
             fired: (Ts::NONE, 0),
             trades: Vec::with_capacity(ORDERS_ROOM),
             recorder: Recorder::new(count, config.chart_width, start),
+            probe: Probe::default(),
             warmup: config.warmup,
             events: 0,
             bars: 0,
