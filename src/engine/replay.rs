@@ -235,20 +235,25 @@ impl<'a> Replay<'a> {
             }
             Some(Batch::Bars(v)) => {
                 while let Some(bar) = v.get(cursor.at) {
+                    // A bar whose open print has been may be the first: seeing that print again changes nothing.
+                    let calm = self.calm(&v[cursor.at..], limit, |sim, bar| {
+                        sim.on_bar_open(bar)?;
+                        sim.on_bar(bar)
+                    })?;
+                    if calm > 0 {
+                        cursor.at += calm;
+                        cursor.opened = false;
+                        continue;
+                    }
                     if !cursor.opened {
-                        let calm = self.calm(&v[cursor.at..], limit, |sim, bar| {
-                            sim.on_bar_open(bar)?;
-                            sim.on_bar(bar)
-                        })?;
-                        if calm > 0 {
-                            cursor.at += calm;
-                            continue;
-                        }
                         if !before(bar.ts_open, Class::BarOpen) {
                             break;
                         }
-                        self.open_print(bar)?;
                         cursor.opened = true;
+                        if self.open_print(bar)? {
+                            // What waited for the print has filled: the rest of the bar may be calm.
+                            continue;
+                        }
                     }
                     if !before(bar.ts_close, Class::BarClose) {
                         break;
@@ -274,7 +279,8 @@ impl<'a> Replay<'a> {
         limit: Option<Key>,
         show: impl Fn(&mut Sim, &T) -> Result<(), PortfolioError>,
     ) -> Result<usize, ReplayError> {
-        let Some(band) = events.first().and_then(|t| self.sim.calm(t.instrument())) else { return Ok(0) };
+        let Some(first) = events.first() else { return Ok(0) };
+        let Some(band) = self.sim.calm(first.instrument())? else { return Ok(0) };
         let horizon = self.sim.next_due().min(limit.map_or(Ts::MAX, |l| l.0));
         let calm = self.engine.calm_stretch(events, horizon, band)?;
         if let Some(last) = calm.checked_sub(1).and_then(|i| events.get(i)) {
@@ -287,10 +293,15 @@ impl<'a> Replay<'a> {
         Ok(calm)
     }
 
-    fn open_print(&mut self, bar: &Bar) -> Result<(), ReplayError> {
+    /// A bar's open print; says whether the exchange had something to answer.
+    fn open_print(&mut self, bar: &Bar) -> Result<bool, ReplayError> {
         self.come_to(bar.ts_open, Class::BarOpen)?;
         self.sim.on_bar_open(bar)?;
-        if self.sim.is_quiet() { Ok(()) } else { self.pump() }
+        let answers = !self.sim.is_quiet();
+        if answers {
+            self.pump()?;
+        }
+        Ok(answers)
     }
 
     /// Lets time pass to an event: what is due before it happens first.

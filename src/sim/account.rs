@@ -166,6 +166,19 @@ impl Sim {
         if self.bears(margin, i, price)? { Ok(()) } else { self.liquidate(i, price, bar_ts) }
     }
 
+    /// After a fill: notes how far it is safe from the last price on, so that the next event need not be looked at.
+    pub(super) fn find_safe(&mut self, i: usize) -> Result<(), PortfolioError> {
+        let linear = self.ledger.terms(InstrumentId(i as u16)).kind() != InstrumentKind::Inverse;
+        if let Some(margin) = self.config.margin
+            && linear
+            && self.ledger.is_single_currency()
+        {
+            // An account that cannot bear even this is left to the next event.
+            self.bears(margin, i, self.markets[i].last)?;
+        }
+        Ok(())
+    }
+
     /// Whether the account can bear instrument `i` at `price`; notes how far it is safe then.
     fn bears(&mut self, margin: MarginTerms, i: usize, price: Price) -> Result<bool, PortfolioError> {
         self.mark_all(i, price)?;

@@ -177,13 +177,22 @@ impl Sim {
 
     /// Prices between which a trade or a bar changes nothing here but the last price: no order rests and no liquidation
     /// is possible. Empty when any event may matter.
-    pub fn calm(&self, instrument: InstrumentId) -> Option<(Price, Price)> {
-        let market = &self.markets[instrument.index()];
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    pub fn calm(&mut self, instrument: InstrumentId) -> Result<Option<(Price, Price)>, PortfolioError> {
+        let i = instrument.index();
+        let market = &self.markets[i];
         if !market.resting.is_empty() || market.walk.is_some() || !self.is_quiet() {
-            return None;
+            return Ok(None);
         }
-        let all = (Price::from_mantissa(i64::MIN), Price::from_mantissa(i64::MAX));
-        Some(if self.config.margin.is_some() && self.ledger.open_count() > 0 { market.safe } else { all })
+        if self.config.margin.is_none() || self.ledger.open_count() == 0 {
+            return Ok(Some((Price::from_mantissa(i64::MIN), Price::from_mantissa(i64::MAX))));
+        }
+        if market.safe.1.is_zero() {
+            self.find_safe(i)?;
+        }
+        Ok(Some(self.markets[i].safe))
     }
 
     /// Whether there is anything for [`Sim::advance`] to do.
