@@ -281,12 +281,12 @@ fn assert_same(calm: &Outcome, usual: &Outcome) {
 /// into the sizes, so that a wrong price, equity or time would show in the orders.
 fn restless(n: usize, ctx: &mut Context<'_>) {
     if n % 97 == 5 {
-        let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
+        let side = if n.is_multiple_of(2) { Side::Buy } else { Side::Sell };
         let seen = ctx.last(ID).mantissa() + ctx.equity_f64() as i64 + ctx.now().nanos() / 1_000_000_000;
         ctx.place(Intent::market(ID, side, qty(1 + seen % 5)));
         ctx.place(Intent::limit(ID, side.opposite(), qty(1), price(101)));
     }
-    if n % 501 == 0 {
+    if n.is_multiple_of(501) {
         ctx.cancel_all(ID);
     }
 }
