@@ -2,11 +2,12 @@
 //!
 //! `cargo bench --bench replay` prints the table of `benches/README.md`;
 //! `cargo bench --bench replay -- --write-csv N FILE` writes N of its trades as CSV for `benches/process.py`;
-//! `-- --once N` replays N trades once, for `valgrind --tool=callgrind`.
+//! `-- --once N` and `-- --once-bars N` replay N trades or bars once, for `valgrind --tool=callgrind`;
+//! `-- --bars RUNS` replays the bars over and over, for `perf record`.
 
 use std::hint::black_box;
 use std::io::Write;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bellwether::config::{Settings, StrategySettings};
@@ -24,7 +25,9 @@ use bellwether_sdk::{
 };
 use strategy_ema_cross::EmaCross;
 
+/// Runs of each kind; those that are compared take turns, so that a slow minute of the machine meets them all.
 const RUNS: usize = 7;
+const BAR_RUNS: usize = 21;
 const ID: InstrumentId = InstrumentId(0);
 const START: i64 = 1_704_067_200_000_000_000;
 
@@ -189,7 +192,13 @@ fn hand_loop(trades: &[Trade]) -> (u64, Duration) {
     (black_box(crossings), cpu() - before)
 }
 
+/// Whether there is a clock: the one of the thread is not to be had under valgrind.
+static TIMED: AtomicBool = AtomicBool::new(true);
+
 fn cpu() -> Duration {
+    if !TIMED.load(Ordering::Relaxed) {
+        return Duration::ZERO;
+    }
     let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
 }
@@ -243,22 +252,34 @@ fn main() {
         write_csv(trades(count).into_iter(), args[at + 2].as_ref());
         return;
     }
+    TIMED.store(!args.iter().any(|a| a.starts_with("--once")), Ordering::Relaxed);
     if let Some(at) = args.iter().position(|a| a == "--once") {
         let all = trades(args[at + 1].parse().expect("a count"));
         replay(Kind::Trades, Batch::Trades(all), ema(1000, 3000));
         return;
     }
+    if let Some(at) = args.iter().position(|a| a == "--once-bars") {
+        let all = bars(args[at + 1].parse().expect("a count"));
+        replay(Kind::Bars(Interval::MINUTE), Batch::Bars(all), ema(12, 26));
+        return;
+    }
+    if let Some(at) = args.iter().position(|a| a == "--bars") {
+        let (runs, all) = (args[at + 1].parse().expect("a count"), bars(1_000_000));
+        let run = |_| replay(Kind::Bars(Interval::MINUTE), Batch::Bars(all.clone()), ema(12, 26)).1;
+        println!("{:?}", median((0..runs).map(run).collect()));
+        return;
+    }
     let count = 5_000_000;
     let all = trades(count);
-    let hand = median((0..RUNS).map(|_| hand_loop(&all).1).collect());
-    let mut spent = Vec::new();
+    let (mut by_hand, mut spent) = (Vec::new(), Vec::new());
     let mut last = None;
     for _ in 0..RUNS {
+        by_hand.push(hand_loop(&all).1);
         let (outcome, cpu) = replay(Kind::Trades, Batch::Trades(all.clone()), ema(1000, 3000));
         spent.push(cpu);
         last = Some(outcome);
     }
-    let (ours, outcome) = (median(spent), last.expect("an outcome"));
+    let (hand, ours, outcome) = (median(by_hand), median(spent), last.expect("an outcome"));
     println!("| what | per CPU second | ratio to the hand-written loop |");
     println!("|---|---|---|");
     println!(
@@ -278,18 +299,20 @@ fn main() {
 
     let count = 1_000_000;
     let all = bars(count);
-    let quiet = median(
-        (0..RUNS).map(|_| replay(Kind::Bars(Interval::MINUTE), Batch::Bars(all.clone()), ema(9998, 9999)).1).collect(),
-    );
-    let mut spent = Vec::new();
-    let mut orders = 0;
-    for _ in 0..RUNS {
-        let (outcome, cpu) = replay(Kind::Bars(Interval::MINUTE), Batch::Bars(all.clone()), ema(12, 26));
+    let over = |fast, slow| replay(Kind::Bars(Interval::MINUTE), Batch::Bars(all.clone()), ema(fast, slow));
+    let (mut without, mut spent) = (Vec::new(), Vec::new());
+    let (mut orders, mut few) = (0, 0);
+    for _ in 0..BAR_RUNS {
+        let (outcome, cpu) = over(9998, 9999);
+        without.push(cpu);
+        few = outcome.orders.len();
+        let (outcome, cpu) = over(12, 26);
         spent.push(cpu);
         orders = outcome.orders.len();
     }
-    let ours = median(spent);
-    let per_order = ours.saturating_sub(quiet).as_nanos() as f64 / orders as f64;
+    let (quiet, ours) = (median(without), median(spent));
+    let per_order = ours.saturating_sub(quiet).as_nanos() as f64 / (orders - few) as f64;
+    println!("| 1,000,000 bars, `next-open@1`, {few} orders | {:.3} CPU s | |", quiet.as_secs_f64());
     println!(
         "| 1,000,000 bars, `next-open@1`, {orders} orders | {:.3} CPU s, {per_order:.0} ns per order | |",
         ours.as_secs_f64()

@@ -3,6 +3,7 @@
 
 use bellwether_sdk::{InstrumentId, Interval, Money, Price, Qty, Ts};
 
+use super::core::Calm;
 use super::outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint};
 
 /// Points a curve is halved at.
@@ -161,6 +162,35 @@ impl Recorder {
         } else if equity < self.trough {
             self.trough = equity;
             self.trough_ts = now;
+        }
+    }
+
+    /// Events of one instrument in a row, none of which ends a candle: comes to what [`Recorder::candle`] (or `price`)
+    /// and [`Recorder::equity`] make of them one after the other. `equity_at` must rise or fall with the price.
+    pub(super) fn stretch<T: Calm>(&mut self, events: &[T], equity_at: impl Fn(Price) -> Money, exposed: bool) {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
+        let [open, mut high, mut low, first_close] = first.prices();
+        let (mut close_high, mut close_low, mut volume) = (first_close, first_close, first.qty().mantissa());
+        for event in &events[1..] {
+            let [_, h, l, close] = event.prices();
+            (high, low) = (high.max(h), low.min(l));
+            (close_high, close_low) = (close_high.max(close), close_low.min(close));
+            volume = volume.saturating_add(event.qty().mantissa());
+        }
+        let close = last.prices()[3];
+        self.candle(first.instrument(), first.begin(), [open, high, low, close], Qty::from_mantissa(volume));
+        self.equity(first.end(), equity_at(first_close), exposed);
+        // Equity is monotonous in the price: its extremes are at the extremes of the closes.
+        let (a, b) = (equity_at(close_high), equity_at(close_low));
+        let (most, least) = (a.max(b), a.min(b));
+        if most == least || (most < self.peak && least >= self.trough) {
+            self.last = last.end();
+            self.equity = equity_at(close);
+            self.equity_min = self.equity_min.min(least);
+        } else {
+            for event in &events[1..] {
+                self.equity(event.end(), equity_at(event.prices()[3]), exposed);
+            }
         }
     }
 

@@ -5,9 +5,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bellwether_sdk::{Bar, Depth, InstrumentId, Trade, Ts};
+use bellwether_sdk::{Bar, Depth, InstrumentId, Ts};
 
-use super::core::{Command, Engine, EngineError, Event};
+use super::core::{Calm, Command, Engine, EngineError, Event};
 use super::timers::Class;
 use crate::market::{Batch, Kind, Source, SourceError};
 use crate::orders::Answer;
@@ -187,7 +187,7 @@ impl<'a> Replay<'a> {
         match cursor.batch.as_ref() {
             Some(Batch::Trades(v)) => {
                 while let Some(trade) = v.get(cursor.at).filter(|t| before(t.ts, Class::Trade)) {
-                    let calm = self.calm_trades(&v[cursor.at..], limit)?;
+                    let calm = self.calm(&v[cursor.at..], limit, |sim, t| sim.on_trade(t))?;
                     if calm > 0 {
                         cursor.at += calm;
                         continue;
@@ -235,12 +235,25 @@ impl<'a> Replay<'a> {
             }
             Some(Batch::Bars(v)) => {
                 while let Some(bar) = v.get(cursor.at) {
+                    // A bar whose open print has been may be the first: seeing that print again changes nothing.
+                    let calm = self.calm(&v[cursor.at..], limit, |sim, bar| {
+                        sim.on_bar_open(bar)?;
+                        sim.on_bar(bar)
+                    })?;
+                    if calm > 0 {
+                        cursor.at += calm;
+                        cursor.opened = false;
+                        continue;
+                    }
                     if !cursor.opened {
                         if !before(bar.ts_open, Class::BarOpen) {
                             break;
                         }
-                        self.open_print(bar)?;
                         cursor.opened = true;
+                        if self.open_print(bar)? {
+                            // What waited for the print has filled: the rest of the bar may be calm.
+                            continue;
+                        }
                     }
                     if !before(bar.ts_close, Class::BarClose) {
                         break;
@@ -257,15 +270,22 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// A stretch of trades in which nothing can happen but what the strategy asks for; gives how many were handled.
+    /// A stretch of events in which nothing can happen but what the strategy asks for; gives how many were handled.
+    /// The exchange is shown the last of them: without orders and inside the band that is all it remembers.
     #[inline]
-    fn calm_trades(&mut self, trades: &[Trade], limit: Option<Key>) -> Result<usize, ReplayError> {
-        let Some(band) = trades.first().and_then(|t| self.sim.calm(t.instrument)) else { return Ok(0) };
+    fn calm<T: Calm>(
+        &mut self,
+        events: &[T],
+        limit: Option<Key>,
+        show: impl Fn(&mut Sim, &T) -> Result<(), PortfolioError>,
+    ) -> Result<usize, ReplayError> {
+        let Some(first) = events.first() else { return Ok(0) };
+        let Some(band) = self.sim.calm(first.instrument())? else { return Ok(0) };
         let horizon = self.sim.next_due().min(limit.map_or(Ts::MAX, |l| l.0));
-        let calm = self.engine.calm_trades(trades, horizon, band)?;
-        if let Some(last) = calm.checked_sub(1).and_then(|i| trades.get(i)) {
-            self.sim.pass_time(last.ts)?;
-            self.sim.on_trade(last)?;
+        let calm = self.engine.calm_stretch(events, horizon, band)?;
+        if let Some(last) = calm.checked_sub(1).and_then(|i| events.get(i)) {
+            self.sim.pass_time(last.end())?;
+            show(&mut self.sim, last)?;
             if !self.engine.commands().is_empty() {
                 self.pump()?;
             }
@@ -273,10 +293,15 @@ impl<'a> Replay<'a> {
         Ok(calm)
     }
 
-    fn open_print(&mut self, bar: &Bar) -> Result<(), ReplayError> {
+    /// A bar's open print; says whether the exchange had something to answer.
+    fn open_print(&mut self, bar: &Bar) -> Result<bool, ReplayError> {
         self.come_to(bar.ts_open, Class::BarOpen)?;
         self.sim.on_bar_open(bar)?;
-        if self.sim.is_quiet() { Ok(()) } else { self.pump() }
+        let answers = !self.sim.is_quiet();
+        if answers {
+            self.pump()?;
+        }
+        Ok(answers)
     }
 
     /// Lets time pass to an event: what is due before it happens first.
@@ -335,6 +360,9 @@ impl<'a> Replay<'a> {
             let at = self.sim.now();
             for answer in self.answers.drain(..) {
                 self.engine.on_answer(&answer, at)?;
+            }
+            if self.engine.commands().is_empty() && self.sim.is_idle() {
+                return Ok(());
             }
         }
     }

@@ -45,6 +45,17 @@ pub struct Orders {
 }
 
 impl Orders {
+    /// An empty list with room for `count` orders that fill once: address space, not memory, until they are made.
+    /// Growing by doubling would copy every record about once.
+    pub fn with_room(count: usize) -> Self {
+        Self {
+            records: Vec::with_capacity(count),
+            slots: Vec::with_capacity(count),
+            fills: Vec::with_capacity(count),
+            words: Words::default(),
+        }
+    }
+
     /// Every order, in order of creation.
     pub fn records(&self) -> &[OrderRecord] {
         &self.records

@@ -187,7 +187,7 @@ impl Ledger {
         fee: Money,
     ) -> Result<Money, PortfolioError> {
         let i = instrument.index();
-        let terms = self.terms[i];
+        let terms = &self.terms[i];
         let before = self.positions[i];
         let signed = side.sign() * qty.mantissa();
         let held = before.qty.mantissa();
@@ -219,7 +219,7 @@ impl Ledger {
             held.checked_add(signed).ok_or(PortfolioError::Overflow { what: "a position's quantity" })?,
         );
         after.mark = price;
-        after.value = value_of(&terms, &after)?;
+        after.value = value_of(terms, &after)?;
         after.per_price_unit = terms.per_price_unit(after.qty);
 
         let cash_change = match terms.kind() {
@@ -257,7 +257,12 @@ impl Ledger {
     }
 
     /// An amount of a currency in the reporting currency at the present marks; `None` when there is no price.
+    #[inline]
     pub fn in_reporting(&self, currency: usize, amount: Money) -> Option<Money> {
+        if self.single { Some(amount) } else { self.converted(currency, amount) }
+    }
+
+    fn converted(&self, currency: usize, amount: Money) -> Option<Money> {
         let price = |instrument: usize| {
             let mark = i128::from(self.positions[instrument].mark.mantissa());
             (mark > 0).then_some(mark)

@@ -52,6 +52,11 @@ impl Lots {
 
     /// Quantity and average entry price, for display.
     pub fn view(&self) -> PositionView {
+        if self.lots.len() == 1
+            && let Some(only) = self.lots.front()
+        {
+            return PositionView { qty: self.qty(), entry: only.entry_price };
+        }
         let total: i128 = self.lots.iter().map(|l| i128::from(l.qty.mantissa())).sum();
         if total == 0 {
             return PositionView::default();

@@ -10,6 +10,7 @@ mod trade;
 
 pub use ledger::{Ledger, Position};
 pub use lots::{LotFill, Lots};
+pub(crate) use terms::over_rate_unit;
 pub use terms::{Terms, div_half_even};
 pub use trade::{OpenLot, TradeRecord};
 

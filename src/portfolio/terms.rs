@@ -22,12 +22,28 @@ pub fn div_half_even(a: i128, b: i128) -> i128 {
     }
 }
 
+/// One, as a [`Rate`].
+const RATE_UNIT: i128 = bellwether_sdk::num::pow10(Rate::SCALE) as i128;
+
+/// A product with a rate, in whole units: divided by 10^12, rounded down.
+#[inline]
+pub(crate) fn over_rate_unit(product: i128) -> i128 {
+    // 10^12 = 2^12 · 5^12, so usual products need only a 64-bit division.
+    const FIVES: u64 = 244_140_625;
+    match u64::try_from(product >> 12) {
+        Ok(shifted) => i128::from(shifted / FIVES),
+        Err(_) => product.div_euclid(RATE_UNIT),
+    }
+}
+
 /// The value formula of an instrument: its kind and the factor between mantissas and money.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms {
     kind: InstrumentKind,
     /// Spot and linear: money = price × qty × factor, exact. Inverse: money = qty × factor / price, half-even.
     factor: i128,
+    /// The same for spot and linear where it fits, else zero: most values need only 64-bit factors.
+    short_factor: i64,
     /// Index of the settlement currency.
     pub settle: usize,
 }
@@ -50,10 +66,13 @@ impl Terms {
             .and_then(|e| 10i128.checked_pow(e))
             .and_then(|f| f.checked_mul(i128::from(instrument.multiplier)))
             .ok_or(PortfolioError::Overflow { what: "the value of one unit" })?;
-        Ok(Self { kind, factor, settle })
+        let linear = kind != InstrumentKind::Inverse;
+        let short_factor = if linear { i64::try_from(factor).unwrap_or(0) } else { 0 };
+        Ok(Self { kind, factor, short_factor, settle })
     }
 
     /// Spot, linear or inverse.
+    #[inline]
     pub fn kind(&self) -> InstrumentKind {
         self.kind
     }
@@ -75,16 +94,20 @@ impl Terms {
     /// [`PortfolioError::Overflow`].
     #[inline]
     pub fn notional(&self, price: Price, qty: Qty) -> Result<Money, PortfolioError> {
+        // Two 64-bit numbers cannot overflow 128 bits: where price × factor fits, no more needs checking.
+        if self.short_factor != 0
+            && let Some(unit) = price.mantissa().checked_mul(self.short_factor)
+        {
+            return Ok(Money::from_mantissa(i128::from(unit) * i128::from(qty.mantissa())));
+        }
+        self.long_notional(price, qty)
+    }
+
+    #[cold]
+    fn long_notional(&self, price: Price, qty: Qty) -> Result<Money, PortfolioError> {
         let (p, q) = (i128::from(price.mantissa()), i128::from(qty.mantissa()));
         let value = match self.kind {
-            InstrumentKind::Spot | InstrumentKind::Linear => {
-                let product = p * q;
-                // Two 64-bit numbers cannot overflow 128 bits: the usual case needs no check.
-                match (i64::try_from(product), i64::try_from(self.factor)) {
-                    (Ok(a), Ok(b)) => Some(i128::from(a) * i128::from(b)),
-                    _ => product.checked_mul(self.factor),
-                }
-            }
+            InstrumentKind::Spot | InstrumentKind::Linear => (p * q).checked_mul(self.factor),
             InstrumentKind::Inverse if p > 0 => q.checked_mul(self.factor).map(|v| div_half_even(v, p)),
             InstrumentKind::Inverse => Some(0),
         };
@@ -96,20 +119,12 @@ impl Terms {
     /// # Errors
     /// [`PortfolioError::Overflow`].
     pub fn fee(&self, notional: Money, rate: Rate) -> Result<Money, PortfolioError> {
-        let unit = i128::from(bellwether_sdk::num::pow10(Rate::SCALE));
         let product = notional
             .mantissa()
             .abs()
             .checked_mul(i128::from(rate.mantissa()))
             .ok_or(PortfolioError::Overflow { what: "a fee" })?;
-        // 10^12 = 2^12 · 5^12, so usual products need only a 64-bit division.
-        const FIVES: u64 = 244_140_625;
-        let up = product + unit - 1;
-        let fee = match u64::try_from(up >> 12) {
-            Ok(shifted) => i128::from(shifted / FIVES),
-            Err(_) => up.div_euclid(unit),
-        };
-        Ok(Money::from_mantissa(fee))
+        Ok(Money::from_mantissa(over_rate_unit(product + RATE_UNIT - 1)))
     }
 
     /// The largest quantity (a whole count of `lot`s) whose value and fee fit into `amount`.
@@ -168,6 +183,30 @@ mod tests {
             [(5, 2, 2), (7, 2, 4), (-5, 2, -2), (-7, 2, -4), (6, 4, 2), (10, 4, 2), (1, 3, 0), (-2, 3, -1)]
         {
             assert_eq!(div_half_even(a, b), want, "{a}/{b}");
+        }
+    }
+
+    #[test]
+    fn the_short_division_by_a_rate_s_unit_is_the_long_one() {
+        let edges = [0, 1, RATE_UNIT - 1, RATE_UNIT, (1 << 64) - 1, 1 << 64, (1 << 76) - 1, 1 << 76, i128::MAX];
+        let spread = (0..1000u32).map(|i| i128::from(i).pow(7).wrapping_mul(7_046_029_254_386_353_131) >> (i % 50));
+        for product in edges.into_iter().chain(spread) {
+            for product in [product, -product] {
+                assert_eq!(over_rate_unit(product), product.div_euclid(RATE_UNIT), "{product}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_short_value_is_the_long_one() {
+        for (price_scale, qty_scale, money) in [(1, 3, 8), (2, 0, 2), (0, 0, 17), (2, 2, 23)] {
+            let t = terms("a:B/C", price_scale, qty_scale, money);
+            for price in [1, 7, 500_001, i64::MAX / 100_000, i64::MAX] {
+                for qty in [0, 1, -1, 10, -123_457, i64::MAX / 2] {
+                    let (price, qty) = (Price::from_mantissa(price), Qty::from_mantissa(qty));
+                    assert_eq!(t.notional(price, qty), t.long_notional(price, qty), "{price:?} {qty:?}");
+                }
+            }
         }
     }
 

@@ -461,7 +461,7 @@ impl Account {
             Answer::Fill { order, instrument, side, price, qty, fee, liquidity, .. } => {
                 self.filled(order.0, instrument, side, (price, qty, fee), liquidity == Liquidity::Maker, now);
             }
-            Answer::Funding(..) => {}
+            Answer::Funding(..) | Answer::Unknown(_) => {}
         }
     }
 

@@ -1,8 +1,8 @@
 //! From wishes to sized intents: the sizer and the rules for signals that repeat, reverse or come too late.
 
 use bellwether_sdk::{
-    Bracket, Decimal, Direction, Instrument, Intent, OrderKind, ParamError, ParamValues, Qty, Side, Signal, Size,
-    SizeHint, Tag, TimeInForce,
+    Bracket, Decimal, Direction, Instrument, Intent, Money, OrderKind, ParamError, ParamValues, Qty, Side, Signal,
+    Size, SizeHint, Tag, TimeInForce,
 };
 
 /// How large a strategy's positions are, unless a signal says itself.
@@ -67,7 +67,9 @@ pub struct SizingView<'a> {
     /// Sign of the position that its orders in flight will make; `None` when none are.
     pub pending: Option<i64>,
     /// Equity in the reporting currency.
-    pub equity: f64,
+    pub equity: Money,
+    /// Digits of `equity`.
+    pub equity_scale: u8,
     /// Units of the instrument's quote currency per unit of the reporting one.
     pub quote_per_reporting: f64,
     /// Whether shorts are possible.
@@ -160,7 +162,7 @@ fn entry_size(signal: &Signal, sizer: &Sizer, view: &SizingView<'_>, close: Qty)
         }
         Sizer::Notional(amount) => Ok(Size::Notional { amount: *amount, close }),
         Sizer::EquityPct(pct) => {
-            let amount = view.equity * pct / 100.0 * view.quote_per_reporting;
+            let amount = view.equity.to_f64(view.equity_scale) * pct / 100.0 * view.quote_per_reporting;
             decimal_toward_zero(amount).map(|amount| Size::Notional { amount, close }).ok_or("no_equity")
         }
     }

@@ -10,7 +10,7 @@ use bellwether_sdk::{
 
 use super::{MarginTerms, Sim};
 use crate::orders::Answer;
-use crate::portfolio::{PortfolioError, div_half_even};
+use crate::portfolio::{PortfolioError, div_half_even, over_rate_unit};
 
 const UNIT: i128 = bellwether_sdk::num::pow10(Rate::SCALE) as i128;
 
@@ -149,7 +149,7 @@ impl Sim {
     /// Equity above what maintenance asks for, at the present marks.
     fn slack(&self, margin: MarginTerms) -> Result<i128, PortfolioError> {
         let exposure = self.exposure_but(usize::MAX)?;
-        let needed = times(exposure, i128::from(margin.maintenance.mantissa()))? / UNIT;
+        let needed = over_rate_unit(times(exposure, i128::from(margin.maintenance.mantissa()))?);
         Ok(self.ledger.equity().mantissa() - needed)
     }
 
@@ -163,16 +163,35 @@ impl Sim {
     /// Instrument `i` trades at `price`: liquidates when the account cannot bear it, else notes how far it is safe.
     pub(super) fn check_margin(&mut self, i: usize, price: Price, bar_ts: Ts) -> Result<(), PortfolioError> {
         let Some(margin) = self.config.margin else { return Ok(()) };
+        if self.bears(margin, i, price)? { Ok(()) } else { self.liquidate(i, price, bar_ts) }
+    }
+
+    /// After a fill: notes how far it is safe from the last price on, so that the next event need not be looked at.
+    pub(super) fn find_safe(&mut self, i: usize) -> Result<(), PortfolioError> {
+        let linear = self.ledger.terms(InstrumentId(i as u16)).kind() != InstrumentKind::Inverse;
+        if let Some(margin) = self.config.margin
+            && linear
+            && self.ledger.is_single_currency()
+        {
+            // An account that cannot bear even this is left to the next event.
+            self.bears(margin, i, self.markets[i].last)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the account can bear instrument `i` at `price`; notes how far it is safe then.
+    fn bears(&mut self, margin: MarginTerms, i: usize, price: Price) -> Result<bool, PortfolioError> {
         self.mark_all(i, price)?;
         let slack = self.slack(margin)?;
         if slack < 0 {
-            return self.liquidate(i, price, bar_ts);
+            return Ok(false);
         }
         if self.ledger.open_count() > 1 {
             // What one instrument cost, all bands have less room for.
             self.margin_changed();
         }
-        self.note_safe(i, price, slack)
+        self.note_safe(i, price, slack)?;
+        Ok(true)
     }
 
     /// A price move of Δ costs at most 2 × Δ × |quantity| of slack (maintenance below 100 %), shared by all positions.
@@ -207,17 +226,13 @@ impl Sim {
             return Ok(());
         }
         let from = market.last;
-        let bears = |sim: &mut Self, p: i64| -> Result<bool, PortfolioError> {
-            sim.mark_all(i, Price::from_mantissa(p))?;
-            Ok(sim.slack(margin)? >= 0)
-        };
-        if bears(self, price.mantissa())? {
+        if self.bears(margin, i, price)? {
             return Ok(());
         }
         let (mut good, mut bad) = (from.mantissa(), price.mantissa());
         while (good - bad).abs() > 1 {
             let middle = good + (bad - good) / 2;
-            if bears(self, middle)? { good = middle } else { bad = middle }
+            if self.bears(margin, i, Price::from_mantissa(middle))? { good = middle } else { bad = middle }
         }
         self.liquidate(i, Price::from_mantissa(bad), bar_ts)
     }

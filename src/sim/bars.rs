@@ -71,14 +71,13 @@ impl Sim {
             } else {
                 r.follow(open);
             }
-            let r = *r;
             if !(r.triggered && r.within_limit(open)) {
-                self.markets[i].resting[at].seen = true;
+                r.seen = true;
                 at += usize::from(!self.end_if_immediate(i, at));
                 continue;
             }
             let count = self.markets[i].resting.len();
-            self.fill_at_print(i, at, &r, open, bar_ts)?;
+            self.fill_at_print(i, at, open, bar_ts)?;
             if self.markets[i].resting.len() >= count {
                 at += 1;
             }
@@ -87,16 +86,11 @@ impl Sim {
     }
 
     /// Fills an order that a print satisfies.
-    fn fill_at_print(
-        &mut self,
-        i: usize,
-        at: usize,
-        r: &Resting,
-        print: Price,
-        bar_ts: Ts,
-    ) -> Result<Executed, PortfolioError> {
+    fn fill_at_print(&mut self, i: usize, at: usize, print: Price, bar_ts: Ts) -> Result<Executed, PortfolioError> {
+        let r = &self.markets[i].resting[at];
         if r.order.post_only && !r.seen {
-            self.end(i, at, Answer::Rejected(r.order.id, "post_only_would_take"));
+            let id = r.order.id;
+            self.end(i, at, Answer::Rejected(id, "post_only_would_take"));
             return Ok(Executed::Ended);
         }
         match r.limit().filter(|_| r.seen && self.config.profile == Profile::OhlcPath) {
@@ -129,7 +123,7 @@ impl Sim {
         let r = self.markets[i].resting[at];
         if r.triggered && r.within_limit(print) {
             let bar_ts = market_bar(&self.markets[i]);
-            self.fill_at_print(i, at, &r, print, bar_ts)?;
+            self.fill_at_print(i, at, print, bar_ts)?;
             return Ok(());
         }
         self.markets[i].resting[at].seen = true;

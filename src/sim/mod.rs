@@ -107,6 +107,8 @@ pub struct Sim {
     inbox: Vec<(Ts, Message)>,
     /// The earliest time at which something is due by itself: an arrival or an expiry.
     next_due: Ts,
+    /// Whether an order has ever come that expires.
+    expiries: bool,
     answers: Vec<Answer>,
     now: Ts,
     /// The run is over: what closes positions fills at the last price.
@@ -124,6 +126,7 @@ impl Sim {
             markets,
             inbox: Vec::new(),
             next_due: Ts::MAX,
+            expiries: false,
             answers: Vec::new(),
             now: Ts::NONE,
             settling: false,
@@ -203,21 +206,36 @@ impl Sim {
         self.next_due
     }
 
-    /// Prices between which a trade changes nothing here but the last price: no order rests and no liquidation is
-    /// possible. Empty when any trade may matter.
-    pub fn calm(&self, instrument: InstrumentId) -> Option<(Price, Price)> {
-        let market = &self.markets[instrument.index()];
+    /// Prices between which a trade or a bar changes nothing here but the last price: no order rests and no liquidation
+    /// is possible. Empty when any event may matter.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    pub fn calm(&mut self, instrument: InstrumentId) -> Result<Option<(Price, Price)>, PortfolioError> {
+        let i = instrument.index();
+        let market = &self.markets[i];
         if !market.resting.is_empty() || market.walk.is_some() || !self.is_quiet() {
-            return None;
+            return Ok(None);
         }
-        let all = (Price::from_mantissa(i64::MIN), Price::from_mantissa(i64::MAX));
-        Some(if self.config.margin.is_some() && self.ledger.open_count() > 0 { market.safe } else { all })
+        if self.config.margin.is_none() || self.ledger.open_count() == 0 {
+            return Ok(Some((Price::from_mantissa(i64::MIN), Price::from_mantissa(i64::MAX))));
+        }
+        if market.safe.1.is_zero() {
+            self.find_safe(i)?;
+        }
+        Ok(Some(self.markets[i].safe))
     }
 
     /// Whether there is anything for [`Sim::advance`] to do.
     #[inline]
     pub fn is_quiet(&self) -> bool {
         self.answers.is_empty() && self.next_due > self.now
+    }
+
+    /// Whether all is quiet and no bar is being walked: the next round would change nothing.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.is_quiet() && self.markets.iter().all(|m| m.walk.is_none())
     }
 
     /// Lets time pass to `now`: what is due arrives or expires, at its own time.

@@ -124,6 +124,14 @@ impl Sim {
                 Message::Cancel(id, instrument) => self.take_out(id, instrument),
             }
         }
+        if self.expiries {
+            self.expire(now);
+        }
+        self.find_next_due();
+        Ok(())
+    }
+
+    fn expire(&mut self, now: Ts) {
         for market in 0..self.markets.len() {
             let expired = |r: &Resting| matches!(r.order.tif, TimeInForce::Gtd(at) if at <= now);
             while let Some(at) = self.markets[market].resting.iter().position(expired) {
@@ -131,17 +139,19 @@ impl Sim {
                 self.end(market, at, Answer::Expired(id, "gtd"));
             }
         }
-        self.find_next_due();
-        Ok(())
     }
 
     fn find_next_due(&mut self) {
-        let arrivals = self.inbox.iter().map(|m| m.0);
+        let arrival = self.inbox.iter().map(|m| m.0).min().unwrap_or(Ts::MAX);
+        self.next_due = if self.expiries { arrival.min(self.next_expiry()) } else { arrival };
+    }
+
+    fn next_expiry(&self) -> Ts {
         let expiries = self.markets.iter().flat_map(|m| &m.resting).filter_map(|r| match r.order.tif {
             TimeInForce::Gtd(at) => Some(at),
             _ => None,
         });
-        self.next_due = arrivals.chain(expiries).min().unwrap_or(Ts::MAX);
+        expiries.min().unwrap_or(Ts::MAX)
     }
 
     fn arrive(&mut self, order: Order, ts: Ts) -> Result<(), PortfolioError> {
@@ -171,6 +181,7 @@ impl Sim {
         });
         self.answers.push(Answer::Accepted(order.id));
         if let TimeInForce::Gtd(at) = order.tif {
+            self.expiries = true;
             self.next_due = self.next_due.min(at);
         }
         if self.settling {
@@ -296,33 +307,35 @@ impl Sim {
             Liquidity::Maker => self.config.maker[i],
             Liquidity::Taker => self.config.taker[i],
         };
-        let r = self.markets[i].resting[at];
-        let id = r.order.id;
+        let r = &self.markets[i].resting[at];
+        let Order { id, side, tif, reduce_only, .. } = r.order;
+        let filled = r.filled;
         if r.qty == 0 {
-            let qty = self.size_notional(i, &r.order, price, rate)?;
+            let order = r.order;
+            let qty = self.size_notional(i, &order, price, rate)?;
             if qty.is_zero() {
                 let close = Qty::ZERO;
-                let broke = self.bearable(i, r.order.side, price, rate, close)?.is_zero();
+                let broke = self.bearable(i, side, price, rate, close)?.is_zero();
                 let reason = if broke { "insufficient_funds" } else { "notional_too_small" };
                 self.end(i, at, Answer::Rejected(id, reason));
                 return Ok(Executed::Ended);
             }
             self.markets[i].resting[at].qty = qty.mantissa();
         }
-        let mut left = self.markets[i].resting[at].qty - r.filled;
-        if r.order.reduce_only {
+        let mut left = self.markets[i].resting[at].qty - filled;
+        if reduce_only {
             let held = self.ledger.position(instrument).qty.mantissa();
-            let reducible = if held.signum() == -r.order.side.sign() { held.abs() } else { 0 };
+            let reducible = if held.signum() == -side.sign() { held.abs() } else { 0 };
             if reducible == 0 {
                 self.end(i, at, Answer::Cancelled(id, "nothing_to_reduce"));
                 return Ok(Executed::Ended);
             }
             if reducible < left {
                 left = reducible;
-                self.markets[i].resting[at].qty = r.filled + left;
+                self.markets[i].resting[at].qty = filled + left;
             }
         }
-        if r.order.tif == TimeInForce::Fok && available.is_some_and(|a| a.mantissa() < left) {
+        if tif == TimeInForce::Fok && available.is_some_and(|a| a.mantissa() < left) {
             self.end(i, at, Answer::Expired(id, "fok"));
             return Ok(Executed::Ended);
         }
@@ -332,8 +345,8 @@ impl Sim {
             return Ok(Executed::Filled(Qty::ZERO));
         }
         let fee = self.ledger.terms(instrument).fee(self.ledger.terms(instrument).notional(price, qty)?, rate)?;
-        if let Some(reason) = self.unaffordable(i, r.order.side, price, qty, fee)? {
-            let answer = if r.filled == 0 { Answer::Rejected(id, reason) } else { Answer::Cancelled(id, reason) };
+        if let Some(reason) = self.unaffordable(i, side, price, qty, fee)? {
+            let answer = if filled == 0 { Answer::Rejected(id, reason) } else { Answer::Cancelled(id, reason) };
             self.end(i, at, answer);
             return Ok(Executed::Ended);
         }
@@ -355,12 +368,13 @@ impl Sim {
         let instrument = InstrumentId(i as u16);
         let r = &mut self.markets[i].resting[at];
         r.filled += qty.mantissa();
-        let (order, done, total) = (r.order, r.filled == r.qty, r.qty);
-        self.ledger.fill(instrument, order.side, price, qty, fee)?;
+        let Order { id, side, oco, .. } = r.order;
+        let (done, total) = (r.filled == r.qty, r.qty);
+        self.ledger.fill(instrument, side, price, qty, fee)?;
         self.answers.push(Answer::Fill {
-            order: order.id,
+            order: id,
             instrument,
-            side: order.side,
+            side,
             price,
             qty,
             qty_total: Qty::from_mantissa(total),
@@ -372,16 +386,16 @@ impl Sim {
             self.markets[i].resting.remove(at);
         }
         self.markets[i].last_fill = price;
-        if order.oco.0 != 0 {
-            self.reduce_siblings(i, &order, qty);
+        if oco.0 != 0 {
+            self.reduce_siblings(i, id, oco, qty);
         }
         self.margin_changed();
         Ok(())
     }
 
     /// One cancels other: what one protective order filled, its siblings no longer need to.
-    fn reduce_siblings(&mut self, i: usize, order: &Order, qty: Qty) {
-        let sibling = |r: &Resting| r.order.oco == order.oco && r.order.id != order.id;
+    fn reduce_siblings(&mut self, i: usize, order: OrderId, oco: OrderId, qty: Qty) {
+        let sibling = |r: &Resting| r.order.oco == oco && r.order.id != order;
         for r in self.markets[i].resting.iter_mut().filter(|r| sibling(r)) {
             r.qty = (r.qty - qty.mantissa()).max(r.filled);
         }

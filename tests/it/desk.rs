@@ -55,6 +55,7 @@ pub struct Desk {
     pub limits: Limits,
     pub close_at_end: bool,
     pub warmup: u64,
+    pub chart_width: Interval,
 }
 
 impl Default for Desk {
@@ -71,6 +72,7 @@ impl Default for Desk {
             limits: Limits::default(),
             close_at_end: false,
             warmup: 0,
+            chart_width: Interval::MINUTE,
         }
     }
 }
@@ -242,7 +244,7 @@ impl Desk {
             }],
             guard: Guard { limits: self.limits },
             warmup: self.warmup,
-            chart_width: Interval::MINUTE,
+            chart_width: self.chart_width,
             build: Vec::new(),
             bars_of_stream: vec![bars.then_some(Interval::MINUTE)],
         });

@@ -1,8 +1,12 @@
 //! Order kinds, times in force and refusals, told as journals.
 
+use bellwether::engine::Outcome;
 use bellwether::risk::Limits;
 use bellwether::sim::{Profile, SlippageModel};
-use bellwether_sdk::{Bracket, Decimal, InstrumentId, Intent, OrderKind, Rate, Side, Size, TimeInForce, Trail, Ts};
+use bellwether_sdk::{
+    Bracket, Context, Decimal, InstrumentId, Intent, Interval, OrderKind, Rate, Role, Side, Size, TimeInForce, Trail,
+    Ts,
+};
 
 use crate::desk::{Desk, fills_text, price, qty, states_text};
 
@@ -253,37 +257,76 @@ fn an_order_of_the_last_bar_stays_open() {
     assert_eq!(states_text(&outcome), "1 acknowledged");
 }
 
-/// A stretch of calm trades is taken at once when only one strategy hears them; that must not change anything.
-#[test]
-fn calm_stretches_change_nothing() {
-    let walk: Vec<String> = (0..4000i64).map(|i| format!("{}:{}", 100 + (i * i / 7 + i) % 23, 1 + i % 5)).collect();
-    let run = |watched: bool| {
-        Desk { fee_bps: 3, warmup: u64::from(watched), cash: 10_000, ..Desk::default() }.trades(
-            &walk.join(" "),
-            |n, ctx| {
-                if n % 97 == 5 {
-                    let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
-                    ctx.place(Intent::market(ID, side, qty(1 + (n % 3) as i64)));
-                    ctx.place(Intent::limit(ID, side.opposite(), qty(1), price(101)));
-                }
-                if n % 501 == 0 {
-                    ctx.cancel_all(ID);
-                }
-            },
-        )
-    };
-    // A warm-up of one trade keeps the engine on its usual path and drops nothing here.
-    let (calm, usual) = (run(false), run(true));
-    assert!(calm.fills.len() > 60, "{} fills", calm.fills.len());
+/// What two runs over the same events must share to be the same run.
+fn assert_same(calm: &Outcome, usual: &Outcome) {
     assert_eq!(calm.order_hash, usual.order_hash);
     assert_eq!(calm.end_equity, usual.end_equity);
     assert_eq!((calm.events, calm.exposed_ns), (usual.events, usual.exposed_ns));
-    let curve =
-        |o: &bellwether::engine::Outcome| o.equity.iter().map(|p| (p.ts, p.equity, p.equity_min)).collect::<Vec<_>>();
-    assert_eq!(curve(&calm), curve(&usual));
-    assert_eq!(calm.drawdown.fraction, usual.drawdown.fraction);
-    let candles = |o: &bellwether::engine::Outcome| {
+    let curve = |o: &Outcome| o.equity.iter().map(|p| (p.ts, p.equity, p.equity_min, p.buy_hold)).collect::<Vec<_>>();
+    assert_eq!(curve(calm), curve(usual));
+    let days = |o: &Outcome| o.daily.iter().map(|d| (d.day, d.equity)).collect::<Vec<_>>();
+    assert_eq!(days(calm), days(usual));
+    let drawdown = |o: &Outcome| {
+        let d = o.drawdown;
+        (d.fraction, d.peak, d.trough, d.ts_peak, d.ts_trough, d.longest_ns)
+    };
+    assert_eq!(drawdown(calm), drawdown(usual));
+    let candles = |o: &Outcome| {
         o.charts[0].candles.iter().map(|c| (c.ts, c.open, c.high, c.low, c.close, c.volume)).collect::<Vec<_>>()
     };
-    assert_eq!(candles(&calm), candles(&usual));
+    assert_eq!(candles(calm), candles(usual));
+}
+
+/// Market orders now and then, a limit beside each, all of it cancelled once in a while. What the strategy sees goes
+/// into the sizes, so that a wrong price, equity or time would show in the orders.
+fn restless(n: usize, ctx: &mut Context<'_>) {
+    if n % 97 == 5 {
+        let side = if n.is_multiple_of(2) { Side::Buy } else { Side::Sell };
+        let seen = ctx.last(ID).mantissa() + ctx.equity_f64() as i64 + ctx.now().nanos() / 1_000_000_000;
+        ctx.place(Intent::market(ID, side, qty(1 + seen % 5)));
+        ctx.place(Intent::limit(ID, side.opposite(), qty(1), price(101)));
+    }
+    if n.is_multiple_of(501) {
+        ctx.cancel_all(ID);
+    }
+}
+
+/// A warm-up of one event keeps the engine on its usual path and drops nothing of what [`restless`] asks for.
+fn usual_or_calm(usual: bool, cash: i64, chart_width: Interval) -> Desk {
+    Desk { fee_bps: 3, warmup: u64::from(usual), cash, chart_width, ..Desk::default() }
+}
+
+/// A stretch of calm trades is taken at once when only one strategy hears them; that must not change anything.
+#[test]
+fn calm_stretches_of_trades_change_nothing() {
+    let walk: Vec<String> = (0..9000i64).map(|i| format!("{}:{}", 100 + (i * i / 7 + i) % 23, 1 + i % 5)).collect();
+    for (cash, width) in [(10_000, Interval::MINUTE), (10_000, Interval::HOUR), (120, Interval::HOUR)] {
+        let run = |usual| usual_or_calm(usual, cash, width).trades(&walk.join(" "), restless);
+        let (calm, usual) = (run(false), run(true));
+        assert!(calm.fills.len() > 10, "{} fills", calm.fills.len());
+        assert_same(&calm, &usual);
+    }
+}
+
+/// So must a stretch of calm bars, in which the account may come to be liquidated.
+#[test]
+fn calm_stretches_of_bars_change_nothing() {
+    let close = |i: i64| 100 + (i * i / 7 + i) % 23;
+    let walk: Vec<String> = (1..9000)
+        .map(|i| {
+            let (open, close) = (close(i - 1), close(i));
+            format!("{open}/{}/{}/{close}", open.max(close) + i % 3, open.min(close) - i % 2)
+        })
+        .collect();
+    let mut liquidated = 0;
+    for (cash, width) in [(10_000, Interval::MINUTE), (10_000, Interval::DAY), (120, Interval::DAY)] {
+        for profile in [Profile::NextOpen, Profile::Close, Profile::OhlcPath] {
+            let run = |usual| usual_or_calm(usual, cash, width).profile(profile).bars(&walk.join(" "), restless);
+            let (calm, usual) = (run(false), run(true));
+            assert!(calm.fills.len() > 10, "{} fills", calm.fills.len());
+            liquidated += calm.trades.iter().filter(|t| t.exit_reason == Role::Liquidation).count();
+            assert_same(&calm, &usual);
+        }
+    }
+    assert!(liquidated > 0, "no account was liquidated");
 }

@@ -65,7 +65,8 @@ impl Engine {
                 instrument: &self.view.instruments[id.index()].instrument,
                 position: slot.lots[id.index()].qty(),
                 pending: pending.map(|_| self.position_after(i, id)),
-                equity: self.view.equity.to_f64(self.view.equity_scale),
+                equity: self.view.equity,
+                equity_scale: self.view.equity_scale,
                 quote_per_reporting: self.rate_of(settle),
                 shorts: self.account == AccountKind::Margin,
                 now: self.now,
@@ -120,6 +121,10 @@ impl Engine {
 
     /// Cancels what an accepted order replaces, ahead of it; protection is remembered until the exchange has taken it.
     pub(super) fn replace_orders(&mut self, i: usize, id: InstrumentId, by: OrderId, ahead_of: usize) {
+        if self.slots[i].own.orders.len() <= 1 {
+            // The new order is the only one.
+            return;
+        }
         let others = self.slots[i].own.orders.iter().filter(|o| o.instrument == id && o.id != by);
         let old: Vec<OrderId> = others.map(|o| o.id).collect();
         let protection: Vec<Order> = old.iter().filter_map(|o| self.protective.get(o)).copied().collect();

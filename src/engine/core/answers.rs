@@ -36,7 +36,8 @@ impl Engine {
                 self.liquidated(instrument, side, price, qty, fee, bar_ts)
             }
             Answer::Fill { order, instrument, side, price, qty, qty_total, fee, liquidity, bar_ts } => {
-                let record = *self.orders.get(order)?;
+                let record = self.orders.get(order)?;
+                let role = record.role;
                 let fill = FillRecord {
                     fee,
                     order,
@@ -49,7 +50,7 @@ impl Engine {
                     side,
                     liquidity,
                 };
-                self.filled(fill, qty_total, record.role)
+                self.filled(fill, qty_total, role)
             }
         }
     }
@@ -62,7 +63,8 @@ impl Engine {
 
     pub(super) fn filled(&mut self, fill: FillRecord, qty_total: Qty, role: Role) -> Result<(), EngineError> {
         let state = self.orders.fill(fill, qty_total)?;
-        let record = *self.orders.get(fill.order)?;
+        let record = self.orders.get(fill.order)?;
+        let (tag, qty_left) = (record.tag, Qty::from_mantissa(qty_total.mantissa() - record.filled.mantissa()));
         self.ledger.fill(fill.instrument, fill.side, fill.price, fill.qty, fill.fee)?;
         let i = fill.strategy as usize;
         let lots = &mut self.slots[i].lots[fill.instrument.index()];
@@ -76,19 +78,24 @@ impl Engine {
             fee: fill.fee,
             ts: fill.ts,
             bar_ts: fill.bar_ts,
-            tag: record.tag,
+            tag,
             role,
         };
         lots.fill(self.ledger.terms(fill.instrument), &lot_fill, &mut self.trades)?;
         self.slots[i].own.positions[fill.instrument.index()] = lots.view();
         self.equity_changed();
-        self.note_state(i, fill.order, state, Qty::from_mantissa(qty_total.mantissa() - record.filled.mantissa()));
+        self.note_state(i, fill.order, state, qty_left);
         let holds = self.slots[i].lots[fill.instrument.index()].qty().mantissa().signum();
         if held != 0 && holds != held && !self.protective.is_empty() {
             self.drop_protection(i, fill.instrument);
         }
-        self.replaced.remove(&fill.order);
-        self.protective.retain(|id, _| *id != fill.order || state.is_open());
+        // Few orders protect or are protected: most runs have these maps empty.
+        if !self.replaced.is_empty() {
+            self.replaced.remove(&fill.order);
+        }
+        if !self.protective.is_empty() && !state.is_open() {
+            self.protective.remove(&fill.order);
+        }
         self.protect(&fill, state)?;
         let told = Fill {
             order: fill.order,
@@ -108,6 +115,9 @@ impl Engine {
 
     /// Places the protective orders of an entry for what has just filled and opened (not for what closed).
     pub(super) fn protect(&mut self, fill: &FillRecord, state: OrderState) -> Result<(), EngineError> {
+        if self.brackets.is_empty() {
+            return Ok(());
+        }
         let Some(bracket) = self.brackets.get(&fill.order).copied() else { return Ok(()) };
         if !state.is_open() {
             self.brackets.remove(&fill.order);
@@ -225,16 +235,16 @@ impl Engine {
     }
 
     pub(super) fn update(&mut self, id: OrderId, state: OrderState, reason: &'static str) -> Result<(), EngineError> {
-        let record = *self.orders.get(id)?;
-        let i = record.strategy as usize;
-        self.say(i, record.instrument, What::Answer, || {
+        let record = self.orders.get(id)?;
+        let (i, instrument) = (record.strategy as usize, record.instrument);
+        let left = Qty::from_mantissa(record.qty.mantissa() - record.filled.mantissa());
+        self.say(i, instrument, What::Answer, || {
             let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
             format!("order {} {}{why}", id.0, state.name())
         });
-        let left = Qty::from_mantissa(record.qty.mantissa() - record.filled.mantissa());
         self.note_state(i, id, state, left);
-        let update = OrderUpdate { order: id, instrument: record.instrument, ts: self.now, state, reason };
-        self.hear(i, record.instrument, |s, ctx| s.on_order(ctx, &update))
+        let update = OrderUpdate { order: id, instrument, ts: self.now, state, reason };
+        self.hear(i, instrument, |s, ctx| s.on_order(ctx, &update))
     }
 
     pub(super) fn note_state(&mut self, i: usize, id: OrderId, state: OrderState, qty_left: Qty) {

@@ -41,59 +41,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes trades of one instrument for as long as each concerns nothing but one strategy and the value of the
-    /// position: before `horizon`, at prices inside `band`. Ends after the trade at which the strategy asks for
-    /// something. Gives how many were taken; what [`Engine::on_event`] does with each, this does, only without asking
-    /// again at every tick what cannot have changed.
-    ///
-    /// # Errors
-    /// [`EngineError`].
-    pub fn calm_trades(&mut self, trades: &[Trade], horizon: Ts, band: (Price, Price)) -> Result<usize, EngineError> {
-        let Some(id) = trades.first().map(|t| t.instrument) else { return Ok(0) };
-        let mut hearing =
-            (0..self.slots.len()).filter(|i| self.slots[*i].input.trades && self.slots[*i].trades_it[id.index()]);
-        let (Some(listener), None) = (hearing.next(), hearing.next()) else { return Ok(0) };
-        let Some(per_unit) = self.ledger.equity_per_price_unit(id) else { return Ok(0) };
-        let built = self.builders.iter().any(|b| b.instrument() == id);
-        if built || self.warmup > 0 || self.closing || !self.commands.is_empty() {
-            return Ok(0);
-        }
-        let horizon = horizon.min(self.timers.next()).min(self.recorder.next_due());
-        let exposed = self.ledger.open_count() > 0;
-        let mut equity = self.ledger.equity().mantissa();
-        let mut mark = self.ledger.position(id).mark.mantissa();
-        let mut taken = 0;
-        for trade in trades {
-            let price = trade.price;
-            if trade.ts >= horizon || trade.ts < self.now || price <= band.0 || price >= band.1 {
-                break;
-            }
-            taken += 1;
-            self.now = trade.ts;
-            self.recorder.price(id, trade.ts, price, trade.qty);
-            equity += i128::from(price.mantissa() - mark) * i128::from(per_unit);
-            mark = price.mantissa();
-            let money = Money::from_mantissa(equity);
-            self.view.instruments[id.index()].last = price;
-            self.view.equity = money;
-            self.recorder.equity(trade.ts, money, exposed);
-            let slot = &mut self.slots[listener];
-            let mut ctx = Context::new(trade.ts, id, &self.view, &slot.own, &mut self.outbox);
-            slot.strategy.on_trade(&mut ctx, trade);
-            if !self.outbox.actions.is_empty() {
-                break;
-            }
-        }
-        self.events += taken as u64;
-        if taken > 0 {
-            self.ledger.mark(id, Price::from_mantissa(mark))?;
-        }
-        if !self.outbox.actions.is_empty() {
-            self.act(listener)?;
-        }
-        Ok(taken)
-    }
-
     pub(super) fn on_quote(&mut self, quote: &Quote) -> Result<(), EngineError> {
         let id = quote.instrument;
         self.pass_time(quote.ts);
@@ -226,16 +173,19 @@ impl Engine {
 
     #[cold]
     pub(super) fn observe(&mut self, ts: Ts) {
-        let mut probe = Probe::default();
+        let mut probe = std::mem::take(&mut self.probe);
         for (i, slot) in self.slots.iter().enumerate() {
             let Some(first) = slot.own.instruments.first() else { continue };
             probe.values.clear();
             probe.instrument = *first;
+            probe.conditions.clear();
             slot.strategy.observe(&mut probe);
             for (name, value) in &probe.values {
                 self.recorder.observed(*first, (i, *name), *value);
             }
         }
+        // Its memory is used again at the next candle.
+        self.probe = probe;
         self.recorder.end_candles(ts);
     }
 

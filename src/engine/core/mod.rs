@@ -2,10 +2,13 @@
 
 mod actions;
 mod answers;
+mod calm;
 mod events;
 mod finish;
 
 use std::collections::BTreeMap;
+
+pub(super) use calm::Calm;
 
 use bellwether_sdk::{
     AccountKind, Action, Bar, BookView, Bracket, Context, Depth, Fill, Funding, Instrument, InstrumentId,
@@ -30,6 +33,9 @@ const BOOK_LEVELS: usize = 20;
 
 /// Actions one event may cause before the engine calls it a flood.
 const ACTIONS_MAX: usize = 10_000;
+
+/// Orders and trades there is room for from the start.
+const ORDERS_ROOM: usize = 1 << 16;
 
 /// The engine could not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -168,6 +174,7 @@ pub struct Engine {
     fired: (Ts, usize),
     trades: Vec<TradeRecord>,
     recorder: Recorder,
+    probe: Probe,
     warmup: u64,
     events: u64,
     /// Bars that strategies were told of.
@@ -203,7 +210,7 @@ impl Engine {
             view,
             slots: config.slots.into_iter().map(|s| Slot::new(s, count)).collect(),
             outbox: Outbox { actions: Vec::new(), next_order: 1 },
-            orders: Orders::default(),
+            orders: Orders::with_room(ORDERS_ROOM),
             guard: config.guard,
             ledger: config.ledger,
             account: config.account,
@@ -217,8 +224,9 @@ impl Engine {
             protective: BTreeMap::new(),
             replaced: BTreeMap::new(),
             fired: (Ts::NONE, 0),
-            trades: Vec::new(),
+            trades: Vec::with_capacity(ORDERS_ROOM),
             recorder: Recorder::new(count, config.chart_width, start),
+            probe: Probe::default(),
             warmup: config.warmup,
             events: 0,
             bars: 0,
