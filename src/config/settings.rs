@@ -191,6 +191,14 @@ pub struct RiskSettings {
     /// Most open orders in one instrument.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_orders_max: Option<u32>,
+    /// Most orders within any 60 seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders_per_minute_max: Option<u32>,
+    /// Largest loss of equity since the start of the UTC day, in reporting currency; beyond it only orders that reduce
+    /// are let through.
+    #[schemars(with = "Option<NumberForm>")]
+    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
+    pub daily_loss_max: Option<Decimal>,
 }
 
 /// What becomes of open orders and positions when a session ends.
@@ -216,6 +224,8 @@ pub struct SessionSettings {
     pub pace: u32,
     /// What becomes of open orders and positions at the end.
     pub on_stop: OnStop,
+    /// Live sessions may trade real money: the same as `--i-understand-this-trades-real-money`.
+    pub real_money: bool,
     /// The account that live sessions trade on: the part behind the slash of `binance/main`.
     pub account: String,
     /// Levels per side of the books that are subscribed.
@@ -232,6 +242,7 @@ impl Default for SessionSettings {
             feed: Feed::Store,
             pace: 1,
             on_stop: OnStop::Cancel,
+            real_money: false,
             account: "main".to_owned(),
             depth_levels: 20,
             stale_ms: 10_000,

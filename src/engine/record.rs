@@ -335,6 +335,11 @@ impl Recorder {
         self.push_point(self.last);
     }
 
+    /// Equity at the start of the present UTC day.
+    pub(super) fn day_start(&self) -> Money {
+        self.daily.last().map_or(self.start_equity(), |d| d.equity)
+    }
+
     /// Equity before the first event.
     pub(super) fn start_equity(&self) -> Money {
         self.start

@@ -32,6 +32,10 @@ pub struct Limits {
     pub position_notional_max: Option<Decimal>,
     /// Most open orders in one instrument.
     pub open_orders_max: Option<u32>,
+    /// Most orders within any 60 seconds of engine time.
+    pub orders_per_minute_max: Option<u32>,
+    /// Largest loss of equity since the start of the UTC day, in reporting currency, open positions at their marks.
+    pub daily_loss_max: Option<Decimal>,
 }
 
 /// Why an order was refused.
@@ -71,6 +75,22 @@ pub enum Refusal {
         /// The limit.
         max: u32,
     },
+    /// Too many orders within a minute.
+    #[error("{sent} orders went out within the last minute, the limit is {max}")]
+    OrderRate {
+        /// How many went out.
+        sent: u32,
+        /// The limit.
+        max: u32,
+    },
+    /// The day has lost too much.
+    #[error("the day has lost {lost}, the limit is {max}; only orders that reduce are let through")]
+    DailyLoss {
+        /// What it lost.
+        lost: String,
+        /// The limit.
+        max: String,
+    },
 }
 
 impl Refusal {
@@ -83,6 +103,8 @@ impl Refusal {
             Self::OrderNotional { .. } => "order_notional_max",
             Self::PositionNotional { .. } => "position_notional_max",
             Self::OpenOrders { .. } => "open_orders_max",
+            Self::OrderRate { .. } => "orders_per_minute_max",
+            Self::DailyLoss { .. } => "daily_loss_max",
         }
     }
 }
@@ -102,6 +124,19 @@ pub struct RiskView<'a> {
     pub last: Price,
     /// Open orders in the instrument.
     pub open_orders: u32,
+    /// How fast orders go out and how the day goes.
+    pub pace: Pace,
+}
+
+/// How fast orders go out and how the day goes, over the whole account.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pace {
+    /// Orders that went out within the last 60 seconds.
+    pub orders_last_minute: u32,
+    /// What the UTC day has lost so far in reporting currency; below zero when it gained.
+    pub day_loss: Money,
+    /// Digits of the reporting currency.
+    pub reporting_scale: u8,
 }
 
 /// The guard.
@@ -140,7 +175,24 @@ impl Guard {
         if let Some(max) = self.limits.open_orders_max.filter(|max| !makes_smaller && view.open_orders >= *max) {
             return Err(Refusal::OpenOrders { open: view.open_orders, max });
         }
+        if !makes_smaller {
+            self.check_pace(&view.pace)?;
+        }
         Ok(Approved(order))
+    }
+
+    fn check_pace(&self, pace: &Pace) -> Result<(), Refusal> {
+        if let Some(max) = self.limits.orders_per_minute_max.filter(|max| pace.orders_last_minute >= *max) {
+            return Err(Refusal::OrderRate { sent: pace.orders_last_minute, max });
+        }
+        let lost = u128::try_from(pace.day_loss.mantissa()).unwrap_or(0);
+        match self.limits.daily_loss_max.filter(|max| lost >= amount_at(*max, pace.reporting_scale) && lost > 0) {
+            Some(max) => {
+                let lost = pace.day_loss.to_text(pace.reporting_scale);
+                Err(Refusal::DailyLoss { lost, max: max.to_string() })
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_notionals(&self, order: &Order, view: &RiskView<'_>) -> Result<(), Refusal> {

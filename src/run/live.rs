@@ -11,7 +11,6 @@ use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Rate, Ts};
 use super::backtest::config_hash;
 use super::market::{self, Place};
 use super::paper::{SessionPlan, Watcher, wall_now};
-use super::plan::symbols_of;
 use super::session::{Session, status};
 use super::setup::Setup;
 use super::supply::Offers;
@@ -70,8 +69,7 @@ async fn run(
 ) -> Result<RunReport, RunError> {
     let began = Instant::now();
     let mode = if signers.is_some() { Mode::Live } else { Mode::Paper };
-    let none = Offers { rows: Vec::new(), place: "the settings".to_owned() };
-    let symbols = symbols_of(settings, &none)?;
+    let symbols = market::symbols(settings)?;
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());

@@ -41,6 +41,27 @@ fn settings_key(name: &str, product: Product) -> String {
     }
 }
 
+/// The instruments that settings name.
+///
+/// # Errors
+/// [`RunError::Settings`] when they name none.
+pub fn symbols(settings: &Settings) -> Result<Vec<Symbol>, RunError> {
+    let none = Offers { rows: Vec::new(), place: "the settings".to_owned() };
+    match super::plan::symbols_of(settings, &none) {
+        Ok(symbols) if !symbols.is_empty() => Ok(symbols),
+        Err(e @ RunError::Settings(_)) => Err(e),
+        _ => Err(RunError::Settings("which instrument? name one with --instrument, e.g. binance:BTC/USDT".to_owned())),
+    }
+}
+
+/// The key of a symbol's venue in `[venue.KEY]`.
+///
+/// # Errors
+/// [`RunError::Settings`] for what cannot be traded at venues.
+pub fn venue_key(symbol: &Symbol) -> Result<String, RunError> {
+    Ok(settings_key(symbol.venue(), product_of(symbol)?))
+}
+
 /// A venue's product with its addresses, as the settings say.
 ///
 /// # Errors

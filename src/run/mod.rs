@@ -18,6 +18,7 @@ pub use backtest::backtest;
 pub use explain::{Moment, View, explain_run, explain_tape};
 pub use grid::grid;
 pub use live::{Signers, session};
+pub use market::{symbols, venue_key};
 pub use paper::{SessionPlan, Watcher, paper};
 pub use session::{Status, StatusRow};
 pub use spec::{RunError, RunReport, SeriesRead, Variant};

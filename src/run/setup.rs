@@ -60,6 +60,8 @@ impl Setup {
             order_notional_max: settings.risk.order_notional_max,
             position_notional_max: settings.risk.position_notional_max,
             open_orders_max: settings.risk.open_orders_max,
+            orders_per_minute_max: settings.risk.orders_per_minute_max,
+            daily_loss_max: settings.risk.daily_loss_max,
         };
         let finest = self.plan.bars_of_stream.iter().flatten().min().copied();
         let second = Interval::from_nanos(1_000_000_000).unwrap_or(Interval::MINUTE);

@@ -107,6 +107,8 @@ impl From<RunError> for Failure {
         match error {
             RunError::Settings(_) => Self::bad(text),
             RunError::Data(_) => Self::bad(text).help("`bellwether data list` shows what is stored"),
+            RunError::Venue(_) => Self::new(Code::Venue, text)
+                .help("check the network and the address (`[venue.NAME] rest_url`); `bellwether paper` works without"),
             RunError::Interrupted => Self::new(Code::Interrupted, "interrupted; nothing was stored"),
             _ => Self::new(Code::Failed, text),
         }

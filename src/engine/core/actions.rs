@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// A minute.
+const MINUTE_NS: i64 = 60_000_000_000;
+
 impl Engine {
     /// Carries out what a strategy asked for, in order.
     pub(super) fn act(&mut self, i: usize) -> Result<(), EngineError> {
@@ -205,6 +208,23 @@ impl Engine {
         sent
     }
 
+    /// How fast orders go out and how the day goes; worked out only where a limit asks for it.
+    fn pace(&mut self) -> Pace {
+        while self.sent.front().is_some_and(|at| at.plus(MINUTE_NS) <= self.now) {
+            self.sent.pop_front();
+        }
+        let lost = |start: Money| start.mantissa().saturating_sub(self.view.equity.mantissa());
+        let day_loss = match self.guard.limits.daily_loss_max {
+            Some(_) => Money::from_mantissa(lost(self.recorder.day_start())),
+            None => Money::ZERO,
+        };
+        Pace {
+            orders_last_minute: u32::try_from(self.sent.len()).unwrap_or(u32::MAX),
+            day_loss,
+            reporting_scale: self.currencies[0].scale,
+        }
+    }
+
     /// Enters an order, asks risk, and sends it if approved.
     pub(super) fn send(&mut self, order: Order) -> bool {
         let index = order.instrument.index();
@@ -212,6 +232,7 @@ impl Engine {
         self.orders.create(&order, self.now);
         let open_orders =
             self.slots.iter().flat_map(|s| &s.own.orders).filter(|o| o.instrument == order.instrument).count();
+        let pace = self.pace();
         let terms = self.ledger.terms(order.instrument);
         let view = RiskView {
             instrument: &self.view.instruments[index].instrument,
@@ -220,6 +241,7 @@ impl Engine {
             position: self.ledger.position(order.instrument),
             last: self.view.instruments[index].last,
             open_orders: u32::try_from(open_orders).unwrap_or(u32::MAX),
+            pace,
         };
         match self.guard.approve(order, &view) {
             Ok(approved) => {
@@ -235,6 +257,9 @@ impl Engine {
                     },
                 });
                 self.commands.push(Command::Submit(approved));
+                if self.guard.limits.orders_per_minute_max.is_some() {
+                    self.sent.push_back(self.now);
+                }
                 self.say(i, order.instrument, What::Order, || format!("order {} approved and sent", order.id.0));
                 true
             }

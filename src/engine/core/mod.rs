@@ -6,7 +6,7 @@ mod calm;
 mod events;
 mod finish;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 pub(super) use calm::Calm;
 
@@ -25,7 +25,7 @@ use crate::market::book::{Applied, Book};
 use crate::market::{Currency, mid};
 use crate::orders::{Answer, FillRecord, Order, OrderError, Orders, order_hash};
 use crate::portfolio::{Ledger, LotFill, PortfolioError, TradeRecord};
-use crate::risk::{Approved, Guard, RiskView};
+use crate::risk::{Approved, Guard, Pace, RiskView};
 use crate::signal::{Sized, SizingView, size};
 
 /// Levels of a book that strategies see, per side.
@@ -185,6 +185,8 @@ pub struct Engine {
     notes: Vec<String>,
     /// Depth messages that did not follow the one before.
     book_gaps: u64,
+    /// When orders went out within the last minute, where a limit asks for it.
+    sent: VecDeque<Ts>,
     /// What became of wishes, in words, while somebody listens.
     log: Option<Vec<Said>>,
     /// Set while the last orders of a run are made: strategies are no longer heard.
@@ -235,6 +237,7 @@ impl Engine {
             dropped: BTreeMap::new(),
             notes: Vec::new(),
             book_gaps: 0,
+            sent: VecDeque::new(),
             log: None,
             closing: false,
         }

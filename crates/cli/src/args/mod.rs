@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Backtest(crate::commands::backtest::BacktestArgs),
     /// Run strategies on a feed against the simulated exchange.
     Paper(crate::commands::paper::PaperArgs),
+    /// Run strategies at a venue with real orders.
+    Live(crate::commands::live::LiveArgs),
     /// Why a run traded at a moment, or why it did not.
     Explain(crate::commands::explain::ExplainArgs),
     /// Hear a session's tape again and hold its effects against the recorded ones.

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bellwether::config::Feed;
+use bellwether::config::{Feed, Settings};
 use bellwether::host::Registry;
-use bellwether::report::{html, terminal};
-use bellwether::run::{self, SessionPlan};
+use bellwether::report::{RunStore, html, terminal};
+use bellwether::run::{self, RunReport, SessionPlan};
 use bellwether_sdk::Interval;
 use clap::Args;
 
@@ -23,6 +23,7 @@ Without more it paces the stored trades of the catalog: a bot at once, without n
 Examples:
   bellwether paper
   bellwether paper --pace 10 --strategy rsi_reversion --for 60s
+  bellwether paper --feed venue --instrument kraken:BTC/USD
   bellwether paper --resume last
   bellwether paper --json --pace 0 > run.json")]
 pub(crate) struct PaperArgs {
@@ -33,6 +34,27 @@ pub(crate) struct PaperArgs {
     /// Times real time at which stored data passes; 0 does not wait.
     #[arg(long, value_name = "N")]
     pace: Option<u32>,
+    /// Where market data comes from: the catalog, or the venue itself.
+    #[arg(long, value_enum)]
+    feed: Option<FeedKind>,
+}
+
+/// Where market data comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FeedKind {
+    /// The catalog, paced.
+    Store,
+    /// The venue's own streams; no key is needed.
+    Venue,
+}
+
+impl From<FeedKind> for Feed {
+    fn from(kind: FeedKind) -> Self {
+        match kind {
+            FeedKind::Store => Self::Store,
+            FeedKind::Venue => Self::Venue,
+        }
+    }
 }
 
 /// What paper and live sessions share.
@@ -65,46 +87,81 @@ pub(crate) fn run(global: &Global, args: &PaperArgs, registry: &Registry) -> Res
     if let Some(pace) = args.pace {
         plan.settings.session.pace = pace;
     }
-    let settings = &plan.settings;
-    if settings.session.feed == Feed::Venue {
-        return Err(Failure::new(Code::Refused, "session.feed = \"venue\" is not built into this version yet"));
+    if let Some(feed) = args.feed {
+        plan.settings.session.feed = feed.into();
     }
+    let settings = &plan.settings;
     let store = record::store(global)?;
-    let session = record::new_session();
-    let tape = match args.session.resume {
-        Some(_) => None,
-        None => Some(record::new_tape(global, settings)?),
+    let session = session_plan(global, &args.session, settings)?;
+    let stop = interrupt::listen()?;
+    let report = if settings.session.feed == Feed::Venue {
+        let mut watcher = watch::Screen::new("paper", "live feed, simulated orders".to_owned());
+        let report = run::session(settings, registry, session.as_plan(), None, &mut watcher, stop)?;
+        watcher.end();
+        report
+    } else {
+        let feed = match settings.session.pace {
+            0 => "stored data, without waiting".to_owned(),
+            1 => "stored data at its own pace".to_owned(),
+            n => format!("stored data at {n}x"),
+        };
+        let mut watcher = watch::Screen::new("paper", feed);
+        let report = run::paper(settings, registry, session.as_plan(), &mut watcher, stop)?;
+        watcher.end();
+        report
     };
-    let resume = args.session.resume.as_deref().map(|asked| record::find_tape(global, asked)).transpose()?;
-    let artefact = record::program_hash();
-    let pace = settings.session.pace;
-    let feed = match pace {
-        0 => "stored data, without waiting".to_owned(),
-        1 => "stored data at its own pace".to_owned(),
-        n => format!("stored data at {n}x"),
-    };
-    let mut watcher = watch::Screen::new("paper", feed);
-    let report = run::paper(
-        settings,
-        registry,
+    finish(global, &args.session, settings, registry, &store, &report)
+}
+
+/// What a session needs beside its settings.
+pub(super) struct Prepared {
+    tape: Option<PathBuf>,
+    resume: Option<PathBuf>,
+    ends_after: Option<Duration>,
+    artefact: String,
+    settings_json: String,
+}
+
+impl Prepared {
+    /// As the library wants it.
+    pub(super) fn as_plan(&self) -> SessionPlan<'_> {
         SessionPlan {
-            tape,
-            resume,
-            ends_after: args.session.ends_after.and_then(|i| u64::try_from(i.nanos()).ok()).map(Duration::from_nanos),
-            program: (record::VERSION, &artefact),
-            settings_json: record::stored_settings(settings)?.to_string(),
-            session,
-        },
-        &mut watcher,
-        interrupt::listen()?,
-    )?;
-    watcher.end();
-    let document = record::document(&report, settings, registry, record::shell_line(record::typed()))?;
-    if let Some(path) = &args.session.report {
+            tape: self.tape.clone(),
+            resume: self.resume.clone(),
+            ends_after: self.ends_after,
+            program: (record::VERSION, &self.artefact),
+            settings_json: self.settings_json.clone(),
+            session: record::new_session(),
+        }
+    }
+}
+
+/// Prepares a session: its tape, or the one to go on with.
+pub(super) fn session_plan(global: &Global, args: &SessionArgs, settings: &Settings) -> Result<Prepared, Failure> {
+    Ok(Prepared {
+        tape: if args.resume.is_some() { None } else { Some(record::new_tape(global, settings)?) },
+        resume: args.resume.as_deref().map(|asked| record::find_tape(global, asked)).transpose()?,
+        ends_after: args.ends_after.and_then(|i| u64::try_from(i.nanos()).ok()).map(Duration::from_nanos),
+        artefact: record::program_hash(),
+        settings_json: record::stored_settings(settings)?.to_string(),
+    })
+}
+
+/// Tells what came of a session.
+pub(super) fn finish(
+    global: &Global,
+    args: &SessionArgs,
+    settings: &Settings,
+    registry: &Registry,
+    store: &RunStore,
+    report: &RunReport,
+) -> Result<(), Failure> {
+    let document = record::document(report, settings, registry, record::shell_line(record::typed()))?;
+    if let Some(path) = &args.report {
         out::write_file(path, html::render(&document, Some(&report.outcome)).as_bytes())?;
     }
-    let saved = if args.session.no_save { None } else { store.save(&document, None).ok() };
-    if args.session.json {
+    let saved = if args.no_save { None } else { store.save(&document, None).ok() };
+    if args.json {
         return out::document(&document);
     }
     let mut text = terminal::render(&document, out::terminal());

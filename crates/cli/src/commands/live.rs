@@ -1,0 +1,118 @@
+//! `live`: strategies on a venue's feed, with real orders.
+
+use std::sync::Arc;
+
+use bellwether::config::{Feed, Settings};
+use bellwether::host::Registry;
+use bellwether::keys;
+use bellwether::run::{self, RunError};
+use clap::Args;
+
+use super::paper::{SessionArgs, finish, session_plan};
+use crate::args::{Global, RunArgs};
+use crate::failure::{Code, Failure};
+use crate::plan::{Of, plan};
+use crate::{interrupt, record, watch};
+
+/// `live`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Real orders need an explicit yes, limits (position, order, orders per minute, loss per day), and a key:
+BELLWETHER_KEY_<VENUE>_<ACCOUNT>_ID and …_SECRET (or …_SECRET_FILE) in the environment.
+
+Examples:
+  bellwether live --config config/live.toml --testnet
+  bellwether live --config config/live.toml --i-understand-this-trades-real-money")]
+pub(crate) struct LiveArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    session: SessionArgs,
+    /// The account: the part behind the slash of binance/main.
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Trade on the venues' test networks.
+    #[arg(long)]
+    testnet: bool,
+    /// Yes, this may trade real money.
+    #[arg(long)]
+    i_understand_this_trades_real_money: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(global: &Global, args: &LiveArgs, registry: &Registry) -> Result<(), Failure> {
+    let mut plan = plan(global, &args.run, registry, Of::Session)?;
+    if !plan.axes.is_empty() {
+        return Err(Failure::new(Code::Usage, "a range or list makes a grid, and a live session is one run"));
+    }
+    let settings = &mut plan.settings;
+    settings.session.feed = Feed::Venue;
+    if let Some(account) = &args.account {
+        settings.session.account.clone_from(account);
+    }
+    if args.testnet {
+        let symbols = run::symbols(settings)?;
+        for key in symbols.iter().filter_map(|s| run::venue_key(s).ok()) {
+            settings.venue.entry(key).or_default().testnet = true;
+        }
+    }
+    let yes = args.i_understand_this_trades_real_money || settings.session.real_money || is_play(settings)?;
+    if !yes {
+        return Err(Failure::new(Code::Refused, "live mode places real orders at a venue").help(
+            "say so with --i-understand-this-trades-real-money (or session.real_money = true), or use --testnet, \
+             or `bellwether paper --feed venue`",
+        ));
+    }
+    limits(settings)?;
+    let account = settings.session.account.clone();
+    let signers = |venue: &str| -> Result<Arc<dyn keys::Signer>, RunError> {
+        let key = keys::from_env(venue, &account).map_err(|e| RunError::Settings(e.to_string()))?;
+        Ok(Arc::new(key))
+    };
+    let mut watcher = watch::Screen::new("live", format!("account {account}"));
+    let session = session_plan(global, &args.session, settings)?;
+    let report = run::session(settings, registry, session.as_plan(), Some(&signers), &mut watcher, interrupt::listen()?)?;
+    watcher.end();
+    let store = record::store(global)?;
+    finish(global, &args.session, settings, registry, &store, &report)
+}
+
+/// Whether every venue of the session is a test network or on this machine.
+fn is_play(settings: &Settings) -> Result<bool, Failure> {
+    let local = |url: &Option<String>| {
+        url.as_deref().is_some_and(|u| {
+            let host = u.split("://").nth(1).unwrap_or_default();
+            ["127.0.0.1", "localhost", "[::1]"].iter().any(|l| host.starts_with(l))
+        })
+    };
+    for symbol in run::symbols(settings)? {
+        let key = run::venue_key(&symbol)?;
+        let play = settings.venue.get(&key).is_some_and(|v| {
+            v.testnet || (local(&v.rest_url) && local(&v.trade_url) && local(&v.market_url))
+        });
+        if !play {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Limits that a live session must have.
+fn limits(settings: &Settings) -> Result<(), Failure> {
+    let risk = &settings.risk;
+    let missing: Vec<&str> = [
+        ("risk.position_notional_max", risk.position_notional_max.is_some()),
+        ("risk.order_notional_max", risk.order_notional_max.is_some()),
+        ("risk.orders_per_minute_max", risk.orders_per_minute_max.is_some()),
+        ("risk.daily_loss_max", risk.daily_loss_max.is_some()),
+    ]
+    .into_iter()
+    .filter(|(_, set)| !set)
+    .map(|(name, _)| name)
+    .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Code::Refused, format!("live mode does not start without limits; not set: {}", missing.join(", ")))
+        .help("set them in the file, or with --set risk.position_notional_max=1000 and so on"))
+}
