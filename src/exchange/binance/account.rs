@@ -54,7 +54,11 @@ pub(super) fn read(text: &str, listings: &Listings) -> Result<Vec<AccountNote>, 
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError> {
+/// An object; a list would be read by its places.
+pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError> {
+    if !text.trim_start().starts_with('{') {
+        return Err(WireError::shape("no object", text));
+    }
     serde_json::from_str(text).map_err(|e| WireError::shape(e, text))
 }
 

@@ -82,9 +82,11 @@ pub(super) fn of_result(body: &str, listings: &Listings) -> Result<Vec<ActReply>
             match row.order_reports {
                 Some(reports) => {
                     let reports: Vec<AnswerWire<'_>> = serde_json::from_str(reports.get())?;
-                    replies.extend(reports.iter().map(|r| one(r, listings)));
+                    for report in &reports {
+                        replies.push(one(report, listings)?);
+                    }
                 }
-                None => replies.push(one(row, listings)),
+                None => replies.push(one(row, listings)?),
             }
         }
         return Ok(replies);
@@ -94,17 +96,13 @@ pub(super) fn of_result(body: &str, listings: &Listings) -> Result<Vec<ActReply>
         return replaced(&wire, listings);
     }
     if let Some(amended) = wire.amended_order {
-        return Ok(vec![one(&serde_json::from_str(amended.get())?, listings)]);
+        return Ok(vec![one(&serde_json::from_str(amended.get())?, listings)?]);
     }
-    if wire.order_id.is_none() && wire.algo_id.is_none() {
-        return match refusal(&wire) {
-            // "Cancelled all" names no orders.
-            None if wire.code.is_some() => Ok(Vec::new()),
-            None => Err(serde::de::Error::custom("no order in it")),
-            Some(refused) => Ok(vec![blank(Some(refused))]),
-        };
+    // "Cancelled all" names no orders.
+    if wire.names_nothing() && wire.code.is_some() && refusal(&wire).is_none() {
+        return Ok(Vec::new());
     }
-    Ok(vec![one(&wire, listings)])
+    Ok(vec![one(&wire, listings)?])
 }
 
 fn blank(refused: Option<VenueError>) -> ActReply {
@@ -119,10 +117,19 @@ fn refusal(wire: &AnswerWire<'_>) -> Option<VenueError> {
     Some(errors::of_code(&error, 400, None, true))
 }
 
-fn one(wire: &AnswerWire<'_>, listings: &Listings) -> ActReply {
+impl AnswerWire<'_> {
+    fn names_nothing(&self) -> bool {
+        self.order_id.is_none() && self.algo_id.is_none()
+    }
+}
+
+fn one(wire: &AnswerWire<'_>, listings: &Listings) -> Result<ActReply, serde_json::Error> {
     let listing = wire.symbol.as_deref().and_then(|s| listings.named(s));
     let filled = wire.executed_qty.zip(listing).and_then(|(q, l)| super::rows::qty("executedQty", q, l).ok());
     let refused = refusal(wire);
+    if wire.names_nothing() && refused.is_none() {
+        return Err(serde::de::Error::custom("no order in it"));
+    }
     let status = match (&refused, &wire.status, &wire.algo_status) {
         (Some(_), ..) => OrderStatus::Rejected,
         (None, Some(word), _) => words::status(word),
@@ -139,7 +146,7 @@ fn one(wire: &AnswerWire<'_>, listings: &Listings) -> ActReply {
     // Of a cancel, `clientOrderId` is the request's own on spot, and the order's is the original one. Of an amend the
     // two are equal, as we name it again.
     let client = wire.orig_client_order_id.as_ref().or(wire.client_order_id.as_ref()).or(wire.client_algo_id.as_ref());
-    ActReply { venue_id, client: client.and_then(|c| c.parse().ok()), status, filled, refused }
+    Ok(ActReply { venue_id, client: client.and_then(|c| c.parse().ok()), status, filled, refused })
 }
 
 /// First the cancelled order, then the new one.
@@ -147,7 +154,7 @@ fn replaced(wire: &AnswerWire<'_>, listings: &Listings) -> Result<Vec<ActReply>,
     let half = |result: &Option<String>, answer: Option<&RawValue>| {
         let answer: Option<AnswerWire<'_>> = answer.map(|a| serde_json::from_str(a.get())).transpose()?;
         Ok(match (result.as_deref(), answer) {
-            (Some("SUCCESS"), Some(answer)) => one(&answer, listings),
+            (Some("SUCCESS"), Some(answer)) => one(&answer, listings)?,
             (Some("FAILURE"), Some(answer)) => {
                 let refused = refusal(&answer)
                     .unwrap_or_else(|| VenueError::new(Fault::Rejected, "", "refused without a reason"));

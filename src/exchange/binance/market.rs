@@ -89,7 +89,11 @@ fn usual_form(text: &str) -> Option<(&str, &str)> {
     Some((name, data))
 }
 
+/// An object; a list would be read by its places.
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, WireError> {
+    if !text.trim_start().starts_with('{') {
+        return Err(WireError::shape("no object", text));
+    }
     serde_json::from_str(text).map_err(|e| WireError::shape(e, text))
 }
 

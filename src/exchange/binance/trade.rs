@@ -81,7 +81,7 @@ struct MessageWire<'a> {
 /// # Errors
 /// [`WireError`] when it is not understood.
 pub(super) fn read(text: &str, listings: &Listings) -> Result<TradeReply, WireError> {
-    let wire: MessageWire<'_> = serde_json::from_str(text).map_err(|e| WireError::shape(e, text))?;
+    let wire: MessageWire<'_> = account::parse(text)?;
     let Some(status) = wire.status else {
         return account::read(text, listings).map(TradeReply::Account);
     };

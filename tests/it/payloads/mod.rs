@@ -1,6 +1,8 @@
 //! Venues' payloads as they came off the wire. They lie beside the repository where they are at hand; without them these
 //! stories say that they were skipped. What a codec refuses must stand in the list of its module, with the reason.
 
+mod binance;
+mod binance_book;
 mod bybit;
 
 use std::path::{Path, PathBuf};

@@ -220,7 +220,7 @@ fn an_order_taken_is_known_by_its_ids_and_state() {
     let bare = format!(r#"{{"symbol":"BTCUSDT","orderId":28,"clientOrderId":"{ID}"}}"#);
     assert_eq!(answer(&spot(), &act, 200, &bare).expect("taken")[0].status, OrderStatus::Acknowledged);
     // Taken, but in words that are not understood: the order may be alive.
-    for body in ["", "{}", "<html>", "[1]", r#"{"orderId":{}}"#, &bare[..20]] {
+    for body in ["", "{}", "<html>", "[1]", "[{}]", "[[]]", r#"{"orderId":{}}"#, &bare[..20]] {
         assert_eq!(answer(&spot(), &act, 200, body), Err(Fault::Unknown), "{body}");
     }
     let stop = Act::Place(place(|o| o.kind = STOP));

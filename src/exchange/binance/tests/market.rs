@@ -205,6 +205,7 @@ fn bad_messages_are_refused_and_say_nothing() {
         "[]".to_owned(),
         "\u{feff}{}".to_owned(),
         "[".repeat(100_000),
+        wrapped("btcusdt@trade", r#"["BTCUSDT",1,"100","1",5,true]"#),
         in_trade("100.25000000", "100.255"),
         in_trade("100.25000000", "-100.25"),
         in_trade("100.25000000", "0"),
