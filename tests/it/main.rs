@@ -5,5 +5,6 @@ mod desk;
 mod fills;
 mod l2;
 mod orders;
+mod payloads;
 mod rooms;
 mod stored;

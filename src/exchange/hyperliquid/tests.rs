@@ -213,7 +213,8 @@ fn questions_are_these_bodies() {
         (Ask::Trades(ID, 5), r#"{"type":"recentTrades","coin":"ETH"}"#.to_owned()),
         (
             Ask::Bars(ID, Interval::HOUR, from, to),
-            r#"{"type":"candleSnapshot","req":{"coin":"ETH","interval":"1h","startTime":60000,"endTime":119999}}"#.to_owned(),
+            r#"{"type":"candleSnapshot","req":{"coin":"ETH","interval":"1h","startTime":60000,"endTime":119999}}"#
+                .to_owned(),
         ),
         (
             Ask::Funding(ID, from, to),
@@ -228,10 +229,7 @@ fn questions_are_these_bodies() {
             about("orderStatus", ",\"oid\":\"0x00000000000000000000000000000001\""),
         ),
         (Ask::Fills(ID, from), about("userFillsByTime", ",\"startTime\":60000")),
-        (
-            Ask::Permissions,
-            r#"{"type":"userRole","user":"0x14791697260e4c9a71f18484c9f997b308e59325"}"#.to_owned(),
-        ),
+        (Ask::Permissions, r#"{"type":"userRole","user":"0x14791697260e4c9a71f18484c9f997b308e59325"}"#.to_owned()),
     ];
     for (ask, body) in table {
         let mut request = Hyperliquid::mainnet().ask(&ask, &listings()).expect("a request");
@@ -250,11 +248,7 @@ fn questions_are_these_bodies() {
 }
 
 fn buy(qty: i64, kind: OrderKind, change: impl FnOnce(&mut crate::orders::Order)) -> Place {
-    Place {
-        client: CLIENT,
-        reference: Price::from_mantissa(200_000),
-        ..fixtures::place(&rules(), qty, kind, change)
-    }
+    Place { client: CLIENT, reference: Price::from_mantissa(200_000), ..fixtures::place(&rules(), qty, kind, change) }
 }
 
 const LIMIT: OrderKind = OrderKind::Limit { price: Price::from_mantissa(190_050) };
@@ -273,7 +267,10 @@ fn orders_are_these_words() {
             buy(15_000, LIMIT, |o| o.post_only = true),
             r#""b":true,"p":"1900.5","s":"1.5","r":false,"t":{"limit":{"tif":"Alo"}}"#,
         ),
-        (buy(1, OrderKind::Market, |_| ()), r#""b":true,"p":"2100","s":"0.0001","r":false,"t":{"limit":{"tif":"Ioc"}}"#),
+        (
+            buy(1, OrderKind::Market, |_| ()),
+            r#""b":true,"p":"2100","s":"0.0001","r":false,"t":{"limit":{"tif":"Ioc"}}"#,
+        ),
         (buy(1, OrderKind::Market, sell), r#""b":false,"p":"1900","s":"0.0001","r":false,"t":{"limit":{"tif":"Ioc"}}"#),
         (
             buy(1, OrderKind::StopMarket { trigger }, |_| ()),
@@ -288,9 +285,8 @@ fn orders_are_these_words() {
         let request = Hyperliquid::mainnet().act(&Act::Place(place), &listings()).expect("a request");
         assert_eq!((request.path.as_str(), request.write, request.signed), ("/exchange", true, true));
         let id = "\"c\":\"0x00000000000000000000000000000001\"";
-        let want = format!(
-            "{{\"action\":{{\"type\":\"order\",\"orders\":[{{\"a\":1,{words},{id}}}],\"grouping\":\"na\"}}}}"
-        );
+        let want =
+            format!("{{\"action\":{{\"type\":\"order\",\"orders\":[{{\"a\":1,{words},{id}}}],\"grouping\":\"na\"}}}}");
         assert_eq!(request.body, want);
     }
 }
@@ -351,7 +347,8 @@ fn cancels_and_replacements_are_these_actions() {
         (Act::Cancel(theirs.clone()), r#"{"type":"cancel","cancels":[{"a":1,"o":77738308}]}"#.to_owned()),
         (
             Act::Cancel(ours.clone()),
-            r#"{"type":"cancelByCloid","cancels":[{"asset":1,"cloid":"0x00000000000000000000000000000001"}]}"#.to_owned(),
+            r#"{"type":"cancelByCloid","cancels":[{"asset":1,"cloid":"0x00000000000000000000000000000001"}]}"#
+                .to_owned(),
         ),
         (
             Act::CancelMany(vec![theirs.clone(), theirs.clone()]),
@@ -413,24 +410,35 @@ fn market_answers_are_read() {
     let Reply::Ticker(row) = reply(&Ask::Ticker(ID), book) else { panic!("a ticker") };
     assert_eq!((row.bid.mantissa(), row.ask.mantissa(), row.ask_qty.mantissa()), (200_010, 200_020, 2_500));
     let trade = |tid: u64, time: u64| {
-        format!(r#"{{"coin":"ETH","side":"A","px":"2000.5","sz":"0.5","time":{time},"tid":{tid},"hash":"0x0","users":[]}}"#)
+        format!(
+            r#"{{"coin":"ETH","side":"A","px":"2000.5","sz":"0.5","time":{time},"tid":{tid},"hash":"0x0","users":[]}}"#
+        )
     };
-    let Reply::Trades(rows) = reply(&Ask::Trades(ID, 2), &format!("[{},{},{}]", trade(3, 30), trade(2, 20), trade(1, 10)))
+    let Reply::Trades(rows) =
+        reply(&Ask::Trades(ID, 2), &format!("[{},{},{}]", trade(3, 30), trade(2, 20), trade(1, 10)))
     else {
         panic!("trades")
     };
     let ids: Vec<_> = rows.iter().map(|t| (t.id.as_str(), t.aggressor)).collect();
     assert_eq!(ids, [("2", Aggressor::Seller), ("3", Aggressor::Seller)]);
     let candle = |t: i64| {
-        format!(r#"{{"t":{t},"T":{},"s":"ETH","i":"1m","o":"1","h":"3","l":"0.5","c":"2","v":"4.25","n":9}}"#, t + 59_999)
+        format!(
+            r#"{{"t":{t},"T":{},"s":"ETH","i":"1m","o":"1","h":"3","l":"0.5","c":"2","v":"4.25","n":9}}"#,
+            t + 59_999
+        )
     };
     let ask = Ask::Bars(ID, Interval::MINUTE, Ts::from_millis(60_000), Ts::from_millis(200_000));
-    let Reply::Bars(bars) = reply(&ask, &format!("[{},{},{},{}]", candle(0), candle(60_000), candle(120_000), candle(180_000)))
+    let Reply::Bars(bars) =
+        reply(&ask, &format!("[{},{},{},{}]", candle(0), candle(60_000), candle(120_000), candle(180_000)))
     else {
         panic!("bars")
     };
     let opens: Vec<_> = bars.iter().map(|b| b.ts_open).collect();
-    assert_eq!(opens, [Ts::from_millis(60_000), Ts::from_millis(120_000)], "the last one ends after what was asked for");
+    assert_eq!(
+        opens,
+        [Ts::from_millis(60_000), Ts::from_millis(120_000)],
+        "the last one ends after what was asked for"
+    );
     let ask = Ask::Funding(ID, Ts::from_millis(0), Ts::from_millis(100));
     let rates = r#"[{"coin":"ETH","fundingRate":"-0.0000081","premium":"0","time":50},{"coin":"ETH","fundingRate":"0.0000125","time":20},{"coin":"ETH","fundingRate":"1","time":100}]"#;
     let Reply::Funding(rows) = reply(&ask, rates) else { panic!("rates") };
@@ -465,7 +473,8 @@ fn account_answers_are_read() {
     assert_eq!(rows[0].client_id.parse(), Ok(CLIENT));
 
     let ask = Ask::Order(ID, OrderRef::Client(CLIENT));
-    let body = format!(r#"{{"status":"order","order":{{"order":{order},"status":"marginCanceled","statusTimestamp":1}}}}"#);
+    let body =
+        format!(r#"{{"status":"order","order":{{"order":{order},"status":"marginCanceled","statusTimestamp":1}}}}"#);
     let Reply::Orders(rows, 0) = reply(&ask, &body) else { panic!("an order") };
     assert_eq!((rows[0].status, rows[0].venue_id.as_str()), (OrderStatus::Cancelled, "7"));
     let unknown = Hyperliquid::mainnet().reply(&ask, &ok(r#"{"status":"unknownOid"}"#), &listings());
@@ -503,7 +512,10 @@ fn answers_to_acts_are_read_one_by_one() {
         (r#""waitingForTrigger""#, OrderStatus::Acknowledged, None, ""),
     ] {
         let rows = read(&one, &statuses(row)).expect("read");
-        assert_eq!((rows[0].status, rows[0].filled.map(Qty::mantissa), rows[0].venue_id.as_str()), (status, filled, id));
+        assert_eq!(
+            (rows[0].status, rows[0].filled.map(Qty::mantissa), rows[0].venue_id.as_str()),
+            (status, filled, id)
+        );
         assert_eq!(rows[0].client, Some(CLIENT));
     }
     let two = Act::PlaceMany(vec![buy(1, LIMIT, |_| ()), buy(1, LIMIT, |_| ())]);
@@ -523,7 +535,10 @@ fn answers_to_acts_are_read_one_by_one() {
     assert_eq!(rows[0].refused.as_ref().map(|e| e.reason), Some("unknown_order"));
     let replace = Act::CancelReplace(old, buy(1, LIMIT, |_| ()));
     let rows = read(&replace, &statuses(r#"{"resting":{"oid":9}}"#)).expect("read");
-    assert_eq!((rows[0].status, rows[0].venue_id.as_str(), rows[1].venue_id.as_str()), (OrderStatus::Cancelled, "7", "9"));
+    assert_eq!(
+        (rows[0].status, rows[0].venue_id.as_str(), rows[1].venue_id.as_str()),
+        (OrderStatus::Cancelled, "7", "9")
+    );
     let rows = read(&replace, &statuses(r#"{"error":"Cannot modify canceled or filled order"}"#)).expect("read");
     assert!(rows.iter().all(|r| r.refused.is_some()));
 }
@@ -539,7 +554,8 @@ fn notes(text: &str) -> Result<Vec<String>, WireError> {
 
 const TRADES: &str = r#"{"channel":"trades","data":[{"coin":"ETH","side":"B","px":"2000.5","sz":"0.25","hash":"0xabc","time":1700000000123,"tid":77,"users":["0x1","0x2"]},{"coin":"ETH","side":"A","px":"2000.0","sz":"1.0","hash":"0xabd","time":1700000000124,"tid":66,"users":["0x1","0x2"]}]}"#;
 const BOOK: &str = r#"{"channel":"l2Book","data":{"coin":"ETH","time":1700000000123,"levels":[[{"px":"2000.1","sz":"1.5","n":2}],[{"px":"2000.2","sz":"0.25","n":1}]]}}"#;
-const BBO: &str = r#"{"channel":"bbo","data":{"coin":"ETH","time":1700000000123,"bbo":[{"px":"2000.1","sz":"1.5","n":2},null]}}"#;
+const BBO: &str =
+    r#"{"channel":"bbo","data":{"coin":"ETH","time":1700000000123,"bbo":[{"px":"2000.1","sz":"1.5","n":2},null]}}"#;
 const CANDLE: &str = r#"{"channel":"candle","data":{"t":1700000040000,"T":1700000099999,"s":"ETH","i":"1m","o":"1","c":"2","h":"3","l":"0.5","v":"4.25","n":9}}"#;
 const CONTEXT: &str = r#"{"channel":"activeAssetCtx","data":{"coin":"ETH","ctx":{"funding":"0.0000125","openInterest":"1.00000001","markPx":"2000.1239","oraclePx":"1"}}}"#;
 
@@ -586,7 +602,10 @@ fn other_messages_are_named_for_what_they_are() {
     for (text, want) in [
         ("Websocket connection established.", "Ignored"),
         (r#"{"channel":"pong"}"#, "Alive"),
-        (r#"{"channel":"subscriptionResponse","data":{"method":"subscribe","subscription":{"type":"trades"}}}"#, "Subscribed"),
+        (
+            r#"{"channel":"subscriptionResponse","data":{"method":"subscribe","subscription":{"type":"trades"}}}"#,
+            "Subscribed",
+        ),
         (r#"{"channel":"subscriptionResponse","data":{"method":"unsubscribe","subscription":{}}}"#, "Ignored"),
         (r#"{"channel":"error","data":"Invalid subscription"}"#, "Refused(\"Invalid subscription\")"),
         (r#"{"channel":"allMids","data":{"mids":{}}}"#, "Ignored"),
@@ -670,10 +689,14 @@ fn account_messages_are_read() {
 fn posted_actions_are_answered_by_number() {
     let read = |text: &str| Hyperliquid::mainnet().read_trade(text, &listings()).expect("read");
     let post = |kind: &str, payload: &str| {
-        format!("{{\"channel\":\"post\",\"data\":{{\"id\":12,\"response\":{{\"type\":\"{kind}\",\"payload\":{payload}}}}}}}")
+        format!(
+            "{{\"channel\":\"post\",\"data\":{{\"id\":12,\"response\":{{\"type\":\"{kind}\",\"payload\":{payload}}}}}}}"
+        )
     };
-    let TradeReply::Answered(12, Ok(rows)) = read(&post("action", &statuses(r#"{"resting":{"oid":7}},{"error":"Post only order would have immediately matched, bbo was 1@2."}"#)))
-    else {
+    let TradeReply::Answered(12, Ok(rows)) = read(&post(
+        "action",
+        &statuses(r#"{"resting":{"oid":7}},{"error":"Post only order would have immediately matched, bbo was 1@2."}"#),
+    )) else {
         panic!("an answer")
     };
     assert_eq!((rows[0].venue_id.as_str(), rows[0].status), ("7", OrderStatus::Acknowledged));
@@ -731,7 +754,11 @@ fn errors_are_sorted_into_their_classes() {
     use Fault::{Authentication, ClockSkew, RateLimited, Rejected, Transient, Unknown};
     let table = [
         ("User or API Wallet 0xabc does not exist.", Authentication, "venue_rejected"),
-        ("Too many cumulative requests sent (10001 > 10000) for volume traded $1", RateLimited { retry_after_ms: Some(10_000) }, "venue_rejected"),
+        (
+            "Too many cumulative requests sent (10001 > 10000) for volume traded $1",
+            RateLimited { retry_after_ms: Some(10_000) },
+            "venue_rejected",
+        ),
         ("Invalid nonce: 5", ClockSkew, "venue_rejected"),
         ("Price must be divisible by tick size. asset=1", Rejected, "price_off_tick"),
         ("Order must have minimum value of $10. asset=1", Rejected, "notional_below_minimum"),

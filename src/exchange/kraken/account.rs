@@ -163,7 +163,9 @@ fn fill(row: &Execution<'_>, listing: &Listing, ts_venue: Ts) -> Result<FillNote
     let trade_id = match (&row.exec_id, row.trade_id) {
         (Some(id), _) if !id.is_empty() => id.clone(),
         (_, Some(id)) => id.text().to_owned(),
-        _ => return Err(WireError::Number { field: "exec_id", text: String::new(), why: "a trade must say it".into() }),
+        _ => {
+            return Err(WireError::Number { field: "exec_id", text: String::new(), why: "a trade must say it".into() });
+        }
     };
     Ok(FillNote {
         instrument: listing.id,

@@ -130,7 +130,11 @@ fn questions_are_these_requests() {
         assert_eq!(request.signed, want.contains("private"), "{ask:?}");
         assert!(!request.write, "{ask:?}");
     }
-    for ask in [Ask::Funding(ID, from, to), Ask::Positions, Ask::Bars(ID, Interval::from_nanos(7).expect("an interval"), from, to)] {
+    for ask in [
+        Ask::Funding(ID, from, to),
+        Ask::Positions,
+        Ask::Bars(ID, Interval::from_nanos(7).expect("an interval"), from, to),
+    ] {
         let error = Kraken::spot().ask(&ask, &listings()).expect_err("not there");
         assert_eq!(error.fault, Fault::Unsupported, "{ask:?}");
     }
@@ -344,10 +348,14 @@ fn instruments_get_our_names_and_the_rest_is_named() {
 
 #[test]
 fn market_answers_are_read() {
-    assert_eq!(reply(&Ask::Time, r#"{"unixtime":1762820224,"rfc1123":""}"#), Reply::Time(Ts::from_millis(1_762_820_224_000)));
-    let Reply::Ticker(row) =
-        reply(&Ask::Ticker(ID), r#"{"XXBTZUSD":{"a":["100.30000","1","1.000"],"b":["100.2","1","0.5"],"c":["99.4","0.1"]}}"#)
-    else {
+    assert_eq!(
+        reply(&Ask::Time, r#"{"unixtime":1762820224,"rfc1123":""}"#),
+        Reply::Time(Ts::from_millis(1_762_820_224_000))
+    );
+    let Reply::Ticker(row) = reply(
+        &Ask::Ticker(ID),
+        r#"{"XXBTZUSD":{"a":["100.30000","1","1.000"],"b":["100.2","1","0.5"],"c":["99.4","0.1"]}}"#,
+    ) else {
         panic!("a ticker")
     };
     assert_eq!((row.bid.mantissa(), row.ask.mantissa(), row.last.mantissa()), (1002, 1003, 994));
@@ -359,10 +367,7 @@ fn market_answers_are_read() {
         panic!("a book")
     };
     let levels: Vec<_> = book.levels.iter().map(|l| (l.side, l.price.mantissa(), l.qty.mantissa())).collect();
-    assert_eq!(
-        levels,
-        [(Side::Buy, 1002, 200_000), (Side::Buy, 1001, 100_000_000), (Side::Sell, 1003, 13_600_000)]
-    );
+    assert_eq!(levels, [(Side::Buy, 1002, 200_000), (Side::Buy, 1001, 100_000_000), (Side::Sell, 1003, 13_600_000)]);
     assert_eq!(book.ts_venue, Ts::from_millis(1_762_820_248_000));
     let trades = r#"{"XXBTZUSD":[["1.1","2",1762795433.9717445,"b","l","",7],["1.2","3",1762795434,"s","m","",8,"new"]],"last":"1"}"#;
     let Reply::Trades(rows) = reply(&Ask::Trades(ID, 10), trades) else { panic!("trades") };
@@ -375,8 +380,7 @@ fn market_answers_are_read() {
 #[test]
 fn only_bars_that_kraken_calls_complete_and_that_were_asked_for_are_given() {
     let row = |t: i64| format!("[{t},\"1.0\",\"3.0\",\"0.5\",\"2.0\",\"1.5\",\"4.25\",9]");
-    let result =
-        format!("{{\"XXBTZUSD\":[{},{},{},{}],\"last\":120}}", row(0), row(60), row(120), row(180));
+    let result = format!("{{\"XXBTZUSD\":[{},{},{},{}],\"last\":120}}", row(0), row(60), row(120), row(180));
     let ask = Ask::Bars(ID, Interval::MINUTE, Ts::from_millis(60_000), Ts::from_millis(600_000));
     let Reply::Bars(bars) = reply(&ask, &result) else { panic!("bars") };
     let opens: Vec<_> = bars.iter().map(|b| b.ts_open.nanos() / 1_000_000_000).collect();
@@ -405,7 +409,10 @@ fn account_answers_are_read() {
     let Reply::Orders(rows, left_out) = reply(&Ask::OpenOrders(None), &open) else { panic!("orders") };
     assert_eq!((rows.len(), left_out), (1, 1));
     let row = &rows[0];
-    assert_eq!((row.status, row.filled.mantissa(), row.qty.mantissa()), (OrderStatus::PartlyFilled, 25_000_000, 100_000_000));
+    assert_eq!(
+        (row.status, row.filled.mantissa(), row.qty.mantissa()),
+        (OrderStatus::PartlyFilled, 25_000_000, 100_000_000)
+    );
     assert_eq!(row.kind, Some(OrderKind::Limit { price: Price::from_mantissa(300_005) }));
     assert_eq!(row.client_id.parse(), Ok(CLIENT));
     assert_eq!(row.ts_venue, Ts::from_nanos(1_700_000_000_123_400_000));
@@ -426,7 +433,10 @@ fn account_answers_are_read() {
     let ids: Vec<_> = rows.iter().map(|f| f.trade_id.as_str()).collect();
     assert_eq!(ids, ["TB", "TA"]);
     let fill = &rows[0];
-    assert_eq!((fill.price.mantissa(), fill.qty.mantissa(), fill.fee.to_string()), (300_005, 50_000_000, "1.23".into()));
+    assert_eq!(
+        (fill.price.mantissa(), fill.qty.mantissa(), fill.fee.to_string()),
+        (300_005, 50_000_000, "1.23".into())
+    );
     assert_eq!((fill.liquidity, fill.side, fill.fee_currency.as_str()), (Liquidity::Maker, Side::Sell, "USD"));
 
     assert_eq!(reply(&Ask::StreamTicket, r#"{"token":"abc","expires":900}"#), Reply::StreamTicket("abc".into()));
@@ -443,7 +453,10 @@ fn permissions_tell_a_key_that_could_move_money() {
     else {
         panic!("permissions")
     };
-    assert_eq!((p.read, p.trade, p.withdraw, p.ip_bound, p.expires), (Some(true), Some(true), Some(false), Some(false), Ts::NONE));
+    assert_eq!(
+        (p.read, p.trade, p.withdraw, p.ip_bound, p.expires),
+        (Some(true), Some(true), Some(false), Some(false), Ts::NONE)
+    );
     for word in ["withdraw-funds", "add-withdraw-address", "update-withdraw-address", "add-funds", "earn-funds"] {
         let Reply::Permissions(p) = reply(&Ask::Permissions, &info(&format!("\"{word}\""))) else { panic!("p") };
         assert_eq!((p.withdraw, p.trade), (Some(true), Some(false)), "{word}");
@@ -458,7 +471,10 @@ fn answers_to_acts_are_read_one_by_one() {
     let read = |act: &Act, result: &str| Kraken::spot().act_reply(act, &ok(result), &listings());
     let one = Act::Place(buy(LIMIT, |_| ()));
     let rows = read(&one, r#"{"descr":{"order":"buy"},"txid":["OABC-1"]}"#).expect("read");
-    assert_eq!((rows[0].venue_id.as_str(), rows[0].client, rows[0].status), ("OABC-1", Some(CLIENT), OrderStatus::Acknowledged));
+    assert_eq!(
+        (rows[0].venue_id.as_str(), rows[0].client, rows[0].status),
+        ("OABC-1", Some(CLIENT), OrderStatus::Acknowledged)
+    );
     let two = Act::PlaceMany(vec![buy(LIMIT, |_| ()), buy(LIMIT, |_| ())]);
     let rows = read(&two, r#"{"orders":[{"txid":"O1"},{"error":"EOrder:Insufficient funds"}]}"#).expect("read");
     assert_eq!((rows[0].venue_id.as_str(), rows[0].refused.is_none()), ("O1", true));
@@ -501,7 +517,10 @@ fn trades_are_read_and_those_of_other_pairs_left_out() {
     let (first, id) = trades[0];
     assert_eq!((first.price.mantissa(), first.qty.mantissa(), id), (300_001, 27_625, 71));
     assert_eq!((first.ts, first.ts_venue), (NOW, Ts::from_nanos(1_696_613_755_440_295_000)));
-    assert_eq!(trades.iter().map(|(t, id)| (t.aggressor, *id)).collect::<Vec<_>>(), [(Aggressor::Buyer, 71), (Aggressor::Seller, 72)]);
+    assert_eq!(
+        trades.iter().map(|(t, id)| (t.aggressor, *id)).collect::<Vec<_>>(),
+        [(Aggressor::Buyer, 71), (Aggressor::Seller, 72)]
+    );
 }
 
 #[test]
@@ -545,12 +564,19 @@ fn other_messages_are_named_for_what_they_are() {
         (r#"{"method":"pong","req_id":1}"#, "[Alive]"),
         (r#"{"method":"subscribe","result":{"channel":"book"},"success":true}"#, "[Subscribed]"),
         (r#"{"method":"unsubscribe","result":{"channel":"book"},"success":true}"#, "[Ignored]"),
-        (r#"{"method":"subscribe","error":"Currency pair not supported","success":false}"#, "[Refused(\"Currency pair not supported\")]"),
+        (
+            r#"{"method":"subscribe","error":"Currency pair not supported","success":false}"#,
+            "[Refused(\"Currency pair not supported\")]",
+        ),
         (r#"{"channel":"status","type":"update","data":[{"system":"online"}]}"#, "[Ignored]"),
         (r#"{"channel":"status","type":"update","data":[{"system":"maintenance"}]}"#, "[Leaving(\"maintenance\")]"),
         (r#"{"channel":"news","data":[]}"#, "[Unexpected(\"news\")]"),
     ] {
-        assert_eq!(format!("{:?}", notes(text).expect("read")).replace("\\\"", "\"").replace("[\"", "[").replace("\"]", "]"), want.to_owned(), "{text}");
+        assert_eq!(
+            format!("{:?}", notes(text).expect("read")).replace("\\\"", "\"").replace("[\"", "[").replace("\"]", "]"),
+            want.to_owned(),
+            "{text}"
+        );
     }
 }
 
@@ -597,7 +623,10 @@ fn an_execution_is_a_fill_and_an_order_note() {
     let notes = account(EXECUTION);
     let [AccountNote::Fill(fill), AccountNote::Order(order)] = notes.as_slice() else { panic!("{notes:?}") };
     assert_eq!((fill.trade_id.as_str(), fill.price.mantissa(), fill.qty.mantissa()), ("T1", 265_999, 500_000));
-    assert_eq!((fill.fee.to_string(), fill.fee_currency.as_str(), fill.liquidity), ("0.3458".into(), "USD", Liquidity::Taker));
+    assert_eq!(
+        (fill.fee.to_string(), fill.fee_currency.as_str(), fill.liquidity),
+        ("0.3458".into(), "USD", Liquidity::Taker)
+    );
     assert_eq!((order.status, order.filled), (OrderStatus::PartlyFilled, Some(Qty::from_mantissa(1_500_000))));
     assert_eq!(order.client_id.parse(), Ok(CLIENT));
 }
@@ -644,13 +673,18 @@ fn the_socket_subscribes_with_its_ticket_and_answers_are_matched() {
         let TradeReply::Answered(1, Ok(rows)) = read(&text) else { panic!("an answer") };
         assert!(rows[0].refused.is_none() && rows[1].refused.is_some());
     }
-    assert_eq!(read(r#"{"method":"batch_cancel","req_id":2,"success":true,"orders_cancelled":2}"#), TradeReply::Answered(2, Ok(vec![])));
+    assert_eq!(
+        read(r#"{"method":"batch_cancel","req_id":2,"success":true,"orders_cancelled":2}"#),
+        TradeReply::Answered(2, Ok(vec![]))
+    );
     let subscribed = r#"{"method":"subscribe","result":{"channel":"executions"},"success":true}"#;
     assert_eq!(read(subscribed), TradeReply::Account(vec![AccountNote::Ready]));
     let refused = r#"{"method":"subscribe","error":"ESession:Invalid session","success":false}"#;
     assert!(matches!(&account(refused)[0], AccountNote::Refused(e) if e.fault == Fault::Authentication));
     let balances = r#"{"channel":"balances","type":"update","data":[{"asset":"BTC","balance":1.25,"amount":-0.1}]}"#;
-    assert!(matches!(&account(balances)[0], AccountNote::Balance(b) if b.currency == "BTC" && b.total.to_string() == "1.25"));
+    assert!(
+        matches!(&account(balances)[0], AccountNote::Balance(b) if b.currency == "BTC" && b.total.to_string() == "1.25")
+    );
 }
 
 // Bad input --------------------------------------------------------------------------------------
@@ -689,7 +723,8 @@ fn one_bad_number_refuses_the_whole_message_and_says_which() {
 
 #[test]
 fn texts_and_numbers_are_read_alike_and_unknown_fields_passed_over() {
-    let quoted = TRADES.replace("30000.10", "\"30000.10\"").replace("\"ord_type\"", "\"never_seen\":{\"a\":[1]},\"ord_type\"");
+    let quoted =
+        TRADES.replace("30000.10", "\"30000.10\"").replace("\"ord_type\"", "\"never_seen\":{\"a\":[1]},\"ord_type\"");
     assert_eq!(notes(&quoted).expect("read"), notes(TRADES).expect("read"));
 }
 
@@ -744,15 +779,22 @@ fn errors_are_sorted_into_their_classes() {
         assert_eq!((of_read.fault, of_write.fault, of_write.reason), (read, write, reason), "{text}");
         assert_eq!(of_read.code, text);
     }
-    for (status, read, write) in
-        [(429, limited, limited), (403, Authentication, Authentication), (502, Transient, Unknown), (520, Transient, Unknown)]
-    {
+    for (status, read, write) in [
+        (429, limited, limited),
+        (403, Authentication, Authentication),
+        (502, Transient, Unknown),
+        (520, Transient, Unknown),
+    ] {
         let response = Response { status, headers: Vec::new(), body: "<html>".to_owned() };
         let of_read = Kraken::spot().reply(&Ask::Time, &response, &listings()).expect_err("an error");
         let of_write = Kraken::spot().act_reply(&act, &response, &listings()).expect_err("an error");
         assert_eq!((of_read.fault, of_write.fault), (read, write), "{status}");
     }
-    let warned = Response { status: 200, headers: Vec::new(), body: r#"{"error":["WGeneral:Old"],"result":{"unixtime":1}}"#.into() };
+    let warned = Response {
+        status: 200,
+        headers: Vec::new(),
+        body: r#"{"error":["WGeneral:Old"],"result":{"unixtime":1}}"#.into(),
+    };
     assert!(Kraken::spot().reply(&Ask::Time, &warned, &listings()).is_ok());
 }
 
