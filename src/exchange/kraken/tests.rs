@@ -538,6 +538,53 @@ fn a_book_is_read_with_its_checksum() {
 }
 
 #[test]
+fn a_book_kept_through_the_codec_has_the_checksum_of_krakens_guide() {
+    // As numbers: whether zeros at their end are written or not, the checksum is over all digits of the scale.
+    let side = |levels: &[(&str, &str)]| {
+        let rows: Vec<_> = levels.iter().map(|(p, q)| format!("{{\"price\":{p},\"qty\":{q}}}")).collect();
+        rows.join(",")
+    };
+    let asks = side(&[
+        ("45285.2", "0.00100000"),
+        ("45286.4", "1.54571953"),
+        ("45286.6", "1.54571109"),
+        ("45289.6", "1.54560911"),
+        ("45290.2", "0.1589066"),
+        ("45291.8", "1.54553491"),
+        ("45294.7", "0.04454749"),
+        ("45296.1", "0.35380000"),
+        ("45297.5", "0.09945542"),
+        ("45299.5", "0.18772827"),
+    ]);
+    let bids = side(&[
+        ("45283.5", "0.10000000"),
+        ("45283.4", "1.54582015"),
+        ("45282.1", "0.1"),
+        ("45281.0", "0.10000000"),
+        ("45280.3", "1.54592586"),
+        ("45279", "0.07990000"),
+        ("45277.6", "0.03310103"),
+        ("45277.5", "0.30000000"),
+        ("45277.3", "1.54602737"),
+        ("45276.6", "0.15445238"),
+    ]);
+    let text = format!(
+        "{{\"channel\":\"book\",\"type\":\"snapshot\",\"data\":[{{\"symbol\":\"BTC/USD\",\"bids\":[{bids}],\
+         \"asks\":[{asks}],\"checksum\":3310070434}}]}}"
+    );
+    let mut book = crate::market::book::Book::default();
+    let mut told = None;
+    let mut sink = |note: Note<'_>| {
+        if let Note::Depth(depth, crc) = note {
+            book.apply(&depth);
+            told = crc;
+        }
+    };
+    Kraken::spot().read_market(&text, &listings(), NOW, &mut sink).expect("read");
+    assert_eq!((told, crate::exchange::crc_of(&book)), (Some(3_310_070_434), 3_310_070_434));
+}
+
+#[test]
 fn quotes_and_bars_are_read() {
     let mut quotes = Vec::new();
     let mut bars = Vec::new();
@@ -638,6 +685,8 @@ fn an_order_note_without_a_pair_is_told_by_its_ids() {
     let [AccountNote::Order(order)] = notes.as_slice() else { panic!("{notes:?}") };
     assert_eq!((order.instrument, order.venue_id.as_str(), order.filled), (NO_INSTRUMENT, "O1", None));
     assert_eq!((order.status, order.reason), (OrderStatus::Cancelled, "post_only_would_take"));
+    let margin = r#"{"channel":"executions","type":"snapshot","data":[{"exec_type":"snapshot","position_status":"open","symbol":"BTC/USD"}]}"#;
+    assert_eq!(account(margin), [AccountNote::Ignored]);
     let foreign = EXECUTION.replace("BTC/USD", "ETH/USD");
     assert_eq!(account(&foreign), [AccountNote::Ignored]);
     let odd = EXECUTION.replace("partially_filled", "levitating");
