@@ -1,15 +1,13 @@
 //! The account's streams: orders and fills.
 
-use bellwether_sdk::{Ts};
+use bellwether_sdk::Ts;
 use serde::Deserialize;
 
 use super::errors;
 use super::market::{price, qty, side};
 use crate::exchange::vocab::liquidity;
 use crate::exchange::wire::each;
-use crate::exchange::{
-    AccountNote, Digits, FillNote, Listing, Listings, OrderNote, OrderStatus, WireError,
-};
+use crate::exchange::{AccountNote, Digits, FillNote, Listing, Listings, OrderNote, OrderStatus, WireError};
 
 #[derive(Deserialize)]
 struct Update<'a> {
@@ -39,7 +37,8 @@ pub(super) fn orders(data: &str, listings: &Listings) -> Result<Vec<AccountNote>
     each(data, |row: Update<'_>| {
         let Some(listing) = listings.named(&row.order.coin) else { return Ok(()) };
         // `sz` is what is left.
-        let (left, whole) = (qty("sz", row.order.sz, &listing.rules)?, qty("origSz", row.order.orig_sz, &listing.rules)?);
+        let (left, whole) =
+            (qty("sz", row.order.sz, &listing.rules)?, qty("origSz", row.order.orig_sz, &listing.rules)?);
         let filled = bellwether_sdk::Qty::from_mantissa((whole.mantissa() - left.mantissa()).max(0));
         let (mut status, reason) = errors::status(&row.status);
         if status == OrderStatus::Acknowledged && !filled.is_zero() {

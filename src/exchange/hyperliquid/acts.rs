@@ -83,7 +83,9 @@ fn order(place: &Place, listings: &Listings) -> Result<String, VenueError> {
         (TimeInForce::Ioc, false) => "Ioc",
         (tif, post_only) => {
             let what = if post_only { ", post-only" } else { "" };
-            return Err(VenueError::unsupported(format!("hyperliquid has no {tif:?} orders{what}; it has GTC and IOC")));
+            return Err(VenueError::unsupported(format!(
+                "hyperliquid has no {tif:?} orders{what}; it has GTC and IOC"
+            )));
         }
     };
     let stop = |is_market: bool, trigger| -> Result<String, VenueError> {

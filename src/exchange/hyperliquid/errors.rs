@@ -4,7 +4,7 @@ use crate::exchange::{Fault, OrderStatus, Response, VenueError};
 
 /// The words that an error begins with or holds, with class and reason. The first that fits counts.
 const KNOWN: [(&str, Option<Fault>, &str); 22] = [
-    ("does not exist", Some(Fault::Authentication), ""),
+    ("User or API Wallet", Some(Fault::Authentication), ""),
     ("Invalid signature", Some(Fault::Authentication), ""),
     ("Too many cumulative requests", Some(Fault::RateLimited { retry_after_ms: Some(10_000) }), ""),
     ("Too Many Requests", Some(Fault::RateLimited { retry_after_ms: None }), ""),
@@ -25,7 +25,7 @@ const KNOWN: [(&str, Option<Fault>, &str); 22] = [
     ("Invalid TP/SL", None, "would_trigger_at_once"),
     ("never placed, already canceled, or filled", None, "unknown_order"),
     ("Cannot modify canceled or filled", None, "unknown_order"),
-    ("cloid", None, "duplicate_order_id"),
+    ("uplicate", None, "duplicate_order_id"),
 ];
 
 /// The class and reason of an error's words.

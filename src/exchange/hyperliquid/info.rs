@@ -38,8 +38,9 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
         }
         Ask::TradesFrom(..) => return Err(VenueError::unsupported("hyperliquid serves no history of trades")),
         Ask::Bars(id, every, from, to) => {
-            let name = interval(*every)
-                .ok_or_else(|| VenueError::unsupported(format!("hyperliquid has no bars of {every} that begin as ours")))?;
+            let name = interval(*every).ok_or_else(|| {
+                VenueError::unsupported(format!("hyperliquid has no bars of {every} that begin as ours"))
+            })?;
             let range = range(*from, *to);
             info(
                 format!(

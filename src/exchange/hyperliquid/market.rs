@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use bellwether_sdk::{
-    Aggressor, Bar, Decimal, Depth, Interval, Level, Price, Qty, Quote, Side, Trade, Ts,
-};
+use bellwether_sdk::{Aggressor, Bar, Decimal, Depth, Interval, Level, Price, Qty, Quote, Side, Trade, Ts};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

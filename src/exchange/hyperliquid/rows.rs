@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::account::FillWords;
 use super::acts::listed;
-use super::market::{BarWords, BookWords, TradeWords, aggressor, price, qty, side};
 use super::errors;
+use super::market::{BarWords, BookWords, TradeWords, aggressor, price, qty, side};
 use crate::exchange::wire::each;
 use crate::exchange::{
     Ask, Balance, BookRow, Digits, Fault, FundingRow, Listing, Listings, OrderRow, OrderStatus, Permissions, Position,

@@ -60,9 +60,12 @@ fn balance(row: &Owned<'_>) -> Result<Balance, WireError> {
 
 #[derive(Deserialize)]
 struct Execution<'a> {
+    /// Missing in rows about margin positions.
+    #[serde(default)]
     order_id: String,
     #[serde(default)]
     cl_ord_id: Option<String>,
+    #[serde(default)]
     exec_type: String,
     #[serde(default)]
     order_status: Option<String>,
@@ -101,6 +104,9 @@ struct Fee<'a> {
 /// by its ids, and its filled quantity is not told, as its digits are not known. Rows of pairs that are not of this run
 /// give nothing.
 fn execution(row: &Execution<'_>, listings: &Listings, notes: &mut Vec<AccountNote>) -> Result<(), WireError> {
+    if row.order_id.is_empty() {
+        return Ok(());
+    }
     let listing = match &row.symbol {
         None => None,
         Some(symbol) => match find(listings, symbol) {
@@ -163,7 +169,9 @@ fn fill(row: &Execution<'_>, listing: &Listing, ts_venue: Ts) -> Result<FillNote
     let trade_id = match (&row.exec_id, row.trade_id) {
         (Some(id), _) if !id.is_empty() => id.clone(),
         (_, Some(id)) => id.text().to_owned(),
-        _ => return Err(WireError::Number { field: "exec_id", text: String::new(), why: "a trade must say it".into() }),
+        _ => {
+            return Err(WireError::Number { field: "exec_id", text: String::new(), why: "a trade must say it".into() });
+        }
     };
     Ok(FillNote {
         instrument: listing.id,

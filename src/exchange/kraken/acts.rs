@@ -157,7 +157,9 @@ pub(super) fn act(act: &Act, listings: &Listings) -> Result<Request, VenueError>
 }
 
 pub(super) fn no_replace() -> VenueError {
-    VenueError::unsupported("kraken replaces no order by another of any kind in one step; amend it, or cancel and place")
+    VenueError::unsupported(
+        "kraken replaces no order by another of any kind in one step; amend it, or cancel and place",
+    )
 }
 
 pub(super) fn no_cancel_all() -> VenueError {

@@ -89,7 +89,7 @@ pub(super) fn of_text(text: &str, write: bool) -> VenueError {
 
 /// The reason of the closed list that a text of Kraken's fits; empty for none.
 pub(super) fn reason(text: &str) -> &'static str {
-    const REASONS: [(&str, &'static str); 15] = [
+    const REASONS: [(&str, &str); 15] = [
         ("Insufficient funds", "insufficient_funds"),
         ("Insufficient margin", "insufficient_funds"),
         ("Insufficient initial margin", "insufficient_funds"),

@@ -89,14 +89,7 @@ impl Venue for Kraken {
     }
 
     /// Account notes come on the trading socket.
-    fn account(
-        &self,
-        _: &Urls,
-        _: &Listings,
-        _: &dyn Signer,
-        _: &str,
-        _: Stamp,
-    ) -> Result<Option<Plan>, KeyError> {
+    fn account(&self, _: &Urls, _: &Listings, _: &dyn Signer, _: &str, _: Stamp) -> Result<Option<Plan>, KeyError> {
         Ok(None)
     }
 

@@ -50,9 +50,7 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
 /// Orders that ended are asked for apart from those that are open, when the client order id is all there is.
 pub(super) fn ask_further(ask: &Ask, _: &Listings) -> Option<Request> {
     match ask {
-        Ask::Order(_, OrderRef::Client(id)) => {
-            Some(private("ClosedOrders", format!("cl_ord_id={id}"), 2 * PRIVATE))
-        }
+        Ask::Order(_, OrderRef::Client(id)) => Some(private("ClosedOrders", format!("cl_ord_id={id}"), 2 * PRIVATE)),
         _ => None,
     }
 }

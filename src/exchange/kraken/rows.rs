@@ -220,9 +220,8 @@ fn trades(rows: &str, listing: &Listing, from: Ts, count: usize) -> Result<Reply
             return Err(VenueError::malformed("a trade has fewer than four values"));
         };
         let digits = |value: &RawValue| value.get().trim_matches('"').to_owned();
-        let number = |field, value: &RawValue, scale| {
-            crate::exchange::mantissa(field, value.get(), scale).map_err(wrong)
-        };
+        let number =
+            |field, value: &RawValue, scale| crate::exchange::mantissa(field, value.get(), scale).map_err(wrong);
         trades.push(TradeRow {
             id: row.get(6).map(|id| digits(id)).unwrap_or_default(),
             ts_venue: Ts::from_nanos(number("time", when, 9)?),
@@ -241,13 +240,7 @@ fn trades(rows: &str, listing: &Listing, from: Ts, count: usize) -> Result<Reply
 }
 
 /// Complete are the bars up to `last`, by Kraken's own word; the one after it is still open.
-fn bars(
-    result: &str,
-    listing: &Listing,
-    interval: Interval,
-    from: Ts,
-    to: Ts,
-) -> Result<Reply, VenueError> {
+fn bars(result: &str, listing: &Listing, interval: Interval, from: Ts, to: Ts) -> Result<Reply, VenueError> {
     /// Time, open, high, low, close, volume-weighted price, volume, count.
     type Row<'a> = (Digits<'a>, Digits<'a>, Digits<'a>, Digits<'a>, Digits<'a>, Digits<'a>, Digits<'a>, Digits<'a>);
     let whole: Map<'_> = read(result)?;

@@ -10,7 +10,7 @@ use super::acts::{self, Words, quote, words};
 use super::names::listed;
 use super::{account, errors};
 use crate::exchange::{
-    Act, ActReply, AccountNote, Listings, OrderRef, OrderStatus, Plan, TradeReply, Urls, VenueError, WireError,
+    AccountNote, Act, ActReply, Listings, OrderRef, OrderStatus, Plan, TradeReply, Urls, VenueError, WireError,
 };
 
 /// The connection: the account's channels are subscribed on it.
@@ -20,18 +20,14 @@ pub(super) fn plan(urls: &Urls, ticket: &str) -> Plan {
         "{{\"method\":\"subscribe\",\"params\":{{\"channel\":\"executions\",\"token\":{token},\"snap_orders\":true,\
          \"snap_trades\":true}}}}"
     );
-    let balances =
-        format!("{{\"method\":\"subscribe\",\"params\":{{\"channel\":\"balances\",\"token\":{token},\"snapshot\":true}}}}");
+    let balances = format!(
+        "{{\"method\":\"subscribe\",\"params\":{{\"channel\":\"balances\",\"token\":{token},\"snapshot\":true}}}}"
+    );
     Plan { url: urls.trade.clone(), login: None, messages: vec![executions, balances], topics: Vec::new() }
 }
 
 /// An act as a message; `None` for what only REST has (fill-or-kill).
-pub(super) fn say(
-    act: &Act,
-    number: u64,
-    listings: &Listings,
-    ticket: &str,
-) -> Result<Option<String>, VenueError> {
+pub(super) fn say(act: &Act, number: u64, listings: &Listings, ticket: &str) -> Result<Option<String>, VenueError> {
     let (method, params) = match act {
         Act::Place(place) => {
             let listing = listed(listings, place.order.get().instrument)?;
