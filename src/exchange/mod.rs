@@ -14,6 +14,7 @@ mod http;
 mod listing;
 pub mod machine;
 mod note;
+pub mod testing;
 pub mod transport;
 mod venue;
 mod vocab;

@@ -99,7 +99,7 @@ pub struct World {
     pub gateway: Gateway,
     pub follower: Book,
     pub told: BTreeMap<OrderId, Told>,
-    pub trades: Vec<u64>,
+    pub trades: u64,
     pub log: Vec<String>,
     pub notes: Vec<String>,
     pub ticking: bool,
@@ -170,7 +170,7 @@ impl World {
             gateway,
             follower: Book::default(),
             told: BTreeMap::new(),
-            trades: Vec::new(),
+            trades: 0,
             log: Vec::new(),
             notes: Vec::new(),
             ticking: true,
@@ -251,7 +251,7 @@ impl World {
             FeedEvent::Trade(_) => new += 1,
             other => log.push(format!("{} {other:?}", (now - START) / MS)),
         });
-        self.trades.extend((0..new).map(|_| 0));
+        self.trades += new;
     }
 
     fn event(&mut self, ev: Ev) {
