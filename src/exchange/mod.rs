@@ -21,6 +21,7 @@ mod kraken;
 mod listing;
 pub mod machine;
 mod note;
+pub mod testing;
 pub mod transport;
 #[cfg(test)]
 mod trial;

@@ -2,6 +2,7 @@
 
 mod conservation;
 mod desk;
+mod exchange;
 mod fills;
 mod l2;
 mod orders;

@@ -421,15 +421,20 @@ impl Feed {
             state.watch(&self.settings.stale, now, sink);
         }
         for i in 0..self.lanes.len() {
-            let lane = &self.lanes[i];
-            let silent = lane.current.is_some()
-                && !lane.topics.is_empty()
-                && lane.topics.iter().all(|t| self.topics.states[*t].is_stale())
-                && lane.topics.iter().all(|t| self.topics.states[*t].stale_twice(&self.settings.stale, now));
-            if silent {
+            if now >= self.silent_at(i) {
                 self.kill(i, Place::Current, "connected, and silent on every topic", sink);
             }
         }
+    }
+
+    /// When a connection is given up because all its topics have been stale for long.
+    fn silent_at(&self, lane: usize) -> Ts {
+        let lane = &self.lanes[lane];
+        if !lane.current.as_ref().is_some_and(|c| c.line.is_subscribed()) {
+            return Ts::MAX;
+        }
+        let at = lane.topics.iter().map(|t| self.topics.states[*t].given_up_at(&self.settings.stale));
+        at.max().unwrap_or(Ts::MAX)
     }
 
     /// When [`on_time`](Self::on_time) has something to do; [`Ts::NONE`] for at once.
@@ -437,7 +442,8 @@ impl Feed {
         let lanes = self.lanes.iter().map(|l| l.next_due(&self.facts, &self.settings)).min();
         let topics = self.topics.next_due(&self.settings, self.clock.offset());
         let jobs = self.waiting.iter().map(|(at, _)| *at).min();
-        let due = lanes.unwrap_or(Ts::MAX).min(topics).min(jobs.unwrap_or(Ts::MAX)).min(self.clock_due);
+        let silent = (0..self.lanes.len()).map(|i| self.silent_at(i)).min().unwrap_or(Ts::MAX);
+        let due = silent.min(lanes.unwrap_or(Ts::MAX)).min(topics).min(jobs.unwrap_or(Ts::MAX)).min(self.clock_due);
         due.min(self.unexpected.due())
     }
 }

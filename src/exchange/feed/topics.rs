@@ -63,10 +63,6 @@ impl TopicState {
         }
     }
 
-    pub(super) const fn is_stale(&self) -> bool {
-        self.stale
-    }
-
     fn limit(&self, after: &StaleAfter) -> Option<i64> {
         let ms = match self.topic {
             Topic::Trades(_) => after.trades_ms,
@@ -81,9 +77,13 @@ impl TopicState {
         (ms > 0).then(|| nanos(ms))
     }
 
-    /// Whether it was silent twice as long as allowed on the connection that is there.
-    pub(super) fn stale_twice(&self, after: &StaleAfter, now: Ts) -> bool {
-        self.limit(after).is_some_and(|limit| now >= self.heard.max(self.opened).plus(limit.saturating_mul(2)))
+    /// When a connection that is silent on it may be given up: twice as long as allowed after it was heard or the
+    /// connection was opened; [`Ts::MAX`] while it is not stale.
+    pub(super) fn given_up_at(&self, after: &StaleAfter) -> Ts {
+        match self.limit(after) {
+            Some(limit) if self.stale => self.heard.max(self.opened).plus(limit.saturating_mul(2)),
+            _ => Ts::MAX,
+        }
     }
 
     pub(super) fn watch(&mut self, after: &StaleAfter, now: Ts, sink: &mut dyn FeedSink) {

@@ -169,7 +169,7 @@ impl Gateway {
                 self.kill_wire(which, &why);
             } else if self.is_old(opened) && self.said.is_empty() {
                 self.kill_wire(which, "replaced before the venue cuts it");
-                self.wires.get(which).retry_at = now;
+                self.connect(which);
             } else if subscribed && !std::mem::replace(&mut self.wires.get(which).subscribed, true) {
                 self.private_began(which);
             }

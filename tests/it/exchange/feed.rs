@@ -1,0 +1,54 @@
+//! Stories of the feed.
+
+use bellwether::exchange::feed::FeedSettings;
+
+use super::world::{BTC, World};
+
+fn count(world: &World, what: &str) -> usize {
+    world.log.iter().filter(|l| l.contains(what)).count()
+}
+
+#[test]
+fn a_changeover_before_the_venue_cuts_loses_no_trade_and_never_the_book() {
+    // The toy venue cuts after ten minutes.
+    let settings = FeedSettings { changeover_before_ms: 300_000, ..FeedSettings::default() };
+    let mut world = World::new(7, false, settings);
+    let quiet = |world: &mut World| {
+        world.ticking = false;
+        world.run(100, |_| {});
+        world.ticking = true;
+        (world.server.trades, world.trades)
+    };
+    world.run(3_000, |_| {});
+    let (seen, told) = quiet(&mut world);
+    world.run(1_200_000, |w| assert!(w.feed.book(BTC).is_some()));
+    let (seen_after, told_after) = quiet(&mut world);
+    assert!(count(&world, "Connected(Link(2), true)") == 1, "{:?}", world.log);
+    assert_eq!(count(&world, "book lost"), 0, "{:?}", world.log);
+    assert_eq!(count(&world, "Reconnecting"), 0, "{:?}", world.log);
+    assert_eq!(told_after - told, seen_after - seen, "each trade once");
+    assert_eq!(world.open_urls().iter().filter(|u| u.ends_with("market")).count(), 1, "the old one is closed");
+}
+
+#[test]
+fn a_connected_but_silent_socket_is_noticed_and_replaced() {
+    let mut world = World::new(3, false, FeedSettings::default());
+    world.run(5_000, |_| {});
+    world.mute_feed();
+    world.run(11_000, |_| {});
+    assert_eq!(count(&world, "Stale(Depth"), 1, "{:?}", world.log);
+    world.run(130_000, |_| {});
+    assert!(count(&world, "silent") >= 1, "{:?}", world.log);
+    assert!(count(&world, "Alive(Depth") == 1 && world.feed.book(BTC).is_some(), "{:?}", world.log);
+}
+
+#[test]
+fn a_disconnection_is_told_and_the_book_comes_back() {
+    let mut world = World::new(5, false, FeedSettings::default());
+    world.run(5_000, |_| {});
+    world.cut_all();
+    assert!(world.feed.book(BTC).is_none() && !world.follower.is_valid());
+    world.run(5_000, |_| {});
+    assert_eq!(count(&world, "book lost: disconnected"), 1, "{:?}", world.log);
+    assert!(count(&world, "Reconnecting") == 1 && world.feed.book(BTC).is_some(), "{:?}", world.log);
+}

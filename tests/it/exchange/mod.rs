@@ -1,0 +1,11 @@
+//! The exchange door: the machines in a simulated storm, the driver on a real socket, and the conformance suite, all
+//! with a venue of our own making.
+
+mod conformance;
+mod driver;
+mod feed;
+mod gateway;
+mod server;
+mod storm;
+mod toy;
+mod world;

@@ -1,0 +1,549 @@
+//! A venue of our own making: the worked example of an adapter, written against the public API only.
+//!
+//! It speaks plain JSON. Books follow by numbers or by checksum as the test wants, orders go over a trading socket with
+//! REST behind it, and account notes have a stream of their own.
+
+use bellwether::exchange::{
+    AccountNote, Act, ActReply, Ask, BookRow, BookRule, Continuity, Facts, Fault, FillNote, Heartbeat, Listing,
+    Listings, Method, Note, OrderNote, OrderRef, OrderRow, OrderStatus, Plan, Product, Reply, Request, Response, Rules,
+    Sink, SnapshotBy, Stamp, Topic, TradeReply, Urls, Venue, VenueError, WireError, mantissa,
+};
+use bellwether::keys::{KeyError, Scheme, Signer};
+use bellwether_sdk::num::format_mantissa;
+use bellwether_sdk::{
+    Aggressor, Bar, Decimal, Depth, InstrumentId, Level, Liquidity, OrderKind, Price, Qty, Quote, Side, Symbol,
+    TimeInForce, Trade, Ts,
+};
+use serde_json::{Value, json};
+
+pub struct Toy {
+    facts: Facts,
+}
+
+impl Toy {
+    pub fn new(continuity: Continuity, snapshot: SnapshotBy, truncate: bool) -> Self {
+        let facts = Facts {
+            venue: "toy",
+            product: Product::Spot,
+            urls: Urls {
+                rest: "http://toy".to_owned(),
+                market: "ws://toy/market".to_owned(),
+                account: "ws://toy/account".to_owned(),
+                trade: "ws://toy/trade".to_owned(),
+            },
+            testnet: None,
+            book: BookRule { continuity, snapshot, truncate },
+            heartbeat: Heartbeat { say: Some((r#"{"op":"ping"}"#.to_owned(), 5_000)), dead_after_ms: 12_000 },
+            connection_life_ms: Some(600_000),
+            weight_per_minute: 6_000,
+            orders_per_10s: 100,
+            says_per_second: 10,
+            ticket: None,
+            account_on_trade: false,
+            cancel_replace: false,
+            amend: false,
+            batch_max: 1,
+            settle_ms: 2_000,
+        };
+        Self { facts }
+    }
+
+    pub fn numbers() -> Self {
+        Self::new(Continuity::Numbers, SnapshotBy::Rest(1_000), false)
+    }
+}
+
+/// The venue's instrument, as this run numbers it.
+pub fn rules() -> Rules {
+    Rules {
+        symbol: "toy:BTC/USD".parse::<Symbol>().expect("a symbol"),
+        name: "BTCUSD".to_owned(),
+        stream_name: "BTCUSD".to_owned(),
+        index: 0,
+        price_scale: 1,
+        qty_scale: 3,
+        tick: Price::from_mantissa(1),
+        lot: Qty::from_mantissa(1),
+        qty_min: Qty::from_mantissa(1),
+        notional_min: 0,
+        multiplier: 1,
+        significant_digits: 0,
+        trading: true,
+    }
+}
+
+pub fn listings() -> Listings {
+    Listings::new([(InstrumentId(0), rules())])
+}
+
+fn ok_text<'a>(v: &'a Value, field: &'static str) -> Result<&'a str, WireError> {
+    v[field].as_str().ok_or_else(|| WireError::shape(format!("no {field}"), &v.to_string()))
+}
+
+fn price(v: &Value, field: &'static str, rules: &Rules) -> Result<Price, WireError> {
+    Ok(Price::from_mantissa(mantissa(field, ok_text(v, field)?, rules.price_scale)?))
+}
+
+fn qty(v: &Value, field: &'static str, rules: &Rules) -> Result<Qty, WireError> {
+    Ok(Qty::from_mantissa(mantissa(field, ok_text(v, field)?, rules.qty_scale)?))
+}
+
+fn time(v: &Value) -> Ts {
+    v["ts"].as_i64().map_or(Ts::NONE, Ts::from_millis)
+}
+
+fn side(v: &Value) -> Result<Side, WireError> {
+    match ok_text(v, "side")? {
+        "buy" => Ok(Side::Buy),
+        "sell" => Ok(Side::Sell),
+        other => Err(WireError::shape(format!("side {other:?}"), &v.to_string())),
+    }
+}
+
+fn status(v: &Value) -> OrderStatus {
+    match v["status"].as_str() {
+        Some("open") => OrderStatus::Acknowledged,
+        Some("part") => OrderStatus::PartlyFilled,
+        Some("filled") => OrderStatus::Filled,
+        Some("cancelled") => OrderStatus::Cancelled,
+        Some("rejected") => OrderStatus::Rejected,
+        Some("expired") => OrderStatus::Expired,
+        _ => OrderStatus::Unknown,
+    }
+}
+
+fn levels(v: &Value, rules: &Rules) -> Result<Vec<Level>, WireError> {
+    let mut out = Vec::new();
+    for (field, side) in [("b", Side::Buy), ("a", Side::Sell)] {
+        for row in v[field].as_array().ok_or_else(|| WireError::shape(format!("no {field}"), &v.to_string()))? {
+            let text = |i: usize| row[i].as_str().ok_or_else(|| WireError::shape("a level", &v.to_string()));
+            let price = Price::from_mantissa(mantissa("price", text(0)?, rules.price_scale)?);
+            let qty = Qty::from_mantissa(mantissa("qty", text(1)?, rules.qty_scale)?);
+            out.push(Level { side, price, qty });
+        }
+    }
+    Ok(out)
+}
+
+fn order_note(v: &Value, l: &Listing) -> Result<OrderNote, WireError> {
+    let filled = if v["filled"].is_null() { None } else { Some(qty(v, "filled", &l.rules)?) };
+    Ok(OrderNote {
+        instrument: l.id,
+        venue_id: v["id"].as_str().unwrap_or_default().to_owned(),
+        client_id: v["client"].as_str().unwrap_or_default().to_owned(),
+        status: status(v),
+        filled,
+        reason: "",
+        text: String::new(),
+        ts_venue: time(v),
+    })
+}
+
+fn order_row(v: &Value, l: &Listing) -> Result<OrderRow, WireError> {
+    let note = order_note(v, l)?;
+    Ok(OrderRow {
+        instrument: l.id,
+        venue_id: note.venue_id,
+        client_id: note.client_id,
+        side: side(v)?,
+        kind: Some(OrderKind::Limit { price: price(v, "p", &l.rules)? }),
+        tif: TimeInForce::Gtc,
+        qty: qty(v, "q", &l.rules)?,
+        filled: note.filled.unwrap_or(Qty::ZERO),
+        status: note.status,
+        ts_venue: note.ts_venue,
+    })
+}
+
+fn fill_note(v: &Value, l: &Listing) -> Result<FillNote, WireError> {
+    let fee = Decimal::parse(ok_text(v, "fee")?.as_bytes()).map_err(|e| WireError::shape(e, &v.to_string()))?;
+    Ok(FillNote {
+        instrument: l.id,
+        trade_id: ok_text(v, "trade")?.to_owned(),
+        venue_id: v["id"].as_str().unwrap_or_default().to_owned(),
+        client_id: v["client"].as_str().unwrap_or_default().to_owned(),
+        side: side(v)?,
+        price: price(v, "p", &l.rules)?,
+        qty: qty(v, "q", &l.rules)?,
+        fee,
+        fee_currency: "USD".to_owned(),
+        liquidity: Liquidity::Maker,
+        ts_venue: time(v),
+    })
+}
+
+fn act_row(v: &Value, rules: &Rules) -> Result<ActReply, WireError> {
+    Ok(ActReply {
+        venue_id: ok_text(v, "id")?.to_owned(),
+        client: v["client"].as_str().and_then(|c| c.parse().ok()),
+        status: status(v),
+        filled: if v["filled"].is_null() { None } else { Some(qty(v, "filled", rules)?) },
+        refused: None,
+    })
+}
+
+fn refusal(v: &Value) -> Option<VenueError> {
+    let code = v["code"].as_str()?;
+    let words = v["msg"].as_str().unwrap_or_default();
+    Some(match code {
+        "limit" => VenueError::new(Fault::RateLimited { retry_after_ms: v["wait"].as_u64() }, code, words),
+        "clock" => VenueError::new(Fault::ClockSkew, code, words),
+        "key" => VenueError::new(Fault::Authentication, code, words),
+        "busy" => VenueError::new(Fault::Transient, code, words),
+        "unsure" => VenueError::new(Fault::Unknown, code, words),
+        "no_order" => VenueError::new(Fault::Rejected, code, words).reason("unknown_order"),
+        "funds" => VenueError::new(Fault::Rejected, code, words).reason("insufficient_funds"),
+        "twice" => VenueError::new(Fault::Rejected, code, words).reason("duplicate_order_id"),
+        _ => VenueError::new(Fault::Rejected, code, words),
+    })
+}
+
+/// The JSON of a good answer; the error of a bad one.
+fn body(response: &Response, write: bool) -> Result<Value, VenueError> {
+    let value = serde_json::from_str::<Value>(&response.body).ok();
+    if !response.is_ok() {
+        return Err(value.as_ref().and_then(refusal).map_or_else(
+            || match VenueError::of_status(response.status, write, &response.body) {
+                VenueError { fault: Fault::RateLimited { .. }, code, text, .. } => {
+                    VenueError::new(Fault::RateLimited { retry_after_ms: response.retry_after_ms() }, code, text)
+                }
+                other => other,
+            },
+            |e| e,
+        ));
+    }
+    value.ok_or_else(|| VenueError::malformed("no JSON"))
+}
+
+fn malformed(e: WireError) -> VenueError {
+    VenueError::malformed(e.to_string())
+}
+
+fn by(order: &OrderRef) -> (&'static str, String) {
+    match order {
+        OrderRef::Client(c) => ("client", c.to_string()),
+        OrderRef::Venue(id) => ("id", id.clone()),
+    }
+}
+
+/// An act's fields.
+fn act_json(act: &Act, listings: &Listings) -> Result<Value, VenueError> {
+    let listed = |id| listings.get(id).ok_or_else(|| VenueError::new(Fault::Rejected, "", "not listed"));
+    Ok(match act {
+        Act::Place(place) => {
+            let order = place.order.get();
+            let rules = &listed(order.instrument)?.rules;
+            let OrderKind::Limit { price } = order.kind else {
+                return Err(VenueError::unsupported("limit orders only"));
+            };
+            json!({
+                "op": "place", "s": rules.name, "client": place.client.to_string(),
+                "side": if order.side == Side::Buy { "buy" } else { "sell" },
+                "p": format_mantissa(price.mantissa(), rules.price_scale),
+                "q": format_mantissa(place.qty.mantissa(), rules.qty_scale),
+            })
+        }
+        Act::Cancel(cancel) => {
+            let (key, value) = by(&cancel.order);
+            json!({ "op": "cancel", "s": listed(cancel.instrument)?.rules.name, key: value })
+        }
+        Act::CancelAll(id) => json!({ "op": "cancel_all", "s": listed(*id)?.rules.name }),
+        _ => return Err(VenueError::unsupported("not on the toy venue")),
+    })
+}
+
+fn signature(signer: &dyn Signer, payload: &str) -> Result<String, KeyError> {
+    if signer.scheme() != Scheme::HmacSha256 {
+        return Err(KeyError::Scheme { venue: "toy", wants: "HMAC-SHA256", found: signer.scheme().name() });
+    }
+    Ok(bellwether::orders::hex(&signer.sign(payload.as_bytes())?))
+}
+
+fn login(signer: &dyn Signer, stamp: Stamp) -> Result<String, KeyError> {
+    let at = stamp.now.nanos() / 1_000_000;
+    let sign = signature(signer, &format!("login{at}"))?;
+    Ok(json!({ "op": "login", "key": signer.key_id(), "ts": at, "sign": sign }).to_string())
+}
+
+fn topic_name(topic: &Topic, listings: &Listings) -> Option<String> {
+    let name = &listings.get(topic.instrument())?.rules.stream_name;
+    Some(match topic {
+        Topic::Trades(_) => format!("trades:{name}"),
+        Topic::Quotes(_) => format!("quotes:{name}"),
+        Topic::Depth(_, n) => format!("depth:{name}:{n}"),
+        Topic::Bars(_, interval) => format!("bars:{name}:{interval}"),
+        Topic::Funding(_) => return None,
+    })
+}
+
+fn subscribe(name: &str) -> String {
+    json!({ "op": "sub", "topic": name }).to_string()
+}
+
+impl Venue for Toy {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn guess_name(&self, symbol: &Symbol) -> String {
+        format!("{}{}", symbol.base(), symbol.quote())
+    }
+
+    fn ask(&self, ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
+        let name = |id: &InstrumentId| {
+            let listed = listings.get(*id).map(|l| l.rules.name.clone());
+            listed.ok_or_else(|| VenueError::new(Fault::Rejected, "", "not listed"))
+        };
+        Ok(match ask {
+            Ask::Time => Request::get("/time", "", 1),
+            Ask::Instruments => Request::get("/instruments", "", 10),
+            Ask::Book(id, n) => Request::get("/book", format!("s={}&n={n}", name(id)?), 10),
+            Ask::Bars(id, interval, from, to) => {
+                let (a, b) = (from.nanos() / 1_000_000, to.nanos() / 1_000_000);
+                Request::get("/bars", format!("s={}&i={interval}&from={a}&to={b}", name(id)?), 5)
+            }
+            Ask::OpenOrders(_) => Request::get("/open", "", 5).signed(),
+            Ask::Order(id, order) => {
+                let (key, value) = by(order);
+                Request::get("/order", format!("s={}&{key}={value}", name(id)?), 2).signed()
+            }
+            Ask::Fills(id, from) => {
+                Request::get("/fills", format!("s={}&from={}", name(id)?, from.nanos() / 1_000_000), 5).signed()
+            }
+            _ => return Err(VenueError::unsupported("not on the toy venue")),
+        })
+    }
+
+    fn reply(&self, ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, VenueError> {
+        let v = body(response, false)?;
+        let rows = |key: &str| v[key].as_array().cloned().ok_or_else(|| VenueError::malformed(format!("no {key}")));
+        let listed = |row: &Value| row["s"].as_str().and_then(|s| listings.named(s)).cloned();
+        match ask {
+            Ask::Time => v["time"]
+                .as_i64()
+                .map(|ms| Reply::Time(Ts::from_millis(ms)))
+                .ok_or_else(|| VenueError::malformed("no time")),
+            Ask::Instruments => Ok(Reply::Instruments(vec![rules()], Vec::new())),
+            Ask::Book(id, _) => {
+                let rules = &listings.get(*id).ok_or_else(|| VenueError::malformed("not listed"))?.rules;
+                let last_id = v["last"].as_i64().ok_or_else(|| VenueError::malformed("no last"))?;
+                Ok(Reply::Book(BookRow { ts_venue: time(&v), last_id, levels: levels(&v, rules).map_err(malformed)? }))
+            }
+            Ask::Bars(id, ..) => {
+                let rules = &listings.get(*id).ok_or_else(|| VenueError::malformed("not listed"))?.rules;
+                let bars: Result<Vec<Bar>, _> = rows("bars")?.iter().map(|b| bar(b, *id, rules)).collect();
+                Ok(Reply::Bars(bars.map_err(malformed)?))
+            }
+            Ask::Order(..) | Ask::OpenOrders(_) => {
+                let mut out = Vec::new();
+                for row in rows("orders")? {
+                    if let Some(l) = listed(&row) {
+                        out.push(order_row(&row, &l).map_err(malformed)?);
+                    }
+                }
+                Ok(Reply::Orders(out, 0))
+            }
+            Ask::Fills(..) => {
+                let mut out = Vec::new();
+                for row in rows("fills")? {
+                    if let Some(l) = listed(&row) {
+                        out.push(fill_note(&row, &l).map_err(malformed)?);
+                    }
+                }
+                Ok(Reply::Fills(out))
+            }
+            _ => Err(VenueError::unsupported("not on the toy venue")),
+        }
+    }
+
+    fn act(&self, act: &Act, listings: &Listings) -> Result<Request, VenueError> {
+        let body = act_json(act, listings)?.to_string();
+        Ok(Request::new(Method::Post, "/act", "", 1).body("application/json", body).signed())
+    }
+
+    fn act_reply(&self, act: &Act, response: &Response, listings: &Listings) -> Result<Vec<ActReply>, VenueError> {
+        let v = body(response, true)?;
+        let id = match act {
+            Act::Place(p) => p.order.get().instrument,
+            Act::Cancel(c) => c.instrument,
+            _ => return Ok(Vec::new()),
+        };
+        let rules = &listings.get(id).ok_or_else(|| VenueError::malformed("not listed"))?.rules;
+        Ok(vec![act_row(&v, rules).map_err(malformed)?])
+    }
+
+    fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError> {
+        let at = stamp.now.nanos() / 1_000_000;
+        let payload = format!("{}{}{}{at}", request.method.name(), request.target(), request.body);
+        let sign = signature(signer, &payload)?;
+        request.headers.push(("x-key".to_owned(), signer.key_id().to_owned()));
+        request.headers.push(("x-time".to_owned(), at.to_string()));
+        request.headers.push(("x-sign".to_owned(), sign));
+        Ok(())
+    }
+
+    fn market(&self, urls: &Urls, topics: &[Topic], listings: &Listings) -> Vec<Plan> {
+        let carried: Vec<Topic> = topics.iter().filter(|t| topic_name(t, listings).is_some()).copied().collect();
+        if carried.is_empty() {
+            return Vec::new();
+        }
+        let messages = carried.iter().filter_map(|t| topic_name(t, listings)).map(|n| subscribe(&n)).collect();
+        vec![Plan { url: urls.market.clone(), login: None, messages, topics: carried }]
+    }
+
+    fn renew_book(&self, topic: Topic, listings: &Listings) -> Vec<String> {
+        let name = topic_name(&topic, listings).unwrap_or_default();
+        vec![json!({ "op": "unsub", "topic": name }).to_string(), subscribe(&name)]
+    }
+
+    fn read_market(&self, text: &str, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Result<(), WireError> {
+        let v: Value = serde_json::from_str(text).map_err(|e| WireError::shape(e, text))?;
+        let kind = ok_text(&v, "t")?;
+        match kind {
+            "pong" => sink.note(Note::Alive),
+            "ok" => sink.note(Note::Subscribed),
+            "no" => sink.note(Note::Refused(v["msg"].as_str().unwrap_or_default())),
+            "bye" => sink.note(Note::Leaving("bye")),
+            "trade" | "quote" | "depth" | "bar" => {
+                let Some(l) = listings.named(ok_text(&v, "s")?) else {
+                    sink.note(Note::Ignored);
+                    return Ok(());
+                };
+                market_note(kind, &v, l, now, sink)?;
+            }
+            other => sink.note(Note::Unexpected(other)),
+        }
+        Ok(())
+    }
+
+    fn account(
+        &self,
+        urls: &Urls,
+        _: &Listings,
+        signer: &dyn Signer,
+        _: &str,
+        stamp: Stamp,
+    ) -> Result<Option<Plan>, KeyError> {
+        let login = Some(login(signer, stamp)?);
+        Ok(Some(Plan { url: urls.account.clone(), login, messages: vec![subscribe("orders")], topics: Vec::new() }))
+    }
+
+    fn read_account(&self, text: &str, listings: &Listings) -> Result<Vec<AccountNote>, WireError> {
+        let v: Value = serde_json::from_str(text).map_err(|e| WireError::shape(e, text))?;
+        let listed = || listings.named(v["s"].as_str().unwrap_or_default());
+        Ok(vec![match (ok_text(&v, "t")?, listed()) {
+            ("pong", _) => AccountNote::Alive,
+            ("login", _) => match refusal(&v) {
+                Some(error) => AccountNote::Refused(error),
+                None => AccountNote::LoggedIn,
+            },
+            ("ok", _) => AccountNote::Ready,
+            ("order", Some(l)) => AccountNote::Order(order_note(&v, l)?),
+            ("fill", Some(l)) => AccountNote::Fill(fill_note(&v, l)?),
+            ("order" | "fill", None) => AccountNote::Ignored,
+            (other, _) => AccountNote::Unexpected(other.to_owned()),
+        }])
+    }
+
+    fn trade(
+        &self,
+        urls: &Urls,
+        _: &Listings,
+        signer: &dyn Signer,
+        _: &str,
+        stamp: Stamp,
+    ) -> Result<Option<Plan>, KeyError> {
+        let login = Some(login(signer, stamp)?);
+        Ok(Some(Plan { url: urls.trade.clone(), login, messages: Vec::new(), topics: Vec::new() }))
+    }
+
+    fn say(
+        &self,
+        act: &Act,
+        number: u64,
+        listings: &Listings,
+        _: &dyn Signer,
+        _: &str,
+        _: Stamp,
+    ) -> Result<Option<String>, VenueError> {
+        let mut message = act_json(act, listings)?;
+        message["n"] = json!(number);
+        Ok(Some(message.to_string()))
+    }
+
+    fn read_trade(&self, text: &str, listings: &Listings) -> Result<TradeReply, WireError> {
+        let v: Value = serde_json::from_str(text).map_err(|e| WireError::shape(e, text))?;
+        let first = listings.iter().next();
+        Ok(match (ok_text(&v, "t")?, first) {
+            ("login", _) => TradeReply::LoggedIn(refusal(&v).map_or(Ok(()), Err)),
+            ("re", Some(l)) => {
+                let number = v["n"].as_u64().ok_or_else(|| WireError::shape("no n", text))?;
+                let outcome = match refusal(&v) {
+                    Some(error) => Err(error),
+                    None if v["id"].is_null() => Ok(Vec::new()),
+                    None => Ok(vec![act_row(&v, &l.rules)?]),
+                };
+                TradeReply::Answered(number, outcome)
+            }
+            _ => TradeReply::Ignored,
+        })
+    }
+}
+
+fn bar(v: &Value, instrument: InstrumentId, rules: &Rules) -> Result<Bar, WireError> {
+    let interval = ok_text(v, "i")?.parse().map_err(|e| WireError::shape(e, &v.to_string()))?;
+    let ts_open = time(v);
+    if ts_open == Ts::NONE {
+        return Err(WireError::shape("no ts", &v.to_string()));
+    }
+    Ok(Bar {
+        ts_open,
+        ts_close: ts_open.plus(bellwether_sdk::Interval::nanos(interval)),
+        open: price(v, "o", rules)?,
+        high: price(v, "h", rules)?,
+        low: price(v, "l", rules)?,
+        close: price(v, "c", rules)?,
+        volume: qty(v, "q", rules)?,
+        interval,
+        instrument,
+    })
+}
+
+fn market_note(kind: &str, v: &Value, l: &Listing, now: Ts, sink: &mut dyn Sink) -> Result<(), WireError> {
+    let (instrument, rules, ts_venue) = (l.id, &l.rules, time(v));
+    match kind {
+        "trade" => {
+            let aggressor = if side(v)? == Side::Buy { Aggressor::Buyer } else { Aggressor::Seller };
+            let (price, qty) = (price(v, "p", rules)?, qty(v, "q", rules)?);
+            let id = v["id"].as_u64().unwrap_or(0);
+            sink.note(Note::Trade(Trade { ts: now, ts_venue, price, qty, instrument, aggressor }, id));
+        }
+        "quote" => sink.note(Note::Quote(Quote {
+            ts: now,
+            ts_venue,
+            bid: price(v, "b", rules)?,
+            bid_qty: qty(v, "B", rules)?,
+            ask: price(v, "a", rules)?,
+            ask_qty: qty(v, "A", rules)?,
+            instrument,
+        })),
+        "bar" => sink.note(Note::Bar(bar(v, instrument, rules)?, v["done"].as_bool().unwrap_or(false))),
+        _ => {
+            let levels = levels(v, rules)?;
+            let number = |key: &str| v[key].as_i64().unwrap_or(0);
+            let depth = Depth {
+                ts: now,
+                ts_venue,
+                snapshot: v["snap"].as_bool().unwrap_or(false),
+                first_id: number("first"),
+                last_id: number("last"),
+                prev_id: 0,
+                levels: &levels,
+                instrument,
+            };
+            let crc = v["crc"].as_u64().and_then(|c| u32::try_from(c).ok());
+            sink.note(Note::Depth(depth, crc));
+        }
+    }
+    Ok(())
+}
