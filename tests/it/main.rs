@@ -6,4 +6,5 @@ mod fills;
 mod l2;
 mod orders;
 mod rooms;
+mod sandbox;
 mod stored;
