@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::mpsc;
 
+use super::server::Hall;
+
 /// Messages a socket may be behind.
 pub(super) const QUEUE: usize = 16_384;
 
@@ -24,6 +26,27 @@ struct Listener {
     accounts: BTreeMap<u64, String>,
 }
 
+/// A socket's place in the hub, given up when dropped.
+pub(super) struct Ear {
+    pub(super) hall: Hall,
+    pub(super) link: Link,
+    pub(super) queue: mpsc::Receiver<Utf8Bytes>,
+}
+
+impl Ear {
+    /// A place for a socket that is about to open: who sees it open is heard from then on.
+    pub(super) fn new(hall: Hall, combined: bool) -> Self {
+        let (link, queue) = hall.floor().hub.join(combined);
+        Self { hall, link, queue }
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.hall.floor().hub.leave(self.link);
+    }
+}
+
 /// All listeners.
 #[derive(Debug, Default)]
 pub(super) struct Hub {
@@ -36,7 +59,7 @@ pub(super) struct Hub {
 
 impl Hub {
     /// A new socket and its queue.
-    pub(super) fn join(&mut self, combined: bool) -> (Link, mpsc::Receiver<Utf8Bytes>) {
+    fn join(&mut self, combined: bool) -> (Link, mpsc::Receiver<Utf8Bytes>) {
         self.next += 1;
         let (queue, receiver) = mpsc::channel(QUEUE);
         let listener = Listener { queue, combined, topics: BTreeSet::new(), accounts: BTreeMap::new() };
@@ -45,7 +68,7 @@ impl Hub {
     }
 
     /// A socket is gone.
-    pub(super) fn leave(&mut self, link: Link) {
+    fn leave(&mut self, link: Link) {
         let Some(listener) = self.listeners.remove(&link) else { return };
         for topic in &listener.topics {
             forget(&mut self.topics, topic, link);

@@ -17,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 use super::calls::{Outcome, Request, Route};
 use super::error::{Refused, SandboxError};
 use super::floor::{Floor, clock};
+use super::hub::Ear;
 use super::params::{Params, payload};
 use super::{admin, streams, wsapi};
 
@@ -90,19 +91,19 @@ async fn play(hall: Hall) -> Result<(), SandboxError> {
 }
 
 async fn stream_bare(upgrade: WebSocketUpgrade, State(hall): State<Hall>) -> Response {
-    upgrade.on_upgrade(move |socket| streams::serve(socket, hall, Vec::new(), false))
+    let ear = streams::ear(&hall, "", false);
+    upgrade.on_upgrade(move |socket| streams::serve(socket, ear))
 }
 
 async fn stream_named(upgrade: WebSocketUpgrade, State(hall): State<Hall>, Path(names): Path<String>) -> Response {
-    let names = names.split('/').filter(|n| !n.is_empty()).map(str::to_owned).collect();
-    upgrade.on_upgrade(move |socket| streams::serve(socket, hall, names, false))
+    let ear = streams::ear(&hall, &names, false);
+    upgrade.on_upgrade(move |socket| streams::serve(socket, ear))
 }
 
 async fn stream_combined(upgrade: WebSocketUpgrade, State(hall): State<Hall>, RawQuery(query): RawQuery) -> Response {
     let params = Params::of_text(&query.unwrap_or_default(), "").unwrap_or_default();
-    let names = params.get("streams").unwrap_or_default();
-    let names = names.split('/').filter(|n| !n.is_empty()).map(str::to_owned).collect();
-    upgrade.on_upgrade(move |socket| streams::serve(socket, hall, names, true))
+    let ear = streams::ear(&hall, params.get("streams").unwrap_or_default(), true);
+    upgrade.on_upgrade(move |socket| streams::serve(socket, ear))
 }
 
 async fn ws_api(
@@ -113,7 +114,8 @@ async fn ws_api(
 ) -> Response {
     let params = Params::of_text(&query.unwrap_or_default(), "").unwrap_or_default();
     let with_limits = params.get("returnRateLimits") != Some("false");
-    upgrade.on_upgrade(move |socket| wsapi::serve(socket, hall, from.ip(), with_limits))
+    let ear = Ear::new(hall, false);
+    upgrade.on_upgrade(move |socket| wsapi::serve(socket, ear, from.ip(), with_limits))
 }
 
 async fn rest(

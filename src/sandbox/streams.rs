@@ -6,7 +6,7 @@ use axum::extract::ws::WebSocket;
 use serde_json::{Value, json};
 
 use super::floor::Floor;
-use super::hub::Link;
+use super::hub::{Ear, Link};
 use super::server::Hall;
 use super::wire::{Gone, Heard, Wire};
 
@@ -17,18 +17,20 @@ const STREAMS_MAX: usize = 1_024;
 /// Messages handed on before the system is asked to send them.
 const BATCH: usize = 256;
 
-/// Serves one socket until it is gone.
-pub(super) async fn serve(socket: WebSocket, hall: Hall, streams: Vec<String>, combined: bool) {
-    let (link, mut queue) = {
-        let mut floor = hall.floor();
-        let (link, queue) = floor.hub.join(combined);
-        for stream in &streams {
-            if let Err(why) = subscribe(&mut floor, link, stream) {
-                tracing::warn!(stream, why, "a client asks for a stream there is not");
-            }
+/// A place for a socket with its first streams.
+pub(super) fn ear(hall: &Hall, streams: &str, combined: bool) -> Ear {
+    let ear = Ear::new(hall.clone(), combined);
+    for stream in streams.split('/').filter(|n| !n.is_empty()) {
+        if let Err(why) = subscribe(&mut hall.floor(), ear.link, stream) {
+            tracing::warn!(stream, why, "a client asks for a stream there is not");
         }
-        (link, queue)
-    };
+    }
+    ear
+}
+
+/// Serves one socket until it is gone.
+pub(super) async fn serve(socket: WebSocket, mut ear: Ear) {
+    let (hall, link) = (ear.hall.clone(), ear.link);
     let mut wire = Wire::new(socket, hall.clone());
     let mut clock = tokio::time::interval(Duration::from_millis(250));
     let mut says = Says::default();
@@ -44,17 +46,16 @@ pub(super) async fn serve(socket: WebSocket, hall: Hall, streams: Vec<String>, c
                 Ok(Heard::Nothing) => Ok(()),
                 Err(gone) => Err(gone),
             },
-            message = queue.recv() => match message {
-                Some(first) => hand_on(&mut wire, first, &mut queue).await,
+            message = ear.queue.recv() => match message {
+                Some(first) => hand_on(&mut wire, first, &mut ear.queue).await,
                 None => Err(Gone),
             },
             _ = clock.tick() => wire.keep().await,
         };
         if done.is_err() {
-            break;
+            return;
         }
     }
-    hall.floor().hub.leave(link);
 }
 
 /// Sends what waits, in batches.

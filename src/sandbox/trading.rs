@@ -149,6 +149,11 @@ fn cancel_replace(floor: &mut Floor, name: &str, p: &Params, now: Ts) -> Result<
     p.get("orderRateLimitExceededMode");
     let wish = Wish::read(p, &floor.markets[market].rules)?;
     p.finish()?;
+    // The venue holds the new order against the filters before it cancels anything.
+    let here = &floor.markets[market];
+    if wish.quote_qty.is_none() {
+        here.filters.check(&wish, &here.rules, here.last)?;
+    }
     let account = floor.accounts.get_mut(name).ok_or_else(Refused::bad_key)?;
     let cancelled = cancel_one(account, id, only.as_deref(), cancel_id, now);
     let placed = match cancelled {

@@ -99,6 +99,7 @@ impl Wire {
     pub(super) async fn event(&mut self, text: Utf8Bytes) -> Result<(), Gone> {
         let fate = self.fate();
         if fate.torn {
+            self.flush().await?;
             return Err(Gone);
         }
         if fate.silent || fate.lost {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::calls::{Caller, Needs, Op, Outcome, Request, Route};
 use super::error::Refused;
 use super::floor::clock;
-use super::hub::Link;
+use super::hub::{Ear, Link};
 use super::klines::millis;
 use super::params::Params;
 use super::server::Hall;
@@ -37,10 +37,10 @@ struct Reply {
 }
 
 /// Serves one socket until it is gone.
-pub(super) async fn serve(socket: WebSocket, hall: Hall, from: IpAddr, with_limits: bool) {
-    let (link, mut queue) = hall.floor().hub.join(false);
+pub(super) async fn serve(socket: WebSocket, mut ear: Ear, from: IpAddr, with_limits: bool) {
+    let (hall, link) = (ear.hall.clone(), ear.link);
     let mut session = Session { hall: hall.clone(), link, from, key: None, connected: clock(), with_limits };
-    let mut wire = Wire::new(socket, hall.clone());
+    let mut wire = Wire::new(socket, hall);
     let mut clock = tokio::time::interval(Duration::from_millis(250));
     loop {
         let done = tokio::select! {
@@ -53,17 +53,16 @@ pub(super) async fn serve(socket: WebSocket, hall: Hall, from: IpAddr, with_limi
                 Ok(Heard::Nothing) => Ok(()),
                 Err(gone) => Err(gone),
             },
-            message = queue.recv() => match message {
-                Some(first) => hand_on(&mut wire, first, &mut queue).await,
+            message = ear.queue.recv() => match message {
+                Some(first) => hand_on(&mut wire, first, &mut ear.queue).await,
                 None => Err(Gone),
             },
             _ = clock.tick() => wire.keep().await,
         };
         if done.is_err() {
-            break;
+            return;
         }
     }
-    hall.floor().hub.leave(link);
 }
 
 /// A call that belongs to the session; it weighs as little as a call can.

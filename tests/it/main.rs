@@ -8,4 +8,5 @@ mod l2;
 mod orders;
 mod payloads;
 mod rooms;
+mod sandbox;
 mod stored;
