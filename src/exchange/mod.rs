@@ -11,6 +11,7 @@ mod error;
 mod http;
 mod listing;
 mod note;
+mod okx;
 #[cfg(test)]
 mod trial;
 mod venue;
@@ -20,6 +21,7 @@ mod wire;
 pub use error::{Fault, VenueError};
 pub use http::{Base, Method, Request, Response};
 pub use listing::{Listing, Listings, Rules};
+pub use okx::Okx;
 pub use note::{AccountNote, FillNote, Note, OrderNote, OrderStatus, Sink, TradeReply};
 pub use venue::{BookRule, Continuity, Facts, Heartbeat, Plan, SnapshotBy, SocketUse, Stamp, Topic, Urls, Venue};
 pub use vocab::{
@@ -32,9 +34,10 @@ pub use wire::{Digits, WireError, mantissa, rate};
 pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
     Some(match (name, product) {
         ("bybit", _) => Box::new(bybit::Bybit::new(product)),
+        ("okx", _) => Box::new(okx::Okx::new(product)),
         _ => return None,
     })
 }
 
 /// The venues built in, with their products.
-pub const VENUES: &[(&str, Product)] = &[("bybit", Product::Spot), ("bybit", Product::Linear)];
+pub const VENUES: &[(&str, Product)] = &[("bybit", Product::Spot), ("bybit", Product::Linear), ("okx", Product::Spot), ("okx", Product::Linear)];
