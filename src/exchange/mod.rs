@@ -21,8 +21,8 @@ mod wire;
 pub use error::{Fault, VenueError};
 pub use http::{Base, Method, Request, Response};
 pub use listing::{Listing, Listings, Rules};
-pub use okx::Okx;
 pub use note::{AccountNote, FillNote, Note, OrderNote, OrderStatus, Sink, TradeReply};
+pub use okx::Okx;
 pub use venue::{BookRule, Continuity, Facts, Heartbeat, Plan, SnapshotBy, SocketUse, Stamp, Topic, Urls, Venue};
 pub use vocab::{
     Act, ActReply, Amend, Ask, Balance, BookRow, Cancel, ClientId, FundingRow, OrderRef, OrderRow, Permissions, Place,
@@ -40,4 +40,5 @@ pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
 }
 
 /// The venues built in, with their products.
-pub const VENUES: &[(&str, Product)] = &[("bybit", Product::Spot), ("bybit", Product::Linear), ("okx", Product::Spot), ("okx", Product::Linear)];
+pub const VENUES: &[(&str, Product)] =
+    &[("bybit", Product::Spot), ("bybit", Product::Linear), ("okx", Product::Spot), ("okx", Product::Linear)];

@@ -254,9 +254,7 @@ pub(super) fn read_trade(text: &str) -> Result<TradeReply, WireError> {
     match (message.event, number) {
         ("login", _) if message.code == "0" => Ok(TradeReply::LoggedIn(Ok(()))),
         ("error" | "login", None) => Ok(TradeReply::LoggedIn(Err(of_code(message.code, &message.msg, false)))),
-        (_, Some(number)) => {
-            Ok(TradeReply::Answered(number, verdicts(message.code, &message.msg, message.data)))
-        }
+        (_, Some(number)) => Ok(TradeReply::Answered(number, verdicts(message.code, &message.msg, message.data))),
         _ => Ok(TradeReply::Ignored),
     }
 }

@@ -35,9 +35,7 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
         Ask::Instruments => public("public/instruments", &[kind]),
         Ask::Ticker(id) => public("market/ticker", &[name(id)?]),
         Ask::Book(id, levels) => public("market/books", &[name(id)?, ("sz", &(*levels).clamp(1, 400).to_string())]),
-        Ask::Trades(id, count) => {
-            public("market/trades", &[name(id)?, ("limit", &(*count).clamp(1, 500).to_string())])
-        }
+        Ask::Trades(id, count) => public("market/trades", &[name(id)?, ("limit", &(*count).clamp(1, 500).to_string())]),
         Ask::TradesFrom(..) => {
             return Err(VenueError::unsupported("OKX pages its trades backwards from a time, not forwards"));
         }
