@@ -21,6 +21,7 @@ mod kraken;
 mod listing;
 pub mod machine;
 mod note;
+mod okx;
 pub mod testing;
 pub mod transport;
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
         ("bybit", _) => Some(Box::new(bybit::Bybit::new(product))),
         ("hyperliquid", Product::Linear) => Some(Box::new(hyperliquid::Hyperliquid::mainnet())),
         ("kraken", Product::Spot) => Some(Box::new(kraken::Kraken::spot())),
+        ("okx", _) => Some(Box::new(okx::Okx::new(product))),
         _ => None,
     }
 }
@@ -69,4 +71,6 @@ pub const VENUES: &[(&str, Product)] = &[
     ("bybit", Product::Linear),
     ("hyperliquid", Product::Linear),
     ("kraken", Product::Spot),
+    ("okx", Product::Spot),
+    ("okx", Product::Linear),
 ];

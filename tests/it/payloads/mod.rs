@@ -6,6 +6,7 @@ mod binance_book;
 mod bybit;
 mod hyperliquid;
 mod kraken;
+mod okx;
 
 use std::path::{Path, PathBuf};
 
