@@ -54,11 +54,12 @@ pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
     }
 }
 
-/// The same for a venue's test network, where that signs otherwise (Hyperliquid). Its addresses are in
+/// The same for a venue's test network, where that signs or asks otherwise (Hyperliquid, OKX). Its addresses are in
 /// [`Facts::testnet`].
 pub fn venue_on_testnet(name: &str, product: Product) -> Option<Box<dyn Venue>> {
     match (name, product) {
         ("hyperliquid", Product::Linear) => Some(Box::new(hyperliquid::Hyperliquid::testnet())),
+        ("okx", _) => Some(Box::new(okx::Okx::demo(product))),
         _ => venue(name, product),
     }
 }

@@ -49,7 +49,7 @@ fn write(table: &Table, act: &Act, listings: &Listings, to: For) -> Result<Order
         Act::CancelReplace(..) => {
             return Err(VenueError::unsupported("OKX cannot cancel and place in one step; amend, or do both"));
         }
-        Act::CancelAll(_) => {
+        Act::CancelAll(_) | Act::CancelAllConditional(_) => {
             let text = "OKX has no cancel-all for spot and swaps; ask for the open orders and cancel those";
             return Err(VenueError::unsupported(text));
         }
@@ -169,7 +169,7 @@ pub(super) fn say(
         Act::Amend(change) => numbered(change.instrument),
         Act::Cancel(one) => numbered(one.instrument),
         Act::CancelMany(many) => many.iter().all(|c| numbered(c.instrument)),
-        Act::CancelReplace(..) | Act::CancelAll(_) => false,
+        Act::CancelReplace(..) | Act::CancelAll(_) | Act::CancelAllConditional(_) => false,
     };
     if !all_numbered {
         return Ok(None);

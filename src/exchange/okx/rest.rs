@@ -62,6 +62,9 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
         }
         Ask::OpenOrders(Some(id)) => private("trade/orders-pending", &[kind, name(id)?, ("limit", "100")]),
         Ask::OpenOrders(None) => private("trade/orders-pending", &[kind, ("limit", "100")]),
+        Ask::OpenConditional(_) => {
+            return Err(VenueError::unsupported("orders that wait for a trigger are not placed at OKX"));
+        }
         Ask::Order(id, OrderRef::Client(client)) => {
             private("trade/order", &[name(id)?, ("clOrdId", &client.to_string())])
         }
@@ -100,7 +103,7 @@ pub(super) fn reply(table: &Table, ask: &Ask, response: &Response, listings: &Li
         Ask::OpenOrders(_) | Ask::Order(..) => return orders(ask, &envelope, listings),
         Ask::Fills(..) => fills(&envelope, listings),
         Ask::Permissions => permissions(&envelope),
-        Ask::TradesFrom(..) | Ask::StreamTicket | Ask::KeepTicket(_) => {
+        Ask::OpenConditional(_) | Ask::TradesFrom(..) | Ask::StreamTicket | Ask::KeepTicket(_) => {
             return Err(VenueError::unsupported("OKX has no such question"));
         }
     };
