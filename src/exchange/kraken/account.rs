@@ -4,7 +4,7 @@ use bellwether_sdk::{Decimal, Price, Qty, Ts};
 use serde::Deserialize;
 
 use super::names::{currency, find};
-use super::rows::side;
+use super::private::side;
 use super::{errors, time};
 use crate::exchange::vocab::liquidity;
 use crate::exchange::wire::each;

@@ -10,6 +10,7 @@ mod errors;
 mod facts;
 mod market;
 mod names;
+mod private;
 mod rest;
 mod rows;
 mod sign;
