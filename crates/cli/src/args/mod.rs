@@ -78,3 +78,14 @@ pub(crate) enum Command {
     /// Print JSON Schemas of what this program reads and writes.
     Schema(crate::commands::schema::SchemaArgs),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_takes_its_flags() {
+        Cli::command().debug_assert();
+    }
+}

@@ -30,7 +30,7 @@ pub(crate) struct LiveArgs {
     session: SessionArgs,
     /// The account: the part behind the slash of binance/main.
     #[arg(long, value_name = "NAME")]
-    account: Option<String>,
+    venue_account: Option<String>,
     /// Trade on the venues' test networks.
     #[arg(long)]
     testnet: bool,
@@ -47,7 +47,7 @@ pub(crate) fn run(global: &Global, args: &LiveArgs, registry: &Registry) -> Resu
     }
     let settings = &mut plan.settings;
     settings.session.feed = Feed::Venue;
-    if let Some(account) = &args.account {
+    if let Some(account) = &args.venue_account {
         settings.session.account.clone_from(account);
     }
     if args.testnet {
