@@ -31,6 +31,8 @@ pub enum Base {
     /// Its REST host.
     #[default]
     Rest,
+    /// The REST host of the venue's spot product, which also answers for keys (Binance futures).
+    Spot,
 }
 
 /// A request before it is sent.

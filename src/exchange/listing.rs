@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_sdk::{Instrument, InstrumentId, Price, Qty, Symbol};
+use bellwether_sdk::{Decimal, Instrument, InstrumentId, Price, Qty, Symbol};
 
 /// An instrument's rules as the venue states them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,10 @@ pub struct Rules {
     pub notional_min: i128,
     /// Units of base per contract; 1 for spot.
     pub multiplier: i64,
+    /// What one of the venue's units of quantity is in ours, above zero: 1 where both are the same. Where the venue
+    /// counts contracts of, say, 0.01 BTC and [`multiplier`](Self::multiplier) cannot say so, the codec turns its
+    /// counts into base units by this, exactly, and back.
+    pub contract: Decimal,
     /// Most significant digits a price may have (Hyperliquid: 5); zero for no such rule.
     pub significant_digits: u8,
     /// Whether orders are accepted now.

@@ -20,10 +20,11 @@ mod venue;
 mod vocab;
 mod wire;
 
+pub use checksum::crc_of;
 pub use error::{Fault, VenueError};
 pub use http::{Base, Method, Request, Response};
 pub use listing::{Listing, Listings, Rules};
-pub use note::{AccountNote, FillNote, Note, OrderNote, OrderStatus, Sink, TradeReply};
+pub use note::{AccountNote, FillNote, NO_INSTRUMENT, Note, OrderNote, OrderStatus, Sink, TradeReply};
 pub use venue::{BookRule, Continuity, Facts, Heartbeat, Plan, SnapshotBy, SocketUse, Stamp, Topic, Urls, Venue};
 pub use vocab::{
     Act, ActReply, Amend, Ask, Balance, BookRow, Cancel, ClientId, FundingRow, OrderRef, OrderRow, Permissions, Place,

@@ -19,7 +19,7 @@ impl<F: FnMut(Note<'_>)> Sink for F {
 /// Something a public socket said.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Note<'a> {
-    /// A trade, with the venue's id of it where it is a number (zero else): duplicates and gaps show by it.
+    /// A trade, with the venue's id of it where it is a number (zero else): duplicates show by it.
     Trade(Trade, u64),
     /// The best quote.
     Quote(Quote),
@@ -29,15 +29,16 @@ pub enum Note<'a> {
     Bar(Bar, bool),
     /// The current funding rate and when it settles, with the mark price (zero when unknown).
     FundingRate(InstrumentId, Rate, Ts, Price),
+    /// The number of the message that the following notes are from, where a venue numbers all messages of a connection
+    /// in one row ([`Continuity::Connection`](super::Continuity::Connection)): the next must be one more. After a gap
+    /// every book of the connection is lost; a number seen before means a message to pass over.
+    Sequence(u64),
     /// A subscription was taken.
     Subscribed,
     /// A subscription or request was refused.
     Refused(&'a str),
     /// An answer to our ping, or a heartbeat.
     Alive,
-    /// The connection's own running number of this message, where the venue counts them across its channels (Coinbase):
-    /// one that does not follow the last one means that messages are missing. Given before the message's other notes.
-    Sequence(u64),
     /// The venue announces that it will close: connect anew now.
     Leaving(&'a str),
     /// Understood, and of no use to us.
@@ -85,10 +86,13 @@ impl OrderStatus {
     }
 }
 
+/// Stands for the instrument in an [`OrderNote`] whose message names none (Kraken): the order is found by its ids.
+pub const NO_INSTRUMENT: InstrumentId = InstrumentId(u16::MAX);
+
 /// An order changed, as the private stream says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderNote {
-    /// Whose instrument.
+    /// Whose instrument; [`NO_INSTRUMENT`] where the message names none.
     pub instrument: InstrumentId,
     /// The venue's id; empty where it names none.
     pub venue_id: String,
@@ -145,6 +149,9 @@ pub enum AccountNote {
     Balance(Balance),
     /// A position changed (the whole position, not the change).
     Position(Position),
+    /// The number of the message that the following notes are from, as [`Note::Sequence`]: after a gap, open orders and
+    /// fills must be asked for.
+    Sequence(u64),
     /// Login was taken; subscriptions may follow.
     LoggedIn,
     /// The private stream is on.

@@ -87,6 +87,9 @@ pub enum Continuity {
     Numbers,
     /// Every message is a whole book.
     Snapshots,
+    /// No numbers per book: [`Note::Sequence`](super::Note::Sequence) numbers all messages of a connection, and a gap there
+    /// loses every book of it.
+    Connection,
     /// No numbers: a checksum after each message (CRC-32 over the top ten levels, asks first, digits without points
     /// and leading zeros: Kraken's rule).
     Checksum,
@@ -154,7 +157,8 @@ pub struct Facts {
 pub struct Stamp {
     /// The venue's time as we know it (our clock plus the measured offset).
     pub now: Ts,
-    /// Rises strictly within a key's life.
+    /// Rises strictly within a key's life: the milliseconds of `now`, or the last one plus one where that is not above
+    /// it. (Hyperliquid takes only numbers near the time in milliseconds.)
     pub nonce: u64,
 }
 
@@ -175,6 +179,13 @@ pub trait Venue: Send + Sync {
     /// # Errors
     /// [`VenueError`] of class unsupported; or of class rejected when the instrument is not listed.
     fn ask(&self, ask: &Ask, listings: &Listings) -> Result<Request, VenueError>;
+
+    /// A second request for the same question, where the venue needs two: Kraken keeps orders that are open and orders
+    /// that ended apart. It is sent when the first was answered `unknown_order`, and read by [`reply`](Self::reply); only
+    /// when that too says `unknown_order` the venue has no such order. `None` for all other questions and venues.
+    fn ask_further(&self, _ask: &Ask, _listings: &Listings) -> Option<Request> {
+        None
+    }
 
     /// Reads its answer, good or bad.
     ///
@@ -204,6 +215,12 @@ pub trait Venue: Send + Sync {
 
     /// The connections that carry topics. Topics that the venue lacks are left out of every plan.
     fn market(&self, urls: &Urls, topics: &[Topic], listings: &Listings) -> Vec<Plan>;
+
+    /// The levels per side that a book really has when a topic asks for so many: what is kept after each message where
+    /// the venue has only certain depths and sends no deletions beyond ([`BookRule::truncate`]).
+    fn depth_levels(&self, asked: u32) -> u32 {
+        asked
+    }
 
     /// What to say on a live connection to get a fresh snapshot of a book, where the stream sends it: unsubscribe and
     /// subscribe.

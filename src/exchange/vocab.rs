@@ -30,6 +30,29 @@ pub struct ClientId {
     pub number: u64,
 }
 
+impl ClientId {
+    /// The bit of `number` that marks orders which wait for a trigger.
+    const CONDITIONAL: u64 = 1 << 63;
+
+    /// The id of an order of a kind. Some venues keep orders that wait for a trigger apart from the others (Binance
+    /// futures, OKX), and an order can be asked for by nothing but its id: so the id itself says which it is.
+    pub const fn of(session: u64, number: u64, kind: &OrderKind) -> Self {
+        let waits =
+            matches!(kind, OrderKind::StopMarket { .. } | OrderKind::StopLimit { .. } | OrderKind::TrailingStop { .. });
+        Self { session, number: if waits { number | Self::CONDITIONAL } else { number & !Self::CONDITIONAL } }
+    }
+
+    /// Whether it is of an order that waits for a trigger, or did.
+    pub const fn is_conditional(self) -> bool {
+        self.number & Self::CONDITIONAL != 0
+    }
+
+    /// The order's number, without the mark.
+    pub const fn order(self) -> u64 {
+        self.number & !Self::CONDITIONAL
+    }
+}
+
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}{:016x}", self.session, self.number)
@@ -89,6 +112,9 @@ pub enum Ask {
     Positions,
     /// Open orders, of one instrument or all.
     OpenOrders(Option<InstrumentId>),
+    /// Orders that wait for a trigger, where the venue keeps them apart and [`Ask::OpenOrders`] does not tell them;
+    /// unsupported elsewhere.
+    OpenConditional(Option<InstrumentId>),
     /// One order.
     Order(InstrumentId, OrderRef),
     /// Our fills from a time on, oldest first.
@@ -155,6 +181,9 @@ pub enum Act {
     CancelReplace(Cancel, Place),
     /// Cancels all open orders of an instrument.
     CancelAll(InstrumentId),
+    /// Cancels all orders of an instrument that wait for a trigger, where the venue keeps them apart and
+    /// [`Act::CancelAll`] does not reach them; unsupported elsewhere.
+    CancelAllConditional(InstrumentId),
 }
 
 /// What became of an act, as the direct answer says; the private stream says more.
