@@ -16,6 +16,8 @@ pub enum Stage {
     Decided,
     /// The bytes of an order or other request that came of it were handed to the socket.
     Written,
+    /// All that came of it is done: what is written from now on is of something else.
+    Done,
 }
 
 /// Is told when a message passes a point. Does nothing by default.
@@ -85,8 +87,13 @@ fn record(histogram: &mut Histogram<u64>, from: Instant, to: Instant) {
 
 impl Probe for Latency {
     fn stamp(&mut self, stage: Stage) {
+        if stage == Stage::Done {
+            (self.read, self.parsed, self.decided) = (None, None, None);
+            return;
+        }
         let now = Instant::now();
         match stage {
+            Stage::Done => {}
             Stage::Read => (self.read, self.parsed, self.decided) = (Some(now), None, None),
             Stage::Parsed => {
                 self.parsed = Some(now);
@@ -121,7 +128,9 @@ mod tests {
     #[test]
     fn a_message_that_leads_to_no_order_is_not_in_the_whole() {
         let mut latency = Latency::new().expect("bounds");
-        for stage in [Stage::Read, Stage::Parsed, Stage::Decided, Stage::Read, Stage::Decided, Stage::Written] {
+        for stage in
+            [Stage::Read, Stage::Parsed, Stage::Decided, Stage::Done, Stage::Written, Stage::Read, Stage::Decided]
+        {
             latency.stamp(stage);
         }
         let counts = latency.stages().map(|(name, h)| (name, h.len()));

@@ -316,6 +316,7 @@ impl Drive {
                 actions.extend(feed.actions().map(|a| (Of::Feed(i), a)));
             }
             if actions.is_empty() && !moved {
+                self.probe.stamp(Stage::Done);
                 return;
             }
             for (of, action) in actions {

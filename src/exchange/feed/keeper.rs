@@ -45,11 +45,9 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(topic: Topic, rule: BookRule) -> Self {
-        let levels_max = match topic {
-            Topic::Depth(_, n) if rule.truncate => usize::try_from(n).unwrap_or(usize::MAX),
-            _ => usize::MAX,
-        };
+    /// A book that has so many levels per side at the venue.
+    pub(super) fn new(topic: Topic, rule: BookRule, levels: u32) -> Self {
+        let levels_max = if rule.truncate { usize::try_from(levels).unwrap_or(usize::MAX) } else { usize::MAX };
         let (book, levels) = (Book::default(), Vec::new());
         Self { topic, rule, levels_max, book, resync: Resync::None, tries: 0, levels }
     }
@@ -68,7 +66,8 @@ impl Keeper {
 
     /// Whether a change that never arrived would not be noticed.
     pub(super) fn cannot_see_gaps(&self) -> bool {
-        self.rule.continuity == Continuity::Numbers && self.book.is_valid() && self.book.last_id() == 0
+        let unnumbered = matches!(self.rule.continuity, Continuity::Numbers | Continuity::Connection);
+        unnumbered && self.book.is_valid() && self.book.last_id() == 0
     }
 
     /// Forgets the book; whether it was valid.

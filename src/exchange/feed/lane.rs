@@ -31,12 +31,19 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    pub(super) fn new(line: Line, topics: &Topics, mine: &[usize], rule: BookRule) -> Self {
+    /// A connection of a lane; `levels` gives the levels per side that a book has when so many are asked for.
+    pub(super) fn new(
+        line: Line,
+        topics: &Topics,
+        mine: &[usize],
+        rule: BookRule,
+        levels: impl Fn(u32) -> u32,
+    ) -> Self {
         let count = topics.states.len();
         let mut keepers: Vec<Option<Box<Keeper>>> = (0..count).map(|_| None).collect();
         for i in mine {
-            if let topic @ Topic::Depth(..) = topics.states[*i].topic {
-                keepers[*i] = Some(Box::new(Keeper::new(topic, rule)));
+            if let topic @ Topic::Depth(_, asked) = topics.states[*i].topic {
+                keepers[*i] = Some(Box::new(Keeper::new(topic, rule, levels(asked))));
             }
         }
         Self { line, heard: vec![Ts::NONE; count], keepers, subscribed: Ts::NONE, sequence: None }

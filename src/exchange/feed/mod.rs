@@ -261,7 +261,8 @@ impl Feed {
         let link = self.link();
         let plan = self.lanes[lane].plan.clone();
         let (line, action) = Line::open(link, plan, &self.facts.heartbeat, self.facts.says_per_second, self.now);
-        let conn = Conn::new(line, &self.topics, &self.lanes[lane].topics, self.facts.book);
+        let conn =
+            Conn::new(line, &self.topics, &self.lanes[lane].topics, self.facts.book, |n| self.venue.depth_levels(n));
         *self.lanes[lane].slot(place) = Some(conn);
         self.out.push_back(action);
     }
@@ -307,10 +308,7 @@ impl Feed {
         if heard.refused {
             sink.feed(FeedEvent::Refused(heard.words.as_deref().unwrap_or_default()));
         }
-        if heard.missed {
-            self.lose_unnumbered(i, place, BookLoss::Gap, sink);
-        }
-        if heard.book_lost || heard.book_waits {
+        if heard.missed || heard.book_lost || heard.book_waits {
             self.resynchronise(i, place, sink);
         }
         if heard.leaving && place == Place::Current && self.lanes[i].next.is_none() {

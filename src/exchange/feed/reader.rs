@@ -5,7 +5,7 @@ use bellwether_sdk::{Depth, Ts};
 use super::keeper::Took;
 use super::lane::Conn;
 use super::topics::Topics;
-use super::{FeedEvent, FeedSink};
+use super::{BookLoss, FeedEvent, FeedSink};
 use crate::exchange::{Note, Sink};
 
 /// What the machine must see to after a message.
@@ -19,6 +19,8 @@ pub(super) struct HeardOf {
     pub(super) unexpected: bool,
     /// The connection's running number jumped.
     pub(super) missed: bool,
+    /// The message came before: its notes are passed over.
+    pub(super) pass_over: bool,
     pub(super) words: Option<String>,
 }
 
@@ -64,6 +66,16 @@ impl Reader<'_> {
         }
     }
 
+    /// Messages of the connection are missing: books that cannot show it themselves are lost.
+    fn missed(&mut self) {
+        self.heard_of.missed = true;
+        for keeper in self.conn.keepers.iter_mut().flatten().filter(|k| k.cannot_see_gaps()) {
+            if keeper.lose() && self.leads {
+                self.sink.feed(FeedEvent::BookLost(keeper.instrument(), BookLoss::Gap));
+            }
+        }
+    }
+
     fn words(&mut self, words: &str) {
         self.heard_of.words = Some(words.to_owned());
     }
@@ -71,6 +83,9 @@ impl Reader<'_> {
 
 impl Sink for Reader<'_> {
     fn note(&mut self, note: Note<'_>) {
+        if self.heard_of.pass_over && !matches!(note, Note::Sequence(_)) {
+            return;
+        }
         match note {
             Note::Trade(trade, id) => {
                 let topic = self.topics.trades(trade.instrument);
@@ -102,8 +117,12 @@ impl Sink for Reader<'_> {
                 }
             }
             Note::Sequence(n) => {
-                self.heard_of.missed |= self.conn.sequence.is_some_and(|last| n != last.wrapping_add(1));
-                self.conn.sequence = Some(n);
+                let last = self.conn.sequence;
+                self.heard_of.pass_over = last.is_some_and(|last| n <= last);
+                if last.is_some_and(|last| n > last.saturating_add(1)) {
+                    self.missed();
+                }
+                self.conn.sequence = Some(last.map_or(n, |last| last.max(n)));
             }
             Note::Subscribed | Note::Alive | Note::Ignored => {}
             Note::Refused(words) => {

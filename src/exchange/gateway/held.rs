@@ -7,7 +7,8 @@ use crate::exchange::{ClientId, OrderRef, OrderStatus, Place};
 use crate::orders::Order;
 use crate::risk::Approved;
 
-/// The lower bits of a client order id's number are the order's number, the upper ones count attempts.
+/// The lower bits of a client order id's number are the order's number, those above count attempts, and the highest one
+/// is [`ClientId::of`]'s.
 const ATTEMPT_SHIFT: u32 = 48;
 
 /// The order that a client order id of ours names, whichever attempt it was.
@@ -120,7 +121,7 @@ impl Held {
     /// The id of the last attempt.
     pub(super) fn client(&self) -> ClientId {
         let attempt = self.attempts.saturating_sub(1) << ATTEMPT_SHIFT;
-        ClientId { session: self.session, number: self.order().id.0 | attempt }
+        ClientId::of(self.session, self.order().id.0 | attempt, &self.order().kind)
     }
 
     /// The order as it is to be placed at this attempt.

@@ -200,7 +200,7 @@ impl Gateway {
     /// Measures the clock, connects, and asks for balances, positions and what is open.
     pub fn start(&mut self, now: Ts) {
         self.at(now);
-        for job in [Job::Time, Job::Balances, Job::Positions, Job::Open] {
+        for job in [Job::Time, Job::Balances, Job::Positions, Job::Open, Job::Conditional] {
             self.later(0, job, 0);
         }
         self.wires.begin(now);
@@ -336,7 +336,9 @@ impl Gateway {
         let mut resting: BTreeMap<InstrumentId, Vec<OrderId>> = BTreeMap::new();
         for id in ids {
             let Some(held) = self.orders.get_mut(&id) else { continue };
-            if held.state == State::Open && held.cancelling == Cancelling::No {
+            let together = held.state == State::Open && held.cancelling == Cancelling::No;
+            // Orders that wait for a trigger may be kept apart, where the common cancel does not reach them.
+            if together && !held.client().is_conditional() {
                 resting.entry(held.order().instrument).or_default().push(id);
             } else {
                 self.cancel(id, now);
@@ -434,8 +436,10 @@ impl Gateway {
             // Looked at again when the next order is sent.
             self.reconcile_due = Ts::MAX;
         }
-        if !self.is_under_way(&Job::Open) {
-            self.later(0, Job::Open, 0);
+        for job in [Job::Open, Job::Conditional] {
+            if !self.is_under_way(&job) {
+                self.later(0, job, 0);
+            }
         }
     }
 

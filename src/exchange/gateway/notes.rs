@@ -5,7 +5,7 @@ use bellwether_sdk::{InstrumentId, Money, OrderId, Qty, Ts};
 use super::held::{Cancelling, State, order_of};
 use super::requests::Job;
 use super::{Gateway, GatewayEvent, fees, nanos};
-use crate::exchange::{ClientId, FillNote, OrderNote, OrderStatus};
+use crate::exchange::{ClientId, FillNote, NO_INSTRUMENT, OrderNote, OrderStatus};
 use crate::orders::Answer;
 
 /// What names an order only by a venue id that we do not know yet.
@@ -24,6 +24,9 @@ impl Gateway {
     pub(super) fn find(&self, instrument: InstrumentId, client_id: &str, venue_id: &str) -> Option<OrderId> {
         match client_id.parse::<ClientId>() {
             Ok(client) if client.session == self.settings.session => Some(order_of(client)),
+            _ if instrument == NO_INSTRUMENT => {
+                self.by_venue.iter().find(|((_, id), _)| id == venue_id).map(|(_, order)| *order)
+            }
             _ => self.by_venue.get(&(instrument, venue_id.to_owned())).copied(),
         }
     }
@@ -41,7 +44,7 @@ impl Gateway {
             return;
         }
         let is_its = |o: &Orphan| match o {
-            Orphan::Order(n) => n.instrument == instrument && n.venue_id == venue_id,
+            Orphan::Order(n) => (n.instrument == instrument || n.instrument == NO_INSTRUMENT) && n.venue_id == venue_id,
             Orphan::Fill(n) => n.instrument == instrument && n.venue_id == venue_id,
         };
         let (its, others) = std::mem::take(&mut self.orphans).into_iter().partition(|(_, o)| is_its(o));
@@ -59,7 +62,7 @@ impl Gateway {
     fn keep_orphan(&mut self, instrument: InstrumentId, orphan: Orphan) {
         let pending = self.live.iter().filter_map(|id| self.orders.get(id));
         let may_be = pending
-            .filter(|h| h.order().instrument == instrument)
+            .filter(|h| instrument == NO_INSTRUMENT || h.order().instrument == instrument)
             .any(|h| matches!(h.state, State::Sent | State::Unknown) || h.venue_id.is_empty());
         if may_be && self.orphans.len() < ORPHANS_MAX {
             self.orphans.push((self.now, orphan));

@@ -181,7 +181,13 @@ impl Gateway {
 
     /// The answer to a question.
     pub(super) fn on_reply(&mut self, flight: Flight, outcome: Result<Reply, VenueError>) {
-        let Flight { job, tries, at, sent } = flight;
+        if matches!(&outcome, Err(e) if e.fault == Fault::Rejected && e.reason == "unknown_order")
+            && matches!(flight.job, Job::Order(_))
+            && self.ask_further(&flight)
+        {
+            return;
+        }
+        let Flight { job, tries, at, sent, .. } = flight;
         match (job, outcome) {
             (Job::Order(id), Ok(Reply::Orders(rows, _))) => self.on_order_asked(id, &rows, &sent, at, tries),
             (Job::Order(id), Err(e)) if e.fault == Fault::Rejected && e.reason == "unknown_order" => {
@@ -199,7 +205,9 @@ impl Gateway {
                 let mine: Vec<OrderId> = self.live.iter().copied().filter(mine).collect();
                 mine.into_iter().for_each(|id| self.settle(id));
             }
-            (Job::Open, Ok(Reply::Orders(rows, _))) => self.on_open(&rows, at),
+            (job @ (Job::Open | Job::Conditional), Ok(Reply::Orders(rows, _))) => {
+                self.on_open(&rows, at, job == Job::Conditional);
+            }
             (Job::Time, Ok(Reply::Time(venue))) => {
                 self.clock.measure(at, self.now, venue);
                 let round = self.clock.round_trip().unwrap_or(0);
@@ -254,7 +262,8 @@ impl Gateway {
 
     /// Questions about orders are repeated until they are answered; others come again by themselves.
     fn ask_again(&mut self, job: Job, tries: u32, wait_ms: Option<u64>) {
-        let must = matches!(job, Job::Order(_) | Job::Fills(..) | Job::Open | Job::Time | Job::Ticket);
+        let must =
+            matches!(job, Job::Order(_) | Job::Fills(..) | Job::Open | Job::Conditional | Job::Time | Job::Ticket);
         if must || tries < ASK_TRIES {
             let wait = wait_ms.unwrap_or_else(|| self.wait_ms(tries));
             self.later(wait, job, tries.saturating_add(1));
@@ -311,8 +320,10 @@ impl Gateway {
         }
     }
 
-    /// All open orders of the account, as of a question asked at a time.
-    fn on_open(&mut self, rows: &[OrderRow], asked: Ts) {
+    /// All open orders of the account, as of a question asked at a time; `waiting` for those that wait for a trigger,
+    /// where the venue keeps them apart.
+    fn on_open(&mut self, rows: &[OrderRow], asked: Ts, waiting: bool) {
+        let apart = self.venue.ask(&Ask::OpenConditional(None), &self.listings).is_ok();
         let mut there = std::collections::BTreeSet::new();
         for row in rows {
             match self.find(row.instrument, &row.client_id, &row.venue_id) {

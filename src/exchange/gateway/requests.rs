@@ -25,6 +25,8 @@ pub(super) enum Job {
     Fills(InstrumentId, Ts),
     /// All open orders.
     Open,
+    /// All orders that wait for a trigger, where the venue keeps them apart.
+    Conditional,
     Time,
     Ticket,
     KeepTicket(String),
@@ -54,6 +56,8 @@ pub(super) struct Flight {
     pub(super) at: Ts,
     /// What was sent, for reading its answer.
     pub(super) sent: Sent,
+    /// It was the second request for its question.
+    pub(super) further: bool,
 }
 
 /// A request as the codec knows it.
@@ -163,6 +167,7 @@ impl Gateway {
             }
             Job::Fills(instrument, from) => Ask::Fills(*instrument, self.clock.venue_time(*from).plus(-60_000_000_000)),
             Job::Open => Ask::OpenOrders(None),
+            Job::Conditional => Ask::OpenConditional(None),
             Job::Time => Ask::Time,
             Job::Ticket => Ask::StreamTicket,
             Job::KeepTicket(ticket) => Ask::KeepTicket(ticket.clone()),
@@ -181,7 +186,7 @@ impl Gateway {
             match self.venue.ask(&ask, &self.listings) {
                 Ok(request) => self.send_http(job, tries, Sent::Ask(ask), request),
                 Err(error) => {
-                    let flight = Flight { job, tries, at: self.now, sent: Sent::Ask(ask) };
+                    let flight = Flight { job, tries, at: self.now, sent: Sent::Ask(ask), further: false };
                     self.on_reply(flight, Err(error));
                 }
             }
@@ -200,30 +205,44 @@ impl Gateway {
                     if let Some(line) = &mut self.wires.trade.line {
                         line.say_now(text, now, &mut self.out);
                     }
-                    self.said.insert(number, Flight { job, tries, at: now, sent: Sent::Act(act) });
+                    self.said.insert(number, Flight { job, tries, at: now, sent: Sent::Act(act), further: false });
                     return;
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    self.on_act(Flight { job, tries, at: now, sent: Sent::Act(act) }, Err(error));
+                    self.on_act(Flight { job, tries, at: now, sent: Sent::Act(act), further: false }, Err(error));
                     return;
                 }
             }
         }
         match self.venue.act(&act, &self.listings) {
             Ok(request) => self.send_http(job, tries, Sent::Act(act), request),
-            Err(error) => self.on_act(Flight { job, tries, at: now, sent: Sent::Act(act) }, Err(error)),
+            Err(error) => self.on_act(Flight { job, tries, at: now, sent: Sent::Act(act), further: false }, Err(error)),
         }
     }
 
-    fn send_http(&mut self, job: Job, tries: u32, sent: Sent, mut request: Request) {
-        let flight = Flight { job, tries, at: self.now, sent };
+    fn send_http(&mut self, job: Job, tries: u32, sent: Sent, request: Request) {
+        let flight = Flight { job, tries, at: self.now, sent, further: false };
+        self.dispatch(flight, request);
+    }
+
+    /// Asks on where a venue needs two requests for a question; whether it does.
+    pub(super) fn ask_further(&mut self, flight: &Flight) -> bool {
+        let Sent::Ask(ask) = &flight.sent else { return false };
+        let Some(request) = self.venue.ask_further(ask, &self.listings).filter(|_| !flight.further) else {
+            return false;
+        };
+        self.dispatch(Flight { further: true, ..flight.clone() }, request);
+        true
+    }
+
+    fn dispatch(&mut self, flight: Flight, mut request: Request) {
         if let Err(later) = self.limits.spend(request.weight, self.now) {
             let wait_ms = u64::try_from(later.nanos().saturating_sub(self.now.nanos()) / 1_000_000 + 1).unwrap_or(1);
             match flight.job {
                 // Nothing was sent: the order waits, and the next attempt has a new id.
                 Job::Place(id) => self.wait_to_place(id, wait_ms, "rate_limited"),
-                job => self.later(wait_ms, job, tries),
+                job => self.later(wait_ms, job, flight.tries),
             }
             return;
         }

@@ -19,11 +19,13 @@ pub(super) struct Wire {
     retry_at: Ts,
     backoff: Backoff,
     subscribed: bool,
+    /// The venue's running number of the last message, where it counts them.
+    sequence: Option<u64>,
 }
 
 impl Wire {
     fn new(settings: BackoffSettings, seed: u64) -> Self {
-        Self { line: None, retry_at: Ts::MAX, backoff: Backoff::new(settings, seed), subscribed: false }
+        Self { line: None, retry_at: Ts::MAX, backoff: Backoff::new(settings, seed), subscribed: false, sequence: None }
     }
 
     fn is(&self, link: Link) -> bool {
@@ -231,6 +233,7 @@ impl Gateway {
         let (line, action) = Line::open(link, plan, &self.facts.heartbeat, self.facts.says_per_second, self.now);
         let wire = self.wires.get(which);
         wire.line = Some(line);
+        wire.sequence = None;
         wire.retry_at = Ts::MAX;
         self.out.push_back(action);
     }
@@ -258,6 +261,11 @@ impl Gateway {
         if !std::mem::replace(&mut self.wires.private_on, true) {
             self.events.push_back(GatewayEvent::Private(true));
         }
+        self.catch_up();
+    }
+
+    /// Asks for what may have been missed: open orders, and fills of whatever is open as far as we know.
+    fn catch_up(&mut self) {
         self.reconcile();
         let mut since: std::collections::BTreeMap<_, Ts> = std::collections::BTreeMap::new();
         for held in self.live.iter().filter_map(|id| self.orders.get(id)).filter(|h| h.sent != Ts::NONE) {
@@ -329,6 +337,13 @@ impl Gateway {
             AccountNote::Fill(fill) => self.on_fill(fill),
             AccountNote::Balance(balance) => self.events.push_back(GatewayEvent::Balance(balance)),
             AccountNote::Position(position) => self.events.push_back(GatewayEvent::Position(position)),
+            AccountNote::Sequence(n) => {
+                let last = self.wires.get(which).sequence.replace(n);
+                if last.is_some_and(|last| n > last.saturating_add(1)) {
+                    self.note(format!("private messages between {last:?} and {n} are missing: the venue is asked"));
+                    self.catch_up();
+                }
+            }
             AccountNote::LoggedIn => self.logged_in(which),
             AccountNote::Ready => self.private_began(which),
             AccountNote::Refused(error) => self.login_refused(which, &error),

@@ -1,1 +1,266 @@
-//! To come.
+//! The driver and the network transport, over real sockets on this machine.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::{any, get};
+use bellwether::exchange::drive::{Desk, Drive, Hands, Latency, WallClock};
+use bellwether::exchange::feed::{Feed, FeedEvent, FeedSettings};
+use bellwether::exchange::gateway::{Gateway, GatewayEvent, GatewaySettings};
+use bellwether::exchange::machine::Limits;
+use bellwether::exchange::transport::{Frame, Live, LiveSettings, Transport, TransportError};
+use bellwether::exchange::{Request, Topic, Urls, Venue};
+use bellwether::orders::Answer;
+use bellwether_sdk::{OrderId, Price, Side, Ts};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::broadcast;
+
+use super::server::{Dice, Server};
+use super::toy::{Toy, listings};
+use super::world::{BTC, approved, credential, order};
+
+/// The toy venue on a real port.
+#[derive(Clone)]
+struct Shop {
+    server: Arc<Mutex<Server>>,
+    news: broadcast::Sender<(&'static str, String)>,
+}
+
+fn ms() -> i64 {
+    std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_millis() as i64)
+}
+
+impl Shop {
+    async fn open() -> (Self, String) {
+        let (news, _) = broadcast::channel(1_024);
+        let shop = Self { server: Arc::new(Mutex::new(Server::new(None))), news };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let at = listener.local_addr().expect("an address").to_string();
+        let ticker = shop.clone();
+        tokio::spawn(async move {
+            let mut dice = Dice(1);
+            loop {
+                let told = ticker.server.lock().expect("the server").tick(&mut dice, ms());
+                for news in told {
+                    let _ = ticker.news.send(news);
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        let app = Router::new()
+            .route(
+                "/ws",
+                get(|upgrade: WebSocketUpgrade, State(shop): State<Self>| async move {
+                    upgrade.on_upgrade(move |socket| shop.talk(socket))
+                }),
+            )
+            .route("/agent", get(|headers: HeaderMap| async move { format!("{:?}", headers.get("user-agent")) }))
+            .route("/elsewhere", get(|| async { Redirect::temporary("/time") }))
+            .route("/large", get(|| async { "x".repeat(100_000) }))
+            .fallback(any(|uri: Uri, RawQuery(query): RawQuery, State(shop): State<Self>| async move {
+                let body = shop.server.lock().expect("the server").read(uri.path(), &query.unwrap_or_default(), ms());
+                let status = if body["code"].is_null() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+                (status, body.to_string()).into_response()
+            }))
+            .with_state(shop.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (shop, at)
+    }
+
+    async fn talk(self, mut socket: WebSocket) {
+        let mut news = self.news.subscribe();
+        let mut topics: Vec<String> = Vec::new();
+        let mut dice = Dice(5);
+        loop {
+            let said = tokio::select! {
+                message = socket.recv() => match message {
+                    Some(Ok(Message::Text(text))) => self.heard(&text, &mut topics, &mut dice),
+                    Some(Ok(_)) => continue,
+                    _ => return,
+                },
+                Ok((topic, text)) = news.recv() => {
+                    if topics.iter().any(|t| t == topic) { vec![text] } else { continue }
+                }
+            };
+            for text in said {
+                if socket.send(Message::Text(text.into())).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn heard(&self, text: &str, topics: &mut Vec<String>, dice: &mut Dice) -> Vec<String> {
+        let v: Value = serde_json::from_str(text).expect("JSON");
+        match v["op"].as_str().unwrap_or_default() {
+            "login" => vec![json!({ "t": "login" }).to_string()],
+            "sub" => {
+                let topic = v["topic"].as_str().unwrap_or_default();
+                topics.push(topic.split(':').next().unwrap_or_default().to_owned());
+                vec![json!({ "t": "ok" }).to_string()]
+            }
+            "ping" => vec![json!({ "t": "pong" }).to_string()],
+            _ => {
+                let (mut answer, notes) = self.server.lock().expect("the server").act(&v, dice, ms());
+                for note in notes {
+                    let _ = self.news.send(("orders", note));
+                }
+                answer["t"] = json!("re");
+                answer["n"] = v["n"].clone();
+                vec![answer.to_string()]
+            }
+        }
+    }
+}
+
+/// Buys once when the book is there and the private stream is on, cancels when it is accepted, and stops.
+#[derive(Default)]
+struct Trader {
+    book: bool,
+    private: bool,
+    sent: bool,
+    told: Vec<String>,
+    depths: u32,
+}
+
+impl Hands for Trader {
+    fn on_feed(&mut self, _: usize, event: FeedEvent<'_>, _: Ts, desk: &mut Desk<'_>) {
+        if let FeedEvent::Depth(depth) = event {
+            self.book |= depth.snapshot;
+            self.depths += 1;
+        }
+        if self.book && self.private && !self.sent && self.depths > 20 {
+            self.sent = true;
+            desk.submit(0, approved(order(1, Side::Buy, 5, 9_000)), Price::from_mantissa(10_000));
+        }
+    }
+
+    fn on_gateway(&mut self, _: usize, event: GatewayEvent, _: Ts, desk: &mut Desk<'_>) {
+        match event {
+            GatewayEvent::Private(on) => self.private = on,
+            GatewayEvent::Answer(Answer::Accepted(id)) => {
+                self.told.push("accepted".to_owned());
+                desk.cancel(0, id);
+            }
+            GatewayEvent::Answer(Answer::Cancelled(OrderId(1), why)) => {
+                self.told.push(format!("cancelled: {why}"));
+                desk.stop();
+            }
+            GatewayEvent::Answer(other) => self.told.push(format!("{other:?}")),
+            GatewayEvent::Note(words) => self.told.push(words),
+            _ => {}
+        }
+    }
+
+    fn on_time(&mut self, _: Ts, _: &mut Desk<'_>) {}
+
+    fn next_due(&self) -> Ts {
+        Ts::MAX
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), future).await.expect("in time") })
+}
+
+#[test]
+fn an_order_goes_out_and_is_cancelled_over_real_sockets_and_its_way_is_measured() {
+    block_on(async {
+        let (shop, at) = Shop::open().await;
+        let socket = format!("ws://{at}/ws");
+        let urls =
+            Urls { rest: format!("http://{at}"), market: socket.clone(), account: socket.clone(), trade: socket };
+        let venue: Arc<dyn Venue> = Arc::new(Toy::numbers());
+        let limits = Limits::new(6_000, 100);
+        let topics = [Topic::Trades(BTC), Topic::Depth(BTC, 100)];
+        let settings = FeedSettings::default();
+        let (feed, _) = Feed::new(Arc::clone(&venue), listings(), &topics, &urls, settings, Arc::clone(&limits));
+        let settings = GatewaySettings::new(9, urls.clone());
+        let gateway = Gateway::new(venue, listings(), credential(), settings, limits);
+        let transport = Arc::new(Live::new(LiveSettings::default()).expect("a transport"));
+        let mut drive =
+            Drive::new(transport, Box::new(WallClock::default())).with_probe(Box::new(Latency::new().expect("bounds")));
+        drive.add_feed(feed, urls.rest.clone());
+        drive.add_gateway(gateway, urls.rest.clone());
+        let mut trader = Trader::default();
+        drive.run(&mut trader, std::future::pending()).await;
+        assert_eq!(trader.told, ["accepted", "cancelled: requested"]);
+        assert_eq!(shop.server.lock().expect("the server").orders[0].status, "cancelled");
+        let latency = drive.probe().as_any().downcast_ref::<Latency>().expect("the probe");
+        assert!(latency.parse.len() > 20 && latency.whole.len() == 1, "{latency:?}");
+    });
+}
+
+#[test]
+fn a_stop_that_is_asked_for_ends_the_run() {
+    block_on(async {
+        let transport = Arc::new(Live::new(LiveSettings::default()).expect("a transport"));
+        let mut drive = Drive::new(transport, Box::new(WallClock::default()));
+        let mut trader = Trader::default();
+        drive.run(&mut trader, tokio::time::sleep(Duration::from_millis(20))).await;
+        assert!(trader.told.is_empty());
+    });
+}
+
+#[test]
+fn the_transport_says_whether_anything_may_have_been_sent() {
+    block_on(async {
+        let settings = LiveSettings { request_timeout_ms: 500, response_max: 10_000, ..LiveSettings::default() };
+        let live = Live::new(settings).expect("a transport");
+        let ask = Request::get("/time", "", 1);
+        let refused = live.http("http://127.0.0.1:1", &ask).await;
+        assert!(matches!(&refused, Err(e) if e.nothing_sent()), "{refused:?}");
+        let nameless = live.http("http://no-such-host.invalid", &ask).await;
+        assert!(matches!(&nameless, Err(e) if e.nothing_sent()), "{nameless:?}");
+        let nameless = live.connect("ws://no-such-host.invalid/").await.map(|_| ());
+        assert!(matches!(&nameless, Err(e) if e.nothing_sent()), "{nameless:?}");
+        // Reads the request and hangs up; then one that never answers.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let at = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async move {
+            let mut kept = Vec::new();
+            for n in 0.. {
+                let Ok((mut socket, _)) = listener.accept().await else { return };
+                let mut bytes = [0; 4_096];
+                let _ = socket.read(&mut bytes).await;
+                if n == 0 {
+                    let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await;
+                } else {
+                    kept.push(socket);
+                }
+            }
+        });
+        for what in ["half an answer", "no answer in time"] {
+            let answer = live.http(&at, &ask).await;
+            assert!(matches!(&answer, Err(TransportError::Unknown(_))), "{what}: {answer:?}");
+        }
+        let (_, at) = Shop::open().await;
+        let at = format!("http://{at}");
+        let too_large = live.http(&at, &Request::get("/large", "", 1)).await;
+        assert_eq!(too_large, Err(TransportError::TooLarge { max: 10_000 }));
+        let elsewhere = live.http(&at, &Request::get("/elsewhere", "", 1)).await.expect("an answer");
+        assert_eq!(elsewhere.status, 307, "redirects are not followed");
+        let agent = live.http(&at, &Request::get("/agent", "", 1)).await.expect("an answer");
+        assert!(agent.body.contains("bellwether/"), "{}", agent.body);
+    });
+}
+
+#[test]
+fn a_message_over_the_limit_closes_the_socket() {
+    block_on(async {
+        let (shop, at) = Shop::open().await;
+        let live = Live::new(LiveSettings { message_max: 1_000, ..LiveSettings::default() }).expect("a transport");
+        let mut socket = live.connect(&format!("ws://{at}/ws")).await.expect("a socket");
+        socket.send(r#"{"op":"sub","topic":"orders"}"#).await.expect("sent");
+        assert!(matches!(socket.recv().await, Frame::Text(text) if text.contains("ok")));
+        let _ = shop.news.send(("orders", "x".repeat(2_000)));
+        assert!(matches!(socket.recv().await, Frame::Closed(_)));
+    });
+}

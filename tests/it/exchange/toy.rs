@@ -67,6 +67,7 @@ pub fn rules() -> Rules {
         qty_min: Qty::from_mantissa(1),
         notional_min: 0,
         multiplier: 1,
+        contract: Decimal::new(1, 0),
         significant_digits: 0,
         trading: true,
     }

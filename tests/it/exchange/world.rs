@@ -552,8 +552,11 @@ impl World {
             assert!(told.ends.len() <= 1, "order {id:?} ended more than once: {told:?}");
             assert!(told.accepted <= 1, "order {id:?}: {told:?}");
             match there.first() {
+                // Refused, or cancelled before it could be sent.
                 None => {
-                    assert!(told.ends.len() == 1 && told.ends[0].starts_with("rejected"), "{id:?} is lost: {told:?}")
+                    let ended =
+                        told.ends.first().is_some_and(|e| e.starts_with("rejected") || e == "cancelled: requested");
+                    assert!(ended && told.filled == 0, "{id:?} is lost: {told:?}");
                 }
                 Some(o) => {
                     assert_eq!(told.filled, o.filled, "fills of {id:?}: {told:?} {o:?}");
