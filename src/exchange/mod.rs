@@ -7,6 +7,7 @@
 
 mod bybit;
 mod codec;
+mod coinbase;
 mod error;
 mod http;
 mod listing;
@@ -34,6 +35,7 @@ pub use wire::{Digits, WireError, mantissa, rate};
 pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
     Some(match (name, product) {
         ("bybit", _) => Box::new(bybit::Bybit::new(product)),
+        ("coinbase", Product::Spot) => Box::new(coinbase::Coinbase::new()),
         ("okx", _) => Box::new(okx::Okx::new(product)),
         _ => return None,
     })
@@ -41,4 +43,4 @@ pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
 
 /// The venues built in, with their products.
 pub const VENUES: &[(&str, Product)] =
-    &[("bybit", Product::Spot), ("bybit", Product::Linear), ("okx", Product::Spot), ("okx", Product::Linear)];
+    &[("bybit", Product::Spot), ("bybit", Product::Linear), ("coinbase", Product::Spot), ("okx", Product::Spot), ("okx", Product::Linear)];

@@ -29,6 +29,10 @@ pub enum Note<'a> {
     Bar(Bar, bool),
     /// The current funding rate and when it settles, with the mark price (zero when unknown).
     FundingRate(InstrumentId, Rate, Ts, Price),
+    /// The number of the message that the following notes are from, where a venue numbers all messages of a connection
+    /// in one row ([`Continuity::Connection`](super::Continuity::Connection)): the next must be one more. After a gap
+    /// every book of the connection is lost; a number seen before means a message to pass over.
+    Sequence(u64),
     /// A subscription was taken.
     Subscribed,
     /// A subscription or request was refused.
@@ -142,6 +146,9 @@ pub enum AccountNote {
     Balance(Balance),
     /// A position changed (the whole position, not the change).
     Position(Position),
+    /// The number of the message that the following notes are from, as [`Note::Sequence`]: after a gap, open orders and
+    /// fills must be asked for.
+    Sequence(u64),
     /// Login was taken; subscriptions may follow.
     LoggedIn,
     /// The private stream is on.

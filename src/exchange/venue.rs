@@ -87,6 +87,9 @@ pub enum Continuity {
     Numbers,
     /// Every message is a whole book.
     Snapshots,
+    /// No numbers per book: [`Note::Sequence`](super::Note::Sequence) numbers all messages of a connection, and a gap there
+    /// loses every book of it.
+    Connection,
     /// No numbers: a checksum after each message (CRC-32 over the top ten levels, asks first, digits without points
     /// and leading zeros: Kraken's rule).
     Checksum,
