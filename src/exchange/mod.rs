@@ -42,5 +42,10 @@ pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
 }
 
 /// The venues built in, with their products.
-pub const VENUES: &[(&str, Product)] =
-    &[("bybit", Product::Spot), ("bybit", Product::Linear), ("coinbase", Product::Spot), ("okx", Product::Spot), ("okx", Product::Linear)];
+pub const VENUES: &[(&str, Product)] = &[
+    ("bybit", Product::Spot),
+    ("bybit", Product::Linear),
+    ("coinbase", Product::Spot),
+    ("okx", Product::Spot),
+    ("okx", Product::Linear),
+];

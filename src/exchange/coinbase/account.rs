@@ -16,16 +16,10 @@ use crate::exchange::{
 use crate::keys::{KeyError, Signer};
 
 /// The connection of the private stream, with the heartbeats that keep it open. The token is in the subscription.
-pub(super) fn plan(
-    urls: &Urls,
-    listings: &Listings,
-    signer: &dyn Signer,
-    stamp: Stamp,
-) -> Result<Plan, KeyError> {
+pub(super) fn plan(urls: &Urls, listings: &Listings, signer: &dyn Signer, stamp: Stamp) -> Result<Plan, KeyError> {
     let names: Vec<&str> = listings.iter().map(|l| l.rules.stream_name.as_str()).collect();
     let token = sign::token(signer, stamp, None)?;
-    let messages =
-        vec![say("subscribe", "user", &names, Some(&token)), say("subscribe", "heartbeats", &[], None)];
+    let messages = vec![say("subscribe", "user", &names, Some(&token)), say("subscribe", "heartbeats", &[], None)];
     Ok(Plan { url: urls.account.clone(), login: None, messages, topics: Vec::new() })
 }
 

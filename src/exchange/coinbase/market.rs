@@ -30,19 +30,15 @@ fn channel(topic: &Topic) -> Option<&'static str> {
 /// A subscription: one channel per message.
 pub(super) fn say(kind: &str, channel: &str, names: &[&str], token: Option<&str>) -> String {
     let message = Writer::default().text("type", kind);
-    let message = if names.is_empty() {
-        message
-    } else {
-        message.raw("product_ids", &array(names.iter().map(|n| quoted(n))))
-    };
+    let message =
+        if names.is_empty() { message } else { message.raw("product_ids", &array(names.iter().map(|n| quoted(n)))) };
     message.text("channel", channel).text_if("jwt", token).end()
 }
 
 /// The connection that carries topics, with the heartbeats that keep quiet channels open.
 pub(super) fn plans(urls: &Urls, topics: &[Topic], listings: &Listings) -> Vec<Plan> {
     let named = |topic: &Topic| listings.get(topic.instrument()).map(|l| l.rules.stream_name.as_str());
-    let known: Vec<Topic> =
-        topics.iter().copied().filter(|t| channel(t).is_some() && named(t).is_some()).collect();
+    let known: Vec<Topic> = topics.iter().copied().filter(|t| channel(t).is_some() && named(t).is_some()).collect();
     if known.is_empty() {
         return Vec::new();
     }
@@ -239,9 +235,8 @@ fn quotes(envelope: &Envelope<'_>, listings: &Listings, now: Ts, sink: &mut dyn 
     }
     let ts_venue = envelope.time()?;
     let price = |field, digits, rules: &Rules| {
-        present(digits).map_or(Ok(Price::ZERO), |d: Digits<'_>| {
-            d.mantissa(field, rules.price_scale).map(Price::from_mantissa)
-        })
+        present(digits)
+            .map_or(Ok(Price::ZERO), |d: Digits<'_>| d.mantissa(field, rules.price_scale).map(Price::from_mantissa))
     };
     let qty = |field, digits, rules: &Rules| {
         present(digits)

@@ -146,9 +146,11 @@ fn taken(venue_id: &str, client: &str) -> ActReply {
 
 /// The first of several words that says something.
 fn told<'a>(words: &[&'a str]) -> &'a str {
-    words.iter().copied().find(|w| !w.is_empty() && !w.starts_with("UNKNOWN_")).unwrap_or_else(|| {
-        words.iter().copied().find(|w| !w.is_empty()).unwrap_or("no reason")
-    })
+    words
+        .iter()
+        .copied()
+        .find(|w| !w.is_empty() && !w.starts_with("UNKNOWN_"))
+        .unwrap_or_else(|| words.iter().copied().find(|w| !w.is_empty()).unwrap_or("no reason"))
 }
 
 fn refused(word: &str, text: &str) -> VenueError {

@@ -314,7 +314,8 @@ fn balances(response: &Response) -> Result<Reply, VenueError> {
     let wire = |e: WireError| not_understood(&e, false);
     let mut rows = Vec::with_capacity(answer.accounts.len());
     for account in &answer.accounts {
-        let free = crate::exchange::codec::amount("available_balance", account.available_balance.value).map_err(wire)?;
+        let free =
+            crate::exchange::codec::amount("available_balance", account.available_balance.value).map_err(wire)?;
         let hold = crate::exchange::codec::amount("hold", account.hold.value).map_err(wire)?;
         let total = sum(free, hold).ok_or_else(|| VenueError::malformed("a balance does not fit"))?;
         if total != Decimal::new(0, 0) {

@@ -2,6 +2,7 @@
 //! stories say that they were skipped. What a codec refuses must stand in the list of its module, with the reason.
 
 mod bybit;
+mod coinbase;
 mod okx;
 
 use std::path::{Path, PathBuf};
