@@ -9,6 +9,7 @@ mod binance;
 mod bybit;
 mod checksum;
 mod codec;
+mod coinbase;
 pub mod drive;
 mod error;
 pub mod feed;
@@ -47,6 +48,7 @@ pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
     match (name, product) {
         ("binance", _) => Some(Box::new(binance::Binance::new(product))),
         ("bybit", _) => Some(Box::new(bybit::Bybit::new(product))),
+        ("coinbase", Product::Spot) => Some(Box::new(coinbase::Coinbase::new())),
         ("hyperliquid", Product::Linear) => Some(Box::new(hyperliquid::Hyperliquid::mainnet())),
         ("kraken", Product::Spot) => Some(Box::new(kraken::Kraken::spot())),
         ("okx", _) => Some(Box::new(okx::Okx::new(product))),
@@ -70,6 +72,7 @@ pub const VENUES: &[(&str, Product)] = &[
     ("binance", Product::Linear),
     ("bybit", Product::Spot),
     ("bybit", Product::Linear),
+    ("coinbase", Product::Spot),
     ("hyperliquid", Product::Linear),
     ("kraken", Product::Spot),
     ("okx", Product::Spot),

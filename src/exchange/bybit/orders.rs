@@ -10,8 +10,8 @@ use super::facts::{Table, WINDOW_MS};
 use crate::exchange::codec::{Writer, array, json, listed, not_understood, quoted, to_millis};
 use crate::exchange::http::Method;
 use crate::exchange::{
-    Act, ActReply, Amend, Cancel, Digits, Listings, OrderRef, OrderStatus, Place, Product, Request, Response, Rules,
-    Stamp, TradeReply, VenueError, WireError,
+    Act, ActReply, Amend, Cancel, Digits, Fault, Listings, OrderRef, OrderStatus, Place, Product, Request, Response,
+    Rules, Stamp, TradeReply, VenueError, WireError,
 };
 
 /// What an act is on the wire: the path of REST, the operation of the socket (none where it has no such), the body.
@@ -212,10 +212,18 @@ fn replies(result: Option<&RawValue>, more: Option<&RawValue>) -> Result<Vec<Act
     };
     let verdicts = more.map(|m| json::<Verdicts<'_>>(m.get())).transpose()?.unwrap_or_default().list;
     let mut replies: Vec<ActReply> = orders.iter().map(Named::taken).collect();
-    for (reply, verdict) in replies.iter_mut().zip(&verdicts) {
-        if verdict.code != 0 {
-            reply.status = OrderStatus::Rejected;
-            reply.refused = Some(of_code(verdict.code, &verdict.msg, true));
+    for (i, reply) in replies.iter_mut().enumerate() {
+        match verdicts.get(i) {
+            Some(verdict) if verdict.code != 0 => {
+                reply.status = OrderStatus::Rejected;
+                reply.refused = Some(of_code(verdict.code, &verdict.msg, true));
+            }
+            // Neither a verdict nor a number: nothing says what became of it.
+            None if reply.venue_id.is_empty() => {
+                reply.status = OrderStatus::Unknown;
+                reply.refused = Some(VenueError::new(Fault::Unknown, "", "the answer has no verdict on this order"));
+            }
+            Some(_) | None => {}
         }
     }
     Ok(replies)

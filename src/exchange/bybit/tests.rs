@@ -252,6 +252,12 @@ fn acts_are_answered_one_by_one() {
     assert_eq!(replies[0].refused, None);
     assert_eq!(replies[1].refused.as_ref().map(|e| e.reason), Some("insufficient_funds"));
 
+    let silent =
+        r#"{"retCode":0,"retMsg":"OK","result":{"list":[{"orderId":"v1"},{"orderId":""}]},"retExtInfo":{},"time":1}"#;
+    let replies = venue.act_reply(&act, &response(200, silent), &l).expect("an answer");
+    assert_eq!(replies[0].refused, None);
+    assert_eq!(replies[1].refused.as_ref().map(|e| e.fault.name()), Some("unknown_outcome"));
+
     let TradeReply::Answered(12, Ok(replies)) = venue
         .read_trade(r#"{"reqId":"12","retCode":0,"retMsg":"OK","op":"order.create","data":{"orderId":"v9","orderLinkId":"z"},"connId":"c"}"#, &l)
         .expect("read")

@@ -4,6 +4,7 @@
 mod binance;
 mod binance_book;
 mod bybit;
+mod coinbase;
 mod hyperliquid;
 mod kraken;
 mod okx;
