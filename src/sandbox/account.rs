@@ -70,6 +70,8 @@ pub(super) struct Held {
     /// It sleeps until its stop price is reached.
     pub(super) sleeps: bool,
     pub(super) reason: &'static str,
+    /// How many executions the account had before it.
+    pub(super) executions_before: usize,
 }
 
 /// An execution.
@@ -280,6 +282,7 @@ impl Account {
             updated: now,
             sleeps,
             reason: "",
+            executions_before: self.executions.len(),
             wish,
         };
         let mark = self.events.len();

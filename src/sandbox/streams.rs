@@ -20,7 +20,8 @@ const BATCH: usize = 256;
 /// A place for a socket with its first streams.
 pub(super) fn ear(hall: &Hall, streams: &str, combined: bool) -> Ear {
     let ear = Ear::new(hall.clone(), combined);
-    for stream in streams.split('/').filter(|n| !n.is_empty()) {
+    // Some clients put a number where a stream's name may stand, and subscribe later.
+    for stream in streams.split('/').filter(|n| n.contains('@')) {
         if let Err(why) = subscribe(&mut hall.floor(), ear.link, stream) {
             tracing::warn!(stream, why, "a client asks for a stream there is not");
         }

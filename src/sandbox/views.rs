@@ -94,7 +94,8 @@ pub(super) fn placed(account: &Account, held: &Held, telling: Telling) -> Value 
         row["stopPrice"] = price(account, held, held.wish.stop).into();
     }
     if telling == Telling::Full {
-        let executions = account.executions.iter().filter(|e| e.order == held.id);
+        let since = account.executions.iter().skip(held.executions_before);
+        let executions = since.filter(|e| e.order == held.id);
         row["fills"] = executions.map(|e| fill(account, e)).collect();
     }
     row

@@ -79,6 +79,11 @@ impl Session {
             Ok(params) => params,
             Err(refused) => return self.answer(&id, None, Err(refused)),
         };
+        // Of the connection, or of one request.
+        let with_limits = match params.get("returnRateLimits") {
+            Some(text) => text != "false",
+            None => self.with_limits,
+        };
         let known = self.of_session(method, &params);
         if let Some(reply) = known {
             return self.answer(&id, None, reply.map(|v| v.to_string()));
@@ -98,10 +103,12 @@ impl Session {
             signed: signed.then_some(payload.as_str()),
         };
         let outcome = self.hall.floor().serve(&request);
-        self.answer(&id, Some(&outcome), outcome.reply.clone())
+        let outcome = (&outcome, with_limits);
+        self.answer(&id, Some(outcome), outcome.0.reply.clone())
     }
 
-    fn answer(&self, id: &Value, outcome: Option<&Outcome>, reply: Result<String, Refused>) -> Reply {
+    fn answer(&self, id: &Value, outcome: Option<(&Outcome, bool)>, reply: Result<String, Refused>) -> Reply {
+        let (outcome, with_limits) = outcome.map_or((None, self.with_limits), |(o, limits)| (Some(o), limits));
         let mut text = match &reply {
             Ok(result) => format!(r#"{{"id":{id},"status":200,"result":{result}"#),
             Err(refused) => {
@@ -114,7 +121,7 @@ impl Session {
                 format!(r#"{{"id":{id},"status":{},"error":{error}"#, refused.status)
             }
         };
-        if self.with_limits {
+        if with_limits {
             let mut rows = vec![self.hall.floor().limits.weight_row(self.from)];
             if let Some((ten, day)) = outcome.and_then(|o| o.orders) {
                 let s = self.hall.floor().limits.settings;

@@ -23,6 +23,15 @@ def near(a, b, digits=8):
     assert abs(Decimal(str(a)) - Decimal(str(b))) < Decimal(10) ** -digits, f"{a} is not {b}"
 
 
+def local(exchange, rest):
+    """Points a ccxt client here; no request may leave this machine."""
+    urls = exchange.urls["api"]
+    for name, url in urls.items():
+        if isinstance(url, str):
+            url = url.replace("https://api.binance.com", rest)
+            urls[name] = url if "127.0.0.1" in url else "http://127.0.0.1:9"
+
+
 def with_ccxt(rest):
     exchange = ccxt.binance(
         {
@@ -31,14 +40,7 @@ def with_ccxt(rest):
             "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchMargins": False},
         }
     )
-    exchange.urls["api"] = {
-        name: url.replace("https://api.binance.com", rest) if isinstance(url, str) else url
-        for name, url in exchange.urls["api"].items()
-    }
-    # No request may leave this machine.
-    for name, url in exchange.urls["api"].items():
-        if "127.0.0.1" not in url:
-            exchange.urls["api"][name] = "http://127.0.0.1:9"
+    local(exchange, rest)
 
     markets = exchange.load_markets()
     assert {"BTC/USDT", "ETH/USDT", "SOL/USDT"} <= set(markets), list(markets)
@@ -233,6 +235,70 @@ async def streams(ws):
     print("streams: depth continues the snapshot, trades, best prices and bars come")
 
 
+async def sockets_of_python_binance(told):
+    """The WebSocket API and the user data stream, as python-binance has them."""
+    from binance import AsyncClient, BinanceSocketManager
+
+    client = AsyncClient("full", SECRET)
+    client.API_URL = told["rest_url"] + "/api"
+    client.ws_api._url = told["ws_api_url"]
+    manager = BinanceSocketManager(client)
+    manager.STREAM_URL = told["ws_url"] + "/"
+    try:
+        async with manager.trade_socket("BTCUSDT") as trades:
+            trade = await asyncio.wait_for(trades.recv(), 10)
+            assert trade["e"] == "trade" and trade["s"] == "BTCUSDT", trade
+        async with manager.user_socket() as events:
+            order = await client.ws_create_order(symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.01")
+            assert order["status"] == "FILLED", order
+            told_of = []
+            while "TRADE" not in told_of:
+                event = await asyncio.wait_for(events.recv(), 10)
+                if event["e"] == "executionReport":
+                    assert event["i"] == order["orderId"], event
+                    told_of.append(event["x"])
+            assert told_of[0] == "NEW", told_of
+            found = await client.ws_get_order(symbol="BTCUSDT", orderId=order["orderId"])
+            assert found["executedQty"] == "0.01000000", found
+    finally:
+        await client.close_connection()
+    print("python-binance sockets: trades, orders over the WebSocket API, user data")
+
+
+async def sockets_of_ccxt(told):
+    """ccxt's streams: book kept by its own rules, trades, bars, orders with their events."""
+    import ccxt.pro
+
+    exchange = ccxt.pro.binance(
+        {
+            "apiKey": "full",
+            "secret": SECRET,
+            "options": {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchMargins": False},
+        }
+    )
+    local(exchange, told["rest_url"])
+    exchange.urls["api"]["ws"]["spot"] = told["ws_url"] + "/ws"
+    exchange.urls["api"]["ws"]["ws-api"]["spot"] = told["ws_api_url"]
+    soon = lambda task: asyncio.wait_for(task, 20)
+    try:
+        await exchange.load_markets()
+        for _ in range(5):
+            book = await soon(exchange.watch_order_book("BTC/USDT"))
+            assert book["bids"][0][0] < book["asks"][0][0], book
+        assert (await soon(exchange.watch_trades("BTC/USDT")))[0]["price"] > 0
+        assert len((await soon(exchange.watch_ohlcv("BTC/USDT", "1s")))[0]) == 6
+        watched = asyncio.ensure_future(exchange.watch_orders("BTC/USDT"))
+        await asyncio.sleep(1)
+        order = await soon(exchange.create_order_ws("BTC/USDT", "limit", "buy", 0.01, book["bids"][0][0] - 500))
+        assert order["status"] == "open", order
+        assert (await soon(watched))[-1]["id"] == order["id"]
+        gone = await soon(exchange.cancel_order_ws(order["id"], "BTC/USDT"))
+        assert gone["status"] == "canceled", gone
+    finally:
+        await exchange.close()
+    print("ccxt sockets: book, trades, bars, orders over the WebSocket API, user data")
+
+
 def main():
     binary, catalog = sys.argv[1:3]
     keys = [f"full:{SECRET}:read,trade", f"reader@other:{SECRET}:read", f"expired:{SECRET}:read::1600000000000"]
@@ -244,6 +310,8 @@ def main():
         with_python_binance(told["rest_url"])
         with_ccxt(told["rest_url"])
         asyncio.run(streams(told["ws_url"]))
+        asyncio.run(sockets_of_python_binance(told))
+        asyncio.run(sockets_of_ccxt(told))
     finally:
         server.terminate()
         server.wait(10)

@@ -7,6 +7,7 @@ mod grid;
 mod help;
 mod pipes;
 mod runs;
+mod sandbox;
 mod settings;
 mod shipped;
 mod stop;
