@@ -39,3 +39,47 @@ pub enum Answer {
     /// Funding was paid (below zero) or received, in settlement currency.
     Funding(InstrumentId, Money),
 }
+
+/// Every reason that an exchange's answer can have: a closed list, on which reports and strategies rely.
+pub const REASONS: &[&str] = &[
+    "",
+    "amend_unsupported",
+    "authentication",
+    "cancelled_by_venue",
+    "clock_skew",
+    "duplicate_order_id",
+    "expired",
+    "fok",
+    "gtd",
+    "halted",
+    "instrument_not_listed",
+    "insufficient_funds",
+    "ioc",
+    "malformed",
+    "market_closed",
+    "never_arrived",
+    "no_liquidity",
+    "not_sent",
+    "notional_below_minimum",
+    "post_only",
+    "post_only_would_take",
+    "price_off_tick",
+    "price_out_of_bounds",
+    "rate_limited",
+    "reduce_only",
+    "rejected",
+    "requested",
+    "size_below_minimum",
+    "size_off_lot",
+    "transient",
+    "unknown_order",
+    "unknown_outcome",
+    "unsupported",
+    "venue_rejected",
+    "would_trigger_at_once",
+];
+
+/// The reason of a text; one that is not in [`REASONS`] is `venue_rejected`.
+pub fn reason_of(text: &str) -> &'static str {
+    REASONS.iter().find(|r| **r == text).copied().unwrap_or("venue_rejected")
+}

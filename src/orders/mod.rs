@@ -7,7 +7,7 @@ mod book;
 mod hash;
 mod record;
 
-pub use answer::Answer;
+pub use answer::{Answer, REASONS, reason_of};
 pub use book::{OrderError, Orders};
 pub use hash::{hex, order_hash};
 pub use record::{FillRecord, OrderRecord, OrderType, TifType, WordId, Words};

@@ -7,7 +7,7 @@ use bellwether_sdk::{
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Ending, Event, Told};
-use crate::orders::Answer;
+use crate::orders::{Answer, reason_of};
 
 /// One record: an input of the session, or an effect that it had.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -258,9 +258,9 @@ impl AnswerRecord {
         let money = |text: &str| text.parse().ok().map(Money::from_mantissa);
         Some(match self {
             Self::Accepted(id) => Answer::Accepted(*id),
-            Self::Rejected(id, why) => Answer::Rejected(*id, known_reason(why)),
-            Self::Cancelled(id, why) => Answer::Cancelled(*id, known_reason(why)),
-            Self::Expired(id, why) => Answer::Expired(*id, known_reason(why)),
+            Self::Rejected(id, why) => Answer::Rejected(*id, reason_of(why)),
+            Self::Cancelled(id, why) => Answer::Cancelled(*id, reason_of(why)),
+            Self::Expired(id, why) => Answer::Expired(*id, reason_of(why)),
             Self::Unknown(id) => Answer::Unknown(*id),
             Self::Funding(instrument, amount) => Answer::Funding(*instrument, money(amount)?),
             Self::Fill { order, instrument, side, price, qty, qty_total, fee, liquidity, bar_ts } => Answer::Fill {
@@ -276,34 +276,6 @@ impl AnswerRecord {
             },
         })
     }
-}
-
-/// Reasons of venues' answers: a closed list, so that they compare and intern cheaply.
-const REASONS: [&str; 20] = [
-    "insufficient_funds",
-    "post_only_would_take",
-    "unknown_order",
-    "duplicate_order_id",
-    "size_below_minimum",
-    "notional_below_minimum",
-    "price_out_of_bounds",
-    "price_off_tick",
-    "size_off_lot",
-    "reduce_only",
-    "would_trigger_at_once",
-    "no_liquidity",
-    "market_closed",
-    "never_arrived",
-    "cancelled",
-    "cancelled_by_venue",
-    "expired",
-    "not_sent",
-    "unsupported",
-    "",
-];
-
-fn known_reason(text: &str) -> &'static str {
-    REASONS.iter().find(|r| **r == text).copied().unwrap_or("venue_rejected")
 }
 
 impl Record {

@@ -27,7 +27,7 @@ pub(super) fn act(act: &Act, listings: &Listings) -> Result<Request, VenueError>
         Act::CancelReplace(..) => {
             return Err(VenueError::unsupported("Coinbase cannot cancel and place in one step; edit, or do both"));
         }
-        Act::CancelAll(_) => {
+        Act::CancelAll(_) | Act::CancelAllConditional(_) => {
             let text = "Coinbase has no cancel-all; ask for the open orders and cancel those";
             return Err(VenueError::unsupported(text));
         }
@@ -128,7 +128,7 @@ fn cancels(many: &[Cancel], listings: &Listings) -> Result<String, VenueError> {
 pub(super) fn act_reply(act: &Act, response: &Response) -> Result<Vec<ActReply>, VenueError> {
     match act {
         Act::Cancel(_) => cancelled(response, true),
-        Act::CancelMany(_) | Act::CancelAll(_) => cancelled(response, false),
+        Act::CancelMany(_) | Act::CancelAll(_) | Act::CancelAllConditional(_) => cancelled(response, false),
         Act::Amend(_) => edited(response).map(|reply| vec![reply]),
         Act::Place(_) | Act::PlaceMany(_) | Act::CancelReplace(..) => placed(response).map(|reply| vec![reply]),
     }
