@@ -147,13 +147,7 @@ fn latency_note(drive: &Drive) -> String {
 fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway, RunError> {
     let signer = signers(place.venue.facts().venue)?;
     let settings = GatewaySettings::new(session, place.urls.clone());
-    Ok(Gateway::new(
-        Arc::clone(&place.venue),
-        place.listings.clone(),
-        signer,
-        settings,
-        Arc::clone(&place.limits),
-    ))
+    Ok(Gateway::new(Arc::clone(&place.venue), place.listings.clone(), signer, settings, Arc::clone(&place.limits)))
 }
 
 /// Completes when the person asks to stop or the time is up.

@@ -96,8 +96,9 @@ pub fn replay(path: &Path, registry: &Registry) -> Result<TapeReplay, RunError> 
 
 /// The settings of a tape's session.
 pub(super) fn settings_of(start: &Start) -> Result<Settings, RunError> {
-    serde_json::from_str(&start.settings)
-        .map_err(|e| RunError::Data(format!("the settings on the tape do not read: {e}; it is of version {}", start.version)))
+    serde_json::from_str(&start.settings).map_err(|e| {
+        RunError::Data(format!("the settings on the tape do not read: {e}; it is of version {}", start.version))
+    })
 }
 
 /// Builds the session of a tape's first record.
@@ -173,11 +174,7 @@ pub(super) struct Deaf;
 impl Ears for Deaf {}
 
 /// Hears a whole tape.
-pub(super) fn run(
-    reader: &mut TapeReader,
-    registry: &Registry,
-    ears: &mut dyn Ears,
-) -> Result<TapeRun, RunError> {
+pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn Ears) -> Result<TapeRun, RunError> {
     let start = match reader.next()? {
         Some((_, Record::Start(start))) => *start,
         _ => return Err(TapeError::NoStart { path: reader.path().to_owned() }.into()),

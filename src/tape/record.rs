@@ -1,8 +1,8 @@
 //! What stands on a tape.
 
 use bellwether_sdk::{
-    Bar, Depth, Funding, Instrument, InstrumentId, Level, Liquidity, Money, OrderId, Price, Qty, Quote, Rate, Side, Symbol,
-    Trade, Ts,
+    Bar, Depth, Funding, Instrument, InstrumentId, Level, Liquidity, Money, OrderId, Price, Qty, Quote, Rate, Side,
+    Symbol, Trade, Ts,
 };
 use serde::{Deserialize, Serialize};
 

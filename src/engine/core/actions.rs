@@ -81,7 +81,9 @@ impl Engine {
                 self.say(i, id, What::Dropped, || format!("no order: {reason}"));
             }
             Sized::CancelPending => {
-                self.say(i, id, What::Order, || "orders in flight are cancelled: already where it wants to be".to_owned());
+                self.say(i, id, What::Order, || {
+                    "orders in flight are cancelled: already where it wants to be".to_owned()
+                });
                 self.cancel_where(i, |o, role| o.instrument == id && role == Role::Signal);
             }
             Sized::Order(intent) => {

@@ -31,6 +31,7 @@ pub(super) fn listings(product: Product) -> Listings {
         qty_min: Qty::ZERO,
         notional_min: 0,
         multiplier: 1,
+        contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
         trading: true,
     };
