@@ -48,9 +48,9 @@ class Session:
         mode, flags = name.split("-")[0], {**PAPER, **LIVE}[name]
         self.name, self.folder = name, folder / name
         self.folder.mkdir(exist_ok=True)
-        config = folder / "settings.toml"
+        config = self.folder / "settings.toml"
         config.write_text(settings)
-        command = [BINARY, mode, *(["--feed", "venue"] if mode == "paper" else []), "--config", str(config), "--state-dir", str(self.folder), "--json", *flags, *extra]
+        command = [BINARY, mode, "--config", str(config), "--state-dir", str(self.folder), "--json", *flags, *extra]
         command += ["--instrument", "binance:BTC/USDT"]
         command += [*LIMITS, "--venue-account", name] if mode == "live" else []
         command += ["--for", f"{seconds}s"] if seconds else []
