@@ -235,7 +235,7 @@ impl TapeRun {
         self.counts.1 += 1;
         let is_market = !matches!(
             told,
-            Record::Clock(_) | Record::Resume(_) | Record::Answer(..) | Record::Stop(..) | Record::BookLost(..)
+            Record::Clock(_) | Record::Resume(_) | Record::Answer(..) | Record::Stop(..) | Record::BookLost(..) | Record::Reference(..)
         );
         self.market += u64::from(is_market);
         let session = &mut self.session;

@@ -105,7 +105,8 @@ fn approved(order: Order) -> Approved<Order> {
         position: &crate::portfolio::Position::default(),
         last: Price::from_mantissa(10_000),
         open_orders: 0,
-        pace: crate::risk::Pace::default(),
+        reference: Price::ZERO,
+            pace: crate::risk::Pace::default(),
     };
     Guard::default().approve(order, &view).expect("approved")
 }
