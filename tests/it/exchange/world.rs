@@ -320,11 +320,11 @@ impl World {
         let to: Vec<(Who, Link)> =
             self.conns.iter().filter(|(_, c)| c.subs.contains(topic) && !c.mute).map(|(k, _)| *k).collect();
         for (who, link) in to {
-            self.to_client(who, link, text.to_owned());
+            self.deliver(who, link, text.to_owned());
         }
     }
 
-    fn to_client(&mut self, who: Who, link: Link, text: String) {
+    fn deliver(&mut self, who: Who, link: Link, text: String) {
         let wait = self.delay();
         let f = self.faults;
         if self.dice.chance(f.cut) {
@@ -403,7 +403,7 @@ impl World {
             }
         }
         for text in say {
-            self.to_client(who, link, text);
+            self.deliver(who, link, text);
         }
     }
 
