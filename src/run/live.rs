@@ -18,8 +18,8 @@ use super::tapes;
 use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Event, Told};
-use crate::exchange::drive::{Desk, Drive, Hands, Latency, WallClock};
 use crate::exchange::Topic;
+use crate::exchange::drive::{Desk, Drive, Hands, Latency, WallClock};
 use crate::exchange::feed::FeedEvent;
 use crate::exchange::gateway::{Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
@@ -211,7 +211,7 @@ fn take_up(path: &std::path::Path, registry: &Registry, settings: &Settings) -> 
     let now = session.now;
     session.tell(Told::Resume(now))?;
     // Books are from before: they begin again with their snapshots.
-    for i in 0..session.circuit.engine.view().instruments.len() {
+    for i in 0..session.circuit.engine().view().instruments.len() {
         session.tell(Told::BookLost(InstrumentId(i as u16), now))?;
     }
     Ok(session)
@@ -253,7 +253,7 @@ impl<'a> Pilot<'a> {
         watcher: &'a mut dyn Watcher,
         gateways: BTreeMap<InstrumentId, usize>,
     ) -> Self {
-        let engine = &session.circuit.engine;
+        let engine = session.circuit.engine();
         Self {
             currency: engine.reporting().to_owned(),
             start_equity: engine.start_equity(),
@@ -296,7 +296,7 @@ impl<'a> Pilot<'a> {
                     let (id, instrument) = (order.get().id, order.get().instrument);
                     let Some(number) = self.gateways.get(&instrument) else { continue };
                     self.orders.insert(id, *number);
-                    let reference = self.session.circuit.engine.view().instruments[instrument.index()].last;
+                    let reference = self.session.circuit.engine().view().instruments[instrument.index()].last;
                     desk.submit(*number, order, reference);
                 }
                 Command::Cancel(id, _) => {
@@ -324,7 +324,7 @@ impl<'a> Pilot<'a> {
         for (at, line) in self.session.take_lines() {
             self.watcher.effect(at, &line);
         }
-        let mut status = status(&self.session.circuit.engine, &self.currency, self.start_equity);
+        let mut status = status(self.session.circuit.engine(), &self.currency, self.start_equity);
         status.feed = self.feed.values().cloned().collect::<Vec<_>>().join(", ");
         self.watcher.status(&status);
     }
@@ -444,7 +444,7 @@ impl Hands for Pilot<'_> {
             }
             _ => {}
         }
-        if self.ending.is_some() && self.session.circuit.engine.open_orders().next().is_none() {
+        if self.ending.is_some() && self.session.circuit.engine().open_orders().next().is_none() {
             desk.stop();
         }
     }
@@ -459,7 +459,7 @@ impl Hands for Pilot<'_> {
             self.show();
         }
         if self.ending.is_some_and(|at| at <= now) {
-            let open = self.session.circuit.engine.open_orders().count();
+            let open = self.session.circuit.engine().open_orders().count();
             self.note(format!("{open} orders were still open at the venue when the session ended"));
             desk.stop();
         }
@@ -474,7 +474,7 @@ impl Hands for Pilot<'_> {
         let ending = Ending { cancel: self.on_stop == OnStop::Cancel, close: self.on_stop == OnStop::Close };
         self.tell(Told::Stop(now.max(self.session.now), ending), desk);
         self.show();
-        let open = self.session.circuit.engine.open_orders().count();
+        let open = self.session.circuit.engine().open_orders().count();
         if self.gateways.is_empty() || open == 0 || self.on_stop == OnStop::Keep {
             desk.stop();
         } else {
