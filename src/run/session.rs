@@ -9,7 +9,7 @@ use super::RunError;
 use super::backtest::panic_text;
 use crate::engine::{Circuit, Engine, Outcome, Told};
 use crate::orders::order_hash;
-use crate::tape::{Record, Start, TapeError, TapeReader, TapeWriter, effect};
+use crate::tape::{Record, Start, TapeError, TapeReader, TapeWriter, VenueNote, effect};
 
 impl From<TapeError> for RunError {
     fn from(e: TapeError) -> Self {
@@ -83,6 +83,15 @@ impl Session {
             self.lines.push((self.now, line));
         }
         if let Some(tape) = &mut self.tape {
+            tape.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes down what the venue calls something, before anybody relies on it.
+    pub(super) fn note(&mut self, note: VenueNote) -> Result<(), RunError> {
+        if let Some(tape) = &mut self.tape {
+            tape.append(&Record::Venue(note))?;
             tape.flush()?;
         }
         Ok(())
