@@ -4,7 +4,7 @@
 //! the simulated exchange inside, the circuit is closed: answers are worked out. With a venue behind the door, commands
 //! are left for the caller to send and answers come in as inputs. Either way the same inputs give the same journal.
 
-use bellwether_sdk::{Bar, InstrumentId, OrderId, Probe, Ts};
+use bellwether_sdk::{Bar, InstrumentId, OrderId, Price, Probe, Ts};
 
 use super::core::{Command, Engine, Event};
 use super::replay::ReplayError;
@@ -21,6 +21,8 @@ pub enum Told<'a> {
     OpenPrint(&'a Bar),
     /// The book of an instrument cannot be trusted until its next snapshot.
     BookLost(InstrumentId, Ts),
+    /// The price of an instrument by a second source.
+    Reference(InstrumentId, Price, Ts),
     /// Time has come to here; nothing else happened.
     Clock(Ts),
     /// A venue's answer, with the time it came.
@@ -150,6 +152,11 @@ impl Circuit {
                 self.engine.lose_book(instrument, at)?;
                 self.pump()
             }
+            Told::Reference(instrument, price, at) => {
+                self.come_to(at, Class::Quote)?;
+                self.engine.refer(instrument, price);
+                Ok(())
+            }
             Told::Clock(at) => self.come_to(at.plus(1), Class::Funding),
             Told::Answer(answer, at) => {
                 self.come_to(at, Class::Funding)?;
@@ -259,6 +266,6 @@ fn time_of(told: &Told<'_>) -> Ts {
     match told {
         Told::Market(event) => event.ts(),
         Told::OpenPrint(bar) => bar.ts_open,
-        Told::BookLost(_, at) | Told::Clock(at) | Told::Resume(at) | Told::Answer(_, at) | Told::Stop(at, _) => *at,
+        Told::BookLost(_, at) | Told::Reference(_, _, at) | Told::Clock(at) | Told::Resume(at) | Told::Answer(_, at) | Told::Stop(at, _) => *at,
     }
 }

@@ -13,8 +13,8 @@ mod replay;
 mod slot;
 mod timers;
 
-pub use circuit::{Circuit, Ending, Passed, Told, Waiting};
 pub use self::core::{Command, Engine, EngineConfig, EngineError, Event, Said, What};
+pub use circuit::{Circuit, Ending, Passed, Told, Waiting};
 pub use merge::Merge;
 pub use outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
 pub use replay::{Replay, ReplayError, SeriesPart};

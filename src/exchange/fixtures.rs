@@ -34,7 +34,8 @@ pub(super) fn place(rules: &Rules, qty: i64, kind: OrderKind, change: impl FnOnc
         position: &Position::default(),
         last: Price::from_mantissa(1),
         open_orders: 0,
-        pace: crate::risk::Pace::default(),
+        reference: Price::ZERO,
+            pace: crate::risk::Pace::default(),
     };
     Place {
         order: Guard::default().approve(order, &view).expect("approved"),

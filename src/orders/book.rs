@@ -103,8 +103,7 @@ impl Orders {
         let record = self.get_mut(id)?;
         alive(record, OrderState::Acknowledged)?;
         if matches!(record.state, OrderState::Sent | OrderState::Unknown) {
-            record.state =
-                if record.filled.is_zero() { OrderState::Acknowledged } else { OrderState::PartlyFilled };
+            record.state = if record.filled.is_zero() { OrderState::Acknowledged } else { OrderState::PartlyFilled };
         }
         Ok(())
     }

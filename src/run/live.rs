@@ -1,15 +1,15 @@
 //! Sessions on venues' feeds: paper against the simulated exchange, live against the venue. One thread reads, decides and
 //! writes; the tape has an effect before it leaves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Rate, Ts};
+use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, Price, Rate, Ts};
 
 use super::backtest::config_hash;
-use super::market::{self, Place};
+use super::market::{self, Place, Scale};
 use super::paper::{SessionPlan, Watcher, wall_now};
 use super::session::{Session, status};
 use super::setup::Setup;
@@ -19,6 +19,7 @@ use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Event, Told};
 use crate::exchange::drive::{Desk, Drive, Hands, Latency, WallClock};
+use crate::exchange::Topic;
 use crate::exchange::feed::FeedEvent;
 use crate::exchange::gateway::{Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
@@ -30,6 +31,9 @@ use crate::tape::{InstrumentRecord, Mode, Start, TapeReader};
 
 /// How often people are told how it stands.
 const STATUS_EVERY_NS: i64 = 250_000_000;
+
+/// How often a second source's price is told at most.
+const REFER_EVERY_NS: i64 = 100_000_000;
 
 /// How long a live session waits at its end for the venue to confirm that orders are cancelled.
 const FAREWELL_NS: i64 = 5_000_000_000;
@@ -73,9 +77,11 @@ async fn run(
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
+    let builds = setup.plan.build.clone();
     let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
+    let seconds = market::seconds(settings, &instruments, &*transport).await?;
     let start = start_record(settings, &setup, &offers, &plan, mode);
-    let session = match &plan.resume {
+    let mut session = match &plan.resume {
         Some(path) => take_up(path, registry, settings)?,
         None => {
             let (engine, sim) = setup.build(settings);
@@ -86,6 +92,9 @@ async fn run(
             Session::new(circuit, instruments.clone(), plan.tape.as_deref().map(|p| (p, &start)))?
         }
     };
+    if plan.resume.is_none() && settings.backtest.warmup > 0 {
+        warm_up(&mut session, &places, &builds, settings.backtest.warmup, &*transport).await?;
+    }
     let latency = Latency::new().map_err(|e| RunError::Venue(e.to_string()))?;
     let mut drive = Drive::new(transport, Box::<WallClock>::default()).with_probe(Box::new(latency));
     let mut by_instrument = BTreeMap::new();
@@ -97,7 +106,15 @@ async fn run(
             by_instrument.extend(place.listings.iter().map(|l| (l.id, number)));
         }
     }
+    let mut second_by_feed = BTreeMap::new();
+    for second in seconds {
+        let series = [(second.instrument, Kind::Trades), (second.instrument, Kind::Quotes)];
+        let feed = market::feed(&second.place, &series, settings, plan.session)?;
+        let number = drive.add_feed(feed, second.place.urls.rest.clone());
+        second_by_feed.insert(number, second.scale);
+    }
     let mut hands = Pilot::new(session, settings, watcher, by_instrument);
+    hands.seconds = second_by_feed;
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
     let Pilot { session, failed, told, .. } = hands;
     if let Some(error) = failed {
@@ -120,6 +137,26 @@ async fn run(
     })
 }
 
+/// Past bars, so that strategies on bars need not wait for them.
+async fn warm_up(
+    session: &mut Session,
+    places: &[Place],
+    builds: &[(InstrumentId, Interval)],
+    count: u64,
+    transport: &dyn Transport,
+) -> Result<(), RunError> {
+    let mut bars = Vec::new();
+    for (id, interval) in builds {
+        let Some(place) = places.iter().find(|p| p.listings.get(*id).is_some()) else { continue };
+        bars.extend(market::history(place, *id, *interval, count, wall_now(), transport).await?);
+    }
+    bars.sort_by_key(|b| (b.ts_close, b.instrument));
+    for bar in &bars {
+        session.tell(Told::Market(Event::Bar(bar)))?;
+    }
+    Ok(())
+}
+
 fn latency_note(drive: &Drive) -> String {
     let Some(latency) = drive.probe().as_any().downcast_ref::<Latency>() else { return String::new() };
     let us = |ns: u64| ns as f64 / 1000.0;
@@ -138,13 +175,7 @@ fn latency_note(drive: &Drive) -> String {
 fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway, RunError> {
     let signer = signers(place.venue.facts().venue)?;
     let settings = GatewaySettings::new(session, place.urls.clone());
-    Ok(Gateway::new(
-        Arc::clone(&place.venue),
-        place.listings.clone(),
-        signer,
-        settings,
-        Arc::clone(&place.limits),
-    ))
+    Ok(Gateway::new(Arc::clone(&place.venue), place.listings.clone(), signer, settings, Arc::clone(&place.limits)))
 }
 
 /// Completes when the person asks to stop or the time is up.
@@ -204,6 +235,12 @@ struct Pilot<'a> {
     feed: BTreeMap<String, String>,
     /// Notes and how often they came.
     told: BTreeMap<String, u64>,
+    /// By feed: how the numbers of a second source become the first's.
+    seconds: BTreeMap<usize, Scale>,
+    /// Instruments whose first source is stale, by topic.
+    stale: BTreeSet<Topic>,
+    /// The second source's price told last, and when.
+    referred: BTreeMap<InstrumentId, (Price, Ts)>,
     /// The end was asked for; the session ends at this time at the latest.
     ending: Option<Ts>,
     failed: Option<RunError>,
@@ -229,6 +266,9 @@ impl<'a> Pilot<'a> {
             orders: BTreeMap::new(),
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
+            seconds: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            referred: BTreeMap::new(),
             ending: None,
             failed: None,
         }
@@ -289,6 +329,39 @@ impl<'a> Pilot<'a> {
         self.watcher.status(&status);
     }
 
+    /// A second source: its price judges the first's; while the first is stale, its trades and quotes stand in.
+    fn on_second(&mut self, scale: Scale, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        let (instrument, price, stands_in) = match event {
+            FeedEvent::Trade(mut trade) => {
+                (trade.price, trade.qty) = (scale.price(trade.price), scale.qty(trade.qty));
+                let stands_in = self.stale.contains(&Topic::Trades(trade.instrument));
+                if stands_in {
+                    self.tell(Told::Market(Event::Trade(&trade)), desk);
+                }
+                (trade.instrument, trade.price, stands_in)
+            }
+            FeedEvent::Quote(mut quote) => {
+                (quote.bid, quote.ask) = (scale.price(quote.bid), scale.price(quote.ask));
+                (quote.bid_qty, quote.ask_qty) = (scale.qty(quote.bid_qty), scale.qty(quote.ask_qty));
+                let stands_in = self.stale.contains(&Topic::Quotes(quote.instrument));
+                if stands_in {
+                    self.tell(Told::Market(Event::Quote(&quote)), desk);
+                }
+                (quote.instrument, crate::market::mid(&quote), stands_in)
+            }
+            FeedEvent::Reconnecting(_, _, _, why) => return self.note(format!("second source disconnected: {why}")),
+            _ => return,
+        };
+        if stands_in {
+            self.note("the second source stands in for a stale first".to_owned());
+        }
+        let last = self.referred.get(&instrument).copied().unwrap_or((Price::ZERO, Ts::NONE));
+        if price != last.0 && !price.is_zero() && last.1.plus(REFER_EVERY_NS) <= now {
+            self.referred.insert(instrument, (price, now));
+            self.tell(Told::Reference(instrument, price, now.max(self.session.now)), desk);
+        }
+    }
+
     fn settle_funding(&mut self, now: Ts, desk: &mut Desk<'_>) {
         let due: Vec<InstrumentId> = self.funding.iter().filter(|(_, f)| f.0 <= now).map(|(id, _)| *id).collect();
         for instrument in due {
@@ -305,6 +378,11 @@ impl<'a> Pilot<'a> {
 
 impl Hands for Pilot<'_> {
     fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        if !self.seconds.is_empty()
+            && let Some(scale) = self.seconds.get(&feed).copied()
+        {
+            return self.on_second(scale, event, now, desk);
+        }
         match event {
             FeedEvent::Trade(trade) => self.tell(Told::Market(Event::Trade(&trade)), desk),
             FeedEvent::Quote(quote) => self.tell(Told::Market(Event::Quote(&quote)), desk),
@@ -323,10 +401,14 @@ impl Hands for Pilot<'_> {
                 self.tell(Told::BookLost(id, now), desk);
             }
             FeedEvent::Stale(topic, age_ms) => {
+                self.stale.insert(topic);
                 self.feed.insert(format!("{topic:?}"), format!("STALE for {} s", age_ms / 1000));
                 self.note(format!("feed is stale: {topic:?}"));
             }
-            FeedEvent::Alive(topic) => drop(self.feed.remove(&format!("{topic:?}"))),
+            FeedEvent::Alive(topic) => {
+                self.stale.remove(&topic);
+                self.feed.remove(&format!("{topic:?}"));
+            }
             FeedEvent::Connected(..) => drop(self.feed.remove(&format!("link of {feed}"))),
             FeedEvent::Reconnecting(_, attempt, wait_ms, why) => {
                 self.feed.insert(format!("link of {feed}"), format!("reconnecting ({attempt}) in {wait_ms} ms"));

@@ -94,9 +94,7 @@ pub fn paper(
         }
         if by_itself {
             session.tell(Told::Clock(at))?;
-        } else if let Some(told) =
-            merge.next(|told| session.tell(told)).map_err(|e| RunError::Data(e.to_string()))?
-        {
+        } else if let Some(told) = merge.next(|told| session.tell(told)).map_err(|e| RunError::Data(e.to_string()))? {
             told?;
         }
         if pace.is_time_to_tell() {
@@ -130,12 +128,7 @@ pub fn paper(
 }
 
 /// Takes a session up where its tape ended: the inputs make it what it was, and the data goes on after them.
-fn take_up(
-    path: &Path,
-    registry: &Registry,
-    settings: &Settings,
-    merge: &mut Merge,
-) -> Result<Session, RunError> {
+fn take_up(path: &Path, registry: &Registry, settings: &Settings, merge: &mut Merge) -> Result<Session, RunError> {
     let mut reader = TapeReader::open(path)?;
     let TapeRun { mut session, market, .. } = tapes::resumable(&mut reader, registry, settings)?;
     for _ in 0..market {

@@ -96,8 +96,9 @@ pub fn replay(path: &Path, registry: &Registry) -> Result<TapeReplay, RunError> 
 
 /// The settings of a tape's session.
 pub(super) fn settings_of(start: &Start) -> Result<Settings, RunError> {
-    serde_json::from_str(&start.settings)
-        .map_err(|e| RunError::Data(format!("the settings on the tape do not read: {e}; it is of version {}", start.version)))
+    serde_json::from_str(&start.settings).map_err(|e| {
+        RunError::Data(format!("the settings on the tape do not read: {e}; it is of version {}", start.version))
+    })
 }
 
 /// Builds the session of a tape's first record.
@@ -161,11 +162,7 @@ pub(super) struct Deaf;
 impl Ears for Deaf {}
 
 /// Hears a whole tape.
-pub(super) fn run(
-    reader: &mut TapeReader,
-    registry: &Registry,
-    ears: &mut dyn Ears,
-) -> Result<TapeRun, RunError> {
+pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn Ears) -> Result<TapeRun, RunError> {
     let start = match reader.next()? {
         Some((_, Record::Start(start))) => *start,
         _ => return Err(TapeError::NoStart { path: reader.path().to_owned() }.into()),
@@ -238,7 +235,7 @@ impl TapeRun {
         self.counts.1 += 1;
         let is_market = !matches!(
             told,
-            Record::Clock(_) | Record::Resume(_) | Record::Answer(..) | Record::Stop(..) | Record::BookLost(..)
+            Record::Clock(_) | Record::Resume(_) | Record::Answer(..) | Record::Stop(..) | Record::BookLost(..) | Record::Reference(..)
         );
         self.market += u64::from(is_market);
         let session = &mut self.session;

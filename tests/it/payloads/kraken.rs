@@ -51,6 +51,7 @@ fn rules(symbol: &str, name: &str, stream_name: &str, price_scale: u8) -> Rules 
         qty_min: Qty::ZERO,
         notional_min: 0,
         multiplier: 1,
+        contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
         trading: true,
     }
