@@ -1,16 +1,16 @@
 //! Sessions on venues' feeds: paper against the simulated exchange, live against the venue. One thread reads, decides and
 //! writes; the tape has an effect before it leaves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bellwether_sdk::{Funding, InstrumentId, OrderId, OrderState, Price, Qty, Rate, Ts};
+use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price, Qty, Rate, Ts};
 
 use super::backtest::config_hash;
-use super::market::{self, Place};
+use super::market::{self, Place, Scale};
 use super::paper::{SessionPlan, Watcher, wall_now};
 use super::session::{Session, status};
 use super::setup::Setup;
@@ -19,6 +19,7 @@ use super::tapes::{self, Ears};
 use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Event, Told};
+use crate::exchange::Topic;
 use crate::exchange::drive::{Desk, Drive, Hands, Latency, WallClock};
 use crate::exchange::feed::FeedEvent;
 use crate::exchange::OrderStatus;
@@ -33,8 +34,12 @@ use crate::tape::{InstrumentRecord, Mode, Start, TapeReader, VenueNote};
 /// How often people are told how it stands.
 const STATUS_EVERY_NS: i64 = 250_000_000;
 
-/// How long a live session waits at its end for the venue to confirm that orders are cancelled.
-const FAREWELL_NS: i64 = 5_000_000_000;
+/// How often a second source's price is told at most.
+const REFER_EVERY_NS: i64 = 100_000_000;
+
+/// How long a live session waits at its end for the venue to say what became of its orders: longer than a venue is silent
+/// after too many requests in a minute. Who cannot wait asks to stop a second time.
+const FAREWELL_NS: i64 = 75_000_000_000;
 
 /// Who signs for an account of a venue, by the venue's name.
 pub type Signers<'a> = &'a dyn Fn(&str) -> Result<Arc<dyn Signer>, RunError>;
@@ -81,9 +86,11 @@ async fn run(
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
+    let builds = setup.plan.build.clone();
     let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
+    let seconds = market::seconds(settings, &instruments, &*transport).await?;
     let start = start_record(settings, &setup, &offers, &plan, mode);
-    let TakenUp { session, number, earlier } = match &plan.resume {
+    let TakenUp { mut session, number, earlier } = match &plan.resume {
         Some(path) => take_up(path, registry, settings, mode)?,
         None => {
             let (engine, sim) = setup.build(settings);
@@ -95,6 +102,9 @@ async fn run(
             TakenUp { session, number: plan.session, earlier: Vec::new() }
         }
     };
+    if plan.resume.is_none() && settings.backtest.warmup > 0 {
+        warm_up(&mut session, &places, &builds, settings.backtest.warmup, &*transport).await?;
+    }
     let latency = Latency::new().map_err(|e| RunError::Venue(e.to_string()))?;
     let mut drive = Drive::new(transport, Box::<WallClock>::default()).with_probe(Box::new(latency));
     let mut by_instrument = BTreeMap::new();
@@ -111,7 +121,15 @@ async fn run(
             by_instrument.extend(place.listings.iter().map(|l| (l.id, number)));
         }
     }
+    let mut second_by_feed = BTreeMap::new();
+    for second in seconds {
+        let series = [(second.instrument, Kind::Trades), (second.instrument, Kind::Quotes)];
+        let feed = market::feed(&second.place, &series, settings, plan.session)?;
+        let number = drive.add_feed(feed, second.place.urls.rest.clone());
+        second_by_feed.insert(number, second.scale);
+    }
     let mut hands = Pilot::new(session, settings, watcher, by_instrument);
+    hands.seconds = second_by_feed;
     hands.orders = orders;
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
     let Pilot { session, failed, told, .. } = hands;
@@ -133,6 +151,26 @@ async fn run(
         wall_seconds: began.elapsed().as_secs_f64(),
         tape,
     })
+}
+
+/// Past bars, so that strategies on bars need not wait for them.
+async fn warm_up(
+    session: &mut Session,
+    places: &[Place],
+    builds: &[(InstrumentId, Interval)],
+    count: u64,
+    transport: &dyn Transport,
+) -> Result<(), RunError> {
+    let mut bars = Vec::new();
+    for (id, interval) in builds {
+        let Some(place) = places.iter().find(|p| p.listings.get(*id).is_some()) else { continue };
+        bars.extend(market::history(place, *id, *interval, count, wall_now(), transport).await?);
+    }
+    bars.sort_by_key(|b| (b.ts_close, b.instrument));
+    for bar in &bars {
+        session.tell(Told::Market(Event::Bar(bar)))?;
+    }
+    Ok(())
 }
 
 fn latency_note(drive: &Drive) -> String {
@@ -212,7 +250,7 @@ impl Ears for Sent {
         for command in session.circuit.outgoing() {
             match command {
                 Command::Submit(order) => {
-                    let reference = session.circuit.engine.view().instruments[order.get().instrument.index()].last;
+                    let reference = session.circuit.engine().view().instruments[order.get().instrument.index()].last;
                     let earlier = Earlier {
                         order,
                         reference,
@@ -250,7 +288,7 @@ impl Ears for Sent {
 impl Sent {
     /// With what became of them.
     fn known(self, session: &Session) -> Vec<Earlier> {
-        let orders = session.circuit.engine.orders();
+        let orders = session.circuit.engine().orders();
         let of = |(id, mut earlier): (OrderId, Earlier)| {
             let record = orders.get(id).ok()?;
             earlier.filled = record.filled;
@@ -279,7 +317,7 @@ fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) ->
     let now = session.now;
     session.tell(Told::Resume(now))?;
     // Books are from before: they begin again with their snapshots.
-    for i in 0..session.circuit.engine.view().instruments.len() {
+    for i in 0..session.circuit.engine().view().instruments.len() {
         session.tell(Told::BookLost(InstrumentId(i as u16), now))?;
     }
     Ok(TakenUp { session, number: start.session, earlier })
@@ -303,6 +341,12 @@ struct Pilot<'a> {
     feed: BTreeMap<String, String>,
     /// Notes and how often they came.
     told: BTreeMap<String, u64>,
+    /// By feed: how the numbers of a second source become the first's.
+    seconds: BTreeMap<usize, Scale>,
+    /// Instruments whose first source is stale, by topic.
+    stale: BTreeSet<Topic>,
+    /// The second source's price told last, and when.
+    referred: BTreeMap<InstrumentId, (Price, Ts)>,
     /// The end was asked for; the session ends at this time at the latest.
     ending: Option<Ts>,
     failed: Option<RunError>,
@@ -315,7 +359,7 @@ impl<'a> Pilot<'a> {
         watcher: &'a mut dyn Watcher,
         gateways: BTreeMap<InstrumentId, usize>,
     ) -> Self {
-        let engine = &session.circuit.engine;
+        let engine = session.circuit.engine();
         Self {
             currency: engine.reporting().to_owned(),
             start_equity: engine.start_equity(),
@@ -328,6 +372,9 @@ impl<'a> Pilot<'a> {
             orders: BTreeMap::new(),
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
+            seconds: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            referred: BTreeMap::new(),
             ending: None,
             failed: None,
         }
@@ -351,7 +398,7 @@ impl<'a> Pilot<'a> {
                     let (id, instrument) = (order.get().id, order.get().instrument);
                     let Some(number) = self.gateways.get(&instrument) else { continue };
                     self.orders.insert(id, *number);
-                    let reference = self.session.circuit.engine.view().instruments[instrument.index()].last;
+                    let reference = self.session.circuit.engine().view().instruments[instrument.index()].last;
                     desk.submit(*number, order, reference);
                 }
                 Command::Cancel(id, _) => {
@@ -368,7 +415,7 @@ impl<'a> Pilot<'a> {
         if self.on_stop == OnStop::Keep {
             return self.gateways.values().all(|number| desk.gateway(*number).is_none_or(|g| g.is_settled()));
         }
-        self.session.circuit.engine.open_orders().next().is_none()
+        self.session.circuit.engine().open_orders().next().is_none()
     }
 
     fn write(&mut self, note: VenueNote, desk: &mut Desk<'_>) {
@@ -401,9 +448,42 @@ impl<'a> Pilot<'a> {
         for (at, line) in self.session.take_lines() {
             self.watcher.effect(at, &line);
         }
-        let mut status = status(&self.session.circuit.engine, &self.currency, self.start_equity);
+        let mut status = status(self.session.circuit.engine(), &self.currency, self.start_equity);
         status.feed = self.feed.values().cloned().collect::<Vec<_>>().join(", ");
         self.watcher.status(&status);
+    }
+
+    /// A second source: its price judges the first's; while the first is stale, its trades and quotes stand in.
+    fn on_second(&mut self, scale: Scale, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        let (instrument, price, stands_in) = match event {
+            FeedEvent::Trade(mut trade) => {
+                (trade.price, trade.qty) = (scale.price(trade.price), scale.qty(trade.qty));
+                let stands_in = self.stale.contains(&Topic::Trades(trade.instrument));
+                if stands_in {
+                    self.tell(Told::Market(Event::Trade(&trade)), desk);
+                }
+                (trade.instrument, trade.price, stands_in)
+            }
+            FeedEvent::Quote(mut quote) => {
+                (quote.bid, quote.ask) = (scale.price(quote.bid), scale.price(quote.ask));
+                (quote.bid_qty, quote.ask_qty) = (scale.qty(quote.bid_qty), scale.qty(quote.ask_qty));
+                let stands_in = self.stale.contains(&Topic::Quotes(quote.instrument));
+                if stands_in {
+                    self.tell(Told::Market(Event::Quote(&quote)), desk);
+                }
+                (quote.instrument, crate::market::mid(&quote), stands_in)
+            }
+            FeedEvent::Reconnecting(_, _, _, why) => return self.note(format!("second source disconnected: {why}")),
+            _ => return,
+        };
+        if stands_in {
+            self.note("the second source stands in for a stale first".to_owned());
+        }
+        let last = self.referred.get(&instrument).copied().unwrap_or((Price::ZERO, Ts::NONE));
+        if price != last.0 && !price.is_zero() && last.1.plus(REFER_EVERY_NS) <= now {
+            self.referred.insert(instrument, (price, now));
+            self.tell(Told::Reference(instrument, price, now.max(self.session.now)), desk);
+        }
     }
 
     fn settle_funding(&mut self, now: Ts, desk: &mut Desk<'_>) {
@@ -422,6 +502,11 @@ impl<'a> Pilot<'a> {
 
 impl Hands for Pilot<'_> {
     fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        if !self.seconds.is_empty()
+            && let Some(scale) = self.seconds.get(&feed).copied()
+        {
+            return self.on_second(scale, event, now, desk);
+        }
         match event {
             FeedEvent::Trade(trade) => self.tell(Told::Market(Event::Trade(&trade)), desk),
             FeedEvent::Quote(quote) => self.tell(Told::Market(Event::Quote(&quote)), desk),
@@ -440,10 +525,14 @@ impl Hands for Pilot<'_> {
                 self.tell(Told::BookLost(id, now), desk);
             }
             FeedEvent::Stale(topic, age_ms) => {
+                self.stale.insert(topic);
                 self.feed.insert(format!("{topic:?}"), format!("STALE for {} s", age_ms / 1000));
                 self.note(format!("feed is stale: {topic:?}"));
             }
-            FeedEvent::Alive(topic) => drop(self.feed.remove(&format!("{topic:?}"))),
+            FeedEvent::Alive(topic) => {
+                self.stale.remove(&topic);
+                self.feed.remove(&format!("{topic:?}"));
+            }
             FeedEvent::Connected(..) => drop(self.feed.remove(&format!("link of {feed}"))),
             FeedEvent::Reconnecting(_, attempt, wait_ms, why) => {
                 self.feed.insert(format!("link of {feed}"), format!("reconnecting ({attempt}) in {wait_ms} ms"));
@@ -491,7 +580,7 @@ impl Hands for Pilot<'_> {
             self.show();
         }
         if self.ending.is_some_and(|at| at <= now) {
-            let open = self.session.circuit.engine.open_orders().count();
+            let open = self.session.circuit.engine().open_orders().count();
             self.note(format!("the session ended while the venue had not answered for {open} open orders"));
             desk.stop();
         }

@@ -76,13 +76,13 @@ pub fn paper(
         }
         Some(path) => take_up(path, registry, settings, &mut merge)?,
     };
-    let start_equity = session.circuit.engine.start_equity();
-    let currency = session.circuit.engine.reporting().to_owned();
+    let start_equity = session.circuit.engine().start_equity();
+    let currency = session.circuit.engine().reporting().to_owned();
     let mut tell = |session: &mut Session| {
         for (at, line) in session.take_lines() {
             watcher.effect(at, &line);
         }
-        watcher.status(&status(&session.circuit.engine, &currency, start_equity));
+        watcher.status(&status(session.circuit.engine(), &currency, start_equity));
     };
     let mut pace = Pace::new(settings.session.pace, plan.ends_after);
     while let Some(next) = merge.next_ts() {

@@ -66,7 +66,7 @@ impl Session {
             tape.append(&Record::of(&told))?;
         }
         let heard = catch_unwind(AssertUnwindSafe(|| self.circuit.tell(told)));
-        self.now = self.circuit.engine.now();
+        self.now = self.circuit.engine().now();
         match heard {
             Ok(done) => done?,
             Err(panic) => return Err(RunError::Strategy(format!("a strategy panicked: {}", panic_text(&*panic)))),
@@ -113,7 +113,7 @@ impl Session {
     /// Ends the session: the hash of what it did onto the tape, and what it leaves behind.
     pub(super) fn finish(self) -> Result<Outcome, RunError> {
         let Self { circuit, tape, .. } = self;
-        let outcome = circuit.engine.finish();
+        let outcome = circuit.into_engine().finish();
         if let Some(mut tape) = tape {
             tape.append(&Record::End(outcome.order_hash.clone()))?;
             tape.sync()?;
@@ -123,7 +123,7 @@ impl Session {
 
     /// The hash of all orders and fills so far.
     pub(super) fn order_hash(&self) -> String {
-        hash_of(&self.circuit.engine)
+        hash_of(self.circuit.engine())
     }
 }
 

@@ -214,7 +214,7 @@ pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn E
                 }
             }
             Record::End(hash) => {
-                run.order_hash = hash_of(&run.session.circuit.engine);
+                run.order_hash = hash_of(run.session.circuit.engine());
                 let same = hash == run.order_hash;
                 run.recorded_hash = Some(hash.clone());
                 if !same {
@@ -248,7 +248,12 @@ impl TapeRun {
         self.counts.1 += 1;
         let is_market = !matches!(
             told,
-            Record::Clock(_) | Record::Resume(_) | Record::Answer(..) | Record::Stop(..) | Record::BookLost(..)
+            Record::Clock(_)
+                | Record::Resume(_)
+                | Record::Answer(..)
+                | Record::Stop(..)
+                | Record::BookLost(..)
+                | Record::Reference(..)
         );
         self.market += u64::from(is_market);
         let session = &mut self.session;

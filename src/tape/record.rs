@@ -28,6 +28,8 @@ pub enum Record {
     Funding(Funding),
     /// A book was lost.
     BookLost(InstrumentId, Ts),
+    /// The price of an instrument by a second source.
+    Reference(InstrumentId, Price, Ts),
     /// Time came to here.
     Clock(Ts),
     /// A venue's answer.
@@ -300,6 +302,7 @@ impl Record {
             Told::Market(Event::Funding(f)) => Self::Funding(**f),
             Told::OpenPrint(bar) => Self::OpenPrint(**bar),
             Told::BookLost(id, at) => Self::BookLost(*id, *at),
+            Told::Reference(id, price, at) => Self::Reference(*id, *price, *at),
             Told::Clock(at) => Self::Clock(*at),
             Told::Resume(at) => Self::Resume(*at),
             Told::Answer(answer, at) => Self::Answer(AnswerRecord::of(answer), *at),
@@ -317,6 +320,7 @@ impl Record {
             Self::Funding(f) => hear(Told::Market(Event::Funding(f))),
             Self::OpenPrint(bar) => hear(Told::OpenPrint(bar)),
             Self::BookLost(id, at) => hear(Told::BookLost(*id, *at)),
+            Self::Reference(id, price, at) => hear(Told::Reference(*id, *price, *at)),
             Self::Clock(at) => hear(Told::Clock(*at)),
             Self::Resume(at) => hear(Told::Resume(*at)),
             Self::Answer(answer, at) => hear(Told::Answer(answer.answer()?, *at)),

@@ -243,6 +243,7 @@ impl Engine {
             position: self.ledger.position(order.instrument),
             last: self.view.instruments[index].last,
             open_orders: u32::try_from(open_orders).unwrap_or(u32::MAX),
+            reference: self.references[index],
             pace,
         };
         match self.guard.approve(order, &view) {

@@ -146,6 +146,8 @@ pub fn approved(order: Order) -> Approved<Order> {
         position: &Position::default(),
         last: Price::from_mantissa(10_000),
         open_orders: 0,
+        reference: bellwether_sdk::Price::ZERO,
+        pace: bellwether::risk::Pace::default(),
     };
     Guard::default().approve(order, &view).expect("approved")
 }
@@ -320,11 +322,11 @@ impl World {
         let to: Vec<(Who, Link)> =
             self.conns.iter().filter(|(_, c)| c.subs.contains(topic) && !c.mute).map(|(k, _)| *k).collect();
         for (who, link) in to {
-            self.to_client(who, link, text.to_owned());
+            self.deliver(who, link, text.to_owned());
         }
     }
 
-    fn to_client(&mut self, who: Who, link: Link, text: String) {
+    fn deliver(&mut self, who: Who, link: Link, text: String) {
         let wait = self.delay();
         let f = self.faults;
         if self.dice.chance(f.cut) {
@@ -403,7 +405,7 @@ impl World {
             }
         }
         for text in say {
-            self.to_client(who, link, text);
+            self.deliver(who, link, text);
         }
     }
 
@@ -495,7 +497,7 @@ impl World {
             Answer::Cancelled(id, why) => self.told.entry(id).or_default().ends.push(format!("cancelled: {why}")),
             Answer::Expired(id, why) => self.told.entry(id).or_default().ends.push(format!("expired: {why}")),
             Answer::Fill { order, qty, .. } => self.told.entry(order).or_default().filled += qty.mantissa(),
-            Answer::Funding(..) => {}
+            Answer::Funding(..) | Answer::Unknown(_) => {}
         }
     }
 

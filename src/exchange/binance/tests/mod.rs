@@ -105,6 +105,7 @@ fn approved(order: Order) -> Approved<Order> {
         position: &crate::portfolio::Position::default(),
         last: Price::from_mantissa(10_000),
         open_orders: 0,
+        reference: Price::ZERO,
         pace: crate::risk::Pace::default(),
     };
     Guard::default().approve(order, &view).expect("approved")
