@@ -182,7 +182,7 @@ def killed(folder, tell):
 def before_of(session, document):
     """The fills on the tape up to where it was taken up; the report begins with the same ones."""
     payloads = tape.frames(session.tape().read_bytes())
-    resume = next(n for n, p in enumerate(payloads) if p[0] == 11)
+    resume = next(n for n, p in enumerate(payloads) if p[0] == tape.RESUME)
     fills = [(n, line) for n, line in tape.effects(payloads[:resume]) if line.startswith("filled")]
     told = [(int(line.split()[1]), float(line.split()[2]), float(line.split()[4])) for _, line in fills]
     said = [(f["order"], float(f["qty"]), float(f["price"])) for f in document["fills"][: len(told)]]

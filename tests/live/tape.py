@@ -4,7 +4,8 @@ import struct
 import zlib
 
 MAGIC = b"BWTAPE01"
-START, TRADE, EFFECT, END, VENUE = 0, 1, 12, 13, 14
+# The places of the variants of `Record` in src/tape/record.rs.
+START, TRADE, RESUME, EFFECT, END, VENUE = 0, 1, 12, 13, 14, 15
 
 
 def frames(data):
