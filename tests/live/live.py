@@ -132,9 +132,9 @@ def ends_by(sign, on_stop):
                 document = session.document(90)
                 if session.name in LIVE:
                     tell(f"{session.name}: {checks.books(venue, session.name, document, on_stop)}")
-                    still = [o for o in venue.orders(session.name) if o["status"] in checks.OPEN]
-                    kept = on_stop == "keep" and session.name == "live-quoter"
-                    assert bool(still) == kept, f"on_stop = {on_stop}, and at the venue are {still}"
+                cancels = checks.cancels_at_the_end(document)
+                assert on_stop == "cancel" or not cancels, f"on_stop = {on_stop}, and it did {cancels}"
+                tell(f"{session.name}: {len(cancels)} orders cancelled at the end")
                 tell(f"{session.name}: {checks.tape_holds(BINARY, document)}")
         finally:
             venue.end()

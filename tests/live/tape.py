@@ -5,7 +5,7 @@ import zlib
 
 MAGIC = b"BWTAPE01"
 # The places of the variants of `Record` in src/tape/record.rs.
-START, TRADE, RESUME, EFFECT, END, VENUE = 0, 1, 12, 13, 14, 15
+START, TRADE, STOP, RESUME, EFFECT, END, VENUE = 0, 1, 11, 12, 13, 14, 15
 
 
 def frames(data):

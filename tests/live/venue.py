@@ -87,6 +87,14 @@ class Sandbox:
         rows = self.ask(name, "/api/v3/account")["balances"]
         return {r["asset"]: Decimal(r["free"]) + Decimal(r["locked"]) for r in rows}
 
+    def account(self, name):
+        """Orders, fills and balances as of one moment: the market goes on while they are asked for."""
+        while True:
+            before = self.fills(name)
+            orders, balances = self.orders(name), self.balances(name)
+            if self.fills(name) == before:
+                return orders, before, balances
+
     def end(self):
         self.process.terminate()
         _, stderr = self.process.communicate(timeout=20)
