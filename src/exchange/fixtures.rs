@@ -35,7 +35,7 @@ pub(super) fn place(rules: &Rules, qty: i64, kind: OrderKind, change: impl FnOnc
         last: Price::from_mantissa(1),
         open_orders: 0,
         reference: Price::ZERO,
-            pace: crate::risk::Pace::default(),
+        pace: crate::risk::Pace::default(),
     };
     Place {
         order: Guard::default().approve(order, &view).expect("approved"),

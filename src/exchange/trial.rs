@@ -68,7 +68,7 @@ pub(super) fn place(side: Side, kind: OrderKind, change: impl FnOnce(&mut Order)
         last: Price::from_mantissa(100),
         open_orders: 0,
         reference: Price::ZERO,
-            pace: crate::risk::Pace::default(),
+        pace: crate::risk::Pace::default(),
     };
     let order = Guard::default().approve(order, &view).expect("approved");
     Place { order, client: CLIENT, qty: Qty::from_mantissa(5), reference: Price::from_mantissa(100) }

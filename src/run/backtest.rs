@@ -99,7 +99,7 @@ impl<'a> Prepared<'a> {
             .map(|p| (symbols[p.instrument.index()].clone(), p.kind, p.rows, p.first, p.last))
             .collect();
         series.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
-        let engine = replay.engine;
+        let engine = replay.pair.engine;
         match ran {
             Ok(done) => done?,
             Err(panic) => return Err(RunError::Strategy(format!("a strategy panicked: {}", panic_text(&*panic)))),

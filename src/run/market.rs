@@ -179,11 +179,8 @@ pub(super) struct Scale {
 impl Scale {
     fn change(mantissa: i64, (from, to): (u8, u8)) -> i64 {
         let wide = i128::from(mantissa);
-        let changed = if to >= from {
-            wide * 10i128.pow(u32::from(to - from))
-        } else {
-            wide / 10i128.pow(u32::from(from - to))
-        };
+        let changed =
+            if to >= from { wide * 10i128.pow(u32::from(to - from)) } else { wide / 10i128.pow(u32::from(from - to)) };
         i64::try_from(changed).unwrap_or(0)
     }
 
@@ -214,10 +211,8 @@ pub(super) async fn seconds(
         let Some(mut place) = places.pop() else { continue };
         let rules = place.listings.iter().next().map(|l| l.rules.clone());
         let Some(rules) = rules else { continue };
-        let scale = Scale {
-            price: (rules.price_scale, instrument.price_scale),
-            qty: (rules.qty_scale, instrument.qty_scale),
-        };
+        let scale =
+            Scale { price: (rules.price_scale, instrument.price_scale), qty: (rules.qty_scale, instrument.qty_scale) };
         place.listings = Listings::new([(instrument.id, rules)]);
         seconds.push(Second { instrument: instrument.id, place, scale });
     }

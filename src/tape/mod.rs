@@ -9,4 +9,4 @@ mod record;
 
 pub use file::{TapeError, TapeReader, TapeWriter};
 pub use line::effect;
-pub use record::{AnswerRecord, DepthRecord, InstrumentRecord, Mode, Record, Start};
+pub use record::{AnswerRecord, DepthRecord, InstrumentRecord, Mode, Record, Start, VenueNote};

@@ -42,6 +42,17 @@ pub enum Record {
     Effect(String),
     /// The hash of all orders and fills at the end.
     End(String),
+    /// What a venue calls things: neither input nor effect, for going on at the venue after the session ended.
+    Venue(VenueNote),
+}
+
+/// What a venue calls things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VenueNote {
+    /// An order was sent again under a new client order id: its how manieth attempt, from 1.
+    Attempt(OrderId, u64),
+    /// The id of the fill that the next answer tells.
+    Fill(OrderId, String),
 }
 
 /// What a session is made of: enough to build its engine again.
@@ -314,12 +325,12 @@ impl Record {
             Self::Resume(at) => hear(Told::Resume(*at)),
             Self::Answer(answer, at) => hear(Told::Answer(answer.answer()?, *at)),
             Self::Stop(at, cancel, close) => hear(Told::Stop(*at, Ending { cancel: *cancel, close: *close })),
-            Self::Start(_) | Self::Effect(_) | Self::End(_) => return None,
+            Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_) => return None,
         })
     }
 
     /// Whether it is an input.
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Start(_) | Self::Effect(_) | Self::End(_))
+        !matches!(self, Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_))
     }
 }

@@ -146,6 +146,8 @@ pub fn approved(order: Order) -> Approved<Order> {
         position: &Position::default(),
         last: Price::from_mantissa(10_000),
         open_orders: 0,
+        reference: bellwether_sdk::Price::ZERO,
+        pace: bellwether::risk::Pace::default(),
     };
     Guard::default().approve(order, &view).expect("approved")
 }
@@ -495,7 +497,7 @@ impl World {
             Answer::Cancelled(id, why) => self.told.entry(id).or_default().ends.push(format!("cancelled: {why}")),
             Answer::Expired(id, why) => self.told.entry(id).or_default().ends.push(format!("expired: {why}")),
             Answer::Fill { order, qty, .. } => self.told.entry(order).or_default().filled += qty.mantissa(),
-            Answer::Funding(..) => {}
+            Answer::Funding(..) | Answer::Unknown(_) => {}
         }
     }
 

@@ -118,6 +118,8 @@ fn order() -> Act {
         position: &Position::default(),
         last: Price::from_mantissa(1),
         open_orders: 0,
+        reference: bellwether_sdk::Price::ZERO,
+        pace: bellwether::risk::Pace::default(),
     };
     Act::Place(Place {
         order: Guard::default().approve(order, &view).expect("approved"),

@@ -106,7 +106,7 @@ fn approved(order: Order) -> Approved<Order> {
         last: Price::from_mantissa(10_000),
         open_orders: 0,
         reference: Price::ZERO,
-            pace: crate::risk::Pace::default(),
+        pace: crate::risk::Pace::default(),
     };
     Guard::default().approve(order, &view).expect("approved")
 }
