@@ -37,8 +37,9 @@ const STATUS_EVERY_NS: i64 = 250_000_000;
 /// How often a second source's price is told at most.
 const REFER_EVERY_NS: i64 = 100_000_000;
 
-/// How long a live session waits at its end for the venue to confirm that orders are cancelled.
-const FAREWELL_NS: i64 = 5_000_000_000;
+/// How long a live session waits at its end for the venue to say what became of its orders: longer than a venue is silent
+/// after too many requests in a minute. Who cannot wait asks to stop a second time.
+const FAREWELL_NS: i64 = 75_000_000_000;
 
 /// Who signs for an account of a venue, by the venue's name.
 pub type Signers<'a> = &'a dyn Fn(&str) -> Result<Arc<dyn Signer>, RunError>;
@@ -76,6 +77,12 @@ async fn run(
     let began = Instant::now();
     let mode = if signers.is_some() { Mode::Live } else { Mode::Paper };
     let symbols = market::symbols(settings)?;
+    // A key that is missing is said before anything else.
+    for symbol in &symbols {
+        if let Some(signers) = signers {
+            signers(symbol.venue())?;
+        }
+    }
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
@@ -403,6 +410,14 @@ impl<'a> Pilot<'a> {
         }
     }
 
+    /// Whether nothing is awaited of the venue any more: no order is open or, where they are kept, each is known to rest.
+    fn is_over(&self, desk: &mut Desk<'_>) -> bool {
+        if self.on_stop == OnStop::Keep {
+            return self.gateways.values().all(|number| desk.gateway(*number).is_none_or(|g| g.is_settled()));
+        }
+        self.session.circuit.engine().open_orders().next().is_none()
+    }
+
     fn write(&mut self, note: VenueNote, desk: &mut Desk<'_>) {
         if let Err(error) = self.session.note(note) {
             self.fail(error, desk);
@@ -533,11 +548,6 @@ impl Hands for Pilot<'_> {
         match event {
             GatewayEvent::Answer(answer) => self.tell(Told::Answer(answer, now), desk),
             GatewayEvent::Unknown(id) => self.tell(Told::Answer(Answer::Unknown(id), now), desk),
-            GatewayEvent::Known(id, status) => {
-                if status.is_open() {
-                    self.tell(Told::Answer(Answer::Accepted(id), now), desk);
-                }
-            }
             GatewayEvent::Attempt(id, attempt) => self.write(VenueNote::Attempt(id, attempt), desk),
             GatewayEvent::FillId(id, trade) => self.write(VenueNote::Fill(id, trade), desk),
             GatewayEvent::Private(on) if on => drop(self.feed.remove("private")),
@@ -555,7 +565,7 @@ impl Hands for Pilot<'_> {
             }
             _ => {}
         }
-        if self.ending.is_some() && self.session.circuit.engine().open_orders().next().is_none() {
+        if self.ending.is_some() && self.is_over(desk) {
             desk.stop();
         }
     }
@@ -571,7 +581,7 @@ impl Hands for Pilot<'_> {
         }
         if self.ending.is_some_and(|at| at <= now) {
             let open = self.session.circuit.engine().open_orders().count();
-            self.note(format!("{open} orders were still open at the venue when the session ended"));
+            self.note(format!("the session ended while the venue had not answered for {open} open orders"));
             desk.stop();
         }
     }
@@ -585,8 +595,7 @@ impl Hands for Pilot<'_> {
         let ending = Ending { cancel: self.on_stop == OnStop::Cancel, close: self.on_stop == OnStop::Close };
         self.tell(Told::Stop(now.max(self.session.now), ending), desk);
         self.show();
-        let open = self.session.circuit.engine().open_orders().count();
-        if self.gateways.is_empty() || open == 0 || self.on_stop == OnStop::Keep {
+        if self.gateways.is_empty() || self.is_over(desk) {
             desk.stop();
         } else {
             self.ending = Some(now.plus(FAREWELL_NS));

@@ -1,5 +1,6 @@
 //! Stories that cross doors: one binary, a module per story.
 
+mod conformance;
 mod conservation;
 mod desk;
 mod exchange;

@@ -48,9 +48,9 @@ class Session:
         mode, flags = name.split("-")[0], {**PAPER, **LIVE}[name]
         self.name, self.folder = name, folder / name
         self.folder.mkdir(exist_ok=True)
-        config = folder / "settings.toml"
+        config = self.folder / "settings.toml"
         config.write_text(settings)
-        command = [BINARY, mode, *(["--feed", "venue"] if mode == "paper" else []), "--config", str(config), "--state-dir", str(self.folder), "--json", *flags, *extra]
+        command = [BINARY, mode, "--config", str(config), "--state-dir", str(self.folder), "--json", *flags, *extra]
         command += ["--instrument", "binance:BTC/USDT"]
         command += [*LIMITS, "--venue-account", name] if mode == "live" else []
         command += ["--for", f"{seconds}s"] if seconds else []
@@ -94,7 +94,7 @@ def mix(name, faults, seed, on_stop):
         try:
             settings = venue.settings(on_stop)
             sessions = [Session(folder, n, settings, SECONDS) for n in [*PAPER, *LIVE]]
-            documents = {s.name: s.document(SECONDS + 90) for s in sessions}
+            documents = {s.name: s.document(SECONDS + 120) for s in sessions}
             venue.admin({})
             time.sleep(0.5)
             for session, document in documents.items():
@@ -126,7 +126,7 @@ def ends_by(sign, on_stop):
             for session in sessions:
                 session.process.send_signal(sign)
             for session in sessions:
-                document = session.document(30)
+                document = session.document(90)
                 if session.name in LIVE:
                     tell(f"{session.name}: {checks.books(venue, session.name, document, on_stop)}")
                     still = [o for o in venue.orders(session.name) if o["status"] in checks.OPEN]
@@ -159,7 +159,7 @@ def killed(folder, tell):
             tell(f"{session.name}: killed with {len(before)} effects, {found['torn_bytes']} bytes torn")
         resumed = [Session(folder, s.name, settings, 15, ["--resume", str(s.tape())]) for s in sessions]
         for old, session in zip(sessions, resumed):
-            document = session.document(60)
+            document = session.document(90)
             fills = [line for _, line in before_of(old, document)]
             assert fills, "it went on without what it had filled"
             if session.name in LIVE:

@@ -19,8 +19,9 @@ class Sandbox:
     """An exchange with an account for each of the names."""
 
     def __init__(self, binary, catalog, names, faults, seed, lasts):
-        command = [binary, "sandbox", "--loop", "--json", "--data", catalog, "--history", "30m", "--for", f"{lasts}s"]
-        command += ["--instrument", "binance:BTC/USDT", "--seed", str(seed)]
+        command = [binary, "sandbox", "--loop", "--json", "--data", catalog, "--history", "30m", "--pace", "3", "--for", f"{lasts}s"]
+        # Four sessions stand for four machines, and share one address.
+        command += ["--instrument", "binance:BTC/USDT", "--seed", str(seed), "--weight-limit", "24000"]
         for name in names:
             command += ["--key", f"{name}@{name}:{SECRET}:read,trade"]
         for code, amount in BEGINS_WITH.items():

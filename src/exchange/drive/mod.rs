@@ -31,6 +31,10 @@ use sockets::Sockets;
 pub use clock::{Clock, WallClock};
 pub use latency::{Latency, Probe, Stage};
 
+/// Frames that are handled before the runtime looks at its sockets and clocks again. A socket may have read thousands of
+/// messages at once; until they are told, no other socket would be read, no request answered and no timer run.
+const FRAMES_PER_TURN: u32 = 64;
+
 /// Which machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Of {
@@ -193,6 +197,7 @@ impl Drive {
             gateway.start(now);
         }
         let mut set_for = Ts::NONE;
+        let mut frames = 0;
         while !self.stop {
             let now = self.clock.now();
             if self.next_due(hands) <= now {
@@ -216,7 +221,13 @@ impl Drive {
                     hands.on_stop(now, &mut Desk { gateways: &mut self.gateways, now, stop: &mut self.stop });
                 }
                 Some(done) = self.begun.next(), if !self.begun.is_empty() => self.done(done, hands),
-                (of, link, frame) = self.sockets.next() => self.frame(of, link, frame, hands),
+                (of, link, frame) = self.sockets.next() => {
+                    self.frame(of, link, frame, hands);
+                    frames = (frames + 1) % FRAMES_PER_TURN;
+                    if frames == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
                 () = &mut sleep => set_for = Ts::NONE,
             }
         }

@@ -264,6 +264,14 @@ impl Gateway {
         self.on_time(now);
     }
 
+    /// Whether all is known of every order: nothing is on its way, no answer, cancel or fill is awaited.
+    pub fn is_settled(&self) -> bool {
+        let at_rest = |h: &Held| {
+            h.state == State::Open && h.cancelling == Cancelling::No && h.ending.is_none() && h.fills_due == Ts::MAX
+        };
+        self.live.iter().filter_map(|id| self.orders.get(id)).all(at_rest)
+    }
+
     /// Sends an order. The reference price works notional sizes out and bounds market orders at venues that have none.
     pub fn submit(&mut self, order: Approved<Order>, reference: Price, now: Ts) {
         let now = self.at(now);

@@ -13,7 +13,7 @@ use bellwether::exchange::drive::{Desk, Drive, Hands, Latency, WallClock};
 use bellwether::exchange::feed::{Feed, FeedEvent, FeedSettings};
 use bellwether::exchange::gateway::{Gateway, GatewayEvent, GatewaySettings};
 use bellwether::exchange::machine::Limits;
-use bellwether::exchange::transport::{Frame, Live, LiveSettings, Transport, TransportError};
+use bellwether::exchange::transport::{Frame, Live, LiveSettings, Socket, Transport, TransportError};
 use bellwether::exchange::{Request, Topic, Urls, Venue};
 use bellwether::orders::Answer;
 use bellwether_sdk::{OrderId, Price, Side, Ts};
@@ -206,6 +206,51 @@ fn a_stop_that_is_asked_for_ends_the_run() {
         let mut trader = Trader::default();
         drive.run(&mut trader, tokio::time::sleep(Duration::from_millis(20))).await;
         assert!(trader.told.is_empty());
+    });
+}
+
+/// Sockets that always have one more message, up to a count at which they end.
+struct Flood;
+
+struct FloodSocket(u32);
+
+#[async_trait::async_trait]
+impl Transport for Flood {
+    async fn http(&self, _: &str, _: &Request) -> Result<bellwether::exchange::Response, TransportError> {
+        std::future::pending().await
+    }
+
+    async fn connect(&self, _: &str) -> Result<Box<dyn Socket>, TransportError> {
+        Ok(Box::new(FloodSocket(0)))
+    }
+}
+
+#[async_trait::async_trait]
+impl Socket for FloodSocket {
+    async fn send(&mut self, _: &str) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    fn poll_recv(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Frame> {
+        self.0 += 1;
+        assert!(self.0 < 20_000_000, "the flood was told whole, and no timer ran");
+        std::task::Poll::Ready(Frame::Text(r#"{"t":"pong"}"#.to_owned().into()))
+    }
+
+    async fn close(&mut self) {}
+}
+
+#[test]
+fn a_flood_of_messages_does_not_keep_clocks_and_other_sockets_waiting() {
+    block_on(async {
+        let venue: Arc<dyn Venue> = Arc::new(Toy::numbers());
+        let urls = venue.facts().urls.clone();
+        let topics = [Topic::Trades(BTC)];
+        let limits = Limits::new(6_000, 100);
+        let (feed, _) = Feed::new(venue, listings(), &topics, &urls, FeedSettings::default(), limits);
+        let mut drive = Drive::new(Arc::new(Flood), Box::new(WallClock::default()));
+        drive.add_feed(feed, urls.rest);
+        drive.run(&mut Trader::default(), tokio::time::sleep(Duration::from_millis(50))).await;
     });
 }
 

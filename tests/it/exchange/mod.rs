@@ -8,4 +8,4 @@ mod gateway;
 mod server;
 mod storm;
 mod toy;
-mod world;
+pub mod world;

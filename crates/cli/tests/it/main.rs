@@ -3,11 +3,13 @@
 mod backtest;
 mod data;
 mod desk;
+mod explain;
 mod grid;
 mod help;
 mod pipes;
 mod runs;
 mod sandbox;
+mod session;
 mod settings;
 mod shipped;
 mod stop;
