@@ -238,3 +238,63 @@ fn record_of(order: &Order, now: Ts) -> OrderRecord {
 fn trail_mantissa(fraction: Rate) -> Price {
     Price::from_mantissa(fraction.mantissa())
 }
+
+#[cfg(test)]
+mod tests {
+    use bellwether_sdk::{InstrumentId, Liquidity, Money, Role, Side};
+
+    use super::*;
+
+    fn order() -> Order {
+        Order {
+            id: OrderId(1),
+            strategy: 0,
+            instrument: InstrumentId(0),
+            side: Side::Buy,
+            size: Size::Qty(Qty::from_mantissa(10)),
+            kind: OrderKind::Limit { price: Price::from_mantissa(100) },
+            tif: TimeInForce::Gtc,
+            post_only: false,
+            reduce_only: false,
+            role: Role::Intent,
+            parent: OrderId(0),
+            oco: OrderId(0),
+            tag: WordId(0),
+        }
+    }
+
+    fn fill(qty: i64) -> FillRecord {
+        FillRecord {
+            fee: Money::ZERO,
+            order: OrderId(1),
+            ts: Ts::from_nanos(9),
+            bar_ts: Ts::NONE,
+            price: Price::from_mantissa(100),
+            qty: Qty::from_mantissa(qty),
+            instrument: InstrumentId(0),
+            strategy: 0,
+            side: Side::Buy,
+            liquidity: Liquidity::Maker,
+        }
+    }
+
+    #[test]
+    fn what_filled_after_the_end_or_beyond_the_quantity_is_entered_as_a_fact() {
+        let (mut orders, whole) = (Orders::default(), Qty::from_mantissa(10));
+        orders.create(&order(), Ts::from_nanos(1));
+        orders.end(OrderId(1), OrderState::Cancelled, "requested", Ts::from_nanos(2)).expect("ended");
+        assert!(matches!(orders.fill(fill(4), whole), Err(OrderError::Transition { .. })));
+        assert_eq!(orders.fills().len(), 0);
+        assert_eq!(orders.fill_late(fill(4), whole), Ok(OrderState::Cancelled), "its end stays as it was told");
+        assert_eq!(orders.get(OrderId(1)).expect("there").filled, Qty::from_mantissa(4));
+        assert_eq!(orders.fill_late(fill(6), whole), Ok(OrderState::Filled));
+        assert!(matches!(orders.fill(fill(1), whole), Err(OrderError::Transition { .. })));
+        assert_eq!(orders.fill_late(fill(1), whole), Ok(OrderState::Filled));
+        let record = orders.get(OrderId(1)).expect("there");
+        assert_eq!(
+            (record.filled, record.qty, orders.fills().len()),
+            (Qty::from_mantissa(11), Qty::from_mantissa(11), 3)
+        );
+        assert_eq!(orders.fill_late(FillRecord { order: OrderId(2), ..fill(1) }, whole), Err(OrderError::Unknown(2)));
+    }
+}

@@ -19,10 +19,10 @@ use super::tapes::{self, Ears};
 use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Event, Told};
+use crate::exchange::OrderStatus;
 use crate::exchange::Topic;
 use crate::exchange::drive::{Desk, Drive, Hands, Latency, WallClock};
 use crate::exchange::feed::FeedEvent;
-use crate::exchange::OrderStatus;
 use crate::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
 use crate::host::Registry;
@@ -310,8 +310,7 @@ impl Sent {
 fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) -> Result<TakenUp, RunError> {
     let mut reader = TapeReader::open(path)?;
     let mut sent = Sent::default();
-    let tapes::TapeRun { mut session, start, .. } =
-        tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
+    let tapes::TapeRun { mut session, start, .. } = tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
     let earlier = sent.known(&session);
     session.resume_tape(reader)?;
     let now = session.now;

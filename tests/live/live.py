@@ -99,6 +99,9 @@ def mix(name, faults, seed, on_stop):
             time.sleep(0.5)
             for session, document in documents.items():
                 assert document["orders"], f"{session} made no order in {SECONDS} s"
+                if session.endswith("quoter"):
+                    rested = [o for o in document["orders"] if o["type"] == "limit" and o["state"] != "rejected"]
+                    assert rested, f"no order of {session} rested"
                 if session in LIVE:
                     tell(f"{session}: {checks.books(venue, session, document, on_stop)}")
                 tell(f"{session}: {checks.tape_holds(BINARY, document)}")

@@ -65,7 +65,9 @@ impl Engine {
         let state = match self.orders.fill(fill, qty_total) {
             Ok(state) => state,
             // A venue may fill what it had called ended, and even too much: what it did counts.
-            Err(OrderError::Transition { .. } | OrderError::Overfill { .. }) => self.orders.fill_late(fill, qty_total)?,
+            Err(OrderError::Transition { .. } | OrderError::Overfill { .. }) => {
+                self.orders.fill_late(fill, qty_total)?
+            }
             Err(error) => return Err(error.into()),
         };
         let record = self.orders.get(fill.order)?;

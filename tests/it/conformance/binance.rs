@@ -46,7 +46,7 @@ fn spot() -> Script {
             (placed(), ok(row(""))),
             (cancel(), ok(row(&format!(r#","origClientOrderId":"{CLIENT_TEXT}""#)).replace("PARTIALLY_FILLED", "CANCELED"))),
         ],
-        ..super::script(listing("binance:BTC/USDT", "BTCUSDT", (2, 3), Decimal::new(1, 0)), keys(Scheme::HmacSha256, HMAC))
+        ..super::script(listing("binance:BTC/USDT", "BTCUSDT", (2, 3), Decimal::new(1, 0)), keys(Scheme::HmacSha256, "", HMAC))
     }
 }
 
@@ -65,20 +65,29 @@ fn linear() -> Script {
         ]),
         trade: vec![
             format!(r#"{{"id":"42","status":200,"result":{},"rateLimits":[]}}"#, row("")),
-            r#"{"id":"43","status":400,"error":{"code":-2019,"msg":"Margin is insufficient."},"rateLimits":[]}"#.to_owned(),
+            r#"{"id":"43","status":400,"error":{"code":-2019,"msg":"Margin is insufficient."},"rateLimits":[]}"#
+                .to_owned(),
         ],
         replies: vec![
             (Ask::Time, ok(r#"{"serverTime":1750000000000}"#)),
-            (Ask::Book(BTC, 10), ok(r#"{"lastUpdateId":77,"E":5,"T":6,"bids":[["100.25","2"]],"asks":[["101","0.5"]]}"#)),
+            (
+                Ask::Book(BTC, 10),
+                ok(r#"{"lastUpdateId":77,"E":5,"T":6,"bids":[["100.25","2"]],"asks":[["101","0.5"]]}"#),
+            ),
             (Ask::Balances, ok(r#"[{"asset":"USDT","balance":"100.00","availableBalance":"40.5"}]"#)),
-            (Ask::Positions, ok(r#"[{"symbol":"BTCUSDT","positionSide":"BOTH","positionAmt":"-0.5","entryPrice":"100.123456","liquidationPrice":"0","unRealizedProfit":"1.25"}]"#)),
+            (
+                Ask::Positions,
+                ok(
+                    r#"[{"symbol":"BTCUSDT","positionSide":"BOTH","positionAmt":"-0.5","entryPrice":"100.123456","liquidationPrice":"0","unRealizedProfit":"1.25"}]"#,
+                ),
+            ),
             (Ask::OpenOrders(None), ok(format!("[{}]", row("")))),
             (by_client(), ok(row(""))),
         ],
-        act_replies: vec![
-            (placed(), ok(row(""))),
-            (cancel(), ok(row("").replace("PARTIALLY_FILLED", "CANCELED"))),
-        ],
-        ..super::script(listing("binance:BTC/USDT:USDT", "BTCUSDT", (2, 3), Decimal::new(1, 0)), keys(Scheme::HmacSha256, HMAC))
+        act_replies: vec![(placed(), ok(row(""))), (cancel(), ok(row("").replace("PARTIALLY_FILLED", "CANCELED")))],
+        ..super::script(
+            listing("binance:BTC/USDT:USDT", "BTCUSDT", (2, 3), Decimal::new(1, 0)),
+            keys(Scheme::HmacSha256, "", HMAC),
+        )
     }
 }

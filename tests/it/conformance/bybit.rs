@@ -19,7 +19,7 @@ pub(super) fn script(product: Product) -> Script {
     };
     let mut script = super::script(
         listing(symbol, "BTCUSDT", (2, 3), Decimal::new(1, 0)),
-        keys(Scheme::HmacSha256, [("key-one", "hmac-secret-one"), ("key-two", "hmac-secret-two")]),
+        keys(Scheme::HmacSha256, "", [("key-one", "hmac-secret-one"), ("key-two", "hmac-secret-two")]),
     );
     script.market = texts(&[
         r#"{"topic":"publicTrade.BTCUSDT","type":"snapshot","ts":1709891679005,"data":[{"T":1709891679000,"s":"BTCUSDT","S":"Buy","v":"0.010","p":"27451.50","L":"PlusTick","i":"2290000000061666327","BT":false,"seq":1}]}"#,

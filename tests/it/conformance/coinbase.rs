@@ -7,9 +7,8 @@ const PEM: &str = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIKwf3Uox30cRWzRBOPoPO
 const SEED: &str = "k0BUni0p0vZG1BdpVjS6ogBJ7kxm630AJ2dN+tuputDOKsRAwgyrpEQLeBtS1znTmzPX6Xr2eOWpzx6nW8knkA==";
 
 pub(super) fn script() -> Script {
-    let key = |id: &str, scheme, secret| -> Arc<dyn Signer> {
-        Arc::new(Credential::new(id, scheme, secret).expect("a key"))
-    };
+    let key =
+        |id: &str, scheme, secret| -> Arc<dyn Signer> { Arc::new(Credential::new(id, scheme, secret).expect("a key")) };
     let signers = vec![
         key("organizations/o/apiKeys/one", Scheme::Es256, PEM),
         key("organizations/o/apiKeys/two", Scheme::Ed25519, SEED),
@@ -36,20 +35,27 @@ pub(super) fn script() -> Script {
         (Ask::Time, ok(r#"{"iso":"x","epochSeconds":"1","epochMillis":"1750000000000"}"#)),
         (
             Ask::Balances,
-            ok(r#"{"accounts":[{"currency":"BTC","available_balance":{"value":"1.5","currency":"BTC"},"hold":{"value":"0.25","currency":"BTC"}}],"has_next":false}"#),
+            ok(
+                r#"{"accounts":[{"currency":"BTC","available_balance":{"value":"1.5","currency":"BTC"},"hold":{"value":"0.25","currency":"BTC"}}],"has_next":false}"#,
+            ),
         ),
         (Ask::OpenOrders(None), ok(format!(r#"{{"orders":[{row}],"has_next":false}}"#))),
         (by_client(), ok(format!(r#"{{"orders":[{row}],"has_next":false}}"#))),
         (
             Ask::Fills(BTC, bellwether_sdk::Ts::from_nanos(0)),
-            ok(r#"{"fills":[{"trade_id":"t1","order_id":"v1","trade_time":"1970-01-01T00:00:05Z","trade_type":"FILL","price":"3","size":"0.5","commission":"1.14","product_id":"BTC-USD","liquidity_indicator":"MAKER","size_in_quote":false,"side":"BUY"}],"cursor":""}"#),
+            ok(
+                r#"{"fills":[{"trade_id":"t1","order_id":"v1","trade_time":"1970-01-01T00:00:05Z","trade_type":"FILL","price":"3","size":"0.5","commission":"1.14","product_id":"BTC-USD","liquidity_indicator":"MAKER","size_in_quote":false,"side":"BUY"}],"cursor":""}"#,
+            ),
         ),
     ];
     let order = format!(r#"{{"order_id":"v1","product_id":"BTC-USD","side":"BUY","client_order_id":"{CLIENT_TEXT}"}}"#);
     let cancel = Act::Cancel(Cancel { instrument: BTC, order: OrderRef::Venue("v1".to_owned()) });
     script.act_replies = vec![
         (placed(), ok(format!(r#"{{"success":true,"success_response":{order},"order_configuration":{{}}}}"#))),
-        (cancel, ok(r#"{"results":[{"success":true,"failure_reason":"UNKNOWN_CANCEL_FAILURE_REASON","order_id":"v1"}]}"#)),
+        (
+            cancel,
+            ok(r#"{"results":[{"success":true,"failure_reason":"UNKNOWN_CANCEL_FAILURE_REASON","order_id":"v1"}]}"#),
+        ),
     ];
     script
 }

@@ -4,8 +4,14 @@ use super::*;
 
 pub(super) fn script() -> Script {
     let secrets = [
-        ("0x1719884eb866cb12b2287399b15f7db5e7d775ea", "0x0123456789012345678901234567890123456789012345678901234567890123"),
-        ("0x2719884eb866cb12b2287399b15f7db5e7d775ea", "0x1123456789012345678901234567890123456789012345678901234567890123"),
+        (
+            "0x1719884eb866cb12b2287399b15f7db5e7d775ea",
+            "0x0123456789012345678901234567890123456789012345678901234567890123",
+        ),
+        (
+            "0x2719884eb866cb12b2287399b15f7db5e7d775ea",
+            "0x1123456789012345678901234567890123456789012345678901234567890123",
+        ),
     ];
     let mut listings = listing("hyperliquid:BTC/USDC:USDC", "BTC", (2, 4), Decimal::new(1, 0));
     let five = listings.get(BTC).map(|l| Rules { significant_digits: 5, ..l.rules.clone() }).expect("listed");
@@ -13,13 +19,12 @@ pub(super) fn script() -> Script {
     let row = format!(
         r#"{{"coin":"BTC","side":"B","limitPx":"90","sz":"0.0003","origSz":"0.0005","oid":7,"timestamp":1700000000000,"cloid":"0x{CLIENT_TEXT}","orderType":"Limit","tif":"Gtc","isTrigger":false,"triggerPx":"0.0","reduceOnly":false}}"#
     );
-    let statuses = |rows: &str| {
-        format!(r#"{{"status":"ok","response":{{"type":"order","data":{{"statuses":[{rows}]}}}}}}"#)
-    };
+    let statuses =
+        |rows: &str| format!(r#"{{"status":"ok","response":{{"type":"order","data":{{"statuses":[{rows}]}}}}}}"#);
     let post = |id: u32, payload: &str| {
         format!(r#"{{"channel":"post","data":{{"id":{id},"response":{{"type":"action","payload":{payload}}}}}}}"#)
     };
-    let mut script = super::script(listings, keys(Scheme::Secp256k1, secrets));
+    let mut script = super::script(listings, keys(Scheme::Secp256k1, "", secrets));
     script.market = texts(&[
         r#"{"channel":"trades","data":[{"coin":"BTC","side":"B","px":"2000.5","sz":"0.25","hash":"0xabc","time":1700000000123,"tid":77,"users":["0x1","0x2"]}]}"#,
         r#"{"channel":"l2Book","data":{"coin":"BTC","time":1700000000123,"levels":[[{"px":"2000.1","sz":"1.5","n":2}],[{"px":"2000.2","sz":"0.25","n":1}]]}}"#,
@@ -43,7 +48,9 @@ pub(super) fn script() -> Script {
         (Ask::Time, ok(r#"{"time":1750000000000,"specialStatuses":null}"#)),
         (
             Ask::Book(BTC, 10),
-            ok(r#"{"coin":"BTC","levels":[[{"px":"2000.1","sz":"1.5","n":2}],[{"px":"2000.2","sz":"0.25"}]],"time":1700000000000}"#),
+            ok(
+                r#"{"coin":"BTC","levels":[[{"px":"2000.1","sz":"1.5","n":2}],[{"px":"2000.2","sz":"0.25"}]],"time":1700000000000}"#,
+            ),
         ),
         (
             Ask::Trades(BTC, 10),

@@ -16,7 +16,7 @@ pub(super) fn script() -> Script {
     let row = format!(
         r#"{{"cl_ord_id":"{CLIENT_TEXT}","status":"open","opentm":1700000000.1234,"expiretm":0,"vol":"1.0","vol_exec":"0.5","oflags":"fciq","misc":"","descr":{{"pair":"XBTUSD","type":"buy","ordertype":"limit","price":"900.0","price2":"0"}}}}"#
     );
-    let mut script = super::script(Listings::new([(BTC, rules)]), keys(Scheme::HmacSha512, secrets));
+    let mut script = super::script(Listings::new([(BTC, rules)]), keys(Scheme::HmacSha512, "", secrets));
     script.market = texts(&[
         r#"{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"buy","price":30000.10,"qty":0.00027625,"ord_type":"limit","trade_id":71,"timestamp":"2023-10-06T17:35:55.440295Z"}]}"#,
         r#"{"channel":"book","type":"snapshot","data":[{"symbol":"BTC/USD","bids":[{"price":30000.1,"qty":0.10000000}],"asks":[{"price":30000.2,"qty":2}],"checksum":4000000000,"timestamp":"2023-10-06T17:35:55Z"}]}"#,
@@ -44,10 +44,7 @@ pub(super) fn script() -> Script {
             Ask::Book(BTC, 10),
             result(r#"{"XXBTZUSD":{"asks":[["100.3","0.136",1762820248]],"bids":[["100.2","0.002",1762820233]]}}"#),
         ),
-        (
-            Ask::Trades(BTC, 10),
-            result(r#"{"XXBTZUSD":[["1.1","2",1762795433.9717445,"b","l","",7]],"last":"1"}"#),
-        ),
+        (Ask::Trades(BTC, 10), result(r#"{"XXBTZUSD":[["1.1","2",1762795433.9717445,"b","l","",7]],"last":"1"}"#)),
         (Ask::Balances, result(r#"{"XXBT":{"balance":"1.5","hold_trade":"0.5"},"ZUSD":{"balance":"0.0000"}}"#)),
         (Ask::OpenOrders(None), result(&format!(r#"{{"open":{{"O1":{row}}}}}"#))),
         (by_client(), result(&format!(r#"{{"open":{{"O1":{row}}}}}"#))),

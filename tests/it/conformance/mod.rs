@@ -21,18 +21,24 @@ use crate::exchange::world::{BTC, approved, order};
 /// Every built-in venue has a script here, and holds to every rule.
 #[test]
 fn every_built_in_venue_conforms() {
+    let mut found = Vec::new();
     for (name, product) in VENUES {
-        let script = match *name {
-            "binance" => binance::script(*product),
-            "bybit" => bybit::script(*product),
-            "coinbase" => coinbase::script(),
-            "hyperliquid" => hyperliquid::script(),
-            "kraken" => kraken::script(),
-            "okx" => okx::script(*product),
-            other => panic!("{other} has no script"),
-        };
         let venue = venue(name, *product).expect("built in");
-        assert_eq!(check(&*venue, &script), [], "{name} {product:?}");
+        let findings = check(&*venue, &script_of(name, *product));
+        found.extend(findings.into_iter().map(|f| format!("{name} {product:?}: {}: {}", f.rule, f.what)));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+fn script_of(name: &str, product: Product) -> Script {
+    match name {
+        "binance" => binance::script(product),
+        "bybit" => bybit::script(product),
+        "coinbase" => coinbase::script(),
+        "hyperliquid" => hyperliquid::script(),
+        "kraken" => kraken::script(),
+        "okx" => okx::script(product),
+        other => panic!("{other} has no script"),
     }
 }
 
@@ -40,14 +46,7 @@ fn every_built_in_venue_conforms() {
 #[test]
 fn no_script_is_empty() {
     for (name, product) in VENUES {
-        let script = match *name {
-            "binance" => binance::script(*product),
-            "bybit" => bybit::script(*product),
-            "coinbase" => coinbase::script(),
-            "hyperliquid" => hyperliquid::script(),
-            "kraken" => kraken::script(),
-            _ => okx::script(*product),
-        };
+        let script = script_of(name, *product);
         let has_socket = !venue(name, *product).expect("built in").facts().urls.trade.is_empty();
         let counts = [script.market.len(), script.account.len(), script.replies.len(), script.act_replies.len()];
         assert!(counts[0] >= 4 && counts[1] >= 2 && counts[2] >= 4 && counts[3] >= 2, "{name} {product:?}: {counts:?}");
@@ -126,9 +125,9 @@ fn texts(list: &[&str]) -> Vec<String> {
 }
 
 /// Two keys of a kind.
-fn keys(scheme: Scheme, keys: [(&str, &str); 2]) -> (Vec<Arc<dyn Signer>>, Vec<String>) {
+fn keys(scheme: Scheme, passphrase: &str, keys: [(&str, &str); 2]) -> (Vec<Arc<dyn Signer>>, Vec<String>) {
     let make = |(id, secret): (&str, &str)| -> Arc<dyn Signer> {
-        Arc::new(Credential::new(id, scheme, secret).expect("a key").with_passphrase("a-passphrase".to_owned()))
+        Arc::new(Credential::new(id, scheme, secret).expect("a key").with_passphrase(passphrase.to_owned()))
     };
     (keys.map(make).into(), keys.map(|(_, secret)| secret.to_owned()).into())
 }

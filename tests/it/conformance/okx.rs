@@ -19,7 +19,7 @@ pub(super) fn script(product: Product) -> Script {
     let taken = format!(r#"{{"clOrdId":"{CLIENT_TEXT}","ordId":"v1","sCode":"0","sMsg":"","tag":"","ts":"1"}}"#);
     let mut script = super::script(
         listing(symbol, id, (1, 4), contract),
-        keys(Scheme::HmacSha256, [("key-one", "hmac-secret-one"), ("key-two", "hmac-secret-two")]),
+        keys(Scheme::HmacSha256, "a-passphrase", [("key-one", "hmac-secret-one"), ("key-two", "hmac-secret-two")]),
     );
     script.market = [
         r#"{"arg":{"channel":"trades","instId":"ID"},"data":[{"instId":"ID","tradeId":"130639474","px":"42219.9","sz":"12.06","side":"buy","ts":"1630048897897","count":"3"}]}"#,
@@ -47,10 +47,7 @@ pub(super) fn script(product: Product) -> Script {
             Ask::Book(BTC, 10),
             wrapped(r#"{"asks":[["3","1","0","1"]],"bids":[["2","1.5","0","1"]],"ts":"5","seqId":77}"#),
         ),
-        (
-            Ask::Ticker(BTC),
-            wrapped(r#"{"last":"2.5","bidPx":"2","bidSz":"1","askPx":"","askSz":"","ts":"5"}"#),
-        ),
+        (Ask::Ticker(BTC), wrapped(r#"{"last":"2.5","bidPx":"2","bidSz":"1","askPx":"","askSz":"","ts":"5"}"#)),
         (Ask::OpenOrders(None), wrapped(&row)),
         (by_client(), wrapped(&row)),
     ];

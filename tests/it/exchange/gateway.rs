@@ -210,3 +210,33 @@ fn an_unsure_answer_is_an_unknown_outcome_not_a_refusal() {
     assert_eq!(world.told[&id].ends, ["rejected: never_arrived"]);
     assert!(world.server.orders.is_empty(), "and it was not sent again");
 }
+
+#[test]
+fn orders_of_an_earlier_process_are_taken_over_not_sent_again_and_no_fill_is_booked_twice() {
+    for seed in 40..70 {
+        let mut world = World::new(seed, false, FeedSettings::default());
+        world.run(1_000, |_| {});
+        if seed % 2 == 0 {
+            world.faults = Faults { lose_answer: 1_000, refuse: 1_000, delay_ms: 80, ..Faults::default() };
+        }
+        let mut ids = Vec::new();
+        for n in 0..8 {
+            ids.push(world.submit(if n % 2 == 0 { Side::Buy } else { Side::Sell }, 300 + n));
+            let wait = world.dice.below(700) as i64;
+            world.run(wait, |_| {});
+        }
+        world.cancel(ids[7]);
+        world.cancel(ids[2]);
+        let wait = world.dice.below(30) as i64;
+        world.run(wait, |_| {});
+        world.restart();
+        world.faults = Faults::default();
+        world.run(20_000, |_| {});
+        world.ticking = false;
+        world.run(130_000, |_| {});
+        assert!(world.told.len() == 8 && world.notes.iter().all(|n| !n.contains("twice")), "{:?}", world.notes);
+        let open = |id| world.gateway.orders().any(|o| o.id == id && o.status.is_open());
+        assert!(!open(ids[7]) && !open(ids[2]), "seed {seed}: a cancel was forgotten");
+        world.check_orders();
+    }
+}

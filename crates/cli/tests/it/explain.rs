@@ -62,9 +62,7 @@ fn books_at(run: &Value, at: i64) -> (f64, u64) {
     let rows = |name: &str| run[name].as_array().expect("rows").clone();
     let signed = |f: &Value| number(&f["qty"]) * if f["side"] == "buy" { 1.0 } else { -1.0 };
     let position = rows("fills").iter().filter(|f| time(f, "ts").is_some_and(|t| t <= at)).map(signed).sum();
-    let open = |o: &&Value| {
-        time(o, "created_ts").is_some_and(|t| t <= at) && time(o, "done_ts").is_none_or(|t| t > at)
-    };
+    let open = |o: &&Value| time(o, "created_ts").is_some_and(|t| t <= at) && time(o, "done_ts").is_none_or(|t| t > at);
     (position, rows("orders").iter().filter(open).count() as u64)
 }
 
@@ -174,7 +172,8 @@ fn a_signal_that_made_no_order_is_told_with_its_reason() {
     let prices = exported(&desk, &format!("{BARS} {YEAR}"), ("ts_ns", "close"), HOUR);
     let falls = prices.windows(2).position(|p| p[1].price < p[0].price).expect("a fall");
     let from = (prices[falls].at - HOUR) / 1_000_000_000;
-    let line = format!("backtest --strategy ema_cross {BARS} --from {from} --to 2023-01-01 --set strategy.mode=long-only");
+    let line =
+        format!("backtest --strategy ema_cross {BARS} --from {from} --to 2023-01-01 --set strategy.mode=long-only");
     let run = desk.json(&format!("{line} --json --state-dir {state}"));
     assert_eq!(run["signals"]["dropped"][0]["reason"], "already_flat", "{}", run["signals"]);
     let told = desk.json(&format!("explain last --json --state-dir {state}{}", at_flags(&[prices[falls + 1].at])));
@@ -194,7 +193,8 @@ fn a_paper_session_is_explained_from_its_tape() {
     let (fast, slow) = (average(&prices, 12.0), average(&prices, 26.0));
     let mut dice = Dice(7);
     // A moment is a millisecond: the last trade before it closes counts, and what it caused.
-    let asked: Vec<i64> = (0..50).map(|_| prices[dice.below(prices.len())].at / 1_000_000 * 1_000_000 + 1_000_000).collect();
+    let asked: Vec<i64> =
+        (0..50).map(|_| prices[dice.below(prices.len())].at / 1_000_000 * 1_000_000 + 1_000_000).collect();
     let tape = run["run"]["tape"].as_str().expect("a tape");
     let told = desk.json(&format!("explain {tape} --json{}", at_flags(&asked)));
     let moments = told["moments"].as_array().expect("moments");

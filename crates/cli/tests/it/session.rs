@@ -110,11 +110,7 @@ fn a_session_goes_on_where_its_tape_ended_and_ends_as_if_it_had_not() {
     let begins = frames(&bytes);
     // What a crash in the middle leaves.
     std::fs::write(&path, &bytes[..begins[begins.len() / 2] + 5]).expect("written");
-    let resumed = desk.json(&format!(
-        "{PAPER} {} {flags} --resume {}",
-        desk.path("whole").display(),
-        path.display()
-    ));
+    let resumed = desk.json(&format!("{PAPER} {} {flags} --resume {}", desk.path("whole").display(), path.display()));
     assert_eq!(tape(&resumed), path);
     assert_eq!(hash(&resumed), hash(&whole));
     assert_eq!(resumed["fills"], whole["fills"]);
@@ -157,7 +153,8 @@ fn live_mode_says_what_is_missing_before_it_begins() {
 fn a_grid_and_a_tape_of_another_mode_make_no_session() {
     let desk = Desk::new().at_root();
     desk.fails("paper --set strategy.fast=5,10", 2, "a session is one run");
-    let path = tape(&paper(&desk, "state", &format!("--strategy quoter {BTC} --kind trades --to 2025-03-25T23:08:00Z")));
+    let path =
+        tape(&paper(&desk, "state", &format!("--strategy quoter {BTC} --kind trades --to 2025-03-25T23:08:00Z")));
     let text = desk.path("no.tape");
     std::fs::write(&text, "no tape at all").expect("written");
     desk.fails(&format!("replay {}", text.display()), 3, "no tape of version 01");
