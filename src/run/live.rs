@@ -239,10 +239,10 @@ struct Sent {
 impl Ears for Sent {
     fn before(&mut self, told: &Told<'_>, _: &mut Session) {
         let Told::Answer(Answer::Fill { order, .. }, _) = told else { return };
-        if let Some((_, trade)) = self.coming.take().filter(|(id, _)| id == order) {
-            if let Some(earlier) = self.orders.get_mut(order) {
-                earlier.seen.push(trade);
-            }
+        if let Some((_, trade)) = self.coming.take().filter(|(id, _)| id == order)
+            && let Some(earlier) = self.orders.get_mut(order)
+        {
+            earlier.seen.push(trade);
         }
     }
 
