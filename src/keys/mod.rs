@@ -4,8 +4,10 @@
 //! `Debug`, not in errors. Signatures come from `ring` and `k256`.
 
 mod credential;
+mod env;
 
 pub use credential::Credential;
+pub use env::from_env;
 
 /// How a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,20 @@ pub enum KeyError {
         wants: &'static str,
         /// What this one is.
         found: &'static str,
+    },
+    /// A variable of the environment is not set.
+    #[error("no key: {name} is not set; set it, or {name}_FILE to the path of a file that holds it")]
+    Absent {
+        /// The variable.
+        name: String,
+    },
+    /// A variable of the environment cannot be used. Its value is not shown.
+    #[error("{name}: {why}")]
+    Variable {
+        /// The variable.
+        name: String,
+        /// What is wrong and what to do.
+        why: String,
     },
     /// The library refused to sign.
     #[error("signing with {0} failed")]
