@@ -11,3 +11,4 @@ mod settings;
 mod shipped;
 mod stop;
 mod strategies;
+mod venue;
