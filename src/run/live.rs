@@ -195,7 +195,7 @@ fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway,
 }
 
 /// Completes when the person asks to stop or the time is up.
-async fn asked_to_stop(stop: &AtomicBool, ends_after: Option<Duration>) {
+pub(super) async fn asked_to_stop(stop: &AtomicBool, ends_after: Option<Duration>) {
     let began = Instant::now();
     while !stop.load(Ordering::Relaxed) && ends_after.is_none_or(|d| began.elapsed() < d) {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -26,7 +26,7 @@ use self::input::Watch;
 use self::merge::Context;
 pub use self::report::{FileReport, ImportReport};
 use self::rows::Rows;
-pub(super) use self::stage::store_derived;
+pub(super) use self::stage::{store_derived, store_rows};
 use self::stage::{Staged, change, stage};
 use super::catalog::Catalog;
 use super::commit::SeriesChange;
