@@ -63,10 +63,7 @@ pub struct DataSettings {
 
 impl Default for DataSettings {
     fn default() -> Self {
-        Self {
-            dir: PathBuf::from("backtest-data"),
-            archive_url: "https://data.binance.vision".to_owned(),
-        }
+        Self { dir: PathBuf::from("backtest-data"), archive_url: "https://data.binance.vision".to_owned() }
     }
 }
 

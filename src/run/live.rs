@@ -310,7 +310,8 @@ impl Sent {
 fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) -> Result<TakenUp, RunError> {
     let mut reader = TapeReader::open(path)?;
     let mut sent = Sent::default();
-    let tapes::TapeRun { mut session, start, cut, .. } = tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
+    let tapes::TapeRun { mut session, start, cut, .. } =
+        tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
     let earlier = sent.known(&session);
     session.resume_tape(reader, cut)?;
     let now = session.now;

@@ -175,8 +175,7 @@ fn note_empty(
     sources.push(source);
     // No month names the new part: nothing has to be renumbered.
     let _ = intake::fold_source(&mut sources);
-    let change =
-        SeriesChange { symbol: symbol.clone(), kind, months: BTreeMap::new(), sources, replace: false };
+    let change = SeriesChange { symbol: symbol.clone(), kind, months: BTreeMap::new(), sources, replace: false };
     catalog.commit(vec![change], lock).map(|()| 0)
 }
 

@@ -13,7 +13,7 @@ use crate::exchange::{
 };
 use crate::orders::{Order, WordId};
 use crate::portfolio::{Position, Terms};
-use crate::risk::{Approved, Guard, Limits, RiskView};
+use crate::risk::{Approved, Guard, Limits, Pace, RiskView};
 
 /// Beyond the time after which "not found" is believed: how long a lost write is asked about, milliseconds.
 const ASK_FOR_MS: u64 = 5_000;
@@ -125,10 +125,12 @@ async fn approved(
     order: Order,
     reference: Option<bellwether_sdk::Decimal>,
 ) -> Result<(Approved<Order>, Price), LookError> {
+    // Order rate and daily loss are of sessions: one order by hand has neither.
     let limits = Limits {
         order_notional_max: settings.risk.order_notional_max,
         position_notional_max: settings.risk.position_notional_max,
         open_orders_max: settings.risk.open_orders_max,
+        ..Limits::default()
     };
     let last = match reference {
         Some(price) => rules::price(rules, price)?,
@@ -154,7 +156,16 @@ async fn approved(
     let terms = Terms::new(&instrument, 0, money_scale).map_err(|e| LookError::Rules(e.to_string()))?;
     let mut position = Position::default();
     position.qty = qty;
-    let view = RiskView { instrument: &instrument, terms: &terms, money_scale, position: &position, last, open_orders };
+    let view = RiskView {
+        instrument: &instrument,
+        terms: &terms,
+        money_scale,
+        position: &position,
+        last,
+        open_orders,
+        reference: Price::ZERO,
+        pace: Pace::default(),
+    };
     Ok((Guard { limits }.approve(order, &view)?, last))
 }
 

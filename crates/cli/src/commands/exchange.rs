@@ -259,7 +259,7 @@ fn what(args: &ExchangeArgs) -> Result<What, Failure> {
 
 /// The document for people: a table of its rows, or its fields one by one.
 fn text(document: &Value) -> String {
-    const HEAD: [&str; 4] = ["schema_version", "venue", "what", "symbol"];
+    const HEAD: [&str; 5] = ["schema_version", "venue", "what", "symbol", "dry_run"];
     let Some(fields) = document.as_object() else { return document.to_string() };
     let mut text = String::new();
     for (name, value) in fields.iter().filter(|(name, _)| !HEAD.contains(&name.as_str())) {

@@ -65,13 +65,13 @@ fn an_order_is_placed_asked_for_and_cancelled() {
     let desk = keyed();
     let ask = |what: &str| desk.json(&format!("exchange binance {what} --json --rest-url http://{}", venue.address()));
     assert_eq!(ask("balances")["balances"][0]["currency"], "USDT");
-    let placed = ask("place BTC/USDT --side buy --qty 0.001 --price 10000");
+    let placed = ask("place BTC/USDT --side buy --qty 0.001 --price 60000");
     let id = placed["client_id"].as_str().expect("an id").to_owned();
     assert_eq!(placed["order"]["status"], "acknowledged", "{placed}");
     assert_eq!(placed["order"]["known_by"], "answer");
     let open = ask("orders BTC/USDT");
     assert_eq!(open["orders"][0]["client_id"], id.as_str(), "{open}");
-    assert_eq!(open["orders"][0]["price"], "10000");
+    assert_eq!(open["orders"][0]["price"], "60000");
     let one = ask(&format!("order BTC/USDT {id}"));
     assert_eq!(one["order"]["qty"], "0.001", "{one}");
     let by_venue = ask(&format!("order BTC/USDT {}", one["order"]["venue_id"].as_str().expect("an id")));
@@ -82,7 +82,7 @@ fn an_order_is_placed_asked_for_and_cancelled() {
     assert_eq!(bought["order"]["status"], "filled", "{bought}");
     let fills = ask("fills BTC/USDT");
     assert_eq!(fills["fills"][0]["side"], "buy", "{fills}");
-    ask("place BTC/USDT --side buy --qty 0.001 --price 10000");
+    ask("place BTC/USDT --side buy --qty 0.001 --price 60000");
     assert_eq!(ask("cancel-all BTC/USDT")["orders"].as_array().map(Vec::len), Some(0));
     let refused = desk.run(&format!("exchange binance cancel BTC/USDT {id} --rest-url http://{}", venue.address()));
     assert_eq!(refused.code, 4, "{refused:?}");
@@ -94,7 +94,7 @@ fn a_lost_answer_is_asked_about_and_the_order_is_there_once() {
     let venue = sandbox(|s| s.faults = Faults::parse("error_after=1").expect("faults"));
     let desk = keyed();
     let at = format!("--json --rest-url http://{}", venue.address());
-    let placed = desk.json(&format!("exchange binance place BTC/USDT --side buy --qty 0.001 --price 10000 {at}"));
+    let placed = desk.json(&format!("exchange binance place BTC/USDT --side buy --qty 0.001 --price 60000 {at}"));
     assert_eq!(placed["order"]["known_by"], "question", "{placed}");
     assert_eq!(placed["order"]["status"], "acknowledged");
     let open = desk.json(&format!("exchange binance orders BTC/USDT {at}"));
@@ -112,14 +112,14 @@ fn refusals_exit_with_their_codes() {
     desk.fails(&format!("exchange mtgox time {at}"), 3, "there are: binance, binance_linear");
     desk.fails(&format!("exchange binance ticker BTC/USDC {at}"), 3, "did you mean binance:BTC/USDT?");
     desk.fails(&format!("exchange binance balances --account other {at}"), 3, "BELLWETHER_KEY_BINANCE_OTHER_ID");
-    let place = "exchange binance place BTC/USDT --side buy --price 10000";
+    let place = "exchange binance place BTC/USDT --side buy --price 60000";
     desk.fails(&format!("{place} --qty 0.000000001 {at}"), 4, "the lot of binance:BTC/USDT");
     desk.fails(&format!("{place} --qty 10000 {at}"), 4, "rejected");
     desk.fails(&format!("{place} --qty 1"), 4, "real money");
     let bad = Desk::new().env("BELLWETHER_KEY_BINANCE_MAIN_ID", KEY).env("BELLWETHER_KEY_BINANCE_MAIN_SECRET", "no");
     bad.fails(&format!("exchange binance balances {at}"), 4, "authentication");
     let limited = keyed().env("BELLWETHER__RISK__ORDER_NOTIONAL_MAX", "5");
-    limited.fails(&format!("{place} --qty 0.001 {at}"), 4, "order value 10");
+    limited.fails(&format!("{place} --qty 0.001 {at}"), 4, "order value 60");
     venue.stop().expect("stopped");
     desk.fails(&format!("exchange binance time {at}"), 6, "nothing was sent");
 }
@@ -209,14 +209,15 @@ fn trades_are_downloaded_with_their_ids_and_not_twice() {
             venue.address()
         )
     };
-    let minute = 60_000_000_000;
-    let (from, to) = (now - 60 * minute, now - 30 * minute);
+    // The sandbox keeps the last few minutes of trades.
+    let second = 1_000_000_000;
+    let (from, to) = (now - 100 * second, now - 60 * second);
     let first = desk.json(&line(from, to));
     assert!(first["rows_added"].as_u64().is_some_and(|n| n > 0), "{first}");
-    let more = desk.json(&line(from, to + 10 * minute));
-    let again = desk.json(&line(from, to + 10 * minute));
+    let more = desk.json(&line(from, to + 20 * second));
+    let again = desk.json(&line(from, to + 20 * second));
     assert_eq!((&again["rows_added"], &again["requests"]), (&0.into(), &0.into()), "{more} {again}");
-    let at_once = desk.json(&line(from, to + 10 * minute).replace("--data got", "--data other"));
+    let at_once = desk.json(&line(from, to + 20 * second).replace("--data got", "--data other"));
     let hash = |dir: &str| desk.json(&format!("data list --data {dir} --json"))["series"][0]["row_hash"].clone();
     assert_eq!(hash("got"), hash("other"), "{at_once}");
 }

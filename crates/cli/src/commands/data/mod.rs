@@ -178,9 +178,8 @@ fn kept(error: &RunError) -> Failure {
     match error {
         RunError::Interrupted => Failure::new(Code::Interrupted, "interrupted; what came before is stored")
             .help("the same command goes on where this one ended"),
-        RunError::Venue(text) => {
-            Failure::new(Code::Venue, text.clone()).help("what came before is stored; the same command goes on from there")
-        }
+        RunError::Venue(text) => Failure::new(Code::Venue, text.clone())
+            .help("what came before is stored; the same command goes on from there"),
         RunError::Settings(text) => Failure::bad(text.clone()),
         RunError::Data(text) => Failure::bad(text.clone()).help("what came before is stored"),
         other => Failure::new(Code::Failed, other.to_string()),
