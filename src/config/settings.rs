@@ -57,11 +57,13 @@ impl Default for Settings {
 pub struct DataSettings {
     /// The catalog's folder.
     pub dir: PathBuf,
+    /// Binance's public archive, for downloads: scheme and host.
+    pub archive_url: String,
 }
 
 impl Default for DataSettings {
     fn default() -> Self {
-        Self { dir: PathBuf::from("backtest-data") }
+        Self { dir: PathBuf::from("backtest-data"), archive_url: "https://data.binance.vision".to_owned() }
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! * [`Catalog`] — what is stored, streams of it, its hashes
 //! * [`import()`] — foreign files in; all or nothing
+//! * [`Batch`] and [`Catalog::take_in`] — rows that came from a venue itself
 //! * [`check()`], [`show()`], [`resample()`], [`export()`] — what the `data` commands are made of
 
 mod catalog;
@@ -15,6 +16,7 @@ mod export;
 mod file;
 mod findings;
 mod import;
+mod intake;
 mod lock;
 mod manifest;
 mod reader;
@@ -32,6 +34,7 @@ pub use error::{DataError, Disagreement};
 pub use export::{ExportFormat, ExportReport, export};
 pub use findings::{Finding, Oddity};
 pub use import::{FileReport, Format, ImportReport, ImportSpec, Progress, import};
+pub use intake::{Batch, Intake, RECORDING, StatedRules};
 pub use resample::{ResampleReport, resample};
 pub use show::{Place, ShowReport, show};
 pub use time::{Stamp, TimeUnit, parse_date};

@@ -119,6 +119,56 @@ impl Rules {
     }
 }
 
+/// Adds an entry for an instrument unless the one in force says the same; fees that it states stay. Whatever else the
+/// file holds stays as it is. The caller holds the lock. Gives whether the file changed.
+pub(super) fn note(dir: &Path, symbol: &Symbol, stated: &super::StatedRules) -> Result<bool, DataError> {
+    let known = Rules::load(dir)?;
+    let path = dir.join(INSTRUMENTS);
+    let read = |text: &str| text.parse::<Decimal>().ok();
+    let old = known.by_symbol.get(symbol.as_str());
+    let zero = Decimal::new(0, 0);
+    let same = old.is_some_and(|r| {
+        (Some(r.tick), Some(r.lot)) == (read(&stated.tick), read(&stated.lot))
+            && r.qty_min.unwrap_or(zero) == read(&stated.qty_min).unwrap_or(zero)
+            && r.notional_min.unwrap_or(zero) == read(&stated.notional_min).unwrap_or(zero)
+            && r.multiplier.unwrap_or(1) == stated.multiplier
+    });
+    if same {
+        return Ok(false);
+    }
+    let mut all: serde_json::Map<String, serde_json::Value> = match std::fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|e| DataError::damaged(&path, e))?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => serde_json::Map::new(),
+        Err(e) => return Err(DataError::io("reading", &path)(e)),
+    };
+    let mut entry = serde_json::json!({
+        "valid_from": stated.valid_from,
+        "tick": stated.tick,
+        "lot": stated.lot,
+        "qty_min": stated.qty_min,
+        "notional_min": stated.notional_min,
+        "multiplier": stated.multiplier,
+    });
+    for (name, bps) in [("maker_bps", old.and_then(|r| r.maker_bps)), ("taker_bps", old.and_then(|r| r.taker_bps))] {
+        if let Some(bps) = bps {
+            entry[name] = serde_json::json!(bps.to_string());
+        }
+    }
+    let rows = all.entry(symbol.as_str()).or_insert_with(|| serde_json::json!([]));
+    if let Some(rows) = rows.as_array_mut() {
+        // Of one day the last word counts.
+        rows.retain(|r| r["valid_from"].as_str() != Some(stated.valid_from.as_str()));
+        rows.push(entry);
+    }
+    let temporary = dir.join(format!("{INSTRUMENTS}.tmp"));
+    let mut text = serde_json::to_vec_pretty(&all).map_err(|e| DataError::damaged(&path, e))?;
+    text.push(b'\n');
+    std::fs::write(&temporary, &text)
+        .and_then(|()| std::fs::rename(&temporary, &path))
+        .map_err(DataError::io("writing", &path))?;
+    Ok(true)
+}
+
 fn check(rule: &Rule) -> Result<(), String> {
     for (name, value) in [("tick", rule.tick), ("lot", rule.lot)] {
         if !value.is_positive() {

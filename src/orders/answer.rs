@@ -40,7 +40,8 @@ pub enum Answer {
     Funding(InstrumentId, Money),
 }
 
-/// Every reason that an exchange's answer can have: a closed list, on which reports and strategies rely.
+/// Every reason that a venue's answer can have: a closed list, on which reports and strategies rely. (The simulated
+/// exchange has more of its own; its answers are never read from a tape.)
 pub const REASONS: &[&str] = &[
     "",
     "amend_unsupported",

@@ -195,7 +195,7 @@ fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway,
 }
 
 /// Completes when the person asks to stop or the time is up.
-async fn asked_to_stop(stop: &AtomicBool, ends_after: Option<Duration>) {
+pub(super) async fn asked_to_stop(stop: &AtomicBool, ends_after: Option<Duration>) {
     let began = Instant::now();
     while !stop.load(Ordering::Relaxed) && ends_after.is_none_or(|d| began.elapsed() < d) {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -310,9 +310,10 @@ impl Sent {
 fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) -> Result<TakenUp, RunError> {
     let mut reader = TapeReader::open(path)?;
     let mut sent = Sent::default();
-    let tapes::TapeRun { mut session, start, .. } = tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
+    let tapes::TapeRun { mut session, start, cut, .. } =
+        tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
     let earlier = sent.known(&session);
-    session.resume_tape(reader)?;
+    session.resume_tape(reader, cut)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     // Books are from before: they begin again with their snapshots.

@@ -23,7 +23,7 @@ pub(super) struct Place {
 }
 
 /// Which of a venue's markets an instrument is traded on.
-fn product_of(symbol: &Symbol) -> Result<Product, RunError> {
+pub(super) fn product_of(symbol: &Symbol) -> Result<Product, RunError> {
     match (symbol.kind(), symbol.expiry()) {
         (InstrumentKind::Spot, None) => Ok(Product::Spot),
         (InstrumentKind::Linear, None) => Ok(Product::Linear),
@@ -34,7 +34,7 @@ fn product_of(symbol: &Symbol) -> Result<Product, RunError> {
 }
 
 /// The key of a product's settings: the venue's name, and `_linear` behind it for contracts.
-fn settings_key(name: &str, product: Product) -> String {
+pub(super) fn settings_key(name: &str, product: Product) -> String {
     match product {
         Product::Spot => name.to_owned(),
         Product::Linear => format!("{name}_linear"),

@@ -130,12 +130,12 @@ pub fn paper(
 /// Takes a session up where its tape ended: the inputs make it what it was, and the data goes on after them.
 fn take_up(path: &Path, registry: &Registry, settings: &Settings, merge: &mut Merge) -> Result<Session, RunError> {
     let mut reader = TapeReader::open(path)?;
-    let TapeRun { mut session, market, .. } =
+    let TapeRun { mut session, market, cut, .. } =
         tapes::resumable(&mut reader, registry, settings, Mode::Paper, &mut Deaf)?;
     for _ in 0..market {
         merge.next(|_| ()).map_err(|e| RunError::Data(e.to_string()))?;
     }
-    session.resume_tape(reader)?;
+    session.resume_tape(reader, cut)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     Ok(session)

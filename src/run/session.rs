@@ -49,9 +49,15 @@ impl Session {
         Ok(Self { circuit, instruments, tape, now: Ts::NONE, lines: Vec::new() })
     }
 
-    /// Goes on writing where a tape ended; its inputs have been heard.
-    pub(super) fn resume_tape(&mut self, reader: TapeReader) -> Result<(), RunError> {
-        self.tape = Some(TapeWriter::resume(reader)?);
+    /// Goes on writing where a tape ended; its inputs have been heard. `cut` are effects of its last input that a crash
+    /// cut off: they are written now, so that the tape stays whole.
+    pub(super) fn resume_tape(&mut self, reader: TapeReader, cut: Vec<String>) -> Result<(), RunError> {
+        let mut tape = TapeWriter::resume(reader)?;
+        for line in cut {
+            tape.append(&Record::Effect(line))?;
+        }
+        tape.flush()?;
+        self.tape = Some(tape);
         Ok(())
     }
 

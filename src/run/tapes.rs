@@ -70,6 +70,8 @@ pub(super) struct TapeRun {
     order_hash: String,
     divergence: Option<Divergence>,
     damaged: Option<String>,
+    /// Effects of the last input that are not on the tape: a crash cut them off.
+    pub(super) cut: Vec<String>,
 }
 
 /// Replays a tape.
@@ -190,6 +192,7 @@ pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn E
         order_hash: String::new(),
         divergence: None,
         damaged: None,
+        cut: Vec::new(),
     };
     let mut expected: Vec<String> = Vec::new();
     let mut input = 0;
@@ -237,6 +240,7 @@ pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn E
         }
     }
     // A crash may have cut effects off with the tail; they are no difference.
+    run.cut = expected;
     if run.recorded_hash.is_none() || run.order_hash.is_empty() {
         run.order_hash = run.session.order_hash();
     }

@@ -21,3 +21,12 @@ pub(crate) fn bytes(what: &'static str) -> ProgressBar {
     }
     bar
 }
+
+/// A line of words for work whose end is not known; hidden when stderr is no terminal.
+pub(crate) fn line() -> ProgressBar {
+    let bar = bar(0, "");
+    if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}

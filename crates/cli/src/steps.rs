@@ -48,7 +48,8 @@ pub(crate) fn after_session(
     let id = document.run.id.as_str();
     if let Some(tape) = tape.and_then(|t| t.to_str()) {
         rows.push(("prove it", with_state(global, &["replay", tape])));
-        rows.push(("go on", with_state(global, &["paper", "--resume", tape])));
+        let mode = if document.run.fill_profile == "venue" { "live" } else { "paper" };
+        rows.push(("go on", with_state(global, &[mode, "--resume", tape])));
     }
     if saved {
         rows.push(("see it", with_state(global, &["runs", "report", id, "report.html"])));

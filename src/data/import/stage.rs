@@ -10,6 +10,7 @@ use super::{FileReport, Format, ImportSpec, Parsed};
 use crate::data::catalog::Catalog;
 use crate::data::commit::SeriesChange;
 use crate::data::error::DataError;
+use crate::data::intake;
 use crate::data::lock::WriteLock;
 use crate::data::manifest::SourceEntry;
 use crate::data::schema::WIDTH;
@@ -123,7 +124,64 @@ pub(in crate::data) fn store_derived(
     }
     let spec = ImportSpec::new(Format::Parquet, symbol.clone());
     let path = PathBuf::from(&source.name);
-    let report = FileReport {
+    let report = derived_report(&source, kind, rows);
+    let mut staged = BTreeMap::new();
+    let report = stage(catalog, &spec, &path, Parsed { table, source, report }, &mut staged)?;
+    let changes: Vec<SeriesChange> = staged.into_iter().filter_map(|(kind, s)| change(&spec, kind, s)).collect();
+    if !changes.is_empty() {
+        catalog.commit(changes, lock)?;
+    }
+    Ok(report.rows_added)
+}
+
+/// Stores rows that came from a venue. A source of the same name grows by them.
+pub(in crate::data) fn store_rows(
+    catalog: &mut Catalog,
+    lock: &WriteLock,
+    symbol: &Symbol,
+    table: Table,
+    source: SourceEntry,
+) -> Result<u64, DataError> {
+    let kind = table.kind();
+    let spec = ImportSpec::new(Format::Parquet, symbol.clone());
+    let path = intake::place_of(&source);
+    if table.is_empty() {
+        return note_empty(catalog, lock, symbol, kind, source);
+    }
+    let report = derived_report(&source, kind, table.len() as u64);
+    let mut staged = BTreeMap::new();
+    let report = stage(catalog, &spec, &path, Parsed { table, source, report }, &mut staged)?;
+    let Some(mut series) = staged.remove(&kind) else { return Ok(0) };
+    if series.months.values().any(|(.., changed)| *changed) {
+        let fold = intake::fold_source(&mut series.sources);
+        intake::refold(&mut series.months, fold);
+    }
+    if let Some(change) = change(&spec, kind, series) {
+        catalog.commit(vec![change], lock)?;
+    }
+    Ok(report.rows_added)
+}
+
+/// Notes that a source has nothing in a time; a series without any rows is not begun for it.
+fn note_empty(
+    catalog: &mut Catalog,
+    lock: &WriteLock,
+    symbol: &Symbol,
+    kind: Kind,
+    source: SourceEntry,
+) -> Result<u64, DataError> {
+    let Some(entry) = catalog.manifest().find(symbol, kind) else { return Ok(0) };
+    let mut sources = entry.sources.clone();
+    sources.push(source);
+    // No month names the new part: nothing has to be renumbered.
+    let _ = intake::fold_source(&mut sources);
+    let change = SeriesChange { symbol: symbol.clone(), kind, months: BTreeMap::new(), sources, replace: false };
+    catalog.commit(vec![change], lock).map(|()| 0)
+}
+
+/// The report of rows that came in no file.
+fn derived_report(source: &SourceEntry, kind: Kind, rows: u64) -> FileReport {
+    FileReport {
         name: source.name.clone(),
         kind,
         sha256: source.sha256.clone(),
@@ -136,14 +194,7 @@ pub(in crate::data) fn store_derived(
         first: Ts::from_nanos(source.first_ts).into(),
         last: Ts::from_nanos(source.last_ts).into(),
         findings: Vec::new(),
-    };
-    let mut staged = BTreeMap::new();
-    let report = stage(catalog, &spec, &path, Parsed { table, source, report }, &mut staged)?;
-    let changes: Vec<SeriesChange> = staged.into_iter().filter_map(|(kind, s)| change(&spec, kind, s)).collect();
-    if !changes.is_empty() {
-        catalog.commit(changes, lock)?;
     }
-    Ok(report.rows_added)
 }
 
 pub(super) fn change(spec: &ImportSpec, kind: Kind, staged: Staged) -> Option<SeriesChange> {

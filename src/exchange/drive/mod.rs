@@ -231,6 +231,8 @@ impl Drive {
                 () = &mut sleep => set_for = Ts::NONE,
             }
         }
+        // What the last callback wanted sent, such as cancels, still goes out.
+        self.settle(hands).await;
         self.sockets.close_all().await;
     }
 

@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Config(crate::commands::config::ConfigArgs),
     /// Show strategies and their parameters.
     Strategy(crate::commands::strategy::StrategyArgs),
+    /// Look at a venue, or place and cancel single orders by hand.
+    Exchange(crate::commands::exchange::ExchangeArgs),
     /// Serve an exchange on this machine: stored data, simulated matching, Binance's spot protocols.
     Sandbox(crate::commands::sandbox::SandboxArgs),
     /// Print JSON Schemas of what this program reads and writes.

@@ -4,6 +4,7 @@ pub(crate) mod backtest;
 pub(crate) mod compare;
 pub(crate) mod config;
 pub(crate) mod data;
+pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod grid;
 pub(crate) mod live;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
         Command::Data(args) => data::run(global, args),
         Command::Config(args) => config::run(global, args, registry),
         Command::Strategy(args) => strategy::run(args, registry),
+        Command::Exchange(args) => exchange::run(global, args),
         Command::Sandbox(args) => sandbox::run(global, args),
         Command::Schema(args) => schema::run(args),
     }

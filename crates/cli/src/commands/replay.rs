@@ -89,6 +89,10 @@ pub(crate) struct TapeArgs {
 #[derive(Debug, Subcommand)]
 enum TapeCommand {
     /// Print a tape's records, one a line: number and content.
+    #[command(after_help = "\
+Examples:
+  bellwether tape show
+  bellwether tape show session.tape --effects")]
     Show {
         /// The tape: a file, or `last`.
         #[arg(default_value = "last")]

@@ -14,3 +14,4 @@ mod settings;
 mod shipped;
 mod stop;
 mod strategies;
+mod venue;

@@ -1,16 +1,20 @@
 //! `data`: the store of market data: what comes in, what is there, what is wrong with it, what goes out.
 
 mod check;
+mod download;
 mod export;
 mod import;
 mod list;
+mod record;
 mod resample;
 mod show;
 
 use std::path::{Path, PathBuf};
 
+use bellwether::config::Settings;
 use bellwether::data::{Catalog, SeriesInfo};
 use bellwether::market::{Kind, KindError};
+use bellwether::run::RunError;
 use bellwether_sdk::{Interval, Symbol};
 use clap::{Args, Subcommand};
 
@@ -29,6 +33,10 @@ pub(crate) struct DataArgs {
 enum DataCommand {
     /// Import files of one instrument: all of them or none.
     Import(import::ImportArgs),
+    /// Download a venue's history, by its endpoints or its archive.
+    Download(download::DownloadArgs),
+    /// Record a venue's live feed.
+    Record(record::RecordArgs),
     /// List what is stored.
     List(list::ListArgs),
     /// Look for gaps, off-grid times, OHLC violations, crossed quotes, broken sequences and changed files.
@@ -66,6 +74,8 @@ impl Place {
 pub(crate) fn run(global: &Global, args: &DataArgs) -> Result<(), Failure> {
     match &args.command {
         DataCommand::Import(args) => import::run(global, args),
+        DataCommand::Download(args) => download::run(global, args),
+        DataCommand::Record(args) => record::run(global, args),
         DataCommand::List(args) => list::run(global, args),
         DataCommand::Check(args) => check::run(global, args),
         DataCommand::Show(args) => show::run(global, args),
@@ -146,4 +156,32 @@ fn any_kind(text: &str) -> Result<AnyKind, String> {
 /// A path as it is shown in lists.
 fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// Other addresses for the venue of an instrument than the settings'.
+fn rest_url(settings: &mut Settings, symbol: &Symbol, rest: Option<&str>, ws: Option<&str>) {
+    let key = match symbol.kind() {
+        bellwether_sdk::InstrumentKind::Spot => symbol.venue().to_owned(),
+        _ => format!("{}_linear", symbol.venue()),
+    };
+    let venue = settings.venue.entry(key).or_default();
+    if let Some(url) = rest {
+        venue.rest_url = Some(url.to_owned());
+    }
+    if let Some(url) = ws {
+        venue.market_url = Some(url.to_owned());
+    }
+}
+
+/// A download or recording that broke off: what came before it is stored.
+fn kept(error: &RunError) -> Failure {
+    match error {
+        RunError::Interrupted => Failure::new(Code::Interrupted, "interrupted; what came before is stored")
+            .help("the same command goes on where this one ended"),
+        RunError::Venue(text) => Failure::new(Code::Venue, text.clone())
+            .help("what came before is stored; the same command goes on from there"),
+        RunError::Settings(text) => Failure::bad(text.clone()),
+        RunError::Data(text) => Failure::bad(text.clone()).help("what came before is stored"),
+        other => Failure::new(Code::Failed, other.to_string()),
+    }
 }

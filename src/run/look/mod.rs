@@ -1,0 +1,294 @@
+//! Looking at a venue, and single orders by hand: one vocabulary over all venues, answered as JSON.
+//!
+//! Everything goes by REST, one question at a time. Orders pass the guard like any other. It keeps no books, follows no
+//! order after its answer, and repeats no write: a write whose outcome is unknown is asked about by its id.
+
+mod desk;
+mod error;
+mod place;
+mod rows;
+mod rules;
+
+use bellwether_sdk::{Decimal, InstrumentId, Interval, OrderKind, Rate, Side, TimeInForce, Trail, Ts};
+use serde_json::{Map, Value, json};
+
+use crate::config::Settings;
+use crate::exchange::{Act, Ask, ClientId, Fault, OrderRef, Reply};
+
+pub use desk::is_loopback;
+pub use error::LookError;
+pub use rules::rules_of;
+pub(super) use rules::{lot_text, notional_text, tick_text};
+
+use desk::Desk;
+
+/// Where to look, as whom, and whether anything is sent.
+#[derive(Debug, Clone, Default)]
+pub struct LookAt {
+    /// The venue's key in the settings: `binance`, `binance_linear`, `kraken`, ….
+    pub venue: String,
+    /// The account whose key signs.
+    pub account: String,
+    /// Another REST address than the settings'.
+    pub rest_url: Option<String>,
+    /// Another address for all sockets than the settings'.
+    pub ws_url: Option<String>,
+    /// The venue's test network.
+    pub testnet: bool,
+    /// Nothing is sent: the requests are the answer.
+    pub dry_run: bool,
+    /// Our clock and nonce, instead of the system's.
+    pub now: Option<Ts>,
+    /// Instruments with their rules, instead of asking for them.
+    pub rules: Option<Vec<crate::exchange::Rules>>,
+    /// Whether orders with real money are meant.
+    pub real_money: bool,
+}
+
+/// An order as it is typed; numbers as text until the instrument's rules are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderWish {
+    /// Buy or sell.
+    pub side: Side,
+    /// Its quantity.
+    pub qty: Decimal,
+    /// Its limit.
+    pub price: Option<Decimal>,
+    /// The price that wakes it.
+    pub trigger: Option<Decimal>,
+    /// A trailing stop's distance, per cent of the best price.
+    pub trail_pct: Option<Decimal>,
+    /// How long.
+    pub tif: TimeInForce,
+    /// Refused rather than filled as taker.
+    pub post_only: bool,
+    /// Only to make a position smaller.
+    pub reduce_only: bool,
+    /// Our id of it; by default made of the time.
+    pub client: Option<ClientId>,
+    /// The price that market orders are judged by; by default the venue's last.
+    pub reference: Option<Decimal>,
+}
+
+/// A change of a resting order as it is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmendWish {
+    /// The order.
+    pub order: OrderRef,
+    /// Its new limit.
+    pub price: Option<Decimal>,
+    /// Its new whole quantity.
+    pub qty: Option<Decimal>,
+    /// Its side; needed where it cannot be asked for.
+    pub side: Option<Side>,
+}
+
+/// What is asked or done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// The venue's clock.
+    Time,
+    /// Its instruments.
+    Instruments,
+    /// Best quote and last price.
+    Ticker,
+    /// The book, so many levels per side.
+    Book(u32),
+    /// The last trades, at most so many.
+    Trades(u32),
+    /// Bars that open in `[from, to)`; the newest so many where `from` is absent.
+    Bars(Interval, Option<Ts>, Option<Ts>, u32),
+    /// Funding settlements in `[from, to)`; of the last week where `from` is absent.
+    Funding(Option<Ts>, Option<Ts>),
+    /// Balances of the account.
+    Balances,
+    /// Positions of the account.
+    Positions,
+    /// Open orders, of one instrument or all.
+    Orders,
+    /// One order.
+    Order(OrderRef),
+    /// Our fills from a time on; of the last day where it is absent.
+    Fills(Option<Ts>),
+    /// What the key may do.
+    Permissions,
+    /// Places an order.
+    Place(OrderWish),
+    /// Changes a resting order.
+    Amend(AmendWish),
+    /// Cancels an order.
+    Cancel(OrderRef),
+    /// Cancels all open orders of an instrument.
+    CancelAll,
+}
+
+impl What {
+    /// Its name on the command line and in JSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Instruments => "instruments",
+            Self::Ticker => "ticker",
+            Self::Book(_) => "book",
+            Self::Trades(_) => "trades",
+            Self::Bars(..) => "bars",
+            Self::Funding(..) => "funding",
+            Self::Balances => "balances",
+            Self::Positions => "positions",
+            Self::Orders => "orders",
+            Self::Order(_) => "order",
+            Self::Fills(_) => "fills",
+            Self::Permissions => "permissions",
+            Self::Place(_) => "place",
+            Self::Amend(_) => "amend",
+            Self::Cancel(_) => "cancel",
+            Self::CancelAll => "cancel-all",
+        }
+    }
+
+    /// Whether it changes something.
+    pub const fn writes(&self) -> bool {
+        matches!(self, Self::Place(_) | Self::Amend(_) | Self::Cancel(_) | Self::CancelAll)
+    }
+
+    /// Whether it is about one instrument; open orders may be.
+    const fn needs_symbol(&self) -> bool {
+        !matches!(
+            self,
+            Self::Time | Self::Instruments | Self::Balances | Self::Positions | Self::Orders | Self::Permissions
+        )
+    }
+}
+
+/// The instrument that is asked about: the first of the table.
+const ONE: InstrumentId = InstrumentId(0);
+
+const DAY_NS: i64 = 86_400_000_000_000;
+
+/// Asks a venue something, or does something there. The answer is the document of docs/exchange.md.
+///
+/// # Errors
+/// [`LookError`].
+pub fn look(settings: &Settings, at: &LookAt, what: &What, symbol: Option<&str>) -> Result<Value, LookError> {
+    if what.needs_symbol() && symbol.is_none() {
+        return Err(LookError::Usage(format!("{} needs a symbol, e.g. BTC/USDT", what.name())));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| LookError::Unavailable(format!("starting the runtime: {e}")))?;
+    let mut desk = Desk::open(settings, at)?;
+    if what.writes() && !at.dry_run && !at.real_money && !desk.is_play() {
+        return Err(LookError::RealMoney(desk.rest_url().to_owned()));
+    }
+    runtime.block_on(async {
+        desk.list(what, symbol).await?;
+        let told = answer(settings, &mut desk, what, symbol.is_some()).await;
+        match (desk.take_requests(), told) {
+            // The request is written: what its answer would have been is not of interest.
+            (requests, Ok(_) | Err(LookError::NotSent)) if at.dry_run => {
+                Ok(desk.document(what, json!({"dry_run": true, "requests": requests})))
+            }
+            (_, told) => Ok(desk.document(what, told?)),
+        }
+    })
+}
+
+async fn answer(settings: &Settings, desk: &mut Desk, what: &What, one: bool) -> Result<Value, LookError> {
+    let now = desk.now();
+    Ok(match what {
+        What::Time => desk.time().await?,
+        What::Instruments if desk.is_dry() => {
+            desk.ask(&Ask::Instruments).await?;
+            Value::Null
+        }
+        What::Instruments => {
+            let rows: Vec<Value> = desk.listings().iter().map(|l| rules::shown(&l.rules)).collect();
+            json!({"instruments": rows, "not_understood": desk.odd()})
+        }
+        What::Ticker => rows::of(&desk.ask(&Ask::Ticker(ONE)).await?, desk)?,
+        What::Book(levels) => rows::cut_book(rows::of(&desk.ask(&Ask::Book(ONE, *levels)).await?, desk)?, *levels),
+        What::Trades(limit) => rows::of(&desk.ask(&Ask::Trades(ONE, *limit)).await?, desk)?,
+        What::Bars(interval, from, to, limit) => {
+            let to = to.unwrap_or(now).min(now);
+            let span = interval.nanos().saturating_mul(i64::from(*limit));
+            let from = from.unwrap_or_else(|| to.floor_to(*interval).plus(-span));
+            rows::first(rows::of(&desk.ask(&Ask::Bars(ONE, *interval, from, to)).await?, desk)?, "bars", *limit)
+        }
+        What::Funding(from, to) => {
+            let to = to.unwrap_or(now);
+            let from = from.unwrap_or_else(|| to.plus(-7 * DAY_NS));
+            rows::of(&desk.ask(&Ask::Funding(ONE, from, to)).await?, desk)?
+        }
+        What::Balances => rows::of(&desk.ask(&Ask::Balances).await?, desk)?,
+        What::Positions => rows::of(&desk.ask(&Ask::Positions).await?, desk)?,
+        What::Orders => {
+            let mut reply = desk.ask(&Ask::OpenOrders(one.then_some(ONE))).await?;
+            // Where orders that wait for a trigger are kept apart, they are open orders all the same.
+            match desk.ask(&Ask::OpenConditional(one.then_some(ONE))).await {
+                Ok(Reply::Orders(more, foreign)) => {
+                    if let Reply::Orders(rows, others) = &mut reply {
+                        rows.extend(more);
+                        *others += foreign;
+                    }
+                }
+                Err(LookError::Venue(e)) if e.fault == Fault::Unsupported => {}
+                Ok(_) => {}
+                Err(e) => return Err(e),
+            }
+            rows::of(&reply, desk)?
+        }
+        What::Order(order) => {
+            let reply = desk.ask(&Ask::Order(ONE, order.clone())).await?;
+            rows::one_order(desk, &reply)?
+        }
+        What::Fills(from) => {
+            let from = from.unwrap_or_else(|| now.plus(-DAY_NS));
+            rows::of(&desk.ask(&Ask::Fills(ONE, from)).await?, desk)?
+        }
+        What::Permissions => rows::of(&desk.ask(&Ask::Permissions).await?, desk)?,
+        What::Place(wish) => place::place(settings, desk, wish).await?,
+        What::Amend(wish) => place::amend(settings, desk, wish).await?,
+        What::Cancel(order) => place::cancel(desk, order).await?,
+        What::CancelAll => place::cancel_all(desk).await?,
+    })
+}
+
+/// The kind of an order as its prices say.
+fn kind_of(wish: &OrderWish, rules: &crate::exchange::Rules) -> Result<OrderKind, LookError> {
+    let price = |value: Decimal| rules::price(rules, value);
+    Ok(match (wish.price, wish.trigger, wish.trail_pct) {
+        (None, None, None) => OrderKind::Market,
+        (Some(limit), None, None) => OrderKind::Limit { price: price(limit)? },
+        (None, Some(trigger), None) => OrderKind::StopMarket { trigger: price(trigger)? },
+        (Some(limit), Some(trigger), None) => OrderKind::StopLimit { trigger: price(trigger)?, price: price(limit)? },
+        (None, None, Some(pct)) => {
+            let rate = Rate::from_pct(pct).map_err(|e| LookError::Usage(format!("a trail of {pct} %: {e}")))?;
+            OrderKind::TrailingStop { trail: Trail::Fraction(rate) }
+        }
+        _ => return Err(LookError::Usage("a trailing stop has neither price nor trigger".to_owned())),
+    })
+}
+
+/// A document's head with what is in it.
+fn headed(venue: &str, what: &What, symbol: Option<&str>, body: Value) -> Value {
+    let mut document = Map::new();
+    document.insert("schema_version".to_owned(), json!(1));
+    document.insert("venue".to_owned(), json!(venue));
+    document.insert("what".to_owned(), json!(what.name()));
+    document.insert("symbol".to_owned(), json!(symbol));
+    if let Value::Object(fields) = body {
+        document.extend(fields);
+    }
+    Value::Object(document)
+}
+
+/// An act whose answer was lost is not repeated; this says which of our orders it concerned.
+fn concerned(act: &Act) -> Option<OrderRef> {
+    match act {
+        Act::Place(place) => Some(OrderRef::Client(place.client)),
+        Act::Amend(amend) => Some(amend.order.clone()),
+        Act::Cancel(cancel) => Some(cancel.order.clone()),
+        _ => None,
+    }
+}
