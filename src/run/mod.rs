@@ -3,6 +3,7 @@
 mod backtest;
 mod explain;
 mod grid;
+mod latency;
 mod live;
 mod market;
 mod money;
@@ -17,6 +18,7 @@ mod tapes;
 pub use backtest::backtest;
 pub use explain::{Moment, View, explain_run, explain_tape};
 pub use grid::grid;
+pub use latency::{LatencyReport, StageLatency};
 pub use live::{Signers, session};
 pub use market::{symbols, venue_key};
 pub use paper::{SessionPlan, Watcher, paper};

@@ -72,7 +72,7 @@ pub fn paper(
         None => {
             let (engine, sim) = prepared.setup.build(settings);
             let circuit = Circuit::paper(engine, sim);
-            Session::new(circuit, instruments.clone(), plan.tape.as_deref().map(|p| (p, &start)))?
+            Session::new(circuit, instruments.clone(), plan.tape.as_deref().map(|p| (p, &start, settings.session.durability)))?
         }
         Some(path) => take_up(path, registry, settings, &mut merge)?,
     };
@@ -141,7 +141,7 @@ fn take_up(
     for _ in 0..market {
         merge.next(|_| ()).map_err(|e| RunError::Data(e.to_string()))?;
     }
-    session.resume_tape(reader)?;
+    session.resume_tape(reader, settings.session.durability)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     Ok(session)
