@@ -150,7 +150,7 @@ fn replay(kind: Kind, batch: Batch, strategy: Box<dyn Strategy>) -> (Outcome, Du
     let before = cpu();
     replay.run(vec![source], false).expect("a run");
     let spent = cpu() - before;
-    let engine = replay.engine;
+    let engine = replay.pair.engine;
     let spent = spent - read;
     (engine.finish(), spent)
 }

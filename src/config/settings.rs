@@ -199,6 +199,11 @@ pub struct RiskSettings {
     #[schemars(with = "Option<NumberForm>")]
     #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
     pub daily_loss_max: Option<Decimal>,
+    /// Largest distance of a price from its second source's, basis points; beyond it only orders that reduce are let
+    /// through.
+    #[schemars(with = "Option<NumberForm>")]
+    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
+    pub price_gap_bps_max: Option<Decimal>,
 }
 
 /// What becomes of open orders and positions when a session ends.
@@ -228,6 +233,10 @@ pub struct SessionSettings {
     pub real_money: bool,
     /// The account that live sessions trade on: the part behind the slash of `binance/main`.
     pub account: String,
+    /// Second sources by instrument, e.g. `"binance:BTC/USDT" = "kraken:BTC/USDT"`: they stand in while the first is
+    /// stale, and the guard holds prices against them (`risk.price_gap_bps_max`).
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub second_source: BTreeMap<Symbol, Symbol>,
     /// Levels per side of the books that are subscribed.
     pub depth_levels: u32,
     /// Quotes and books not heard of for so many milliseconds are stale.
@@ -246,6 +255,7 @@ impl Default for SessionSettings {
             on_stop: OnStop::Cancel,
             real_money: false,
             account: "main".to_owned(),
+            second_source: BTreeMap::new(),
             depth_levels: 20,
             stale_ms: 10_000,
             stale_trades_ms: 60_000,

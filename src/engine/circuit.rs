@@ -4,9 +4,10 @@
 //! the simulated exchange inside, the circuit is closed: answers are worked out. With a venue behind the door, commands
 //! are left for the caller to send and answers come in as inputs. Either way the same inputs give the same journal.
 
-use bellwether_sdk::{Bar, InstrumentId, OrderId, Probe, Ts};
+use bellwether_sdk::{Bar, InstrumentId, OrderId, Price, Probe, Ts};
 
 use super::core::{Command, Engine, Event};
+use super::pair::Pair;
 use super::replay::ReplayError;
 use super::timers::Class;
 use crate::orders::{Answer, Order};
@@ -21,6 +22,8 @@ pub enum Told<'a> {
     OpenPrint(&'a Bar),
     /// The book of an instrument cannot be trusted until its next snapshot.
     BookLost(InstrumentId, Ts),
+    /// The price of an instrument by a second source.
+    Reference(InstrumentId, Price, Ts),
     /// Time has come to here; nothing else happened.
     Clock(Ts),
     /// A venue's answer, with the time it came.
@@ -59,53 +62,74 @@ pub enum Passed {
 // One of them exists per session: its size does not matter.
 #[allow(clippy::large_enum_variant)]
 enum Door {
-    Sim(Sim),
-    Venue(Vec<Command>),
+    Sim(Pair),
+    Venue { engine: Engine, out: Vec<Command>, journal: Vec<Passed> },
 }
 
 /// Engine and door.
 pub struct Circuit {
-    /// The engine.
-    pub engine: Engine,
     door: Door,
-    answers: Vec<Answer>,
-    journal: Vec<Passed>,
     started: bool,
 }
 
 impl Circuit {
     /// A closed circuit: paper, and the replay of its tape.
     pub fn paper(engine: Engine, sim: Sim) -> Self {
-        Self::new(engine, Door::Sim(sim))
+        let mut pair = Pair::new(engine, sim);
+        pair.journal = Some(Vec::new());
+        Self { door: Door::Sim(pair), started: false }
     }
 
     /// An open circuit: the caller sends commands and brings answers.
     pub fn live(engine: Engine) -> Self {
-        Self::new(engine, Door::Venue(Vec::new()))
+        Self { door: Door::Venue { engine, out: Vec::new(), journal: Vec::new() }, started: false }
     }
 
-    fn new(engine: Engine, door: Door) -> Self {
-        Self { engine, door, answers: Vec::new(), journal: Vec::new(), started: false }
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        match &self.door {
+            Door::Sim(pair) => &pair.engine,
+            Door::Venue { engine, .. } => engine,
+        }
+    }
+
+    /// The engine, to be changed.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        match &mut self.door {
+            Door::Sim(pair) => &mut pair.engine,
+            Door::Venue { engine, .. } => engine,
+        }
+    }
+
+    /// The engine, at the end.
+    pub fn into_engine(self) -> Engine {
+        match self.door {
+            Door::Sim(pair) => pair.engine,
+            Door::Venue { engine, .. } => engine,
+        }
     }
 
     /// What went through the door since it was last emptied, in order; the caller empties it.
     pub fn journal(&mut self) -> &mut Vec<Passed> {
-        &mut self.journal
+        match &mut self.door {
+            Door::Sim(pair) => pair.journal.get_or_insert_default(),
+            Door::Venue { journal, .. } => journal,
+        }
     }
 
     /// What is to be sent to the venue, in order; the caller takes it. Empty in a closed circuit.
     pub fn outgoing(&mut self) -> Vec<Command> {
         match &mut self.door {
             Door::Sim(_) => Vec::new(),
-            Door::Venue(out) => std::mem::take(out),
+            Door::Venue { out, .. } => std::mem::take(out),
         }
     }
 
     /// When something is due by itself: tell the circuit [`Told::Clock`] then, at the latest.
     pub fn next_due(&self) -> Ts {
         match &self.door {
-            Door::Sim(sim) => self.engine.next_due().min(sim.next_due()),
-            Door::Venue(_) => self.engine.next_due(),
+            Door::Sim(pair) => pair.engine.next_due().min(pair.sim.next_due()),
+            Door::Venue { engine, .. } => engine.next_due(),
         }
     }
 
@@ -116,13 +140,13 @@ impl Circuit {
     pub fn tell(&mut self, told: Told<'_>) -> Result<(), ReplayError> {
         if !self.started {
             self.started = true;
-            self.engine.start(time_of(&told))?;
+            self.engine_mut().start(time_of(&told))?;
             self.pump()?;
         }
         match told {
             Told::Market(event) => {
                 self.come_to(event.ts(), event.class())?;
-                if let Door::Sim(sim) = &mut self.door {
+                if let Door::Sim(Pair { sim, .. }) = &mut self.door {
                     match event {
                         Event::Trade(t) => sim.on_trade(t)?,
                         Event::Quote(q) => sim.on_quote(q)?,
@@ -131,35 +155,43 @@ impl Circuit {
                         Event::Funding(f) => sim.on_funding(f)?,
                     }
                 }
-                self.pump()?;
-                self.engine.on_event(event)?;
-                self.pump()
+                match &mut self.door {
+                    Door::Sim(pair) => pair.step(event),
+                    Door::Venue { engine, .. } => {
+                        engine.on_event(event)?;
+                        self.pump()
+                    }
+                }
             }
             Told::OpenPrint(bar) => {
-                self.come_to(bar.ts_open, Class::BarOpen)?;
-                if let Door::Sim(sim) = &mut self.door {
-                    sim.on_bar_open(bar)?;
+                if let Door::Sim(pair) = &mut self.door {
+                    pair.open_print(bar)?;
                 }
-                self.pump()
+                Ok(())
             }
             Told::BookLost(instrument, at) => {
                 self.come_to(at, Class::Depth)?;
-                if let Door::Sim(sim) = &mut self.door {
+                if let Door::Sim(Pair { sim, .. }) = &mut self.door {
                     sim.lose_book(instrument);
                 }
-                self.engine.lose_book(instrument, at)?;
+                self.engine_mut().lose_book(instrument, at)?;
                 self.pump()
+            }
+            Told::Reference(instrument, price, at) => {
+                self.come_to(at, Class::Quote)?;
+                self.engine_mut().refer(instrument, price);
+                Ok(())
             }
             Told::Clock(at) => self.come_to(at.plus(1), Class::Funding),
             Told::Answer(answer, at) => {
                 self.come_to(at, Class::Funding)?;
-                self.journal.push(Passed::Answer(answer, at));
-                self.engine.on_answer(&answer, at)?;
+                self.journal().push(Passed::Answer(answer, at));
+                self.engine_mut().on_answer(&answer, at)?;
                 self.pump()
             }
             Told::Resume(at) => {
-                self.engine.reopen();
-                if let Door::Sim(sim) = &mut self.door {
+                self.engine_mut().reopen();
+                if let Door::Sim(Pair { sim, .. }) = &mut self.door {
                     sim.reopen();
                 }
                 self.come_to(at, Class::Funding)
@@ -170,88 +202,56 @@ impl Circuit {
 
     /// What each strategy waits for: its values and conditions now.
     pub fn waiting(&self) -> Vec<Waiting> {
-        self.engine.observed()
+        self.engine().observed()
     }
 
     fn stop(&mut self, at: Ts, ending: Ending) -> Result<(), ReplayError> {
         self.come_to(at.plus(1), Class::Funding)?;
-        self.engine.stop()?;
+        self.engine_mut().stop()?;
         if ending.close {
-            self.engine.close_all();
-            if let Door::Sim(sim) = &mut self.door {
+            self.engine_mut().close_all();
+            if let Door::Sim(Pair { sim, .. }) = &mut self.door {
                 sim.settle_at_last(at);
             }
         } else if ending.cancel {
-            self.engine.cancel_all();
+            self.engine_mut().cancel_all();
         }
         self.pump()
     }
 
-    /// Lets time pass to an event of a class: what is due before it happens first, answers before timers.
+    /// Lets time pass to an event of a class: what is due before it happens first.
     fn come_to(&mut self, ts: Ts, class: Class) -> Result<(), ReplayError> {
-        loop {
-            let due = match &self.door {
-                Door::Sim(sim) => sim.next_due(),
-                Door::Venue(_) => Ts::MAX,
-            };
-            if due <= ts && due <= self.engine.next_due() {
-                self.exchange_time(due)?;
-                self.pump()?;
-            } else if self.engine.next_due() <= ts && self.engine.fire_before(ts, class)? {
-                self.exchange_time(self.engine.now())?;
-                self.pump()?;
-            } else {
-                return self.exchange_time(ts);
+        match &mut self.door {
+            Door::Sim(pair) => pair.come_to(ts, class),
+            Door::Venue { engine, .. } => {
+                while engine.next_due() <= ts && engine.fire_before(ts, class)? {}
+                self.pump()
             }
         }
     }
 
-    fn exchange_time(&mut self, ts: Ts) -> Result<(), ReplayError> {
-        match &mut self.door {
-            Door::Sim(sim) => Ok(sim.pass_time(ts)?),
-            Door::Venue(_) => Ok(()),
-        }
-    }
-
-    /// Carries commands out and answers back until all is quiet.
+    /// Carries commands out and, in a closed circuit, answers back until all is quiet.
     fn pump(&mut self) -> Result<(), ReplayError> {
-        let journal = &mut self.journal;
         match &mut self.door {
-            Door::Venue(out) => {
-                for command in self.engine.commands().drain(..) {
-                    journal.push(passed(&command));
+            Door::Sim(pair) => pair.pump(),
+            Door::Venue { engine, out, journal } => {
+                for command in engine.commands().drain(..) {
+                    journal.push(Passed::of(&command));
                     out.push(command);
                 }
                 Ok(())
             }
-            Door::Sim(sim) => loop {
-                let now = self.engine.now().max(sim.now());
-                for command in self.engine.commands().drain(..) {
-                    journal.push(passed(&command));
-                    match command {
-                        Command::Submit(order) => sim.submit(order, now),
-                        Command::Cancel(id, instrument) => sim.cancel(id, instrument, now),
-                    }
-                }
-                sim.pass_time(now)?;
-                sim.advance(&mut self.answers)?;
-                if self.answers.is_empty() {
-                    return Ok(());
-                }
-                let at = sim.now();
-                for answer in self.answers.drain(..) {
-                    journal.push(Passed::Answer(answer, at));
-                    self.engine.on_answer(&answer, at)?;
-                }
-            },
         }
     }
 }
 
-fn passed(command: &Command) -> Passed {
-    match command {
-        Command::Submit(order) => Passed::Submit(*order.get()),
-        Command::Cancel(id, instrument) => Passed::Cancel(*id, *instrument),
+impl Passed {
+    /// What goes out with a command.
+    pub(super) fn of(command: &Command) -> Self {
+        match command {
+            Command::Submit(order) => Self::Submit(*order.get()),
+            Command::Cancel(id, instrument) => Self::Cancel(*id, *instrument),
+        }
     }
 }
 
@@ -259,6 +259,11 @@ fn time_of(told: &Told<'_>) -> Ts {
     match told {
         Told::Market(event) => event.ts(),
         Told::OpenPrint(bar) => bar.ts_open,
-        Told::BookLost(_, at) | Told::Clock(at) | Told::Resume(at) | Told::Answer(_, at) | Told::Stop(at, _) => *at,
+        Told::BookLost(_, at)
+        | Told::Reference(_, _, at)
+        | Told::Clock(at)
+        | Told::Resume(at)
+        | Told::Answer(_, at)
+        | Told::Stop(at, _) => *at,
     }
 }

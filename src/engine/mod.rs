@@ -8,15 +8,17 @@ mod circuit;
 mod core;
 mod merge;
 mod outcome;
+mod pair;
 mod record;
 mod replay;
 mod slot;
 mod timers;
 
-pub use circuit::{Circuit, Ending, Passed, Told, Waiting};
 pub use self::core::{Command, Engine, EngineConfig, EngineError, Event, Said, What};
+pub use circuit::{Circuit, Ending, Passed, Told, Waiting};
 pub use merge::Merge;
 pub use outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
+pub use pair::Pair;
 pub use replay::{Replay, ReplayError, SeriesPart};
 pub use slot::{Input, SlotConfig};
 pub use timers::Class;

@@ -5,12 +5,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bellwether_sdk::{Bar, Depth, InstrumentId, Ts};
+use bellwether_sdk::{Depth, InstrumentId, Ts};
 
-use super::core::{Calm, Command, Engine, EngineError, Event};
+use super::core::{Calm, Engine, EngineError, Event};
+use super::pair::Pair;
 use super::timers::Class;
 use crate::market::{Batch, Kind, Source, SourceError};
-use crate::orders::Answer;
 use crate::portfolio::PortfolioError;
 use crate::sim::Sim;
 
@@ -119,22 +119,19 @@ impl Cursor {
 
 /// A replay at work: engine, exchange, and the way between them.
 pub struct Replay<'a> {
-    /// The engine.
-    pub engine: Engine,
-    /// The exchange.
-    pub sim: Sim,
+    /// Engine and exchange.
+    pub pair: Pair,
     /// Asked now and then whether to stop.
     stop: &'a AtomicBool,
     /// Told before (`true`) and after (`false`) a stream is read, so that reading can be timed apart.
     reading: &'a mut dyn FnMut(bool),
-    answers: Vec<Answer>,
     read: Vec<SeriesPart>,
 }
 
 impl<'a> Replay<'a> {
     /// A replay before its first event.
     pub fn new(engine: Engine, sim: Sim, stop: &'a AtomicBool, reading: &'a mut dyn FnMut(bool)) -> Self {
-        Self { engine, sim, stop, reading, answers: Vec::new(), read: Vec::new() }
+        Self { pair: Pair::new(engine, sim), stop, reading, read: Vec::new() }
     }
 
     /// What was read of each stream, in the order in which they ended.
@@ -155,8 +152,8 @@ impl<'a> Replay<'a> {
             }
         }
         let first = live.iter().filter_map(Cursor::key).min().map_or(Ts::NONE, |k| k.0);
-        self.engine.start(first)?;
-        self.pump()?;
+        self.pair.engine.start(first)?;
+        self.pair.pump()?;
         while !live.is_empty() {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(ReplayError::Interrupted);
@@ -167,14 +164,15 @@ impl<'a> Replay<'a> {
                 self.read.push(live.remove(first).read);
             }
         }
-        let end = self.engine.now();
-        while self.engine.fire_before(end.plus(1), Class::Funding)? {
-            self.pump()?;
+        let end = self.pair.engine.now();
+        while self.pair.engine.fire_before(end.plus(1), Class::Funding)? {
+            self.pair.pump()?;
         }
-        self.engine.stop()?;
+        self.pair.engine.stop()?;
         if close_at_end {
-            self.engine.close_all();
-            self.settle_at_last(end)?;
+            self.pair.engine.close_all();
+            self.pair.sim.settle_at_last(end);
+            self.pair.pump()?;
         }
         Ok(())
     }
@@ -192,25 +190,25 @@ impl<'a> Replay<'a> {
                         cursor.at += calm;
                         continue;
                     }
-                    self.come_to(trade.ts, Class::Trade)?;
-                    self.sim.on_trade(trade)?;
-                    self.step(Event::Trade(trade))?;
+                    self.pair.come_to(trade.ts, Class::Trade)?;
+                    self.pair.sim.on_trade(trade)?;
+                    self.pair.step(Event::Trade(trade))?;
                     cursor.at += 1;
                 }
             }
             Some(Batch::Quotes(v)) => {
                 while let Some(quote) = v.get(cursor.at).filter(|q| before(q.ts, Class::Quote)) {
-                    self.come_to(quote.ts, Class::Quote)?;
-                    self.sim.on_quote(quote)?;
-                    self.step(Event::Quote(quote))?;
+                    self.pair.come_to(quote.ts, Class::Quote)?;
+                    self.pair.sim.on_quote(quote)?;
+                    self.pair.step(Event::Quote(quote))?;
                     cursor.at += 1;
                 }
             }
             Some(Batch::Funding(v)) => {
                 while let Some(funding) = v.get(cursor.at).filter(|f| before(f.ts, Class::Funding)) {
-                    self.come_to(funding.ts, Class::Funding)?;
-                    self.sim.on_funding(funding)?;
-                    self.step(Event::Funding(funding))?;
+                    self.pair.come_to(funding.ts, Class::Funding)?;
+                    self.pair.sim.on_funding(funding)?;
+                    self.pair.step(Event::Funding(funding))?;
                     cursor.at += 1;
                 }
             }
@@ -227,9 +225,9 @@ impl<'a> Replay<'a> {
                         levels: d.levels.get(levels).unwrap_or(&[]),
                         instrument: id,
                     };
-                    self.come_to(depth.ts, Class::Depth)?;
-                    self.sim.on_depth(&depth)?;
-                    self.step(Event::Depth(&depth))?;
+                    self.pair.come_to(depth.ts, Class::Depth)?;
+                    self.pair.sim.on_depth(&depth)?;
+                    self.pair.step(Event::Depth(&depth))?;
                     cursor.at += 1;
                 }
             }
@@ -250,7 +248,7 @@ impl<'a> Replay<'a> {
                             break;
                         }
                         cursor.opened = true;
-                        if self.open_print(bar)? {
+                        if self.pair.open_print(bar)? {
                             // What waited for the print has filled: the rest of the bar may be calm.
                             continue;
                         }
@@ -258,9 +256,9 @@ impl<'a> Replay<'a> {
                     if !before(bar.ts_close, Class::BarClose) {
                         break;
                     }
-                    self.come_to(bar.ts_close, Class::BarClose)?;
-                    self.sim.on_bar(bar)?;
-                    self.step(Event::Bar(bar))?;
+                    self.pair.come_to(bar.ts_close, Class::BarClose)?;
+                    self.pair.sim.on_bar(bar)?;
+                    self.pair.step(Event::Bar(bar))?;
                     cursor.opened = false;
                     cursor.at += 1;
                 }
@@ -280,97 +278,17 @@ impl<'a> Replay<'a> {
         show: impl Fn(&mut Sim, &T) -> Result<(), PortfolioError>,
     ) -> Result<usize, ReplayError> {
         let Some(first) = events.first() else { return Ok(0) };
-        let Some(band) = self.sim.calm(first.instrument())? else { return Ok(0) };
-        let horizon = self.sim.next_due().min(limit.map_or(Ts::MAX, |l| l.0));
-        let calm = self.engine.calm_stretch(events, horizon, band)?;
+        let Some(band) = self.pair.sim.calm(first.instrument())? else { return Ok(0) };
+        let horizon = self.pair.sim.next_due().min(limit.map_or(Ts::MAX, |l| l.0));
+        let calm = self.pair.engine.calm_stretch(events, horizon, band)?;
         if let Some(last) = calm.checked_sub(1).and_then(|i| events.get(i)) {
-            self.sim.pass_time(last.end())?;
-            show(&mut self.sim, last)?;
-            if !self.engine.commands().is_empty() {
-                self.pump()?;
+            self.pair.sim.pass_time(last.end())?;
+            show(&mut self.pair.sim, last)?;
+            if !self.pair.engine.commands().is_empty() {
+                self.pair.pump()?;
             }
         }
         Ok(calm)
-    }
-
-    /// A bar's open print; says whether the exchange had something to answer.
-    fn open_print(&mut self, bar: &Bar) -> Result<bool, ReplayError> {
-        self.come_to(bar.ts_open, Class::BarOpen)?;
-        self.sim.on_bar_open(bar)?;
-        let answers = !self.sim.is_quiet();
-        if answers {
-            self.pump()?;
-        }
-        Ok(answers)
-    }
-
-    /// Lets time pass to an event: what is due before it happens first.
-    #[inline]
-    fn come_to(&mut self, ts: Ts, class: Class) -> Result<(), ReplayError> {
-        if self.engine.next_due() <= ts || self.sim.next_due() <= ts {
-            self.catch_up(ts, class)?;
-        }
-        Ok(self.sim.pass_time(ts)?)
-    }
-
-    #[cold]
-    fn catch_up(&mut self, ts: Ts, class: Class) -> Result<(), ReplayError> {
-        loop {
-            // Exchange answers come first among equals.
-            let sim_due = self.sim.next_due();
-            if sim_due <= ts && sim_due <= self.engine.next_due() {
-                self.sim.pass_time(sim_due)?;
-                self.pump()?;
-                continue;
-            }
-            if !self.engine.fire_before(ts, class)? {
-                return Ok(());
-            }
-            let now = self.engine.now();
-            self.sim.pass_time(now)?;
-            self.pump()?;
-        }
-    }
-
-    /// The exchange has seen an event: its answers reach the engine, then the event itself.
-    #[inline]
-    fn step(&mut self, event: Event<'_>) -> Result<(), ReplayError> {
-        if !self.sim.is_quiet() {
-            self.pump()?;
-        }
-        self.engine.on_event(event)?;
-        if self.engine.commands().is_empty() { Ok(()) } else { self.pump() }
-    }
-
-    /// Carries commands to the exchange and answers back until all is quiet.
-    fn pump(&mut self) -> Result<(), ReplayError> {
-        loop {
-            let now = self.engine.now().max(self.sim.now());
-            for command in self.engine.commands().drain(..) {
-                match command {
-                    Command::Submit(order) => self.sim.submit(order, now),
-                    Command::Cancel(id, instrument) => self.sim.cancel(id, instrument, now),
-                }
-            }
-            self.sim.pass_time(now)?;
-            self.sim.advance(&mut self.answers)?;
-            if self.answers.is_empty() {
-                return Ok(());
-            }
-            let at = self.sim.now();
-            for answer in self.answers.drain(..) {
-                self.engine.on_answer(&answer, at)?;
-            }
-            if self.engine.commands().is_empty() && self.sim.is_idle() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Orders of `--close-at-end` fill at the last price, whatever the profile.
-    fn settle_at_last(&mut self, end: Ts) -> Result<(), ReplayError> {
-        self.sim.settle_at_last(end);
-        self.pump()
     }
 }
 

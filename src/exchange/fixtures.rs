@@ -34,6 +34,7 @@ pub(super) fn place(rules: &Rules, qty: i64, kind: OrderKind, change: impl FnOnc
         position: &Position::default(),
         last: Price::from_mantissa(1),
         open_orders: 0,
+        reference: Price::ZERO,
         pace: crate::risk::Pace::default(),
     };
     Place {

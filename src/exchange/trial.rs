@@ -67,6 +67,7 @@ pub(super) fn place(side: Side, kind: OrderKind, change: impl FnOnce(&mut Order)
         position: &Position::default(),
         last: Price::from_mantissa(100),
         open_orders: 0,
+        reference: Price::ZERO,
         pace: crate::risk::Pace::default(),
     };
     let order = Guard::default().approve(order, &view).expect("approved");

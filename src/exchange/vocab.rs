@@ -7,7 +7,7 @@ use bellwether_sdk::{Aggressor, Decimal, InstrumentId, Interval, Level, Liquidit
 use bellwether_sdk::{OrderKind, TimeInForce};
 
 use super::Rules;
-use crate::exchange::note::OrderStatus;
+use super::note::OrderStatus;
 use crate::orders::Order;
 use crate::risk::Approved;
 

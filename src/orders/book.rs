@@ -103,8 +103,7 @@ impl Orders {
         let record = self.get_mut(id)?;
         alive(record, OrderState::Acknowledged)?;
         if matches!(record.state, OrderState::Sent | OrderState::Unknown) {
-            record.state =
-                if record.filled.is_zero() { OrderState::Acknowledged } else { OrderState::PartlyFilled };
+            record.state = if record.filled.is_zero() { OrderState::Acknowledged } else { OrderState::PartlyFilled };
         }
         Ok(())
     }
@@ -136,6 +135,28 @@ impl Orders {
         record.state = if filled == qty_total.mantissa() { OrderState::Filled } else { OrderState::PartlyFilled };
         if record.state == OrderState::Filled {
             record.ts_done = fill.ts;
+        }
+        let state = record.state;
+        self.fills.push(fill);
+        Ok(state)
+    }
+
+    /// It filled at a venue after an end that we were told of, or beyond its quantity: a fact, entered all the same. The
+    /// order's end stays as it was told unless the whole quantity is filled now.
+    ///
+    /// # Errors
+    /// [`OrderError::Unknown`].
+    pub fn fill_late(&mut self, fill: FillRecord, qty_total: Qty) -> Result<OrderState, OrderError> {
+        let record = self.get_mut(fill.order)?;
+        let filled = record.filled.mantissa().saturating_add(fill.qty.mantissa());
+        record.qty = qty_total.max(Qty::from_mantissa(filled));
+        record.filled = Qty::from_mantissa(filled);
+        if filled >= qty_total.mantissa() {
+            record.state = OrderState::Filled;
+            record.reason = WordId(0);
+            record.ts_done = fill.ts;
+        } else if record.state.is_open() {
+            record.state = OrderState::PartlyFilled;
         }
         let state = record.state;
         self.fills.push(fill);

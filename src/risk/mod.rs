@@ -2,7 +2,7 @@
 //!
 //! Without limits set, only what no venue would take is refused.
 
-use bellwether_sdk::{Decimal, Instrument, Money, OrderKind, Price, Qty, Side, Size};
+use bellwether_sdk::{Decimal, Instrument, Money, OrderKind, Price, Qty, Rate, Side, Size};
 
 use crate::orders::Order;
 use crate::portfolio::{Position, Terms};
@@ -36,6 +36,8 @@ pub struct Limits {
     pub orders_per_minute_max: Option<u32>,
     /// Largest loss of equity since the start of the UTC day, in reporting currency, open positions at their marks.
     pub daily_loss_max: Option<Decimal>,
+    /// Largest distance of an instrument's price from its second source's, as a fraction of the latter.
+    pub price_gap_max: Option<Rate>,
 }
 
 /// Why an order was refused.
@@ -83,6 +85,18 @@ pub enum Refusal {
         /// The limit.
         max: u32,
     },
+    /// Two sources do not agree on the price.
+    #[error("the price {price} is {gap_bps} basis points from the second source's {reference}, the limit is {max_bps}")]
+    PriceGap {
+        /// The instrument's price.
+        price: String,
+        /// The second source's.
+        reference: String,
+        /// How far they are apart.
+        gap_bps: i64,
+        /// The limit.
+        max_bps: i64,
+    },
     /// The day has lost too much.
     #[error("the day has lost {lost}, the limit is {max}; only orders that reduce are let through")]
     DailyLoss {
@@ -105,6 +119,7 @@ impl Refusal {
             Self::OpenOrders { .. } => "open_orders_max",
             Self::OrderRate { .. } => "orders_per_minute_max",
             Self::DailyLoss { .. } => "daily_loss_max",
+            Self::PriceGap { .. } => "price_gap_max",
         }
     }
 }
@@ -124,6 +139,8 @@ pub struct RiskView<'a> {
     pub last: Price,
     /// Open orders in the instrument.
     pub open_orders: u32,
+    /// The second source's price; zero when there is none.
+    pub reference: Price,
     /// How fast orders go out and how the day goes.
     pub pace: Pace,
 }
@@ -176,9 +193,30 @@ impl Guard {
             return Err(Refusal::OpenOrders { open: view.open_orders, max });
         }
         if !makes_smaller {
+            self.check_gap(view)?;
             self.check_pace(&view.pace)?;
         }
         Ok(Approved(order))
+    }
+
+    fn check_gap(&self, view: &RiskView<'_>) -> Result<(), Refusal> {
+        let Some(max) = self.limits.price_gap_max else { return Ok(()) };
+        if view.reference.is_zero() || view.last.is_zero() {
+            return Ok(());
+        }
+        let (price, reference) = (i128::from(view.last.mantissa()), i128::from(view.reference.mantissa()));
+        let gap = (price - reference).abs();
+        // gap ÷ reference > max, without dividing.
+        if gap * 10i128.pow(u32::from(Rate::SCALE)) <= i128::from(max.mantissa()) * reference {
+            return Ok(());
+        }
+        let text = |p: Price| p.to_text(view.instrument.price_scale);
+        Err(Refusal::PriceGap {
+            price: text(view.last),
+            reference: text(view.reference),
+            gap_bps: i64::try_from(gap * 10_000 / reference).unwrap_or(i64::MAX),
+            max_bps: max.mantissa() / 10i64.pow(u32::from(Rate::SCALE) - 4),
+        })
     }
 
     fn check_pace(&self, pace: &Pace) -> Result<(), Refusal> {

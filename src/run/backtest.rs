@@ -61,7 +61,8 @@ impl<'a> Prepared<'a> {
             return range;
         }
         let priced = self.setup.plan.series.iter().filter(|s| s.0 == id && s.1 != Kind::Funding);
-        let stored = priced.filter_map(|(id, k)| self.catalog.find(&self.setup.plan.instruments[id.index()].symbol, *k));
+        let stored =
+            priced.filter_map(|(id, k)| self.catalog.find(&self.setup.plan.instruments[id.index()].symbol, *k));
         let (first, end) = stored.fold((Ts::MAX, Ts::NONE), |(a, b), s| (a.min(s.first), b.max(s.end)));
         range.start.max(first)..range.end.min(end)
     }
@@ -98,7 +99,7 @@ impl<'a> Prepared<'a> {
             .map(|p| (symbols[p.instrument.index()].clone(), p.kind, p.rows, p.first, p.last))
             .collect();
         series.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
-        let engine = replay.engine;
+        let engine = replay.pair.engine;
         match ran {
             Ok(done) => done?,
             Err(panic) => return Err(RunError::Strategy(format!("a strategy panicked: {}", panic_text(&*panic)))),

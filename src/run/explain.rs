@@ -104,7 +104,7 @@ impl<'a> Watch<'a> {
 impl Ears for Watch<'_> {
     /// Moments that end with the event before this one are complete.
     fn before(&mut self, told: &Told<'_>, session: &mut Session) {
-        session.circuit.engine.listen();
+        session.circuit.engine_mut().listen();
         self.coming = words(told, session);
         let Some((at, _)) = self.coming else { return };
         while self.asked.get(self.next).is_some_and(|asked| *asked < at) {
@@ -113,7 +113,7 @@ impl Ears for Watch<'_> {
     }
 
     fn after(&mut self, session: &mut Session) {
-        let said = session.circuit.engine.take_said();
+        let said = session.circuit.engine_mut().take_said();
         for word in &said {
             let open = self.moments.iter_mut().filter(|m| m.after.is_none() && m.asked < word.at);
             open.for_each(|m| m.after = Some(word.clone()));
@@ -131,7 +131,7 @@ impl Ears for Watch<'_> {
 }
 
 fn views(session: &Session) -> Vec<View> {
-    let engine = &session.circuit.engine;
+    let engine = session.circuit.engine();
     let of = |(strategy, probe): (String, Probe)| {
         let id = probe.instrument;
         let seen = &engine.view().instruments[id.index()];
@@ -150,7 +150,7 @@ fn views(session: &Session) -> Vec<View> {
 /// An event in words; `None` for one that strategies do not hear.
 fn words(told: &Told<'_>, session: &Session) -> Option<(Ts, String)> {
     let Told::Market(event) = told else { return None };
-    let of = |id: bellwether_sdk::InstrumentId| &session.circuit.engine.view().instruments[id.index()].instrument;
+    let of = |id: bellwether_sdk::InstrumentId| &session.circuit.engine().view().instruments[id.index()].instrument;
     let text = match event {
         Event::Trade(t) => {
             let i = of(t.instrument);

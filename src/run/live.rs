@@ -1,36 +1,42 @@
 //! Sessions on venues' feeds: paper against the simulated exchange, live against the venue. One thread reads, decides and
 //! writes; the tape has an effect before it leaves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Rate, Ts};
+use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price, Qty, Rate, Ts};
 
 use super::backtest::config_hash;
 use super::latency::LatencyKeeper;
-use super::market::{self, Place};
+use super::market::{self, Place, Scale};
 use super::paper::{SessionPlan, Watcher, wall_now};
 use super::session::{Session, status};
 use super::setup::Setup;
 use super::supply::Offers;
-use super::tapes;
+use super::tapes::{self, Ears};
 use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Event, Told};
+use crate::exchange::Topic;
 use crate::exchange::drive::{Desk, Drive, Hands, Histogram, Latency, Stages, WallClock};
 use crate::exchange::feed::FeedEvent;
-use crate::exchange::gateway::{Gateway, GatewayEvent, GatewaySettings};
+use crate::exchange::OrderStatus;
+use crate::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
 use crate::host::Registry;
 use crate::keys::Signer;
 use crate::market::Kind;
 use crate::orders::Answer;
-use crate::tape::{InstrumentRecord, Mode, Start, TapeReader};
+use crate::tape::{InstrumentRecord, Mode, Start, TapeReader, VenueNote};
 
 /// How often people are told how it stands.
 const STATUS_EVERY_NS: i64 = 250_000_000;
+
+/// How often a second source's price is told at most.
+const REFER_EVERY_NS: i64 = 100_000_000;
 
 /// How long a live session waits at its end for the venue to confirm that orders are cancelled.
 const FAREWELL_NS: i64 = 5_000_000_000;
@@ -74,33 +80,54 @@ async fn run(
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
+    let builds = setup.plan.build.clone();
     let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
+    let seconds = market::seconds(settings, &instruments, &*transport).await?;
     let start = start_record(settings, &setup, &offers, &plan, mode);
-    let session = match &plan.resume {
-        Some(path) => take_up(path, registry, settings)?,
+    let TakenUp { mut session, number, earlier } = match &plan.resume {
+        Some(path) => take_up(path, registry, settings, mode)?,
         None => {
             let (engine, sim) = setup.build(settings);
             let circuit = match mode {
                 Mode::Paper => Circuit::paper(engine, sim),
                 Mode::Live => Circuit::live(engine),
             };
-            Session::new(circuit, instruments.clone(), plan.tape.as_deref().map(|p| (p, &start, settings.session.durability)))?
+            let tape = plan.tape.as_deref().map(|p| (p, &start, settings.session.durability));
+            let session = Session::new(circuit, instruments.clone(), tape)?;
+            TakenUp { session, number: plan.session, earlier: Vec::new() }
         }
     };
+    if plan.resume.is_none() && settings.backtest.warmup > 0 {
+        warm_up(&mut session, &places, &builds, settings.backtest.warmup, &*transport).await?;
+    }
     let latency = Latency::default();
     let stages = Arc::clone(latency.stages());
     let keeper = session.tape_path().map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
     let mut drive = Drive::new(transport, Box::<WallClock>::default()).with_probe(Box::new(latency));
     let mut by_instrument = BTreeMap::new();
+    let mut orders = BTreeMap::new();
     for place in &places {
-        drive.add_feed(market::feed(place, &series, settings, plan.session)?, place.urls.rest.clone());
+        drive.add_feed(market::feed(place, &series, settings, number)?, place.urls.rest.clone());
         if let Some(signers) = signers {
-            let gateway = gateway(place, signers, plan.session)?;
+            let mut gateway = gateway(place, signers, number)?;
+            let its = earlier.iter().filter(|e| place.listings.get(e.order.get().instrument).is_some());
+            let its: Vec<&Earlier> = its.collect();
+            its.iter().for_each(|e| gateway.adopt((*e).clone(), wall_now()));
             let number = drive.add_gateway(gateway, place.urls.rest.clone());
+            orders.extend(its.iter().map(|e| (e.order.get().id, number)));
             by_instrument.extend(place.listings.iter().map(|l| (l.id, number)));
         }
     }
+    let mut second_by_feed = BTreeMap::new();
+    for second in seconds {
+        let series = [(second.instrument, Kind::Trades), (second.instrument, Kind::Quotes)];
+        let feed = market::feed(&second.place, &series, settings, plan.session)?;
+        let number = drive.add_feed(feed, second.place.urls.rest.clone());
+        second_by_feed.insert(number, second.scale);
+    }
     let mut hands = Pilot::new(session, settings, watcher, by_instrument);
+    hands.seconds = second_by_feed;
+    hands.orders = orders;
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
     let Pilot { session, failed, told, .. } = hands;
     if let Some(error) = failed {
@@ -124,6 +151,26 @@ async fn run(
     })
 }
 
+/// Past bars, so that strategies on bars need not wait for them.
+async fn warm_up(
+    session: &mut Session,
+    places: &[Place],
+    builds: &[(InstrumentId, Interval)],
+    count: u64,
+    transport: &dyn Transport,
+) -> Result<(), RunError> {
+    let mut bars = Vec::new();
+    for (id, interval) in builds {
+        let Some(place) = places.iter().find(|p| p.listings.get(*id).is_some()) else { continue };
+        bars.extend(market::history(place, *id, *interval, count, wall_now(), transport).await?);
+    }
+    bars.sort_by_key(|b| (b.ts_close, b.instrument));
+    for bar in &bars {
+        session.tell(Told::Market(Event::Bar(bar)))?;
+    }
+    Ok(())
+}
+
 fn latency_note(stages: &Stages) -> String {
     let us = |ns: u64| ns as f64 / 1000.0;
     let of = |(name, h): (&str, &Histogram)| {
@@ -136,13 +183,7 @@ fn latency_note(stages: &Stages) -> String {
 fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway, RunError> {
     let signer = signers(place.venue.facts().venue)?;
     let settings = GatewaySettings::new(session, place.urls.clone());
-    Ok(Gateway::new(
-        Arc::clone(&place.venue),
-        place.listings.clone(),
-        signer,
-        settings,
-        Arc::clone(&place.limits),
-    ))
+    Ok(Gateway::new(Arc::clone(&place.venue), place.listings.clone(), signer, settings, Arc::clone(&place.limits)))
 }
 
 /// Completes when the person asks to stop or the time is up.
@@ -170,18 +211,108 @@ fn start_record(settings: &Settings, setup: &Setup, offers: &Offers, plan: &Sess
     }
 }
 
+/// A session as its tape left it.
+struct TakenUp {
+    session: Session,
+    /// The upper half of its client order ids.
+    number: u64,
+    /// The orders that it had sent to venues.
+    earlier: Vec<Earlier>,
+}
+
+/// Hears what a live session had sent, which is not sent again, and what the venue called it.
+#[derive(Default)]
+struct Sent {
+    orders: BTreeMap<OrderId, Earlier>,
+    /// The id of a fill whose answer has not been heard: a crash may have come between.
+    coming: Option<(OrderId, String)>,
+}
+
+impl Ears for Sent {
+    fn before(&mut self, told: &Told<'_>, _: &mut Session) {
+        let Told::Answer(Answer::Fill { order, .. }, _) = told else { return };
+        if let Some((_, trade)) = self.coming.take().filter(|(id, _)| id == order) {
+            if let Some(earlier) = self.orders.get_mut(order) {
+                earlier.seen.push(trade);
+            }
+        }
+    }
+
+    fn after(&mut self, session: &mut Session) {
+        for command in session.circuit.outgoing() {
+            match command {
+                Command::Submit(order) => {
+                    let reference = session.circuit.engine().view().instruments[order.get().instrument.index()].last;
+                    let earlier = Earlier {
+                        order,
+                        reference,
+                        sent: session.now,
+                        attempts: 1,
+                        accepted: false,
+                        cancelled: false,
+                        ended: None,
+                        filled: Qty::ZERO,
+                        seen: Vec::new(),
+                    };
+                    self.orders.insert(order.get().id, earlier);
+                }
+                Command::Cancel(id, _) => {
+                    if let Some(earlier) = self.orders.get_mut(&id) {
+                        earlier.cancelled = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn noted(&mut self, note: VenueNote) {
+        match note {
+            VenueNote::Attempt(id, attempt) => {
+                if let Some(earlier) = self.orders.get_mut(&id) {
+                    earlier.attempts = attempt;
+                }
+            }
+            VenueNote::Fill(id, trade) => self.coming = Some((id, trade)),
+        }
+    }
+}
+
+impl Sent {
+    /// With what became of them.
+    fn known(self, session: &Session) -> Vec<Earlier> {
+        let orders = session.circuit.engine().orders();
+        let of = |(id, mut earlier): (OrderId, Earlier)| {
+            let record = orders.get(id).ok()?;
+            earlier.filled = record.filled;
+            earlier.accepted = !matches!(record.state, OrderState::Sent | OrderState::Unknown);
+            earlier.ended = match record.state {
+                OrderState::Filled => Some(OrderStatus::Filled),
+                OrderState::Cancelled => Some(OrderStatus::Cancelled),
+                OrderState::Rejected => Some(OrderStatus::Rejected),
+                OrderState::Expired => Some(OrderStatus::Expired),
+                _ => None,
+            };
+            Some(earlier)
+        };
+        self.orders.into_iter().filter_map(of).collect()
+    }
+}
+
 /// Takes a session up where its tape ended.
-fn take_up(path: &std::path::Path, registry: &Registry, settings: &Settings) -> Result<Session, RunError> {
+fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) -> Result<TakenUp, RunError> {
     let mut reader = TapeReader::open(path)?;
-    let mut session = tapes::resumable(&mut reader, registry, settings)?.session;
+    let mut sent = Sent::default();
+    let tapes::TapeRun { mut session, start, .. } =
+        tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
+    let earlier = sent.known(&session);
     session.resume_tape(reader, settings.session.durability)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     // Books are from before: they begin again with their snapshots.
-    for i in 0..session.circuit.engine.view().instruments.len() {
+    for i in 0..session.circuit.engine().view().instruments.len() {
         session.tell(Told::BookLost(InstrumentId(i as u16), now))?;
     }
-    Ok(session)
+    Ok(TakenUp { session, number: start.session, earlier })
 }
 
 /// What holds a session together: hears feeds and gateways, tells the session, sends what it wants sent.
@@ -204,6 +335,12 @@ struct Pilot<'a> {
     feed: BTreeMap<String, String>,
     /// Notes and how often they came.
     told: BTreeMap<String, u64>,
+    /// By feed: how the numbers of a second source become the first's.
+    seconds: BTreeMap<usize, Scale>,
+    /// Instruments whose first source is stale, by topic.
+    stale: BTreeSet<Topic>,
+    /// The second source's price told last, and when.
+    referred: BTreeMap<InstrumentId, (Price, Ts)>,
     /// The end was asked for; the session ends at this time at the latest.
     ending: Option<Ts>,
     failed: Option<RunError>,
@@ -216,7 +353,7 @@ impl<'a> Pilot<'a> {
         watcher: &'a mut dyn Watcher,
         gateways: BTreeMap<InstrumentId, usize>,
     ) -> Self {
-        let engine = &session.circuit.engine;
+        let engine = session.circuit.engine();
         Self {
             currency: engine.reporting().to_owned(),
             start_equity: engine.start_equity(),
@@ -230,6 +367,9 @@ impl<'a> Pilot<'a> {
             held_back: Vec::new(),
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
+            seconds: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            referred: BTreeMap::new(),
             ending: None,
             failed: None,
         }
@@ -241,11 +381,7 @@ impl<'a> Pilot<'a> {
             return;
         }
         if let Err(error) = self.session.tell(told) {
-            self.failed = Some(error);
-            for number in self.gateways.values() {
-                desk.cancel_all(*number, None);
-            }
-            desk.stop();
+            self.fail(error, desk);
             return;
         }
         if self.gateways.is_empty() {
@@ -258,7 +394,7 @@ impl<'a> Pilot<'a> {
                     let (id, instrument) = (order.get().id, order.get().instrument);
                     let Some(number) = self.gateways.get(&instrument) else { continue };
                     self.orders.insert(id, *number);
-                    let reference = self.session.circuit.engine.view().instruments[instrument.index()].last;
+                    let reference = self.session.circuit.engine().view().instruments[instrument.index()].last;
                     desk.submit(*number, order, reference);
                 }
                 Command::Cancel(id, _) => {
@@ -278,6 +414,20 @@ impl<'a> Pilot<'a> {
         }
     }
 
+    fn write(&mut self, note: VenueNote, desk: &mut Desk<'_>) {
+        if let Err(error) = self.session.note(note) {
+            self.fail(error, desk);
+        }
+    }
+
+    fn fail(&mut self, error: RunError, desk: &mut Desk<'_>) {
+        self.failed.get_or_insert(error);
+        for number in self.gateways.values() {
+            desk.cancel_all(*number, None);
+        }
+        desk.stop();
+    }
+
     fn note(&mut self, note: String) {
         let count = self.told.entry(note.clone()).or_default();
         *count += 1;
@@ -294,9 +444,42 @@ impl<'a> Pilot<'a> {
         for (at, line) in self.session.take_lines() {
             self.watcher.effect(at, &line);
         }
-        let mut status = status(&self.session.circuit.engine, &self.currency, self.start_equity);
+        let mut status = status(self.session.circuit.engine(), &self.currency, self.start_equity);
         status.feed = self.feed.values().cloned().collect::<Vec<_>>().join(", ");
         self.watcher.status(&status);
+    }
+
+    /// A second source: its price judges the first's; while the first is stale, its trades and quotes stand in.
+    fn on_second(&mut self, scale: Scale, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        let (instrument, price, stands_in) = match event {
+            FeedEvent::Trade(mut trade) => {
+                (trade.price, trade.qty) = (scale.price(trade.price), scale.qty(trade.qty));
+                let stands_in = self.stale.contains(&Topic::Trades(trade.instrument));
+                if stands_in {
+                    self.tell(Told::Market(Event::Trade(&trade)), desk);
+                }
+                (trade.instrument, trade.price, stands_in)
+            }
+            FeedEvent::Quote(mut quote) => {
+                (quote.bid, quote.ask) = (scale.price(quote.bid), scale.price(quote.ask));
+                (quote.bid_qty, quote.ask_qty) = (scale.qty(quote.bid_qty), scale.qty(quote.ask_qty));
+                let stands_in = self.stale.contains(&Topic::Quotes(quote.instrument));
+                if stands_in {
+                    self.tell(Told::Market(Event::Quote(&quote)), desk);
+                }
+                (quote.instrument, crate::market::mid(&quote), stands_in)
+            }
+            FeedEvent::Reconnecting(_, _, _, why) => return self.note(format!("second source disconnected: {why}")),
+            _ => return,
+        };
+        if stands_in {
+            self.note("the second source stands in for a stale first".to_owned());
+        }
+        let last = self.referred.get(&instrument).copied().unwrap_or((Price::ZERO, Ts::NONE));
+        if price != last.0 && !price.is_zero() && last.1.plus(REFER_EVERY_NS) <= now {
+            self.referred.insert(instrument, (price, now));
+            self.tell(Told::Reference(instrument, price, now.max(self.session.now)), desk);
+        }
     }
 
     fn settle_funding(&mut self, now: Ts, desk: &mut Desk<'_>) {
@@ -315,6 +498,11 @@ impl<'a> Pilot<'a> {
 
 impl Hands for Pilot<'_> {
     fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        if !self.seconds.is_empty()
+            && let Some(scale) = self.seconds.get(&feed).copied()
+        {
+            return self.on_second(scale, event, now, desk);
+        }
         match event {
             FeedEvent::Trade(trade) => self.tell(Told::Market(Event::Trade(&trade)), desk),
             FeedEvent::Quote(quote) => self.tell(Told::Market(Event::Quote(&quote)), desk),
@@ -333,10 +521,14 @@ impl Hands for Pilot<'_> {
                 self.tell(Told::BookLost(id, now), desk);
             }
             FeedEvent::Stale(topic, age_ms) => {
+                self.stale.insert(topic);
                 self.feed.insert(format!("{topic:?}"), format!("STALE for {} s", age_ms / 1000));
                 self.note(format!("feed is stale: {topic:?}"));
             }
-            FeedEvent::Alive(topic) => drop(self.feed.remove(&format!("{topic:?}"))),
+            FeedEvent::Alive(topic) => {
+                self.stale.remove(&topic);
+                self.feed.remove(&format!("{topic:?}"));
+            }
             FeedEvent::Connected(..) => drop(self.feed.remove(&format!("link of {feed}"))),
             FeedEvent::Reconnecting(_, attempt, wait_ms, why) => {
                 self.feed.insert(format!("link of {feed}"), format!("reconnecting ({attempt}) in {wait_ms} ms"));
@@ -357,6 +549,8 @@ impl Hands for Pilot<'_> {
                     self.tell(Told::Answer(Answer::Accepted(id), now), desk);
                 }
             }
+            GatewayEvent::Attempt(id, attempt) => self.write(VenueNote::Attempt(id, attempt), desk),
+            GatewayEvent::FillId(id, trade) => self.write(VenueNote::Fill(id, trade), desk),
             GatewayEvent::Private(on) if on => drop(self.feed.remove("private")),
             GatewayEvent::Private(_) => drop(self.feed.insert("private".to_owned(), "private stream off".to_owned())),
             GatewayEvent::Foreign(row) => {
@@ -372,7 +566,7 @@ impl Hands for Pilot<'_> {
             }
             _ => {}
         }
-        if self.ending.is_some() && self.session.circuit.engine.open_orders().next().is_none() {
+        if self.ending.is_some() && self.session.circuit.engine().open_orders().next().is_none() {
             desk.stop();
         }
     }
@@ -388,7 +582,7 @@ impl Hands for Pilot<'_> {
             self.show();
         }
         if self.ending.is_some_and(|at| at <= now) {
-            let open = self.session.circuit.engine.open_orders().count();
+            let open = self.session.circuit.engine().open_orders().count();
             self.note(format!("{open} orders were still open at the venue when the session ended"));
             desk.stop();
         }
@@ -406,7 +600,7 @@ impl Hands for Pilot<'_> {
         let ending = Ending { cancel: self.on_stop == OnStop::Cancel, close: self.on_stop == OnStop::Close };
         self.tell(Told::Stop(now.max(self.session.now), ending), desk);
         self.show();
-        let open = self.session.circuit.engine.open_orders().count();
+        let open = self.session.circuit.engine().open_orders().count();
         if self.gateways.is_empty() || open == 0 || self.on_stop == OnStop::Keep {
             desk.stop();
         } else {

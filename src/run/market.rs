@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bellwether_sdk::{InstrumentId, InstrumentKind, Symbol};
+use bellwether_sdk::{Bar, Instrument, InstrumentId, InstrumentKind, Interval, Price, Qty, Symbol, Ts};
 
 use super::RunError;
 use super::supply::{Offer, Offers};
@@ -159,6 +159,98 @@ pub(super) async fn places(
     let names: Vec<&str> = places.iter().map(|p| p.venue.facts().venue).collect();
     let place = names.join(", ");
     Ok((places, Offers { rows: rows.into_iter().map(|r| r.1).collect(), place }))
+}
+
+/// A second source of an instrument: where, and how its numbers become the first's.
+pub(super) struct Second {
+    pub(super) instrument: InstrumentId,
+    pub(super) place: Place,
+    pub(super) scale: Scale,
+}
+
+/// From a second source's digits to the first's. What does not fit exactly is rounded toward zero: these prices judge and
+/// stand in, they do not enter books.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    price: (u8, u8),
+    qty: (u8, u8),
+}
+
+impl Scale {
+    fn change(mantissa: i64, (from, to): (u8, u8)) -> i64 {
+        let wide = i128::from(mantissa);
+        let changed =
+            if to >= from { wide * 10i128.pow(u32::from(to - from)) } else { wide / 10i128.pow(u32::from(from - to)) };
+        i64::try_from(changed).unwrap_or(0)
+    }
+
+    pub(super) fn price(self, price: Price) -> Price {
+        Price::from_mantissa(Self::change(price.mantissa(), self.price))
+    }
+
+    pub(super) fn qty(self, qty: Qty) -> Qty {
+        Qty::from_mantissa(Self::change(qty.mantissa(), self.qty))
+    }
+}
+
+/// The second sources that the settings name for instruments of the session.
+///
+/// # Errors
+/// [`RunError`].
+pub(super) async fn seconds(
+    settings: &Settings,
+    instruments: &[Instrument],
+    transport: &dyn Transport,
+) -> Result<Vec<Second>, RunError> {
+    let mut seconds = Vec::new();
+    for (first, second) in &settings.session.second_source {
+        let Some(instrument) = instruments.iter().find(|i| i.symbol == *first) else {
+            return Err(RunError::Settings(format!("session.second_source: {first} is no instrument of the session")));
+        };
+        let (mut places, _) = places(settings, std::slice::from_ref(second), transport).await?;
+        let Some(mut place) = places.pop() else { continue };
+        let rules = place.listings.iter().next().map(|l| l.rules.clone());
+        let Some(rules) = rules else { continue };
+        let scale =
+            Scale { price: (rules.price_scale, instrument.price_scale), qty: (rules.qty_scale, instrument.qty_scale) };
+        place.listings = Listings::new([(instrument.id, rules)]);
+        seconds.push(Second { instrument: instrument.id, place, scale });
+    }
+    Ok(seconds)
+}
+
+/// The last complete bars of an instrument before `now`, oldest first, as many as asked for if the venue has them.
+///
+/// # Errors
+/// [`RunError::Venue`].
+pub(super) async fn history(
+    place: &Place,
+    instrument: InstrumentId,
+    interval: Interval,
+    count: u64,
+    now: Ts,
+    transport: &dyn Transport,
+) -> Result<Vec<Bar>, RunError> {
+    let name = place.venue.facts().venue;
+    let failed = |what: String| RunError::Venue(format!("{name}: asking for past bars of {interval}: {what}"));
+    let end = now.floor_to(interval);
+    let span = i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(interval.nanos());
+    let mut from = end.plus(-span);
+    let mut bars: Vec<Bar> = Vec::new();
+    while from < end {
+        let ask = Ask::Bars(instrument, interval, from, end);
+        let request = place.venue.ask(&ask, &place.listings).map_err(|e| failed(e.to_string()))?;
+        let answer = transport.http(&place.urls.rest, &request).await.map_err(|e| failed(e.to_string()))?;
+        let page = match place.venue.reply(&ask, &answer, &place.listings).map_err(|e| failed(e.to_string()))? {
+            Reply::Bars(page) => page,
+            _ => return Err(failed("the answer is of another kind".to_owned())),
+        };
+        let fresh: Vec<Bar> = page.into_iter().filter(|b| b.ts_open >= from && b.ts_open < end).collect();
+        let Some(last) = fresh.last() else { break };
+        from = last.ts_open.plus(interval.nanos());
+        bars.extend(fresh);
+    }
+    Ok(bars)
 }
 
 /// The feed of a place for the series a plan wants.

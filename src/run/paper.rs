@@ -9,7 +9,7 @@ use bellwether_sdk::{Symbol, Ts};
 use super::backtest::{Prepared, config_hash};
 use super::session::{Session, Status, status};
 use super::spec::SeriesRead;
-use super::tapes::{self, TapeRun};
+use super::tapes::{self, Deaf, TapeRun};
 use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
 use crate::data::Catalog;
@@ -76,13 +76,13 @@ pub fn paper(
         }
         Some(path) => take_up(path, registry, settings, &mut merge)?,
     };
-    let start_equity = session.circuit.engine.start_equity();
-    let currency = session.circuit.engine.reporting().to_owned();
+    let start_equity = session.circuit.engine().start_equity();
+    let currency = session.circuit.engine().reporting().to_owned();
     let mut tell = |session: &mut Session| {
         for (at, line) in session.take_lines() {
             watcher.effect(at, &line);
         }
-        watcher.status(&status(&session.circuit.engine, &currency, start_equity));
+        watcher.status(&status(session.circuit.engine(), &currency, start_equity));
     };
     let mut pace = Pace::new(settings.session.pace, plan.ends_after);
     while let Some(next) = merge.next_ts() {
@@ -94,9 +94,7 @@ pub fn paper(
         }
         if by_itself {
             session.tell(Told::Clock(at))?;
-        } else if let Some(told) =
-            merge.next(|told| session.tell(told)).map_err(|e| RunError::Data(e.to_string()))?
-        {
+        } else if let Some(told) = merge.next(|told| session.tell(told)).map_err(|e| RunError::Data(e.to_string()))? {
             told?;
         }
         if pace.is_time_to_tell() {
@@ -130,14 +128,9 @@ pub fn paper(
 }
 
 /// Takes a session up where its tape ended: the inputs make it what it was, and the data goes on after them.
-fn take_up(
-    path: &Path,
-    registry: &Registry,
-    settings: &Settings,
-    merge: &mut Merge,
-) -> Result<Session, RunError> {
+fn take_up(path: &Path, registry: &Registry, settings: &Settings, merge: &mut Merge) -> Result<Session, RunError> {
     let mut reader = TapeReader::open(path)?;
-    let TapeRun { mut session, market, .. } = tapes::resumable(&mut reader, registry, settings)?;
+    let TapeRun { mut session, market, .. } = tapes::resumable(&mut reader, registry, settings, Mode::Paper, &mut Deaf)?;
     for _ in 0..market {
         merge.next(|_| ()).map_err(|e| RunError::Data(e.to_string()))?;
     }

@@ -79,10 +79,9 @@ fn default_instruments(settings: &Settings, supply: &dyn Supply) -> Result<Vec<S
     stored.dedup();
     let usual = stored.iter().find(|s| s.as_str() == "binance:BTC/USDT").cloned();
     match (stored.as_slice(), usual) {
-        ([], _) => Err(RunError::Data(format!(
-            "no data in {}: import some with `bellwether data import`",
-            supply.place()
-        ))),
+        ([], _) => {
+            Err(RunError::Data(format!("no data in {}: import some with `bellwether data import`", supply.place())))
+        }
         ([one], _) => Ok(vec![one.clone()]),
         (_, Some(usual)) => Ok(vec![usual]),
         (many, None) => Err(RunError::Settings(format!(
@@ -330,8 +329,7 @@ fn missing(supply: &dyn Supply, symbol: &Symbol) -> RunError {
 }
 
 fn no_bars(supply: &dyn Supply, symbol: &Symbol, wanted: Interval) -> RunError {
-    let kinds: Vec<String> =
-        supply.series().iter().filter(|s| s.0 == *symbol).map(|s| s.1.to_string()).collect();
+    let kinds: Vec<String> = supply.series().iter().filter(|s| s.0 == *symbol).map(|s| s.1.to_string()).collect();
     if kinds.is_empty() {
         return missing(supply, symbol);
     }

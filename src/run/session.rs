@@ -10,7 +10,7 @@ use super::backtest::panic_text;
 use crate::config::Durability;
 use crate::engine::{Circuit, Engine, Outcome, Told};
 use crate::orders::order_hash;
-use crate::tape::{Record, Start, TapeError, TapeReader, TapeWriter, effect};
+use crate::tape::{Record, Start, TapeError, TapeReader, TapeWriter, VenueNote, effect};
 
 impl From<TapeError> for RunError {
     fn from(e: TapeError) -> Self {
@@ -67,7 +67,7 @@ impl Session {
             tape.append(&Record::of(&told))?;
         }
         let heard = catch_unwind(AssertUnwindSafe(|| self.circuit.tell(told)));
-        self.now = self.circuit.engine.now();
+        self.now = self.circuit.engine().now();
         match heard {
             Ok(done) => done?,
             Err(panic) => return Err(RunError::Strategy(format!("a strategy panicked: {}", panic_text(&*panic)))),
@@ -94,6 +94,15 @@ impl Session {
         self.tape.as_ref().filter(|t| t.is_behind()).map(TapeWriter::backlog)
     }
 
+    /// Writes down what the venue calls something, before anybody relies on it.
+    pub(super) fn note(&mut self, note: VenueNote) -> Result<(), RunError> {
+        if let Some(tape) = &mut self.tape {
+            tape.append(&Record::Venue(note))?;
+            tape.commit()?;
+        }
+        Ok(())
+    }
+
     /// What happened since the last call, for people.
     pub(super) fn take_lines(&mut self) -> Vec<(Ts, String)> {
         std::mem::take(&mut self.lines)
@@ -110,7 +119,7 @@ impl Session {
     /// Ends the session: the hash of what it did onto the tape, and what it leaves behind.
     pub(super) fn finish(self) -> Result<Outcome, RunError> {
         let Self { circuit, tape, .. } = self;
-        let outcome = circuit.engine.finish();
+        let outcome = circuit.into_engine().finish();
         if let Some(mut tape) = tape {
             tape.append(&Record::End(outcome.order_hash.clone()))?;
             tape.sync()?;
@@ -120,7 +129,7 @@ impl Session {
 
     /// The hash of all orders and fills so far.
     pub(super) fn order_hash(&self) -> String {
-        hash_of(&self.circuit.engine)
+        hash_of(self.circuit.engine())
     }
 }
 

@@ -62,6 +62,7 @@ impl Setup {
             open_orders_max: settings.risk.open_orders_max,
             orders_per_minute_max: settings.risk.orders_per_minute_max,
             daily_loss_max: settings.risk.daily_loss_max,
+            price_gap_max: settings.risk.price_gap_bps_max.and_then(|bps| Rate::from_bps(bps).ok()),
         };
         let finest = self.plan.bars_of_stream.iter().flatten().min().copied();
         let second = Interval::from_nanos(1_000_000_000).unwrap_or(Interval::MINUTE);

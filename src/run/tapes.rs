@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::engine::{Circuit, Told};
 use crate::host::Registry;
 use crate::market::Kind;
-use crate::tape::{Mode, Record, Start, TapeError, TapeReader};
+use crate::tape::{Mode, Record, Start, TapeError, TapeReader, VenueNote};
 
 /// Where a replay and its tape part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +96,9 @@ pub fn replay(path: &Path, registry: &Registry) -> Result<TapeReplay, RunError> 
 
 /// The settings of a tape's session.
 pub(super) fn settings_of(start: &Start) -> Result<Settings, RunError> {
-    serde_json::from_str(&start.settings)
-        .map_err(|e| RunError::Data(format!("the settings on the tape do not read: {e}; it is of version {}", start.version)))
+    serde_json::from_str(&start.settings).map_err(|e| {
+        RunError::Data(format!("the settings on the tape do not read: {e}; it is of version {}", start.version))
+    })
 }
 
 /// Builds the session of a tape's first record.
@@ -123,14 +124,23 @@ pub(super) fn build(start: &Start, registry: &Registry) -> Result<Session, RunEr
     Session::new(circuit, instruments, None)
 }
 
-/// Hears a tape to its end, to go on with it: the settings must be the same, and nothing may differ.
+/// Hears a tape to its end, to go on with it: mode and settings must be the same, and nothing may differ.
 pub(super) fn resumable(
     reader: &mut TapeReader,
     registry: &Registry,
     settings: &Settings,
+    mode: Mode,
+    ears: &mut dyn Ears,
 ) -> Result<TapeRun, RunError> {
-    let run = run(reader, registry, &mut Deaf)?;
+    let run = run(reader, registry, ears)?;
     let path = reader.path().display();
+    if run.start.mode != mode {
+        return Err(RunError::Settings(format!(
+            "{path} is of a {} session, and this is a {} one; its orders are elsewhere",
+            run.start.mode.name(),
+            mode.name()
+        )));
+    }
     if config_hash(&settings_of(&run.start)?) != config_hash(settings) {
         return Err(RunError::Settings(format!(
             "{path} was made with other settings; go on with the same ones, or begin a new session"
@@ -153,6 +163,9 @@ pub(super) trait Ears {
 
     /// After it.
     fn after(&mut self, _session: &mut Session) {}
+
+    /// What the venue calls something.
+    fn noted(&mut self, _note: VenueNote) {}
 }
 
 /// Nobody listens.
@@ -161,11 +174,7 @@ pub(super) struct Deaf;
 impl Ears for Deaf {}
 
 /// Hears a whole tape.
-pub(super) fn run(
-    reader: &mut TapeReader,
-    registry: &Registry,
-    ears: &mut dyn Ears,
-) -> Result<TapeRun, RunError> {
+pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn Ears) -> Result<TapeRun, RunError> {
     let start = match reader.next()? {
         Some((_, Record::Start(start))) => *start,
         _ => return Err(TapeError::NoStart { path: reader.path().to_owned() }.into()),
@@ -205,7 +214,7 @@ pub(super) fn run(
                 }
             }
             Record::End(hash) => {
-                run.order_hash = hash_of(&run.session.circuit.engine);
+                run.order_hash = hash_of(run.session.circuit.engine());
                 let same = hash == run.order_hash;
                 run.recorded_hash = Some(hash.clone());
                 if !same {
@@ -214,6 +223,7 @@ pub(super) fn run(
                     break;
                 }
             }
+            Record::Venue(note) => ears.noted(note),
             Record::Start(_) => return Err(RunError::Data(format!("record {number} begins another session"))),
             told => {
                 if let Some(line) = expected.first().cloned() {
@@ -238,7 +248,12 @@ impl TapeRun {
         self.counts.1 += 1;
         let is_market = !matches!(
             told,
-            Record::Clock(_) | Record::Resume(_) | Record::Answer(..) | Record::Stop(..) | Record::BookLost(..)
+            Record::Clock(_)
+                | Record::Resume(_)
+                | Record::Answer(..)
+                | Record::Stop(..)
+                | Record::BookLost(..)
+                | Record::Reference(..)
         );
         self.market += u64::from(is_market);
         let session = &mut self.session;

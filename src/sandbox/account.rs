@@ -357,6 +357,7 @@ impl Account {
             position: ledger.position(instrument),
             last: market.last,
             open_orders: 0,
+            reference: Price::ZERO,
             pace: crate::risk::Pace::default(),
         };
         // The venue sets no limits of its own; what it refuses, it has refused above.

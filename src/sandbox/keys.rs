@@ -296,6 +296,24 @@ mod tests {
     }
 
     #[test]
+    fn rsa_signatures_verify_against_the_public_key() {
+        // Made with openssl for this test.
+        let public = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA04VCHtq36vW2/8YLpGVmxGjTmvisGPzVmWjsnZkpa4wRtim0/CfF\
+             80W9jWLhg6Dy9QdPUfxSoqfOTc7DGd7TozJfTgmM3qYSjOsEAk3LsnHmQ17nWoHTOJQJT6MfnddzgL0atjNm9hU/+cJSXDnI\
+             Vz+zSxVZMb7eZR0xJ0FHw4dD+vgAMbQQNziv/8HEKAAaXlZjH8OyNmxFCrFfCxw4hZyy6qm6K+aEv59Ov3cvjz6cl1kxAeTD\
+             HMlnMllecYxJNdX6gvBo9sk26iB6mwawEDRqrNGfPD96qRHJuVBe+5rDRWX27FtD4B3gysQ+JZukgqWQ8Ya8j5J52iuiC/S+\
+             8QIDAQAB";
+        let sent = "nS4m+1eH+6K1jP17Z7eCHWJq3Rk+LALS6e+Dtu4sCkLI5Wz9H0EYVVJP0TJ6Z9ngR2ub6ORnBX1FJ3Dh8XtehNmCJN6N0uO8\
+             8g/FAUp+781wxFLpREdKVl6cbHrthRxmy5RfeoTXWgQDzWfRGX5JaKSwCcNbpGGlBZgoFaMQNUCfWMHZPkWhkkmXGg3SOcUe\
+             3XTeCImvwuc/It8rn/bL69iX9t5HISGyryoDRX5pOzDM/4XA5T3BDttcNU1wIA98Zdcy5FoBCEkb8fAitt3Q4+fbGQ5zJA7x\
+             0rA0S9efZ+vh8707Q1T2VXEoLlw/cK4ac7tFH6lcXIEPgGEB0148yw==";
+        let key = ApiKey::parse(&format!("k:rsa={public}:read")).expect("a key");
+        assert_eq!(key.scheme(), "RSA");
+        assert!(key.verifies("timestamp=1578963600000", sent) && !key.verifies("timestamp=1578963600001", sent));
+        assert!(ApiKey::parse("k:rsa=MIIB:read").is_err());
+    }
+
+    #[test]
     fn keys_read_with_permissions_addresses_and_expiry() {
         let key = ApiKey::parse("id@second:s:read,trade:127.0.0.2,10.0.0.1:2026-12-01T00:00:00Z").expect("a key");
         assert_eq!((key.account.as_str(), key.read, key.trade, key.withdraw), ("second", true, true, false));

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bellwether_sdk::{Aggressor, Instrument, Level, Price, Side, Trade, Ts};
+use bellwether_sdk::{Aggressor, Instrument, Level, Price, Qty, Side, Trade, Ts};
 use serde_json::{Value, json};
 
 use super::digits;
@@ -15,6 +15,9 @@ use super::wish::{Filters, Kind};
 const TRADES_KEPT: usize = 5_000;
 /// Minutes of the day's figures.
 const DAY_MINUTES: usize = 1_440;
+
+/// Price and quantity of a best level.
+type Best = (Price, Qty);
 
 /// What an event did.
 #[derive(Debug, Default)]
@@ -97,7 +100,7 @@ impl Market {
         happened
     }
 
-    fn best(&self) -> (Option<(Price, bellwether_sdk::Qty)>, Option<(Price, bellwether_sdk::Qty)>) {
+    fn best(&self) -> (Option<Best>, Option<Best>) {
         (self.shown.book.best_bid(), self.shown.book.best_ask())
     }
 

@@ -223,6 +223,29 @@ mod tests {
     }
 
     #[test]
+    fn stored_depth_is_shown_as_it_is_and_a_later_snapshot_comes_as_changes() {
+        let mut shown = Shown::default();
+        let level = |side, price: i64, qty: i64| Level {
+            side,
+            price: Price::from_mantissa(price),
+            qty: Qty::from_mantissa(qty),
+        };
+        let id = InstrumentId(0);
+        assert!(shown.depth(false, &[level(Side::Buy, 99, 1)], id).is_empty(), "changes need a snapshot before them");
+        shown.depth(true, &[level(Side::Buy, 100, 5), level(Side::Sell, 101, 2)], id);
+        let first = shown.last_id;
+        shown.depth(false, &[level(Side::Buy, 100, 4), level(Side::Sell, 102, 3)], id);
+        shown.take_changes(true);
+        // The stored data begins anew.
+        let changes = shown.depth(true, &[level(Side::Buy, 100, 4), level(Side::Sell, 103, 2)], id);
+        assert_eq!(shown.last_id, first + 2);
+        let gone = [level(Side::Sell, 101, 0), level(Side::Sell, 102, 0), level(Side::Sell, 103, 2)];
+        assert_eq!(changes, gone);
+        assert_eq!(shown.take_changes(true).map(|c| (c.first, c.levels.len())), Some((first + 2, 3)));
+        assert_eq!(shown.book.best_ask(), Some((Price::from_mantissa(103), Qty::from_mantissa(2))));
+    }
+
+    #[test]
     fn a_trade_alone_makes_a_book_around_it() {
         let (rules, mut shown) = (rules(), Shown::default());
         let trade = Trade {

@@ -258,10 +258,8 @@ impl TapeWriter {
         let start = self.waiting.len();
         self.waiting.extend_from_slice(&[0; 8]);
         // Writing into a Vec fails only for a form that postcard does not know, and Record has none.
-        let encoded = postcard::to_extend(record, std::mem::take(&mut self.waiting)).map_err(|e| TapeError::Io {
-            path: self.path.clone(),
-            source: std::io::Error::other(e),
-        })?;
+        let encoded = postcard::to_extend(record, std::mem::take(&mut self.waiting))
+            .map_err(|e| TapeError::Io { path: self.path.clone(), source: std::io::Error::other(e) })?;
         self.waiting = encoded;
         let mut hasher = crc32fast::Hasher::new_with_initial(self.check);
         hasher.update(&self.waiting[start + 8..]);

@@ -13,4 +13,4 @@ mod tests;
 
 pub use file::{Disk, TapeError, TapeReader, TapeWriter};
 pub use line::effect;
-pub use record::{AnswerRecord, DepthRecord, InstrumentRecord, Mode, Record, Start};
+pub use record::{AnswerRecord, DepthRecord, InstrumentRecord, Mode, Record, Start, VenueNote};

@@ -1,8 +1,8 @@
 //! What stands on a tape.
 
 use bellwether_sdk::{
-    Bar, Depth, Funding, Instrument, InstrumentId, Level, Liquidity, Money, OrderId, Price, Qty, Quote, Rate, Side, Symbol,
-    Trade, Ts,
+    Bar, Depth, Funding, Instrument, InstrumentId, Level, Liquidity, Money, OrderId, Price, Qty, Quote, Rate, Side,
+    Symbol, Trade, Ts,
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,8 @@ pub enum Record {
     Funding(Funding),
     /// A book was lost.
     BookLost(InstrumentId, Ts),
+    /// The price of an instrument by a second source.
+    Reference(InstrumentId, Price, Ts),
     /// Time came to here.
     Clock(Ts),
     /// A venue's answer.
@@ -40,6 +42,17 @@ pub enum Record {
     Effect(String),
     /// The hash of all orders and fills at the end.
     End(String),
+    /// What a venue calls things: neither input nor effect, for going on at the venue after the session ended.
+    Venue(VenueNote),
+}
+
+/// What a venue calls things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VenueNote {
+    /// An order was sent again under a new client order id: its how manieth attempt, from 1.
+    Attempt(OrderId, u64),
+    /// The id of the fill that the next answer tells.
+    Fill(OrderId, String),
 }
 
 /// What a session is made of: enough to build its engine again.
@@ -289,6 +302,7 @@ impl Record {
             Told::Market(Event::Funding(f)) => Self::Funding(**f),
             Told::OpenPrint(bar) => Self::OpenPrint(**bar),
             Told::BookLost(id, at) => Self::BookLost(*id, *at),
+            Told::Reference(id, price, at) => Self::Reference(*id, *price, *at),
             Told::Clock(at) => Self::Clock(*at),
             Told::Resume(at) => Self::Resume(*at),
             Told::Answer(answer, at) => Self::Answer(AnswerRecord::of(answer), *at),
@@ -306,16 +320,17 @@ impl Record {
             Self::Funding(f) => hear(Told::Market(Event::Funding(f))),
             Self::OpenPrint(bar) => hear(Told::OpenPrint(bar)),
             Self::BookLost(id, at) => hear(Told::BookLost(*id, *at)),
+            Self::Reference(id, price, at) => hear(Told::Reference(*id, *price, *at)),
             Self::Clock(at) => hear(Told::Clock(*at)),
             Self::Resume(at) => hear(Told::Resume(*at)),
             Self::Answer(answer, at) => hear(Told::Answer(answer.answer()?, *at)),
             Self::Stop(at, cancel, close) => hear(Told::Stop(*at, Ending { cancel: *cancel, close: *close })),
-            Self::Start(_) | Self::Effect(_) | Self::End(_) => return None,
+            Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_) => return None,
         })
     }
 
     /// Whether it is an input.
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Start(_) | Self::Effect(_) | Self::End(_))
+        !matches!(self, Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_))
     }
 }

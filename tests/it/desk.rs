@@ -256,14 +256,18 @@ impl Desk {
         let mut reading = |_| {};
         let mut replay = Replay::new(engine, sim, &stop, &mut reading);
         replay.run(sources, self.close_at_end).expect("a run");
-        let ours: Vec<_> = replay.engine.ledger().positions().to_vec();
-        let theirs: Vec<_> = replay.sim.ledger().positions().to_vec();
+        let ours: Vec<_> = replay.pair.engine.ledger().positions().to_vec();
+        let theirs: Vec<_> = replay.pair.sim.ledger().positions().to_vec();
         let quantities = |p: &[bellwether::portfolio::Position]| p.iter().map(|p| (p.qty, p.cost)).collect::<Vec<_>>();
         assert_eq!(quantities(&ours), quantities(&theirs), "our books and the exchange's differ");
-        assert_eq!(replay.engine.ledger().cash(0), replay.sim.ledger().cash(0), "our cash and the exchange's differ");
-        let (left, right) = replay.engine.ledger().conservation(0);
+        assert_eq!(
+            replay.pair.engine.ledger().cash(0),
+            replay.pair.sim.ledger().cash(0),
+            "our cash and the exchange's differ"
+        );
+        let (left, right) = replay.pair.engine.ledger().conservation(0);
         assert_eq!(left, right, "money was made or lost from nothing");
-        replay.engine.finish()
+        replay.pair.engine.finish()
     }
 }
 

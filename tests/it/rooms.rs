@@ -105,9 +105,11 @@ fn code_of(room: &str) -> Vec<(PathBuf, String)> {
     for ((_, tests), path) in &all {
         let own = path.file_name().is_some_and(|n| n == "mod.rs");
         let base = if own { path.with_file_name("") } else { path.with_extension("") };
-        left_out.extend(tests.iter().map(|name| base.join(format!("{name}.rs"))));
+        left_out.extend(tests.iter().flat_map(|name| [base.join(format!("{name}.rs")), base.join(name)]));
     }
-    all.into_iter().filter(|(_, p)| !left_out.contains(p)).map(|((code, _), p)| (p, code)).collect()
+    // A test module may be a folder with files of its own.
+    let is_test = |path: &Path| path.ancestors().any(|part| left_out.contains(part));
+    all.into_iter().filter(|(_, p)| !is_test(p)).map(|((code, _), p)| (p, code)).collect()
 }
 
 fn word_at(text: &str) -> &str {

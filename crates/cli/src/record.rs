@@ -75,7 +75,7 @@ pub(crate) fn settings_of(stored: &Document) -> Result<Settings, Failure> {
             format!("repeating run {id}: its settings hold secrets that were not stored"),
         ));
     }
-     serde_json::from_value(stored.run.settings.clone()).map_err(|e| {
+    serde_json::from_value(stored.run.settings.clone()).map_err(|e| {
         Failure::bad(format!("repeating run {id}: its settings do not read: {e}"))
             .help("it was stored by another version; use that one")
     })
@@ -113,7 +113,8 @@ pub(crate) fn find_tape(global: &Global, asked: &str) -> Result<std::path::PathB
         return Ok(dir.join(asked));
     }
     let read = std::fs::read_dir(&dir).map_err(|e| Failure::bad(format!("reading {}: {e}", dir.display())))?;
-    let mut found: Vec<_> = read.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|x| x == "tape")).collect();
+    let mut found: Vec<_> =
+        read.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.extension().is_some_and(|x| x == "tape")).collect();
     found.sort();
     match found.pop() {
         Some(newest) if asked == "last" => Ok(newest),

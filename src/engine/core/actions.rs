@@ -81,7 +81,9 @@ impl Engine {
                 self.say(i, id, What::Dropped, || format!("no order: {reason}"));
             }
             Sized::CancelPending => {
-                self.say(i, id, What::Order, || "orders in flight are cancelled: already where it wants to be".to_owned());
+                self.say(i, id, What::Order, || {
+                    "orders in flight are cancelled: already where it wants to be".to_owned()
+                });
                 self.cancel_where(i, |o, role| o.instrument == id && role == Role::Signal);
             }
             Sized::Order(intent) => {
@@ -241,6 +243,7 @@ impl Engine {
             position: self.ledger.position(order.instrument),
             last: self.view.instruments[index].last,
             open_orders: u32::try_from(open_orders).unwrap_or(u32::MAX),
+            reference: self.references[index],
             pace,
         };
         match self.guard.approve(order, &view) {

@@ -62,9 +62,15 @@ impl Engine {
     }
 
     pub(super) fn filled(&mut self, fill: FillRecord, qty_total: Qty, role: Role) -> Result<(), EngineError> {
-        let state = self.orders.fill(fill, qty_total)?;
+        let state = match self.orders.fill(fill, qty_total) {
+            Ok(state) => state,
+            // A venue may fill what it had called ended, and even too much: what it did counts.
+            Err(OrderError::Transition { .. } | OrderError::Overfill { .. }) => self.orders.fill_late(fill, qty_total)?,
+            Err(error) => return Err(error.into()),
+        };
         let record = self.orders.get(fill.order)?;
-        let (tag, qty_left) = (record.tag, Qty::from_mantissa(qty_total.mantissa() - record.filled.mantissa()));
+        let left = qty_total.mantissa().saturating_sub(record.filled.mantissa()).max(0);
+        let (tag, qty_left) = (record.tag, Qty::from_mantissa(left));
         self.ledger.fill(fill.instrument, fill.side, fill.price, fill.qty, fill.fee)?;
         let i = fill.strategy as usize;
         let lots = &mut self.slots[i].lots[fill.instrument.index()];

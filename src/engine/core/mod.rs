@@ -185,6 +185,8 @@ pub struct Engine {
     notes: Vec<String>,
     /// Depth messages that did not follow the one before.
     book_gaps: u64,
+    /// By instrument: the price of a second source; zero for none.
+    references: Vec<Price>,
     /// When orders went out within the last minute, where a limit asks for it.
     sent: VecDeque<Ts>,
     /// What became of wishes, in words, while somebody listens.
@@ -237,6 +239,7 @@ impl Engine {
             dropped: BTreeMap::new(),
             notes: Vec::new(),
             book_gaps: 0,
+            references: vec![Price::ZERO; count],
             sent: VecDeque::new(),
             log: None,
             closing: false,
@@ -287,6 +290,11 @@ impl Engine {
     #[inline]
     pub fn next_due(&self) -> Ts {
         self.timers.next()
+    }
+
+    /// The price of an instrument by a second source, which the guard holds against the first's.
+    pub fn refer(&mut self, instrument: InstrumentId, price: Price) {
+        self.references[instrument.index()] = price;
     }
 
     /// What all strategies see: prices, quotes, equity.

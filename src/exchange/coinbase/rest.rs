@@ -64,7 +64,9 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
             private("orders/historical/fills", &fields)
         }
         Ask::Permissions => private("key_permissions", &[]),
-        Ask::OpenConditional(_) => return unsupported("Coinbase tells orders that wait for a trigger among the open ones"),
+        Ask::OpenConditional(_) => {
+            return unsupported("Coinbase tells orders that wait for a trigger among the open ones");
+        }
         Ask::Funding(..) | Ask::Positions => return unsupported("spot has no positions and no funding"),
         Ask::StreamTicket | Ask::KeepTicket(_) => {
             return unsupported("Coinbase's private stream is opened by a token of the key, not by a ticket");
@@ -88,7 +90,12 @@ pub(super) fn reply(ask: &Ask, response: &Response, listings: &Listings) -> Resu
         Ask::OpenOrders(_) | Ask::Order(..) => return orders(ask, response, listings),
         Ask::Fills(..) => fills(text, listings),
         Ask::Permissions => permissions(text),
-        Ask::OpenConditional(_) | Ask::TradesFrom(..) | Ask::Funding(..) | Ask::Positions | Ask::StreamTicket | Ask::KeepTicket(_) => {
+        Ask::OpenConditional(_)
+        | Ask::TradesFrom(..)
+        | Ask::Funding(..)
+        | Ask::Positions
+        | Ask::StreamTicket
+        | Ask::KeepTicket(_) => {
             return Err(VenueError::unsupported("Coinbase has no such question"));
         }
     };

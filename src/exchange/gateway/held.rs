@@ -118,6 +118,11 @@ impl Held {
         self.state = State::Sent;
     }
 
+    /// How often it was sent.
+    pub(super) const fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
     /// The id of the last attempt.
     pub(super) fn client(&self) -> ClientId {
         let attempt = self.attempts.saturating_sub(1) << ATTEMPT_SHIFT;

@@ -45,6 +45,10 @@ pub enum GatewayEvent {
     Unknown(OrderId),
     /// It is known again, and this is its state.
     Known(OrderId, OrderStatus),
+    /// An order that the venue had not taken goes out again: its how manieth attempt, from 1.
+    Attempt(OrderId, u64),
+    /// The venue's id of the fill that the next answer tells.
+    FillId(OrderId, String),
     /// A resting order was changed; what is `None` stayed.
     Amended(OrderId, Option<Price>, Option<Qty>),
     /// A change of a resting order was refused, with the reason; the order is as it was.
@@ -126,6 +130,29 @@ pub struct OrderView {
     pub qty: Qty,
     /// What fills were told of it.
     pub filled: Qty,
+}
+
+/// An order of an earlier process, as its tape knows it.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    /// The order.
+    pub order: Approved<Order>,
+    /// The price it was judged by.
+    pub reference: Price,
+    /// When it was sent.
+    pub sent: Ts,
+    /// How often it was sent.
+    pub attempts: u64,
+    /// Whether it was told that the venue has it.
+    pub accepted: bool,
+    /// Whether its cancel was asked for.
+    pub cancelled: bool,
+    /// How its end was told; an order that ended is not asked for, but fills that come after all are booked.
+    pub ended: Option<OrderStatus>,
+    /// What fills were told of it.
+    pub filled: Qty,
+    /// The venue's ids of these fills.
+    pub seen: Vec<String>,
 }
 
 /// The orders of one account.
@@ -262,31 +289,31 @@ impl Gateway {
         }
     }
 
-    /// Takes over an order that an earlier process sent in the same session: it is asked for. `seen` are the ids of the
-    /// fills that are booked already, `filled` their sum.
-    pub fn adopt(
-        &mut self,
-        order: Approved<Order>,
-        reference: Price,
-        sent: Ts,
-        filled: Qty,
-        seen: impl IntoIterator<Item = String>,
-        now: Ts,
-    ) {
+    /// Takes over an order that an earlier process sent in the same session: it is asked for.
+    pub fn adopt(&mut self, earlier: Earlier, now: Ts) {
         self.at(now);
+        let Earlier { order, reference, sent, attempts, accepted, cancelled, ended, filled, seen } = earlier;
         let (id, instrument) = (order.get().id, order.get().instrument);
         let Some(qty) = self.quantity(order.get(), reference) else {
             self.note(format!("order {} is of an instrument that is not listed; it is not managed", id.0));
             return;
         };
         let mut held = Held::new(order, qty, reference, self.settings.session, sent);
-        held.issue(sent);
+        (0..attempts.max(1)).for_each(|_| held.issue(sent));
         held.told = filled;
         held.filled = filled;
+        held.accepted = accepted;
         held.state = State::Unknown;
+        held.ended = ended;
         self.fills_seen.extend(seen.into_iter().map(|trade| (instrument, trade)));
         self.orders.insert(id, held);
+        if ended.is_some() {
+            return;
+        }
         self.live.insert(id);
+        if cancelled {
+            self.cancel(id, now);
+        }
         self.later(0, Job::Order(id), 0);
         self.pump();
     }

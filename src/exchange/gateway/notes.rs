@@ -264,6 +264,7 @@ impl Gateway {
         if fee.is_none() {
             self.events.push_back(GatewayEvent::FeeElsewhere(id, fill.fee, fill.fee_currency.clone()));
         }
+        self.events.push_back(GatewayEvent::FillId(id, fill.trade_id.clone()));
         self.tell(Answer::Fill {
             order: id,
             instrument: fill.instrument,

@@ -348,9 +348,9 @@ impl Gateway {
             .filter(|id| !there.contains(id))
             .filter(|id| {
                 let at = |h: &super::Held| {
-                    matches!(h.state, State::Open | State::Unknown)
-                        && h.ending.is_none()
-                        && h.sent.plus(settle) <= asked
+                    let in_this = !apart || h.client().is_conditional() == waiting;
+                    let settled = h.ending.is_none() && h.sent.plus(settle) <= asked;
+                    in_this && settled && matches!(h.state, State::Open | State::Unknown)
                 };
                 self.orders.get(id).is_some_and(at)
             })

@@ -3,7 +3,7 @@
 use bellwether_sdk::{InstrumentId, OrderId, Ts};
 
 use super::held::{Cancelling, State};
-use super::{Gateway, nanos};
+use super::{Gateway, GatewayEvent, nanos};
 use crate::exchange::machine::{Action, Tag};
 use crate::exchange::transport::TransportError;
 use crate::exchange::{Act, Amend, Ask, Cancel, Fault, OrderRef, OrderStatus, Request, Response, VenueError};
@@ -129,6 +129,10 @@ impl Gateway {
             return;
         }
         held.issue(now);
+        let attempts = held.attempts();
+        if attempts > 1 {
+            self.events.push_back(GatewayEvent::Attempt(id, attempts));
+        }
         if self.reconcile_due == Ts::MAX {
             self.reconcile_later();
         }

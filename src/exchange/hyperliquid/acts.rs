@@ -257,7 +257,9 @@ pub(super) fn reply(act: &Act, response: &Response, listings: &Listings) -> Resu
             error @ Said::Error(_) => Ok(vec![cancelled(old, error), placed(new, error, listings)?]),
             taken => Ok(vec![cancelled(old, &Said::Success), placed(new, taken, listings)?]),
         },
-        Act::Amend(_) | Act::CancelAll(_) | Act::CancelAllConditional(_) => Err(VenueError::unsupported("hyperliquid has no such action")),
+        Act::Amend(_) | Act::CancelAll(_) | Act::CancelAllConditional(_) => {
+            Err(VenueError::unsupported("hyperliquid has no such action"))
+        }
     }
 }
 

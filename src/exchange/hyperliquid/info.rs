@@ -34,7 +34,9 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
         Ask::Ticker(id) | Ask::Book(id, _) => info(format!("{{\"type\":\"l2Book\",\"coin\":{}}}", coin(*id)?), 2),
         Ask::Trades(id, _) => info(format!("{{\"type\":\"recentTrades\",\"coin\":{}}}", coin(*id)?), 20),
         Ask::OpenConditional(_) => {
-            return Err(VenueError::unsupported("hyperliquid tells orders that wait for a trigger among the open ones"));
+            return Err(VenueError::unsupported(
+                "hyperliquid tells orders that wait for a trigger among the open ones",
+            ));
         }
         Ask::TradesFrom(..) => return Err(VenueError::unsupported("hyperliquid serves no history of trades")),
         Ask::Bars(id, every, from, to) => {

@@ -33,6 +33,7 @@ fn rules() -> Rules {
         qty_min: Qty::ZERO,
         notional_min: 10_000_000,
         multiplier: 1,
+        contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 5,
         trading: true,
     }

@@ -32,6 +32,7 @@ fn rules() -> Rules {
         qty_min: Qty::from_mantissa(5_000),
         notional_min: 0,
         multiplier: 1,
+        contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
         trading: true,
     }

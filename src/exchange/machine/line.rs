@@ -43,6 +43,8 @@ pub struct Line {
     heard: Ts,
     beat_due: Ts,
     waiting: VecDeque<String>,
+    /// How many of the plan's messages wait; they stand first.
+    unsaid: usize,
     /// Times at which the last messages were said: at most so many within a second.
     said: VecDeque<Ts>,
     says_per_second: usize,
@@ -62,6 +64,7 @@ impl Line {
             heard: now,
             beat_due: Ts::MAX,
             waiting: VecDeque::new(),
+            unsaid: 0,
             said: VecDeque::new(),
             says_per_second: usize::try_from(says_per_second.max(1)).unwrap_or(1),
             open_within_ms: 15_000,
@@ -91,7 +94,7 @@ impl Line {
 
     /// Whether all that the plan says has been said.
     pub fn is_subscribed(&self) -> bool {
-        self.is_open() && self.waiting.is_empty()
+        self.is_open() && self.unsaid == 0
     }
 
     /// When it was opened; [`Ts::NONE`] before.
@@ -128,6 +131,7 @@ impl Line {
     fn begin(&mut self, now: Ts, out: &mut VecDeque<Action>) {
         self.state = LineState::Open;
         self.waiting.extend(self.plan.messages.iter().cloned());
+        self.unsaid = self.waiting.len();
         self.pump(now, out);
     }
 
@@ -161,6 +165,7 @@ impl Line {
     fn pump(&mut self, now: Ts, out: &mut VecDeque<Action>) {
         while self.is_open() && !self.waiting.is_empty() && self.may_say_at() <= now {
             if let Some(text) = self.waiting.pop_front() {
+                self.unsaid = self.unsaid.saturating_sub(1);
                 self.say_now(text, now, out);
             }
         }
@@ -194,7 +199,7 @@ impl Line {
             && let Some((text, every)) = self.heartbeat.say.clone()
         {
             self.beat_due = now.plus(nanos(every.max(1)));
-            self.say(text, now, out);
+            self.say_now(text, now, out);
         }
         self.pump(now, out);
         LineEvent::Fine
@@ -256,9 +261,9 @@ mod tests {
         assert_eq!(says(&mut out), ["m0"], "two within a second, the login among them");
         assert_eq!(line.next_due(), at(1_000));
         line.on_time(at(1_000), &mut out);
-        assert_eq!(says(&mut out), ["m1"]);
+        assert_eq!(says(&mut out), ["ping"], "a heartbeat does not wait in line");
         assert!(!line.is_subscribed());
-        for ms in (1_100..4_000).step_by(100) {
+        for ms in (1_100..6_000).step_by(100) {
             line.on_heard(at(ms));
             line.on_time(at(ms), &mut out);
         }

@@ -52,3 +52,32 @@ fn a_disconnection_is_told_and_the_book_comes_back() {
     assert_eq!(count(&world, "book lost: disconnected"), 1, "{:?}", world.log);
     assert!(count(&world, "Reconnecting") == 1 && world.feed.book(BTC).is_some(), "{:?}", world.log);
 }
+
+#[test]
+fn malformed_messages_are_counted_and_told_now_and_then() {
+    let mut world = World::new(9, false, FeedSettings::default());
+    world.run(5_000, |_| {});
+    for n in 0..1_000 {
+        world.say_market(["", "{", "{\"t\":\"new_kind\"}", "[1,2]", "{\"t\":\"trade\",\"s\":\"BTCUSD\"}"][n % 5]);
+    }
+    assert_eq!(count(&world, "Unexpected"), 1, "{:?}", world.log);
+    world.run(15_000, |_| {});
+    assert_eq!(count(&world, "Unexpected(1000"), 1, "{:?}", world.log);
+    assert!(world.feed.book(BTC).is_some(), "the feed goes on");
+}
+
+#[test]
+fn a_crossed_book_is_lost_and_fetched_anew() {
+    let mut world = World::new(10, false, FeedSettings::default());
+    world.run(5_000, |_| {});
+    let last = world.feed.book(BTC).map(|b| b.last_id()).expect("a book");
+    world.say_market(&format!(
+        r#"{{"t":"depth","s":"BTCUSD","first":{},"last":{},"b":[["2000","1"]],"a":[]}}"#,
+        last + 1,
+        last + 1
+    ));
+    assert!(world.feed.book(BTC).is_none() && !world.follower.is_valid());
+    world.run(5_000, |_| {});
+    assert_eq!(count(&world, "book lost: crossed"), 1, "{:?}", world.log);
+    assert!(world.feed.book(BTC).is_some());
+}

@@ -1,7 +1,9 @@
 //! Stories of the gateway.
 
+use bellwether::exchange::ClientId;
 use bellwether::exchange::feed::FeedSettings;
 use bellwether_sdk::{OrderId, Side};
+use serde_json::{Value, json};
 
 use super::world::{Faults, World};
 
@@ -90,4 +92,121 @@ fn an_order_given_twice_is_sent_once() {
     world.run(5_000, |_| {});
     assert_eq!(world.server.orders.len(), 1);
     assert!(world.notes.iter().any(|n| n.contains("twice")), "{:?}", world.notes);
+}
+
+/// A message of the private stream about the first order, of so many thousandths.
+fn private(kind: &str, status: &str, trade: &str, qty: &str) -> Value {
+    json!({ "t": kind, "s": "BTCUSD", "id": "v1", "client": "", "status": status, "filled": qty, "trade": trade,
+            "side": "buy", "p": "900", "q": qty, "fee": "0.01" })
+}
+
+#[test]
+fn a_fill_is_booked_once_also_when_it_comes_twice_or_after_the_cancel() {
+    let mut world = calm(21);
+    let id = world.submit(Side::Buy, 500);
+    world.run(200, |_| {});
+    world.say_private(&private("fill", "part", "x1", "0.1"));
+    world.say_private(&private("fill", "part", "x1", "0.1"));
+    assert_eq!(world.told[&id].filled, 100);
+    world.say_private(&private("order", "cancelled", "", "0.1"));
+    assert_eq!(world.told[&id].ends, ["cancelled: cancelled_by_venue"]);
+    world.say_private(&private("fill", "part", "x2", "0.05"));
+    assert_eq!(world.told[&id].filled, 150, "a fact is a fact");
+    assert!(world.notes.iter().any(|n| n.contains("filled after it was cancelled")), "{:?}", world.notes);
+    world.say_private(&private("order", "open", "", "0"));
+    assert_eq!(world.told[&id].ends.len(), 1, "what ended does not end again, or come back");
+}
+
+#[test]
+fn an_acknowledgement_after_the_fill_says_nothing_new() {
+    let mut world = calm(22);
+    let id = world.submit(Side::Buy, 500);
+    let client = ClientId { session: 23, number: id.0 };
+    let mut fill = private("fill", "filled", "x1", "0.5");
+    fill["client"] = json!(client.to_string());
+    world.say_private(&fill);
+    let told = world.told[&id].clone();
+    assert_eq!((told.accepted, told.filled), (1, 500));
+    world.run(5_000, |_| {});
+    assert_eq!((world.told[&id].accepted, world.told[&id].filled), (1, 500));
+    assert!(world.told[&id].ends.is_empty(), "{:?}", world.told[&id]);
+}
+
+#[test]
+fn a_quantity_that_fills_do_not_explain_is_asked_for() {
+    let mut world = calm(23);
+    let id = world.submit(Side::Buy, 500);
+    world.run(200, |_| {});
+    let fill = private("fill", "part", "x1", "0.2");
+    world.server.fills.push(fill);
+    world.say_private(&private("order", "cancelled", "", "0.2"));
+    assert!(world.told[&id].ends.is_empty(), "its end is not told before its fills");
+    world.run(5_000, |_| {});
+    assert_eq!(world.told[&id].filled, 200);
+    assert_eq!(world.told[&id].ends.len(), 1);
+}
+
+#[test]
+fn after_a_rate_limit_the_order_goes_out_under_a_new_client_id() {
+    let mut world = calm(24);
+    world.force = vec![json!({ "code": "limit", "msg": "slow down", "wait": 300 })];
+    world.submit(Side::Buy, 500);
+    world.run(250, |_| {});
+    assert!(world.server.orders.is_empty(), "not before the time");
+    world.run(1_000, |_| {});
+    let client: ClientId = world.server.orders[0].client.parse().expect("ours");
+    assert_eq!(client.number, 1 | 1 << 48, "the second attempt of order 1");
+    world.check_orders();
+}
+
+#[test]
+fn a_skewed_clock_is_measured_and_the_order_repeated_once() {
+    for (times, sent) in [(1, 1), (2, 0)] {
+        let mut world = calm(25);
+        world.force = vec![json!({ "code": "clock", "msg": "your clock" }); times];
+        let id = world.submit(Side::Buy, 500);
+        world.run(3_000, |_| {});
+        assert_eq!(world.server.orders.len(), sent);
+        assert_eq!(world.told[&id].ends.len(), 1 - sent, "{:?}", world.told[&id]);
+    }
+}
+
+#[test]
+fn a_refused_key_is_reported_and_nothing_more_is_sent() {
+    let mut world = calm(26);
+    world.force = vec![json!({ "code": "key", "msg": "who are you" })];
+    let first = world.submit(Side::Buy, 500);
+    world.run(1_000, |_| {});
+    assert_eq!(world.halts.len(), 1);
+    assert_eq!(world.told[&first].ends, ["rejected: authentication"]);
+    let second = world.submit(Side::Buy, 500);
+    world.run(10_000, |_| {});
+    assert_eq!(world.told[&second].ends, ["rejected: halted"]);
+    assert!(world.server.orders.is_empty());
+    let now = world.ts();
+    world.gateway.resume(super::world::credential(), now);
+    world.submit(Side::Buy, 500);
+    world.run(1_000, |_| {});
+    assert_eq!(world.server.orders.len(), 1, "it goes on with a good key");
+}
+
+#[test]
+fn an_order_refused_for_lack_of_money_says_so() {
+    let mut world = calm(27);
+    world.force = vec![json!({ "code": "funds", "msg": "no money" })];
+    let id = world.submit(Side::Buy, 500);
+    world.run(1_000, |_| {});
+    assert_eq!(world.told[&id].ends, ["rejected: insufficient_funds"]);
+}
+
+#[test]
+fn an_unsure_answer_is_an_unknown_outcome_not_a_refusal() {
+    let mut world = calm(28);
+    world.force = vec![json!({ "code": "unsure", "msg": "timeout" })];
+    let id = world.submit(Side::Buy, 500);
+    world.run(1_000, |_| {});
+    assert_eq!((world.told[&id].unknown, world.told[&id].ends.len()), (1, 0));
+    world.run(30_000, |_| {});
+    assert_eq!(world.told[&id].ends, ["rejected: never_arrived"]);
+    assert!(world.server.orders.is_empty(), "and it was not sent again");
 }

@@ -32,6 +32,9 @@ impl Dice {
 
 pub type Levels = BTreeMap<i64, i64>;
 
+/// Levels in order, best first.
+pub type Rows = Vec<(i64, i64)>;
+
 /// A whole book as of a change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
@@ -96,7 +99,7 @@ impl Server {
     }
 
     /// What a follower sees of a state.
-    pub fn seen(&self, state: &State) -> (Vec<(i64, i64)>, Vec<(i64, i64)>) {
+    pub fn seen(&self, state: &State) -> (Rows, Rows) {
         let n = self.truncate.unwrap_or(usize::MAX);
         let bids = state.bids.iter().rev().take(n).map(|(p, q)| (*p, *q)).collect();
         let asks = state.asks.iter().take(n).map(|(p, q)| (*p, *q)).collect();
@@ -138,9 +141,9 @@ impl Server {
             let step = 1 + dice.below(12) as i64;
             let qty = if dice.chance(3_000) { 0 } else { 1 + dice.below(5_000) as i64 };
             let bid = dice.chance(5_000);
-            if bid && !self.state.asks.keys().next().is_some_and(|a| *a <= self.mid - step) {
+            if bid && self.state.asks.keys().next().is_none_or(|a| *a > self.mid - step) {
                 set(&mut self.state.bids, self.mid - step, qty);
-            } else if !bid && !self.state.bids.keys().next_back().is_some_and(|b| *b >= self.mid + step) {
+            } else if !bid && self.state.bids.keys().next_back().is_none_or(|b| *b < self.mid + step) {
                 set(&mut self.state.asks, self.mid + step, qty);
             }
             self.state.id += 1;

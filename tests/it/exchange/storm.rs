@@ -47,7 +47,7 @@ fn orders_in_a_storm(seed: u64, checksum: bool) {
     });
     // The storm is over; what was open is looked at, and everything is cancelled half of the time.
     world.faults = Faults::default();
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         let now = world.ts();
         world.gateway.cancel_all(None, now);
     }
@@ -56,7 +56,7 @@ fn orders_in_a_storm(seed: u64, checksum: bool) {
     world.run(180_000, |_| {});
     assert!(world.told.len() > 20, "orders were sent: {}", world.told.len());
     world.check_orders();
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         assert!(world.server.orders.iter().all(|o| !matches!(o.status, "open" | "part")), "all were to be cancelled");
     }
     assert!(world.feed.book(super::world::BTC).is_some(), "the book is back");

@@ -203,15 +203,14 @@ fn refusal(v: &Value) -> Option<VenueError> {
 fn body(response: &Response, write: bool) -> Result<Value, VenueError> {
     let value = serde_json::from_str::<Value>(&response.body).ok();
     if !response.is_ok() {
-        return Err(value.as_ref().and_then(refusal).map_or_else(
-            || match VenueError::of_status(response.status, write, &response.body) {
+        return Err(value.as_ref().and_then(refusal).unwrap_or_else(|| {
+            match VenueError::of_status(response.status, write, &response.body) {
                 VenueError { fault: Fault::RateLimited { .. }, code, text, .. } => {
                     VenueError::new(Fault::RateLimited { retry_after_ms: response.retry_after_ms() }, code, text)
                 }
                 other => other,
-            },
-            |e| e,
-        ));
+            }
+        }));
     }
     value.ok_or_else(|| VenueError::malformed("no JSON"))
 }

@@ -103,6 +103,9 @@ pub struct World {
     pub log: Vec<String>,
     pub notes: Vec<String>,
     pub ticking: bool,
+    pub halts: Vec<String>,
+    /// What the venue answers to the next acts instead of carrying them out.
+    pub force: Vec<Value>,
     checksum: bool,
     conns: BTreeMap<(Who, Link), Conn>,
     heap: BinaryHeap<Reverse<(i64, u64)>>,
@@ -143,6 +146,8 @@ pub fn approved(order: Order) -> Approved<Order> {
         position: &Position::default(),
         last: Price::from_mantissa(10_000),
         open_orders: 0,
+        reference: bellwether_sdk::Price::ZERO,
+        pace: bellwether::risk::Pace::default(),
     };
     Guard::default().approve(order, &view).expect("approved")
 }
@@ -174,6 +179,8 @@ impl World {
             log: Vec::new(),
             notes: Vec::new(),
             ticking: true,
+            halts: Vec::new(),
+            force: Vec::new(),
             checksum,
             conns: BTreeMap::new(),
             heap: BinaryHeap::new(),
@@ -315,11 +322,11 @@ impl World {
         let to: Vec<(Who, Link)> =
             self.conns.iter().filter(|(_, c)| c.subs.contains(topic) && !c.mute).map(|(k, _)| *k).collect();
         for (who, link) in to {
-            self.to_client(who, link, text.to_owned());
+            self.deliver(who, link, text.to_owned());
         }
     }
 
-    fn to_client(&mut self, who: Who, link: Link, text: String) {
+    fn deliver(&mut self, who: Who, link: Link, text: String) {
         let wait = self.delay();
         let f = self.faults;
         if self.dice.chance(f.cut) {
@@ -377,7 +384,9 @@ impl World {
             }
             _ => {
                 assert!(self.conns[&(who, link)].logged_in, "an act before login");
-                let answer = if self.dice.chance(self.faults.refuse) {
+                let answer = if !self.force.is_empty() {
+                    self.force.remove(0)
+                } else if self.dice.chance(self.faults.refuse) {
                     let code = ["limit", "busy", "clock"][self.dice.below(3) as usize];
                     json!({ "code": code, "msg": "not now", "wait": 200 })
                 } else {
@@ -396,7 +405,7 @@ impl World {
             }
         }
         for text in say {
-            self.to_client(who, link, text);
+            self.deliver(who, link, text);
         }
     }
 
@@ -475,7 +484,7 @@ impl World {
                 GatewayEvent::Unknown(id) => self.told.entry(id).or_default().unknown += 1,
                 GatewayEvent::Known(id, _) => self.told.entry(id).or_default().known += 1,
                 GatewayEvent::Note(words) => self.notes.push(words),
-                GatewayEvent::Halt(why) => panic!("halted: {why}"),
+                GatewayEvent::Halt(why) => self.halts.push(why),
                 _ => {}
             }
         }
@@ -488,7 +497,7 @@ impl World {
             Answer::Cancelled(id, why) => self.told.entry(id).or_default().ends.push(format!("cancelled: {why}")),
             Answer::Expired(id, why) => self.told.entry(id).or_default().ends.push(format!("expired: {why}")),
             Answer::Fill { order, qty, .. } => self.told.entry(order).or_default().filled += qty.mantissa(),
-            Answer::Funding(..) => {}
+            Answer::Funding(..) | Answer::Unknown(_) => {}
         }
     }
 
@@ -515,6 +524,23 @@ impl World {
         for (who, link) in all {
             self.event(Ev::Cut(who, link));
         }
+    }
+
+    /// The private stream says something.
+    pub fn say_private(&mut self, v: &Value) {
+        let now = self.ts();
+        let link = self.conns.iter().find(|((who, _), c)| *who == Who::Gateway && c.url.ends_with("account"));
+        let link = link.map(|((_, link), _)| *link).expect("a private stream");
+        self.gateway.on_text(link, &v.to_string(), now);
+        self.carry_out();
+    }
+
+    /// A message of the market stream arrives as it is.
+    pub fn say_market(&mut self, text: &str) {
+        let now = self.ts();
+        let link = self.conns.keys().find(|(who, _)| *who == Who::Feed).map(|(_, link)| *link).expect("a stream");
+        self.told_by_feed(|feed, sink| feed.on_text(link, text, now, sink));
+        self.carry_out();
     }
 
     /// The feed's connections stay open and say nothing more.
@@ -544,6 +570,7 @@ impl World {
 
     /// Our knowledge of every order against the venue's.
     pub fn check_orders(&self) {
+        assert_eq!(self.halts, Vec::<String>::new(), "the key was good");
         assert_eq!(self.server.clients_twice, Vec::<String>::new(), "a client id was sent twice");
         for (id, told) in &self.told {
             let is_mine = |c: &str| c.parse().is_ok_and(|c| bellwether::exchange::gateway::order_of(c) == *id);

@@ -148,6 +148,7 @@ fn listings(product: Product) -> Listings {
             qty_min: Qty::ZERO,
             notional_min: 0,
             multiplier: 1,
+            contract: bellwether_sdk::Decimal::new(1, 0),
             significant_digits: 0,
             trading: true,
         }

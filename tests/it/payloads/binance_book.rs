@@ -33,6 +33,7 @@ fn listings() -> Listings {
         qty_min: Qty::ZERO,
         notional_min: 0,
         multiplier: 1,
+        contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
         trading: true,
     };

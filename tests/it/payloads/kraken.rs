@@ -51,6 +51,7 @@ fn rules(symbol: &str, name: &str, stream_name: &str, price_scale: u8) -> Rules 
         qty_min: Qty::ZERO,
         notional_min: 0,
         multiplier: 1,
+        contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
         trading: true,
     }
@@ -117,6 +118,8 @@ fn order() -> Act {
         position: &Position::default(),
         last: Price::from_mantissa(1),
         open_orders: 0,
+        reference: bellwether_sdk::Price::ZERO,
+        pace: bellwether::risk::Pace::default(),
     };
     Act::Place(Place {
         order: Guard::default().approve(order, &view).expect("approved"),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Venue, now_ms, price, signed_params};
+use super::{Venue, now_ms, price, signed_params, units};
 
 fn trade_ids(messages: &[Value]) -> Vec<i64> {
     messages.iter().filter_map(|m| m["t"].as_i64()).collect()
@@ -167,4 +167,55 @@ fn faults_that_make_no_sense_are_refused() {
     assert_eq!(venue.admin("POST", "faults", &json!({"typo": 1})).status, 400);
     assert_eq!(venue.ask("POST", "/sandbox/faults", "X-Sandbox-Token: guess\r\n", "{}").status, 401);
     assert_eq!(venue.admin("GET", "faults", &json!({})).done()["drop"], json!(0.0));
+}
+
+/// Under all faults of orders at once: what was answered is what is there, and no money is made or lost.
+#[test]
+fn a_storm_loses_no_order_and_no_money() {
+    let seed = 20_261_124;
+    let venue = Venue::with(|s| s.seed = seed);
+    let bid = venue.best().0;
+    venue.faults(
+        &json!({"busy": 0.1, "ban": 0.05, "error_before": 0.1, "error_after": 0.15, "reset": 0.15, "delay_max_ms": 2}),
+    );
+    let mut answered = Vec::new();
+    for n in 0..90i64 {
+        let kind = match n % 3 {
+            0 => "side=BUY&type=MARKET&quantity=0.003".to_owned(),
+            1 => "side=SELL&type=MARKET&quantity=0.002".to_owned(),
+            _ => format!("side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.002&price={}", price(bid - 10_000 - n * 100)),
+        };
+        let query = format!("symbol=BTCUSDT&{kind}&newClientOrderId=s-{n}&timestamp={}", now_ms());
+        let target = format!("/api/v3/order?{query}&signature={}", super::hmac_of(&query));
+        let text = venue.raw("POST", &target, "X-MBX-APIKEY: full\r\n", "");
+        let status = if text.contains("content-length: 1000") || text.is_empty() { "broken" } else { &text[9..12] };
+        answered.push((n, status.to_owned()));
+        venue.step(20);
+    }
+    venue.faults(&json!({}));
+    let orders = venue.signed("GET", "/api/v3/allOrders", "symbol=BTCUSDT").done();
+    let orders = orders.as_array().expect("orders");
+    let there = |n: i64| orders.iter().filter(|o| o["clientOrderId"] == format!("s-{n}")).count();
+    let mut unknown = 0;
+    for (n, status) in &answered {
+        let count = there(*n);
+        match status.as_str() {
+            "200" | "broken" => assert_eq!(count, 1, "seed {seed}, order {n}: {status}"),
+            "429" | "418" => assert_eq!(count, 0, "seed {seed}, order {n}: {status}"),
+            "503" => unknown += count,
+            other => panic!("seed {seed}, order {n}: {other}"),
+        }
+        assert!(count <= 1, "seed {seed}, order {n} is there {count} times");
+    }
+    let statuses = answered.iter().filter(|(_, s)| s == "503").count();
+    assert!(unknown > 0 && unknown < statuses, "some of the {statuses} unknown ones were carried out: {unknown}");
+    let mine = venue.signed("GET", "/api/v3/myTrades", "symbol=BTCUSDT&limit=1000").done();
+    let (mut usdt, mut btc) = (100_000 * 100_000_000i128, 200_000_000i128);
+    for trade in mine.as_array().expect("trades") {
+        let sign = if trade["isBuyer"] == json!(true) { 1 } else { -1 };
+        btc += sign * units(&trade["qty"]);
+        usdt -= sign * units(&trade["quoteQty"]) + units(&trade["commission"]);
+    }
+    let total = |(free, locked): (String, String)| units(&json!(free)) + units(&json!(locked));
+    assert_eq!((total(venue.balance("USDT")), total(venue.balance("BTC"))), (usdt, btc), "seed {seed}");
 }

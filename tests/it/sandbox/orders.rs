@@ -324,3 +324,16 @@ fn the_socket_refuses_in_its_own_form() {
     socket.0.send(tokio_tungstenite::tungstenite::Message::text("no json")).expect("sent");
     assert_eq!(socket.next().expect("an answer")["error"]["code"], -1135);
 }
+
+#[test]
+fn under_trade_1_a_market_order_waits_for_the_next_trade_and_under_quote_1_it_takes_the_quote() {
+    let venue = Venue::with(|s| s.profile = bellwether::sim::Profile::Trade);
+    let placed = venue.order("side=BUY&type=MARKET&quantity=0.001").done();
+    assert_eq!(placed["status"], "NEW");
+    venue.step(300);
+    assert_ne!(get_order(&venue, &placed["orderId"])["executedQty"], "0.00000000");
+    let venue = Venue::with(|s| s.profile = bellwether::sim::Profile::Quote);
+    let ask = venue.best().1;
+    let placed = venue.order("side=BUY&type=MARKET&quantity=0.001").done();
+    assert_eq!((&placed["status"], cents(&placed["fills"][0]["price"])), (&json!("FILLED"), ask));
+}

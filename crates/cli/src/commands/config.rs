@@ -44,7 +44,9 @@ struct Shown {
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &ConfigArgs, registry: &Registry) -> Result<(), Failure> {
     match &args.command {
-        ConfigCommand::Show(shown) => show(&plan::plan(global, &shown.run, registry, plan::Of::Backtest)?.settings, shown.json),
+        ConfigCommand::Show(shown) => {
+            show(&plan::plan(global, &shown.run, registry, plan::Of::Backtest)?.settings, shown.json)
+        }
         ConfigCommand::Check(shown) => {
             let plan = plan::plan(global, &shown.run, registry, plan::Of::Backtest)?;
             let ids: Vec<_> = plan.settings.strategy.iter().map(|s| s.id.as_str()).collect();

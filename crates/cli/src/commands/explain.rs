@@ -54,12 +54,7 @@ pub(crate) fn run(global: &Global, args: &ExplainArgs, registry: &Registry) -> R
     out::answer(&moments.iter().map(text).collect::<Vec<_>>().join("\n"))
 }
 
-fn moments(
-    global: &Global,
-    args: &ExplainArgs,
-    registry: &Registry,
-    asked: &[Ts],
-) -> Result<Vec<Moment>, Failure> {
+fn moments(global: &Global, args: &ExplainArgs, registry: &Registry, asked: &[Ts]) -> Result<Vec<Moment>, Failure> {
     if args.run.ends_with(".tape") {
         return Ok(run::explain_tape(&record::find_tape(global, &args.run)?, registry, asked)?);
     }
@@ -97,7 +92,9 @@ fn text(moment: &Moment) -> String {
         text.push_str(&format!("  {:<11} {}\n", said.what.name(), said.text));
     }
     let other = |label: &str, said: &Option<Said>| {
-        said.as_ref().map(|s| format!("  {label:<11} {} {} ({})\n", s.what.name(), s.text, time(s.at))).unwrap_or_default()
+        said.as_ref()
+            .map(|s| format!("  {label:<11} {} {} ({})\n", s.what.name(), s.text, time(s.at)))
+            .unwrap_or_default()
     };
     text.push_str(&other("before", &moment.before));
     text.push_str(&other("after it", &moment.after));

@@ -71,7 +71,8 @@ pub(crate) fn run(global: &Global, args: &LiveArgs, registry: &Registry) -> Resu
     };
     let mut watcher = watch::Screen::new("live", format!("account {account}"));
     let session = session_plan(global, &args.session, settings)?;
-    let report = run::session(settings, registry, session.as_plan(), Some(&signers), &mut watcher, interrupt::listen()?)?;
+    let report =
+        run::session(settings, registry, session.as_plan(), Some(&signers), &mut watcher, interrupt::listen()?)?;
     watcher.end();
     let store = record::store(global)?;
     finish(global, &args.session, settings, registry, &store, &report)
@@ -87,9 +88,10 @@ fn is_play(settings: &Settings) -> Result<bool, Failure> {
     };
     for symbol in run::symbols(settings)? {
         let key = run::venue_key(&symbol)?;
-        let play = settings.venue.get(&key).is_some_and(|v| {
-            v.testnet || (local(&v.rest_url) && local(&v.trade_url) && local(&v.market_url))
-        });
+        let play = settings
+            .venue
+            .get(&key)
+            .is_some_and(|v| v.testnet || (local(&v.rest_url) && local(&v.trade_url) && local(&v.market_url)));
         if !play {
             return Ok(false);
         }
@@ -113,6 +115,9 @@ fn limits(settings: &Settings) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Code::Refused, format!("live mode does not start without limits; not set: {}", missing.join(", ")))
-        .help("set them in the file, or with --set risk.position_notional_max=1000 and so on"))
+    Err(Failure::new(
+        Code::Refused,
+        format!("live mode does not start without limits; not set: {}", missing.join(", ")),
+    )
+    .help("set them in the file, or with --set risk.position_notional_max=1000 and so on"))
 }

@@ -19,7 +19,9 @@ fn the_commented_default_file_is_the_defaults_and_names_every_key() {
 #[test]
 fn shipped_settings_pass_their_check() {
     let desk = Desk::new().at_root();
-    desk.done("config check --config config/default.toml");
+    for name in ["default", "paper", "live"] {
+        desk.done(&format!("config check --config config/{name}.toml"));
+    }
     for entry in std::fs::read_dir(root().join("config/strategies")).expect("the folder") {
         let path = entry.expect("an entry").path();
         desk.done(&format!("config check --config {}", path.display()));

@@ -31,6 +31,7 @@ pub(super) fn listings(product: Product) -> Listings {
         qty_min: Qty::ZERO,
         notional_min: 0,
         multiplier: 1,
+        contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
         trading: true,
     };
@@ -104,6 +105,7 @@ fn approved(order: Order) -> Approved<Order> {
         position: &crate::portfolio::Position::default(),
         last: Price::from_mantissa(10_000),
         open_orders: 0,
+        reference: Price::ZERO,
         pace: crate::risk::Pace::default(),
     };
     Guard::default().approve(order, &view).expect("approved")

@@ -1,0 +1,124 @@
+"""What must hold after a session, told by the venue, the report and the tape."""
+
+import json
+import subprocess
+from collections import Counter
+from decimal import Decimal
+
+import tape
+from venue import BEGINS_WITH
+
+# The venue's states as the session says them.
+STATES = {
+    "NEW": ("acknowledged",),
+    "PARTIALLY_FILLED": ("partly_filled",),
+    "FILLED": ("filled",),
+    "CANCELED": ("cancelled",),
+    "REJECTED": ("rejected",),
+    "EXPIRED": ("expired", "cancelled"),
+}
+OPEN = ("NEW", "PARTIALLY_FILLED")
+
+
+def row(price, qty, fee):
+    return (Decimal(price), Decimal(qty), Decimal(fee))
+
+
+def books(venue, name, document, on_stop):
+    """Orders, fills, position and balances of a live session equal the venue's. Gives figures for people."""
+    payloads = tape.frames(open(document["run"]["tape"], "rb").read())
+    session, ours = tape.session_of(payloads), {o["id"]: o for o in document["orders"]}
+    at_venue, placed = venue.orders(name), {}
+    ids = Counter(o["clientOrderId"] for o in at_venue)
+    assert all(count == 1 for count in ids.values()), f"a client order id twice: {ids.most_common(3)}"
+    for order in at_venue:
+        number = int(order["clientOrderId"], 16)
+        assert number >> 64 == session, f"{order['clientOrderId']} is not of session {session:016x}"
+        assert number & ((1 << 48) - 1) in ours, f"the session does not know {order}"
+        placed.setdefault(number & ((1 << 48) - 1), []).append(order)
+    for number, order in ours.items():
+        its = sorted(placed.get(number, []), key=lambda o: int(o["clientOrderId"], 16))
+        filled = sum((Decimal(o["executedQty"]) for o in its), Decimal(0))
+        assert filled == Decimal(order["filled"]), f"order {number}: {order}, at the venue {its}"
+        if not its:
+            assert order["state"] in ("rejected", "cancelled"), f"order {number} is not at the venue: {order}"
+            continue
+        assert all(o["status"] not in OPEN for o in its[:-1]), f"order {number}: an earlier attempt is open: {its}"
+        good = [s for o in its for s in STATES[o["status"]]]
+        assert order["state"] in good, f"order {number}: {order}, at the venue {its}"
+        same = [its[-1]["side"].lower(), Decimal(its[-1]["origQty"])]
+        assert same == [order["side"], Decimal(order["qty"])], f"order {number}: {order}, at the venue {its}"
+        if on_stop == "cancel":
+            assert its[-1]["status"] not in OPEN, f"order {number} is open after the end: {its}"
+    numbers = {o["orderId"]: n for n, its in placed.items() for o in its}
+    mine = venue.fills(name)
+    theirs = Counter((numbers[t["orderId"]], *row(t["price"], t["qty"], t["commission"])) for t in mine)
+    booked = Counter((f["order"], *row(f["price"], f["qty"], f["fee"])) for f in document["fills"])
+    assert booked == theirs, f"fills: only ours {booked - theirs}, only the venue's {theirs - booked}"
+    by_id = Counter((numbers[t["orderId"]], str(t["id"])) for t in mine)
+    written = Counter((order, i) for order, its in tape.fill_ids(payloads).items() for i in its)
+    assert written == by_id, f"ids of fills: only ours {written - by_id}, only the venue's {by_id - written}"
+    moved = {"BTC": Decimal(0), "USDT": Decimal(0)}
+    for t in mine:
+        sign = 1 if t["isBuyer"] else -1
+        moved["BTC"] += sign * Decimal(t["qty"])
+        moved["USDT"] -= sign * Decimal(t["price"]) * Decimal(t["qty"]) + Decimal(t["commission"])
+    position = {"long": 1, "short": -1}
+    held = sum((position[p["side"]] * Decimal(p["qty"]) for p in document["open_positions"]), Decimal(0))
+    assert held == moved["BTC"], f"position {held}, fills come to {moved['BTC']}"
+    balances = venue.balances(name)
+    for code, change in moved.items():
+        off = abs(balances[code] - BEGINS_WITH[code] - change)
+        # The venue shows eight digits.
+        assert off <= Decimal("0.00000001"), f"{code}: balance {balances[code]}, fills come to {change}"
+    still = sum(1 for o in at_venue if o["status"] in OPEN)
+    return f"{len(ours)} orders, {len(at_venue)} at the venue, {len(mine)} fills, {still} left open"
+
+
+def replayed(binary, path, equal=True):
+    """What `replay` says, with the exit code that belongs to it."""
+    done = subprocess.run([binary, "replay", path, "--json"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == (0 if equal else 5), f"replay {path}: {done.returncode} {done.stdout} {done.stderr}"
+    assert "panicked" not in done.stderr, done.stderr
+    found = json.loads(done.stdout)
+    assert found["equal"] == equal, found
+    return found
+
+
+def tape_holds(binary, document):
+    """The tape makes the session again, with resting orders where there were some."""
+    found = replayed(binary, document["run"]["tape"])
+    hashes = found["order_hash"]
+    assert hashes["recorded"] == hashes["replayed"] == document["run"]["order_hash"], hashes
+    assert found["torn_bytes"] == 0, found
+    return f"{found['records']} records, {found['inputs']} inputs, {found['effects']} effects replay"
+
+
+def a_flipped_byte_is_named(binary, path, scratch):
+    data = open(path, "rb").read()
+    begins = tape.offsets(data)
+    number = len(begins) // 2
+    at = begins[number] + 8
+    flipped = scratch / f"flipped-{number}.tape"
+    flipped.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    found = replayed(binary, str(flipped), equal=False)
+    assert f"record {number} is damaged" in found["damaged"], (number, found)
+    return f"a flipped byte in record {number} is named"
+
+
+def a_changed_trade_is_named(binary, path, scratch):
+    """One price changed, all checks made to hold: the first record that differs is named, and the changed input."""
+    payloads = tape.frames(open(path, "rb").read())
+    trades = [n for n, p in enumerate(payloads) if p[0] == tape.TRADE]
+    number, hits = trades[len(trades) // 2], 0
+    for factor in (4, 0.25):
+        forged = scratch / f"forged-{number}-{factor}.tape"
+        changed = tape.with_price(payloads[number], factor)
+        forged.write_bytes(tape.written(payloads[:number] + [changed] + payloads[number + 1 :]))
+        found = replayed(binary, str(forged), equal=False)
+        parts = found["divergence"]
+        assert parts["input"] >= number and parts["record"] > number, (number, parts)
+        assert parts["recorded"] or parts["replayed"], parts
+        hits += parts["input"] == number and parts["record"] == number + 1
+    assert hits, f"neither a price four times as high nor a quarter of it made a difference at record {number}"
+    return f"a changed price in record {number} is named with its consequence"
