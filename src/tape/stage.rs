@@ -289,11 +289,13 @@ pub(super) fn recover(tape: &Path, file: &File) -> io::Result<u64> {
     file.read_exact_at(&mut id, 8)?;
     let mut left = Vec::new();
     for name in names_of_all(&path) {
-        if let Some(stage) = open_left(&name, file)?
-            && let Some((of, at)) = read_head(&stage)
-            && of == id
-        {
-            left.push((at, stage, name));
+        let Some(stage) = open_left(&name, file)? else { continue };
+        match read_head(&stage) {
+            Some((of, at)) if of == id => left.push((at, stage, name)),
+            // Of another tape that had this name.
+            Some(_) => {}
+            // Its turn had not come, or had gone.
+            None => fs::remove_file(&name)?,
         }
     }
     left.sort_by_key(|(at, ..)| *at);

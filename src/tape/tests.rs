@@ -34,14 +34,33 @@ impl Disk for Slow {
     }
 }
 
+/// Holds a disk up; lets it go when dropped, so that a test that fails ends.
+struct Hold(Arc<AtomicBool>);
+
+impl Hold {
+    fn stick(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn let_go(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
 /// A tape whose first record is on the disk, on a disk that may be slow or stuck from then on.
-fn tape(dir: &Path, durability: Durability, takes_ms: u64) -> (TapeWriter, Arc<AtomicBool>) {
+fn tape(dir: &Path, durability: Durability, takes_ms: u64) -> (TapeWriter, Hold) {
     let stuck = Arc::new(AtomicBool::new(false));
     let (takes, held) = (Duration::from_millis(takes_ms), Arc::clone(&stuck));
     let slow = |file| -> Box<dyn Disk> { Box::new(Slow { file, takes, stuck: held }) };
     let mut tape = TapeWriter::create_on(&dir.join("t.tape"), durability, slow).expect("created");
     write(&mut tape, 0..1);
-    (tape, stuck)
+    (tape, Hold(stuck))
 }
 
 fn write(tape: &mut TapeWriter, clocks: std::ops::Range<i64>) {
@@ -102,7 +121,7 @@ fn what_was_flushed_survives_a_death_before_the_disk_had_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let (mut tape, stuck) = tape(dir.path(), Durability::Staged, 0);
     assert!(tape.is_staged());
-    stuck.store(true, Ordering::Relaxed);
+    stuck.stick();
     write(&mut tape, 1..50);
     assert!(tape.backlog() > 0);
     let path = tape.path().to_owned();
@@ -123,7 +142,7 @@ fn what_was_flushed_survives_a_death_before_the_disk_had_it() {
     write(&mut again, 50..60);
     drop(again);
     assert_eq!(clocks(&copy), 60);
-    stuck.store(false, Ordering::Relaxed);
+    stuck.let_go();
     drop(tape);
     assert_eq!(clocks(&path), 50);
     assert!(!stage::is_left(&path));
@@ -151,7 +170,7 @@ fn a_stage_of_another_tape_of_the_same_name_is_not_taken() {
     }
     let dir = tempfile::tempdir().expect("a folder");
     let (mut tape, stuck) = tape(dir.path(), Durability::Staged, 0);
-    stuck.store(true, Ordering::Relaxed);
+    stuck.stick();
     write(&mut tape, 1..50);
     let other = dir.path().join("other.tape");
     let mut second = TapeWriter::create(&other, Durability::Direct).expect("created");
@@ -164,7 +183,7 @@ fn a_stage_of_another_tape_of_the_same_name_is_not_taken() {
     for name in stage::names_of_all(&std::fs::canonicalize(&other).expect("a path")) {
         let _ = std::fs::remove_file(name);
     }
-    stuck.store(false, Ordering::Relaxed);
+    stuck.let_go();
 }
 
 #[test]
@@ -175,7 +194,7 @@ fn who_writes_does_not_wait_for_a_slow_disk_unless_the_setting_says_so() {
     const TAKES_MS: u64 = 20;
     let slowest = |durability| {
         let dir = tempfile::tempdir().expect("a folder");
-        let (mut tape, _) = tape(dir.path(), durability, TAKES_MS);
+        let (mut tape, _stuck) = tape(dir.path(), durability, TAKES_MS);
         let mut took: Vec<Duration> = (1..=40)
             .map(|i| {
                 let begun = Instant::now();
@@ -201,7 +220,7 @@ fn a_disk_that_stands_still_stops_orders_then_the_tape_and_loses_nothing() {
     }
     let dir = tempfile::tempdir().expect("a folder");
     let (mut tape, stuck) = tape(dir.path(), Durability::Staged, 0);
-    stuck.store(true, Ordering::Relaxed);
+    stuck.stick();
     let line = "x".repeat(1 << 20);
     let mut behind_at = 0;
     let mut written = 0;
@@ -218,7 +237,7 @@ fn a_disk_that_stands_still_stops_orders_then_the_tape_and_loses_nothing() {
     };
     assert!(matches!(end, TapeError::Behind { backlog, .. } if backlog > 40 << 20), "{end}");
     assert_eq!(behind_at, 16);
-    stuck.store(false, Ordering::Relaxed);
+    stuck.let_go();
     let path = tape.path().to_owned();
     drop(tape);
     let mut reader = TapeReader::open(&path).expect("open");
@@ -232,7 +251,7 @@ fn a_disk_that_stands_still_stops_orders_then_the_tape_and_loses_nothing() {
 #[test]
 fn a_tape_that_is_being_written_is_not_taken_up_by_another() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (tape, _) = tape(dir.path(), Durability::Staged, 0);
+    let (tape, _stuck) = tape(dir.path(), Durability::Staged, 0);
     let refused = TapeWriter::resume(read_to_the_end(tape.path()), Durability::Staged).err();
     assert!(matches!(refused, Some(TapeError::Busy { .. })));
     let path = tape.path().to_owned();

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod data;
+mod death;
 mod desk;
 mod grid;
 mod help;
