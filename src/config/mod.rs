@@ -19,7 +19,7 @@ pub use file::SettingsFile;
 pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
 pub use redact::{REDACTED, redact};
 pub use settings::{
-    AccountSettings, BacktestSettings, DataSettings, Feed, OnStop, RiskSettings, SessionSettings, Settings,
+    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, OnStop, RiskSettings, SessionSettings, Settings,
     SimSettings, Slippage, StrategySettings, VenueSettings,
 };
 pub use shape::known_paths;

@@ -245,6 +245,8 @@ pub struct SessionSettings {
     pub stale_ms: u64,
     /// Trades not heard of for so many milliseconds are stale: quiet markets trade rarely.
     pub stale_trades_ms: u64,
+    /// Where the tape has an order before it leaves: `staged`, `direct` or `sync`.
+    pub durability: Durability,
 }
 
 impl Default for SessionSettings {
@@ -259,6 +261,7 @@ impl Default for SessionSettings {
             depth_levels: 20,
             stale_ms: 10_000,
             stale_trades_ms: 60_000,
+            durability: Durability::Staged,
         }
     }
 }
@@ -281,6 +284,20 @@ pub struct VenueSettings {
     /// The trading socket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trade_url: Option<String>,
+}
+
+/// Where the tape has an order before it leaves the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// In a file in memory, which survives the death of the process; a second thread carries it to the disk and syncs
+    /// that once a second. Whoever decides never waits for the disk. Where there is no memory file system, as `direct`.
+    #[default]
+    Staged,
+    /// In its file, handed to the system: survives the death of the process; a slow disk may be waited for.
+    Direct,
+    /// On the disk: survives a loss of power; the disk is waited for before every order.
+    Sync,
 }
 
 /// Where a session's market data comes from.

@@ -147,6 +147,7 @@ pub(super) fn config_hash(settings: &Settings) -> String {
     let mut relevant = settings.clone();
     relevant.state_dir = None;
     relevant.data = crate::config::DataSettings::default();
+    relevant.session.durability = crate::config::Durability::default();
     // Settings are plain data, so writing them cannot fail.
     let text = serde_json::to_vec(&relevant).unwrap_or_default();
     hex(&Sha256::digest(&text))

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price, Qty, Rate, Ts};
 
 use super::backtest::config_hash;
+use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
 use super::paper::{SessionPlan, Watcher, wall_now};
 use super::session::{Session, status};
@@ -21,7 +22,7 @@ use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Event, Told};
 use crate::exchange::OrderStatus;
 use crate::exchange::Topic;
-use crate::exchange::drive::{Desk, Drive, Hands, Latency, WallClock};
+use crate::exchange::drive::{Desk, Drive, Hands, Histogram, Latency, Stages, WallClock};
 use crate::exchange::feed::FeedEvent;
 use crate::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
@@ -98,14 +99,17 @@ async fn run(
                 Mode::Paper => Circuit::paper(engine, sim),
                 Mode::Live => Circuit::live(engine),
             };
-            let session = Session::new(circuit, instruments.clone(), plan.tape.as_deref().map(|p| (p, &start)))?;
+            let tape = plan.tape.as_deref().map(|p| (p, &start, settings.session.durability));
+            let session = Session::new(circuit, instruments.clone(), tape)?;
             TakenUp { session, number: plan.session, earlier: Vec::new() }
         }
     };
     if plan.resume.is_none() && settings.backtest.warmup > 0 {
         warm_up(&mut session, &places, &builds, settings.backtest.warmup, &*transport).await?;
     }
-    let latency = Latency::new().map_err(|e| RunError::Venue(e.to_string()))?;
+    let latency = Latency::default();
+    let stages = Arc::clone(latency.stages());
+    let keeper = session.tape_path().map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
     let mut drive = Drive::new(transport, Box::<WallClock>::default()).with_probe(Box::new(latency));
     let mut by_instrument = BTreeMap::new();
     let mut orders = BTreeMap::new();
@@ -136,11 +140,12 @@ async fn run(
     if let Some(error) = failed {
         return Err(error);
     }
+    drop(keeper);
     let tape = session.tape_path();
     let mut outcome = session.finish()?;
     outcome.notes.extend(notes);
     outcome.notes.extend(told.into_iter().map(|(note, count)| format!("{note} ({count} times)")));
-    outcome.notes.push(latency_note(&drive));
+    outcome.notes.push(latency_note(&stages));
     Ok(RunReport {
         outcome,
         fill_profile: if mode == Mode::Live { "venue".to_owned() } else { profile },
@@ -173,19 +178,13 @@ async fn warm_up(
     Ok(())
 }
 
-fn latency_note(drive: &Drive) -> String {
-    let Some(latency) = drive.probe().as_any().downcast_ref::<Latency>() else { return String::new() };
+fn latency_note(stages: &Stages) -> String {
     let us = |ns: u64| ns as f64 / 1000.0;
-    let of = |(name, h): (&str, &hdrhistogram::Histogram<u64>)| {
-        format!(
-            "{name} p50 {:.1} p99 {:.1} max {:.1} µs of {}",
-            us(h.value_at_quantile(0.5)),
-            us(h.value_at_quantile(0.99)),
-            us(h.max()),
-            h.len()
-        )
+    let of = |(name, h): (&str, &Histogram)| {
+        let (p50, p99) = (h.quantile(0.5), h.quantile(0.99));
+        format!("{name} p50 {:.1} p99 {:.1} max {:.1} µs of {}", us(p50), us(p99), us(h.max()), h.len())
     };
-    format!("latency: {}", latency.stages().map(of).join("; "))
+    format!("latency: {}", stages.all().map(of).join("; "))
 }
 
 fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway, RunError> {
@@ -313,7 +312,7 @@ fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) ->
     let tapes::TapeRun { mut session, start, cut, .. } =
         tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
     let earlier = sent.known(&session);
-    session.resume_tape(reader, cut)?;
+    session.resume_tape(reader, settings.session.durability, cut)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     // Books are from before: they begin again with their snapshots.
@@ -337,6 +336,8 @@ struct Pilot<'a> {
     gateways: BTreeMap<InstrumentId, usize>,
     /// Of orders that went out: their gateway.
     orders: BTreeMap<OrderId, usize>,
+    /// Orders that did not leave because the tape waits for its disk; they are answered next.
+    held_back: Vec<OrderId>,
     /// What the feed says of itself: by what it is about.
     feed: BTreeMap<String, String>,
     /// Notes and how often they came.
@@ -370,6 +371,7 @@ impl<'a> Pilot<'a> {
             funding: BTreeMap::new(),
             gateways,
             orders: BTreeMap::new(),
+            held_back: Vec::new(),
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
             seconds: BTreeMap::new(),
@@ -394,6 +396,7 @@ impl<'a> Pilot<'a> {
         }
         for command in self.session.circuit.outgoing() {
             match command {
+                Command::Submit(order) if self.session.is_behind().is_some() => self.held_back.push(order.get().id),
                 Command::Submit(order) => {
                     let (id, instrument) = (order.get().id, order.get().instrument);
                     let Some(number) = self.gateways.get(&instrument) else { continue };
@@ -416,6 +419,14 @@ impl<'a> Pilot<'a> {
             return self.gateways.values().all(|number| desk.gateway(*number).is_none_or(|g| g.is_settled()));
         }
         self.session.circuit.engine().open_orders().next().is_none()
+    }
+
+    /// Answers orders that must not leave because the tape waits for its disk.
+    fn answer_held_back(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        for id in std::mem::take(&mut self.held_back) {
+            self.note("orders are not sent while the tape waits for its disk".to_owned());
+            self.tell(Told::Answer(Answer::Rejected(id, "not_sent"), now), desk);
+        }
     }
 
     fn write(&mut self, note: VenueNote, desk: &mut Desk<'_>) {
@@ -571,6 +582,7 @@ impl Hands for Pilot<'_> {
     }
 
     fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        self.answer_held_back(now, desk);
         self.settle_funding(now, desk);
         if self.session.circuit.next_due() <= now {
             self.tell(Told::Clock(now), desk);
@@ -587,6 +599,9 @@ impl Hands for Pilot<'_> {
     }
 
     fn next_due(&self) -> Ts {
+        if !self.held_back.is_empty() {
+            return Ts::NONE;
+        }
         let funding = self.funding.values().map(|f| f.0).min().unwrap_or(Ts::MAX);
         self.session.circuit.next_due().min(self.status_due).min(funding).min(self.ending.unwrap_or(Ts::MAX))
     }

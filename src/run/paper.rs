@@ -72,7 +72,7 @@ pub fn paper(
         None => {
             let (engine, sim) = prepared.setup.build(settings);
             let circuit = Circuit::paper(engine, sim);
-            Session::new(circuit, instruments.clone(), plan.tape.as_deref().map(|p| (p, &start)))?
+            Session::new(circuit, instruments.clone(), plan.tape.as_deref().map(|p| (p, &start, settings.session.durability)))?
         }
         Some(path) => take_up(path, registry, settings, &mut merge)?,
     };
@@ -135,7 +135,7 @@ fn take_up(path: &Path, registry: &Registry, settings: &Settings, merge: &mut Me
     for _ in 0..market {
         merge.next(|_| ()).map_err(|e| RunError::Data(e.to_string()))?;
     }
-    session.resume_tape(reader, cut)?;
+    session.resume_tape(reader, settings.session.durability, cut)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     Ok(session)

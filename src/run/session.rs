@@ -7,6 +7,7 @@ use bellwether_sdk::{Instrument, InstrumentId, Price, Probe, Qty, Ts};
 
 use super::RunError;
 use super::backtest::panic_text;
+use crate::config::Durability;
 use crate::engine::{Circuit, Engine, Outcome, Told};
 use crate::orders::order_hash;
 use crate::tape::{Record, Start, TapeError, TapeReader, TapeWriter, VenueNote, effect};
@@ -36,11 +37,11 @@ impl Session {
     pub(super) fn new(
         circuit: Circuit,
         instruments: Vec<Instrument>,
-        tape: Option<(&Path, &Start)>,
+        tape: Option<(&Path, &Start, Durability)>,
     ) -> Result<Self, RunError> {
         let tape = tape
-            .map(|(path, start)| -> Result<TapeWriter, TapeError> {
-                let mut tape = TapeWriter::create(path)?;
+            .map(|(path, start, durability)| -> Result<TapeWriter, TapeError> {
+                let mut tape = TapeWriter::create(path, durability)?;
                 tape.append(&Record::Start(Box::new(start.clone())))?;
                 tape.flush()?;
                 Ok(tape)
@@ -51,8 +52,8 @@ impl Session {
 
     /// Goes on writing where a tape ended; its inputs have been heard. `cut` are effects of its last input that a crash
     /// cut off: they are written now, so that the tape stays whole.
-    pub(super) fn resume_tape(&mut self, reader: TapeReader, cut: Vec<String>) -> Result<(), RunError> {
-        let mut tape = TapeWriter::resume(reader)?;
+    pub(super) fn resume_tape(&mut self, reader: TapeReader, durability: Durability, cut: Vec<String>) -> Result<(), RunError> {
+        let mut tape = TapeWriter::resume(reader, durability)?;
         for line in cut {
             tape.append(&Record::Effect(line))?;
         }
@@ -89,16 +90,21 @@ impl Session {
             self.lines.push((self.now, line));
         }
         if let Some(tape) = &mut self.tape {
-            tape.flush()?;
+            tape.commit()?;
         }
         Ok(())
+    }
+
+    /// Bytes of the tape that wait for the disk, where these are so many that no order should leave.
+    pub(super) fn is_behind(&self) -> Option<u64> {
+        self.tape.as_ref().filter(|t| t.is_behind()).map(TapeWriter::backlog)
     }
 
     /// Writes down what the venue calls something, before anybody relies on it.
     pub(super) fn note(&mut self, note: VenueNote) -> Result<(), RunError> {
         if let Some(tape) = &mut self.tape {
             tape.append(&Record::Venue(note))?;
-            tape.flush()?;
+            tape.commit()?;
         }
         Ok(())
     }

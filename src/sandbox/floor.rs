@@ -12,6 +12,7 @@ use super::account::Account;
 use super::digits;
 use super::error::SandboxError;
 use super::fault::{Dice, Faults};
+use super::flood::Flood;
 use super::hub::Hub;
 use super::keys::Keys;
 use super::klines::millis;
@@ -74,6 +75,7 @@ pub(super) struct Floor {
     faults: Faults,
     pub(super) dice: Dice,
     pub(super) hub: Hub,
+    pub(super) flood: Flood,
     next_order: u64,
     started: Ts,
     pace: f64,
@@ -108,6 +110,7 @@ impl Floor {
             faults: plan.faults,
             dice: Dice::new(plan.seed),
             hub: Hub::default(),
+            flood: Flood::default(),
             next_order: 0,
             started: clock(),
             pace: plan.pace,

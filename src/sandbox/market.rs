@@ -176,6 +176,16 @@ impl Market {
         )
     }
 
+    /// A message of `@bookTicker` for load: the best prices, and a bid of one or two.
+    pub(super) fn flood_message(&self, number: u64, two: bool) -> String {
+        let (bid, ask) = self.best();
+        let (bid, ask) = (bid.unwrap_or_default(), ask.unwrap_or_default());
+        let (bid, ask) = (self.price(bid.0), self.price(ask.0));
+        let one = 10i64.pow(u32::from(self.rules.qty_scale));
+        let (much, one) = (self.qty(if two { 2 * one } else { one }), self.qty(one));
+        format!(r#"{{"u":{number},"s":"{}","b":"{bid}","B":"{much}","a":"{ask}","A":"{one}"}}"#, self.name)
+    }
+
     /// The message of `@depth`.
     pub(super) fn depth_message(&self, changes: &Changes, now: i64) -> String {
         let side = |buy: bool| {

@@ -13,6 +13,7 @@ mod calls;
 mod digits;
 mod error;
 mod fault;
+mod flood;
 mod floor;
 mod hub;
 mod keys;
@@ -33,7 +34,9 @@ mod wsapi;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bellwether_sdk::{Decimal, InstrumentKind, Symbol};
 use tokio::sync::oneshot;
@@ -68,6 +71,8 @@ pub struct SandboxSettings {
     pub again: bool,
     /// How much of the past there is to ask for at the start, nanoseconds.
     pub history_ns: i64,
+    /// Load: best quotes per second beside what is stored; 0 for none. It keeps a processor busy.
+    pub flood: u32,
     /// Limits of requests and orders.
     pub limits: LimitSettings,
     /// What goes wrong.
@@ -89,6 +94,7 @@ impl Default for SandboxSettings {
             pace: 1.0,
             again: true,
             history_ns: 4 * 3_600 * 1_000_000_000,
+            flood: 0,
             limits: LimitSettings::default(),
             faults: Faults::default(),
             seed: 0,
@@ -103,6 +109,7 @@ pub struct Sandbox {
     address: SocketAddr,
     token: String,
     instruments: Vec<Symbol>,
+    answers: Arc<Mutex<Vec<Duration>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), SandboxError>>>,
 }
@@ -140,12 +147,13 @@ impl Sandbox {
         for key in settings.keys {
             floor.keys.put(key);
         }
+        let answers = Arc::clone(&floor.flood.answers);
         let token = keys::random_text()?;
         let hall = Hall::new(floor, &token);
         let (stop, stopped) = oneshot::channel();
         let thread =
-            std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || run(listener, hall, stopped))?;
-        Ok(Self { address, token, instruments, stop: Some(stop), thread: Some(thread) })
+            std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || run(listener, hall, settings.flood, stopped))?;
+        Ok(Self { address, token, instruments, answers, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -161,6 +169,11 @@ impl Sandbox {
     /// What is traded.
     pub fn instruments(&self) -> &[Symbol] {
         &self.instruments
+    }
+
+    /// Under a [flood](SandboxSettings::flood): how long clients took from a mark in it to an order, in turn.
+    pub fn flood_answers(&self) -> Vec<Duration> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether it still serves.
@@ -197,11 +210,16 @@ impl Drop for Sandbox {
     }
 }
 
-fn run(listener: TcpListener, hall: Hall, stopped: oneshot::Receiver<()>) -> Result<(), SandboxError> {
+fn run(
+    listener: TcpListener,
+    hall: Hall,
+    flood: u32,
+    stopped: oneshot::Receiver<()>,
+) -> Result<(), SandboxError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         tokio::select! {
-            served = server::serve(listener, hall) => served,
+            served = server::serve(listener, hall, flood) => served,
             _ = stopped => Ok(()),
         }
     })

@@ -19,7 +19,7 @@ use super::error::{Refused, SandboxError};
 use super::floor::{Floor, clock};
 use super::hub::Ear;
 use super::params::{Params, payload};
-use super::{admin, streams, wsapi};
+use super::{admin, flood, streams, wsapi};
 
 /// The largest request body.
 const BODY_MAX: usize = 64 * 1024;
@@ -44,7 +44,7 @@ impl Hall {
 }
 
 /// Serves until the socket fails.
-pub(super) async fn serve(listener: std::net::TcpListener, hall: Hall) -> Result<(), SandboxError> {
+pub(super) async fn serve(listener: std::net::TcpListener, hall: Hall, flood: u32) -> Result<(), SandboxError> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|io| {
         // Without it small answers wait for acknowledgements.
@@ -63,7 +63,8 @@ pub(super) async fn serve(listener: std::net::TcpListener, hall: Hall) -> Result
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
         served = axum::serve(listener, service).into_future() => served.map_err(SandboxError::from),
-        played = play(hall) => played,
+        played = play(hall.clone()) => played,
+        flooded = flood::serve(hall, flood) => flooded,
     }
 }
 

@@ -129,6 +129,7 @@ impl Wire {
 
     /// Hands what was sent to the system.
     pub(super) async fn flush(&mut self) -> Result<(), Gone> {
+        self.hall.floor().flood.leaving();
         self.socket.flush().await.map_err(|_| Gone)
     }
 

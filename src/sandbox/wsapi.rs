@@ -46,7 +46,7 @@ pub(super) async fn serve(socket: WebSocket, mut ear: Ear, from: IpAddr, with_li
         let done = tokio::select! {
             biased;
             heard = wire.hear() => match heard {
-                Ok(Heard::Text(text)) => match session.said(text.as_str()) {
+                Ok(Heard::Text(text)) => match session.heard(text.as_str()) {
                     Reply { reset: true, .. } => Err(Gone),
                     Reply { text, delay_ms, .. } => wire.reply(text, delay_ms).await,
                 },
@@ -69,6 +69,11 @@ pub(super) async fn serve(socket: WebSocket, mut ear: Ear, from: IpAddr, with_li
 static OF_SESSION: Route = Route::made(Op::Account, Needs::Read);
 
 impl Session {
+    fn heard(&mut self, text: &str) -> Reply {
+        self.hall.floor().flood.heard(text);
+        self.said(text)
+    }
+
     fn said(&mut self, text: &str) -> Reply {
         let request: Value = serde_json::from_str(text).unwrap_or(Value::Null);
         let id = request.get("id").cloned().unwrap_or(Value::Null);

@@ -9,11 +9,14 @@
 //! payload, begun with the check of the frame before (of the first: of the eight letters). A change of any byte so shows
 //! at its own record, and a record cannot be left out or put elsewhere. A record's number is its place, from 0.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufReader, Read, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::Record;
+#[cfg(unix)]
+use super::stage::{self, Stage};
+use crate::config::Durability;
 
 const MAGIC: &[u8; 8] = b"BWTAPE01";
 
@@ -22,6 +25,12 @@ const RECORD_MAX: usize = 16 << 20;
 
 /// Bytes that wait before they are written by themselves; effects are written at once.
 const WAIT_MAX: usize = 64 << 10;
+
+/// While more bytes wait in memory for the disk, no new order should leave.
+const BACKLOG_MAX: u64 = 16 << 20;
+
+/// When so many wait, nothing is recorded any more.
+const BACKLOG_END: u64 = 40 << 20;
 
 /// A tape cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +62,20 @@ pub enum TapeError {
         /// What does not fit.
         why: String,
     },
+    /// A session is writing it.
+    #[error("tape {path} is being written by a running session; end that first")]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk is so far behind that nothing more can be recorded.
+    #[error("tape {path}: {backlog} bytes wait for the disk, and {BACKLOG_END} may; look at the disk")]
+    Behind {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that wait.
+        backlog: u64,
+    },
     /// It does not begin as a tape must.
     #[error("tape {path} does not begin with what the session is made of")]
     NoStart {
@@ -61,42 +84,138 @@ pub enum TapeError {
     },
 }
 
+/// Where a tape's bytes end up.
+pub trait Disk: Send {
+    /// Writes at the end.
+    ///
+    /// # Errors
+    /// The system's.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Waits until what was written survives a loss of power.
+    ///
+    /// # Errors
+    /// The system's.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+impl Disk for File {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        Write::write_all(self, bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
 /// Writes a tape.
-#[derive(Debug)]
 pub struct TapeWriter {
     path: PathBuf,
-    file: File,
+    out: Out,
+    durability: Durability,
     check: u32,
     waiting: Vec<u8>,
     written: u64,
+    /// Nothing was flushed yet.
+    is_new: bool,
+    /// Holds the lock of the tape as long as it is written.
+    _lock: File,
+}
+
+/// Where records go first.
+enum Out {
+    Disk(Box<dyn Disk>),
+    #[cfg(unix)]
+    Stage(Stage),
+    /// Between the two.
+    Nowhere,
 }
 
 impl TapeWriter {
-    /// A new tape; the file must not be there.
+    /// A new tape; the file must not be there. Its first records are on the disk when they are flushed; then the
+    /// stage begins, where there is one.
     ///
     /// # Errors
     /// [`TapeError::Io`].
-    pub fn create(path: &Path) -> Result<Self, TapeError> {
+    pub fn create(path: &Path, durability: Durability) -> Result<Self, TapeError> {
+        Self::create_on(path, durability, |file| Box::new(file))
+    }
+
+    /// The same, with what stands between it and its file: for benchmarks and tests of slow disks.
+    ///
+    /// # Errors
+    /// [`TapeError::Io`].
+    pub fn create_on(
+        path: &Path,
+        durability: Durability,
+        disk: impl FnOnce(File) -> Box<dyn Disk>,
+    ) -> Result<Self, TapeError> {
         let io = |source| TapeError::Io { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).map_err(io)?;
-        file.write_all(MAGIC).map_err(io)?;
-        Ok(Self { path: path.to_owned(), file, check: crc32fast::hash(MAGIC), waiting: Vec::new(), written: 0 })
+        let lock = lock(&file, path)?;
+        Write::write_all(&mut file, MAGIC).map_err(io)?;
+        Ok(Self {
+            path: path.to_owned(),
+            out: Out::Disk(disk(file)),
+            durability,
+            check: crc32fast::hash(MAGIC),
+            waiting: Vec::new(),
+            written: 0,
+            is_new: true,
+            _lock: lock,
+        })
     }
 
     /// Goes on with a tape that was read to its last whole record; what follows that is cut off.
     ///
     /// # Errors
-    /// [`TapeError::Io`].
-    pub fn resume(reader: TapeReader) -> Result<Self, TapeError> {
-        let TapeReader { path, check, at, number, .. } = reader;
+    /// [`TapeError::Busy`] while another session writes it; [`TapeError::Io`].
+    pub fn resume(reader: TapeReader, durability: Durability) -> Result<Self, TapeError> {
+        let TapeReader { path, check, at, number, head, .. } = reader;
         let io = |source| TapeError::Io { path: path.clone(), source };
         let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
+        let lock = lock(&file, &path)?;
         file.set_len(at).map_err(io)?;
-        Ok(Self { path, file, check, waiting: Vec::new(), written: number })
+        let mut tape = Self {
+            out: Out::Disk(Box::new(file)),
+            durability,
+            check,
+            waiting: Vec::new(),
+            written: number,
+            is_new: number == 0,
+            _lock: lock,
+            path,
+        };
+        if number > 0 {
+            tape.begin_stage(head, at)?;
+        }
+        Ok(tape)
+    }
+
+    #[cfg(unix)]
+    fn begin_stage(&mut self, id: [u8; 8], at: u64) -> Result<(), TapeError> {
+        if self.durability != Durability::Staged {
+            return Ok(());
+        }
+        let Some(place) = stage::place(&self.path) else {
+            tracing::warn!("no memory file system takes the tape's stage: it is written to its disk directly");
+            return Ok(());
+        };
+        if let Out::Disk(disk) = std::mem::replace(&mut self.out, Out::Nowhere) {
+            let begun = Stage::begin(place, id, at, disk);
+            self.out = Out::Stage(begun.map_err(|source| TapeError::Io { path: self.path.clone(), source })?);
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn begin_stage(&mut self, _: [u8; 8], _: u64) -> Result<(), TapeError> {
+        Ok(())
     }
 
     /// The file.
@@ -107,6 +226,28 @@ impl TapeWriter {
     /// How many records it has.
     pub fn records(&self) -> u64 {
         self.written
+    }
+
+    /// Whether records go to a stage in memory first.
+    pub fn is_staged(&self) -> bool {
+        #[cfg(unix)]
+        return matches!(self.out, Out::Stage(_));
+        #[cfg(not(unix))]
+        return false;
+    }
+
+    /// Bytes that survive the death of the process and are not on the disk's file yet.
+    pub fn backlog(&self) -> u64 {
+        match &self.out {
+            #[cfg(unix)]
+            Out::Stage(stage) => stage.backlog(),
+            _ => 0,
+        }
+    }
+
+    /// Whether the disk is so far behind (16 MiB) that no new order should leave.
+    pub fn is_behind(&self) -> bool {
+        self.backlog() > BACKLOG_MAX
     }
 
     /// Adds a record. It may wait in memory until [`flush`](Self::flush).
@@ -133,24 +274,80 @@ impl TapeWriter {
     /// Hands everything to the operating system: from now on it survives the death of this process.
     ///
     /// # Errors
-    /// [`TapeError::Io`].
+    /// [`TapeError::Io`]; [`TapeError::Behind`].
     pub fn flush(&mut self) -> Result<(), TapeError> {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        self.file.write_all(&self.waiting).map_err(|source| TapeError::Io { path: self.path.clone(), source })?;
+        let io = |source| TapeError::Io { path: self.path.clone(), source };
+        match &mut self.out {
+            #[cfg(unix)]
+            Out::Stage(stage) => {
+                let backlog = stage.backlog();
+                if backlog > BACKLOG_END {
+                    return Err(TapeError::Behind { path: self.path.clone(), backlog });
+                }
+                stage.write(&self.waiting).map_err(io)?;
+            }
+            Out::Disk(disk) => {
+                disk.write_all(&self.waiting).map_err(io)?;
+                if std::mem::take(&mut self.is_new) {
+                    let head = <[u8; 8]>::try_from(&self.waiting[..8]).unwrap_or_default();
+                    self.begin_stage(head, (MAGIC.len() + self.waiting.len()) as u64)?;
+                }
+            }
+            Out::Nowhere => return Err(io(io::Error::other("its stage could not begin"))),
+        }
         self.waiting.clear();
         Ok(())
+    }
+
+    /// As [`flush`](Self::flush), before an effect leaves the process: with [`Durability::Sync`] the disk has it then.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub fn commit(&mut self) -> Result<(), TapeError> {
+        if self.durability == Durability::Sync { self.sync() } else { self.flush() }
     }
 
     /// As [`flush`](Self::flush), and waits until the disk has it: from now on it survives a power loss.
     ///
     /// # Errors
-    /// [`TapeError::Io`].
+    /// As [`flush`](Self::flush).
     pub fn sync(&mut self) -> Result<(), TapeError> {
         self.flush()?;
-        self.file.sync_data().map_err(|source| TapeError::Io { path: self.path.clone(), source })
+        let synced = match &mut self.out {
+            #[cfg(unix)]
+            Out::Stage(stage) => stage.sync(),
+            Out::Disk(disk) => disk.sync(),
+            Out::Nowhere => Ok(()),
+        };
+        synced.map_err(|source| TapeError::Io { path: self.path.clone(), source })
     }
+}
+
+impl Drop for TapeWriter {
+    /// What waits is handed on; who wants to know whether that worked calls [`TapeWriter::sync`] before.
+    fn drop(&mut self) {
+        let _ = self.flush();
+    }
+}
+
+/// The lock of a tape's file, as long as the result lives. Readers do not ask for it.
+#[cfg(unix)]
+fn lock(file: &File, path: &Path) -> Result<File, TapeError> {
+    let io = |source| TapeError::Io { path: path.to_owned(), source };
+    match file.try_lock() {
+        Ok(()) => file.try_clone().map_err(io),
+        Err(TryLockError::WouldBlock) => Err(TapeError::Busy { path: path.to_owned() }),
+        Err(TryLockError::Error(e)) => Err(io(e)),
+    }
+}
+
+/// Where locks keep readers out, there is none.
+#[cfg(not(unix))]
+fn lock(file: &File, path: &Path) -> Result<File, TapeError> {
+    file.try_clone().map_err(|source| TapeError::Io { path: path.to_owned(), source })
 }
 
 /// Reads a tape, record by record.
@@ -162,15 +359,20 @@ pub struct TapeReader {
     at: u64,
     number: u64,
     torn: u64,
+    /// The head of the first record: by it a stage knows its tape.
+    head: [u8; 8],
 }
 
 impl TapeReader {
-    /// Opens a tape.
+    /// Opens a tape. What a dead session left staged is carried over first; of one that lives, only what has reached
+    /// the disk is read.
     ///
     /// # Errors
     /// [`TapeError`].
     pub fn open(path: &Path) -> Result<Self, TapeError> {
         let io = |source| TapeError::Io { path: path.to_owned(), source };
+        #[cfg(unix)]
+        recover(path).map_err(io)?;
         let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(io)?);
         let mut magic = [0; 8];
         let read = fill(&mut file, &mut magic).map_err(io)?;
@@ -178,7 +380,7 @@ impl TapeReader {
             let found = String::from_utf8_lossy(&magic[..read]).into_owned();
             return Err(TapeError::Magic { path: path.to_owned(), found });
         }
-        Ok(Self { path: path.to_owned(), file, check: crc32fast::hash(MAGIC), at: 8, number: 0, torn: 0 })
+        Ok(Self { path: path.to_owned(), file, check: crc32fast::hash(MAGIC), at: 8, number: 0, torn: 0, head: [0; 8] })
     }
 
     /// The file.
@@ -223,10 +425,33 @@ impl TapeReader {
         }
         let record = postcard::from_bytes(&payload).map_err(|e| damaged(format!("its bytes do not read: {e}")))?;
         let number = self.number;
+        if number == 0 {
+            self.head = head;
+        }
         self.check = check;
         self.at += 8 + length as u64;
         self.number += 1;
         Ok(Some((number, record)))
+    }
+}
+
+/// Carries over what a session that died left staged.
+#[cfg(unix)]
+fn recover(path: &Path) -> io::Result<()> {
+    if !path.is_file() || !stage::is_left(path) {
+        return Ok(());
+    }
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    match file.try_lock() {
+        Ok(()) => {
+            let carried = stage::recover(path, &file)?;
+            if carried > 0 {
+                tracing::info!(carried, tape = %path.display(), "bytes that a session left staged are on its tape now");
+            }
+            Ok(())
+        }
+        Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(e)) => Err(e),
     }
 }
 
@@ -251,7 +476,7 @@ mod tests {
 
     fn written(dir: &Path, count: i64) -> PathBuf {
         let path = dir.join("t.tape");
-        let mut tape = TapeWriter::create(&path).expect("created");
+        let mut tape = TapeWriter::create(&path, Durability::Direct).expect("created");
         for i in 0..count {
             tape.append(&Record::Clock(Ts::from_nanos(i))).expect("appended");
         }
@@ -309,7 +534,7 @@ mod tests {
             while reader.next().expect("no damage").is_some() {
                 whole += 1;
             }
-            let mut tape = TapeWriter::resume(reader).expect("resumed");
+            let mut tape = TapeWriter::resume(reader, Durability::Staged).expect("resumed");
             tape.append(&Record::Clock(Ts::from_nanos(7))).expect("appended");
             tape.sync().expect("synced");
             let (records, torn) = read(&path).expect("read");

@@ -6,7 +6,11 @@
 mod file;
 mod line;
 mod record;
+#[cfg(unix)]
+mod stage;
+#[cfg(all(test, unix))]
+mod tests;
 
-pub use file::{TapeError, TapeReader, TapeWriter};
+pub use file::{Disk, TapeError, TapeReader, TapeWriter};
 pub use line::effect;
 pub use record::{AnswerRecord, DepthRecord, InstrumentRecord, Mode, Record, Start, VenueNote};

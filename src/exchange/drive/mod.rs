@@ -29,7 +29,7 @@ use crate::risk::Approved;
 use sockets::Sockets;
 
 pub use clock::{Clock, WallClock};
-pub use latency::{Latency, Probe, Stage};
+pub use latency::{Histogram, Latency, Probe, Stage, Stages};
 
 /// Frames that are handled before the runtime looks at its sockets and clocks again. A socket may have read thousands of
 /// messages at once; until they are told, no other socket would be read, no request answered and no timer run.
@@ -129,6 +129,8 @@ pub struct Drive {
     gateway_urls: Vec<String>,
     sockets: Sockets,
     begun: FuturesUnordered<Begun>,
+    /// Actions to be carried out; kept for its memory.
+    actions: Vec<(Of, Action)>,
     /// Connections that were given up before they opened.
     given_up: BTreeSet<(Of, Link)>,
     stop: bool,
@@ -146,6 +148,7 @@ impl Drive {
             gateway_urls: Vec::new(),
             sockets: Sockets::default(),
             begun: FuturesUnordered::new(),
+            actions: Vec::new(),
             given_up: BTreeSet::new(),
             stop: false,
         }
@@ -196,19 +199,24 @@ impl Drive {
         for gateway in &mut self.gateways {
             gateway.start(now);
         }
-        let mut set_for = Ts::NONE;
+        let mut set_for = Ts::MAX;
         let mut frames = 0;
         while !self.stop {
             let now = self.clock.now();
-            if self.next_due(hands) <= now {
+            let mut due = self.next_due(hands);
+            if due <= now {
                 self.on_time(now, hands);
+                due = Ts::NONE;
             }
-            self.settle(hands).await;
+            if self.settle(hands).await || due == Ts::NONE {
+                due = self.next_due(hands);
+            }
             if self.stop {
                 break;
             }
-            let due = self.next_due(hands);
-            if due != set_for {
+            // Most messages put off what is due. A sleep that ends too early costs a look at the clock; setting it anew
+            // for every message costs more.
+            if due < set_for {
                 set_for = due;
                 let wait = due.nanos().saturating_sub(self.clock.now().nanos()).clamp(0, 3_600_000_000_000);
                 sleep.as_mut().reset(tokio::time::Instant::now() + Duration::from_nanos(wait.unsigned_abs()));
@@ -228,7 +236,7 @@ impl Drive {
                         tokio::task::yield_now().await;
                     }
                 }
-                () = &mut sleep => set_for = Ts::NONE,
+                () = &mut sleep, if set_for != Ts::MAX => set_for = Ts::MAX,
             }
         }
         // What the last callback wanted sent, such as cancels, still goes out.
@@ -317,23 +325,27 @@ impl Drive {
         }
     }
 
-    /// Carries actions out and tells events until nothing moves.
-    async fn settle(&mut self, hands: &mut dyn Hands) {
+    /// Carries actions out and tells events until nothing moves; whether anything did.
+    async fn settle(&mut self, hands: &mut dyn Hands) -> bool {
+        let mut any = false;
         loop {
             let moved = self.tell(hands);
-            let mut actions = Vec::new();
+            let mut actions = std::mem::take(&mut self.actions);
             for (i, gateway) in self.gateways.iter_mut().enumerate() {
                 actions.extend(gateway.actions().map(|a| (Of::Gateway(i), a)));
             }
             for (i, (feed, _)) in self.feeds.iter_mut().enumerate() {
                 actions.extend(feed.actions().map(|a| (Of::Feed(i), a)));
             }
-            if actions.is_empty() && !moved {
-                self.probe.stamp(Stage::Done);
-                return;
-            }
-            for (of, action) in actions {
+            let done = actions.is_empty() && !moved;
+            for (of, action) in actions.drain(..) {
                 self.carry_out(of, action, hands).await;
+            }
+            self.actions = actions;
+            any |= !done;
+            if done {
+                self.probe.stamp(Stage::Done);
+                return any;
             }
         }
     }
@@ -356,6 +368,9 @@ impl Drive {
         match action {
             Action::Say { link, text } => {
                 let Some(socket) = self.sockets.get(of, link) else { return };
+                if matches!(of, Of::Gateway(_)) {
+                    self.probe.stamp(Stage::Ready);
+                }
                 match socket.send(&text).await {
                     Ok(()) if matches!(of, Of::Gateway(_)) => self.probe.stamp(Stage::Written),
                     Ok(()) => {}

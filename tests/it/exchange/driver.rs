@@ -186,7 +186,7 @@ fn an_order_goes_out_and_is_cancelled_over_real_sockets_and_its_way_is_measured(
         let gateway = Gateway::new(venue, listings(), credential(), settings, limits);
         let transport = Arc::new(Live::new(LiveSettings::default()).expect("a transport"));
         let mut drive =
-            Drive::new(transport, Box::new(WallClock::default())).with_probe(Box::new(Latency::new().expect("bounds")));
+            Drive::new(transport, Box::new(WallClock::default())).with_probe(Box::new(Latency::default()));
         drive.add_feed(feed, urls.rest.clone());
         drive.add_gateway(gateway, urls.rest.clone());
         let mut trader = Trader::default();
@@ -194,7 +194,7 @@ fn an_order_goes_out_and_is_cancelled_over_real_sockets_and_its_way_is_measured(
         assert_eq!(trader.told, ["accepted", "cancelled: requested"]);
         assert_eq!(shop.server.lock().expect("the server").orders[0].status, "cancelled");
         let latency = drive.probe().as_any().downcast_ref::<Latency>().expect("the probe");
-        assert!(latency.parse.len() > 20 && latency.whole.len() == 1, "{latency:?}");
+        assert!(latency.stages().parse.len() > 20 && latency.stages().whole.len() == 1, "{latency:?}");
     });
 }
 

@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Explain(crate::commands::explain::ExplainArgs),
     /// Hear a session's tape again and hold its effects against the recorded ones.
     Replay(crate::commands::replay::ReplayArgs),
+    /// How long a session took from market messages to orders, stage by stage.
+    Latency(crate::commands::latency::LatencyArgs),
     /// Look into a session's tape.
     Tape(crate::commands::replay::TapeArgs),
     /// Import, list and check stored market data.

@@ -63,6 +63,9 @@ pub(crate) struct SandboxArgs {
     /// Fill rules: book@1 (the book that clients see), quote@1 or trade@1.
     #[arg(long, value_name = "NAME", default_value = "book@1")]
     fill_profile: String,
+    /// Load: so many best quotes per second beside what is stored; keeps one processor busy.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    flood: u32,
     /// Request weight allowed per minute.
     #[arg(long, value_name = "N", default_value_t = LimitSettings::default().weight_per_minute)]
     weight_limit: u32,
@@ -133,6 +136,7 @@ pub(crate) fn run(global: &Global, args: &SandboxArgs) -> Result<(), Failure> {
             orders_per_10s: args.order_limit,
             ..LimitSettings::default()
         },
+        flood: args.flood,
         faults: args.faults.unwrap_or_default(),
         seed,
         keys: keys.clone(),

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod data;
+mod death;
 mod desk;
 mod explain;
 mod grid;
