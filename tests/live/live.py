@@ -41,6 +41,10 @@ PAPER = {"paper-cross": CROSS, "paper-quoter": [*QUOTER, "--fill-profile", "book
 LIVE = {"live-cross": CROSS, "live-quoter": QUOTER}
 
 
+# Sessions without an end of their own: a story that fails leaves none behind.
+STARTED = []
+
+
 class Session:
     """A run of the program that trades until it is told to end."""
 
@@ -59,6 +63,7 @@ class Session:
         self.out, self.err = self.folder / "out.json", self.folder / "err.txt"
         with open(self.out, "w") as out, open(self.err, "a") as err:
             self.process = subprocess.Popen(command, stdout=out, stderr=err, env=env)
+        STARTED.append(self.process)
 
     def document(self, lasts):
         """The report at the end, which has to be a good one."""
@@ -219,6 +224,9 @@ def main():
         time.sleep(0.2)
     for thread in threads:
         thread.join()
+    for process in STARTED:
+        if process.poll() is None:
+            process.kill()
     if failed:
         sys.exit(f"live: {', '.join(failed)} failed; what is left of them is in {scratch}")
     shutil.rmtree(scratch)
