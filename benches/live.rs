@@ -270,6 +270,7 @@ fn approved(id: u64) -> Approved<Order> {
         position: &Position::default(),
         last: Price::from_mantissa(8_725_035),
         open_orders: 0,
+        reference: Price::ZERO,
         pace: Pace::default(),
     };
     Guard::default().approve(order, &view).expect("approved")
@@ -399,9 +400,10 @@ fn main() {
         let (p50, p99) = commit(dir, durability, count);
         println!("| `{name}` | {p50} | {p99} |");
     }
-    println!("\n| `tell` while every write takes the disk 20 ms | orders | p50 µs | p99 | p99.9 | max |\n|---|---|---|---|---|---|");
-    for (name, durability, trades) in
-        [("staged", Durability::Staged, 100_000), ("direct", Durability::Direct, 10_000)]
+    println!(
+        "\n| `tell` while every write takes the disk 20 ms | orders | p50 µs | p99 | p99.9 | max |\n|---|---|---|---|---|---|"
+    );
+    for (name, durability, trades) in [("staged", Durability::Staged, 100_000), ("direct", Durability::Direct, 10_000)]
     {
         let (h, orders) = slow_disk(dir, durability, trades);
         let us = |ns: u64| format!("{:.1}", ns as f64 / 1000.0);

@@ -210,8 +210,7 @@ fn runtime() -> tokio::runtime::Runtime {
 fn echo_client(address: &str, lasts: Duration) {
     runtime().block_on(async {
         let url = format!("ws://{address}/");
-        let (mut socket, _) =
-            tokio_tungstenite::connect_async_with_config(url, None, true).await.expect("connected");
+        let (mut socket, _) = tokio_tungstenite::connect_async_with_config(url, None, true).await.expect("connected");
         let begun = Instant::now();
         let mut before = b'1';
         while begun.elapsed() < lasts {
@@ -305,7 +304,12 @@ fn main() {
         let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|q| quantile(all, q));
         println!("| {what} | {} | {p50:.1} | {p90:.1} | {p99:.1} |", all.len());
     }
-    println!("| ratio | | {:.2} | {:.2} | {:.2} |", quantile(&ours, 0.5) / quantile(&bare, 0.5), quantile(&ours, 0.9) / quantile(&bare, 0.9), quantile(&ours, 0.99) / quantile(&bare, 0.99));
+    println!(
+        "| ratio | | {:.2} | {:.2} | {:.2} |",
+        quantile(&ours, 0.5) / quantile(&bare, 0.5),
+        quantile(&ours, 0.9) / quantile(&bare, 0.9),
+        quantile(&ours, 0.99) / quantile(&bare, 0.99)
+    );
     println!("\nstages of the best turn, microseconds");
     println!("| stage | count | p50 | p90 | p99 | p99.9 | max |\n|---|---|---|---|---|---|---|");
     for s in best.iter().flat_map(|b| &b.stages) {

@@ -72,7 +72,11 @@ pub fn paper(
         None => {
             let (engine, sim) = prepared.setup.build(settings);
             let circuit = Circuit::paper(engine, sim);
-            Session::new(circuit, instruments.clone(), plan.tape.as_deref().map(|p| (p, &start, settings.session.durability)))?
+            Session::new(
+                circuit,
+                instruments.clone(),
+                plan.tape.as_deref().map(|p| (p, &start, settings.session.durability)),
+            )?
         }
         Some(path) => take_up(path, registry, settings, &mut merge)?,
     };

@@ -52,7 +52,12 @@ impl Session {
 
     /// Goes on writing where a tape ended; its inputs have been heard. `cut` are effects of its last input that a crash
     /// cut off: they are written now, so that the tape stays whole.
-    pub(super) fn resume_tape(&mut self, reader: TapeReader, durability: Durability, cut: Vec<String>) -> Result<(), RunError> {
+    pub(super) fn resume_tape(
+        &mut self,
+        reader: TapeReader,
+        durability: Durability,
+        cut: Vec<String>,
+    ) -> Result<(), RunError> {
         let mut tape = TapeWriter::resume(reader, durability)?;
         for line in cut {
             tape.append(&Record::Effect(line))?;

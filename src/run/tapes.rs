@@ -177,7 +177,7 @@ impl Ears for Deaf {}
 
 /// Hears a whole tape.
 pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn Ears) -> Result<TapeRun, RunError> {
-    let start = match reader.next()? {
+    let start = match reader.read()? {
         Some((_, Record::Start(start))) => *start,
         _ => return Err(TapeError::NoStart { path: reader.path().to_owned() }.into()),
     };
@@ -197,7 +197,7 @@ pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn E
     let mut expected: Vec<String> = Vec::new();
     let mut input = 0;
     loop {
-        let (number, record) = match reader.next() {
+        let (number, record) = match reader.read() {
             Ok(Some(next)) => next,
             Ok(None) => break,
             Err(e @ TapeError::Damaged { .. }) => {
@@ -284,7 +284,7 @@ impl TapeRun {
 /// [`RunError`] when it cannot be read.
 pub fn show(path: &Path, mut each: impl FnMut(u64, &str) -> bool) -> Result<(), RunError> {
     let mut reader = TapeReader::open(path)?;
-    while let Some((number, record)) = reader.next()? {
+    while let Some((number, record)) = reader.read()? {
         let text = match &record {
             Record::Effect(line) => format!("effect {line}"),
             Record::Start(start) => format!(

@@ -151,8 +151,9 @@ impl Sandbox {
         let token = keys::random_text()?;
         let hall = Hall::new(floor, &token);
         let (stop, stopped) = oneshot::channel();
-        let thread =
-            std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || run(listener, hall, settings.flood, stopped))?;
+        let thread = std::thread::Builder::new()
+            .name("sandbox".to_owned())
+            .spawn(move || run(listener, hall, settings.flood, stopped))?;
         Ok(Self { address, token, instruments, answers, stop: Some(stop), thread: Some(thread) })
     }
 
@@ -210,12 +211,7 @@ impl Drop for Sandbox {
     }
 }
 
-fn run(
-    listener: TcpListener,
-    hall: Hall,
-    flood: u32,
-    stopped: oneshot::Receiver<()>,
-) -> Result<(), SandboxError> {
+fn run(listener: TcpListener, hall: Hall, flood: u32, stopped: oneshot::Receiver<()>) -> Result<(), SandboxError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         tokio::select! {

@@ -397,7 +397,7 @@ impl TapeReader {
     ///
     /// # Errors
     /// [`TapeError::Damaged`] with the record's number.
-    pub fn next(&mut self) -> Result<Option<(u64, Record)>, TapeError> {
+    pub fn read(&mut self) -> Result<Option<(u64, Record)>, TapeError> {
         let io = |source| TapeError::Io { path: self.path.clone(), source };
         let damaged = |why: String| TapeError::Damaged { path: self.path.clone(), number: self.number, why };
         let mut head = [0u8; 8];
@@ -487,7 +487,7 @@ mod tests {
     fn read(path: &Path) -> Result<(Vec<Record>, u64), TapeError> {
         let mut reader = TapeReader::open(path)?;
         let mut records = Vec::new();
-        while let Some((number, record)) = reader.next()? {
+        while let Some((number, record)) = reader.read()? {
             assert_eq!(number, records.len() as u64);
             records.push(record);
         }
@@ -531,7 +531,7 @@ mod tests {
             std::fs::write(&path, &bytes[..cut]).expect("written");
             let mut reader = TapeReader::open(&path).expect("open");
             let mut whole = 0;
-            while reader.next().expect("no damage").is_some() {
+            while reader.read().expect("no damage").is_some() {
                 whole += 1;
             }
             let mut tape = TapeWriter::resume(reader, Durability::Staged).expect("resumed");

@@ -3,8 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bellwether_sdk::Ts;
@@ -73,7 +73,7 @@ fn write(tape: &mut TapeWriter, clocks: std::ops::Range<i64>) {
 fn clocks(path: &Path) -> i64 {
     let mut reader = TapeReader::open(path).expect("open");
     let mut count = 0;
-    while let Some((_, record)) = reader.next().expect("whole") {
+    while let Some((_, record)) = reader.read().expect("whole") {
         assert_eq!(record, Record::Clock(Ts::from_nanos(count)));
         count += 1;
     }
@@ -150,7 +150,7 @@ fn what_was_flushed_survives_a_death_before_the_disk_had_it() {
 
 fn read_to_the_end(path: &Path) -> TapeReader {
     let mut reader = TapeReader::open(path).expect("open");
-    while reader.next().expect("whole").is_some() {}
+    while reader.read().expect("whole").is_some() {}
     reader
 }
 
@@ -242,7 +242,7 @@ fn a_disk_that_stands_still_stops_orders_then_the_tape_and_loses_nothing() {
     drop(tape);
     let mut reader = TapeReader::open(&path).expect("open");
     let mut effects = 0;
-    while let Some((_, record)) = reader.next().expect("whole") {
+    while let Some((_, record)) = reader.read().expect("whole") {
         effects += u32::from(matches!(record, Record::Effect(_)));
     }
     assert!(effects >= 40, "{effects}");

@@ -207,8 +207,8 @@ mod tests {
         };
         let text = json!({ "instruments": [shown(&rules)] }).to_string();
         assert!(text.contains(r#""tick":"0.01""#) && text.contains(r#""notional_min":"5""#), "{text}");
-        assert_eq!(rules_of(&text).expect("read"), [rules.clone()]);
-        assert_eq!(rules_of(&json!([shown(&rules)]).to_string()).expect("read"), [rules.clone()]);
+        assert_eq!(rules_of(&text).expect("read"), std::slice::from_ref(&rules));
+        assert_eq!(rules_of(&json!([shown(&rules)]).to_string()).expect("read"), std::slice::from_ref(&rules));
         assert!(rules_of("{}").is_err() && rules_of(&text.replace("0.01", "0.000000001")).is_err());
         assert!(price(&rules, "100.01".parse().expect("a number")).is_ok());
         let off = price(&rules, "100.015".parse().expect("a number")).expect_err("off the tick").to_string();

@@ -185,8 +185,7 @@ fn an_order_goes_out_and_is_cancelled_over_real_sockets_and_its_way_is_measured(
         let settings = GatewaySettings::new(9, urls.clone());
         let gateway = Gateway::new(venue, listings(), credential(), settings, limits);
         let transport = Arc::new(Live::new(LiveSettings::default()).expect("a transport"));
-        let mut drive =
-            Drive::new(transport, Box::new(WallClock::default())).with_probe(Box::new(Latency::default()));
+        let mut drive = Drive::new(transport, Box::new(WallClock::default())).with_probe(Box::new(Latency::default()));
         drive.add_feed(feed, urls.rest.clone());
         drive.add_gateway(gateway, urls.rest.clone());
         let mut trader = Trader::default();

@@ -60,11 +60,9 @@ fn tape_of(global: &Global, asked: &str) -> Result<PathBuf, Failure> {
         Err(failure) => failure,
     };
     match record::find(global, asked) {
-        Ok(document) => document
-            .run
-            .tape
-            .map(PathBuf::from)
-            .ok_or_else(|| Failure::bad(format!("run {asked:?} is no session: it has no tape, and took no orders live"))),
+        Ok(document) => document.run.tape.map(PathBuf::from).ok_or_else(|| {
+            Failure::bad(format!("run {asked:?} is no session: it has no tape, and took no orders live"))
+        }),
         Err(_) => Err(no_tape),
     }
 }
