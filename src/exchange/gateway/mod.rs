@@ -2,7 +2,7 @@
 //!
 //! A machine without I/O, like the [feed](super::feed). What it holds to:
 //!
-//! - A client order id is issued and sent once ([`issue`](Held::issue) counts attempts in the id). An order is tried
+//! - A client order id is issued and sent once (`issue` counts attempts in the id). An order is tried
 //!   again only after an answer that says that nothing was done.
 //! - A request whose answer is lost has an unknown outcome. That is a state of the order; the venue is asked until it
 //!   is known. "Not found" counts only after the venue's settling time.
