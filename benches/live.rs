@@ -222,9 +222,12 @@ fn tell(tape: &mut TapeWriter, circuit: &mut Circuit, trade: &Trade) -> usize {
         return 0;
     }
     let instruments = [rules().instrument(BTC)];
-    for passed in circuit.journal().drain(..) {
-        tape.append(&Record::Effect(effect(&passed, &instruments))).expect("appended");
+    let mut journal = std::mem::take(circuit.journal());
+    for passed in journal.drain(..) {
+        let line = effect(&passed, &instruments, |id| circuit.engine().money_scale(id));
+        tape.append(&Record::Effect(line)).expect("appended");
     }
+    *circuit.journal() = journal;
     tape.commit().expect("committed");
     circuit.outgoing().len()
 }

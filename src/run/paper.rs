@@ -118,7 +118,10 @@ pub fn paper(
     let tape = session.tape_path();
     let mut outcome = session.finish()?;
     outcome.notes.extend(notes);
-    outcome.notes.push(format!("paper mode over stored data at {} × real time", settings.session.pace));
+    outcome.notes.push(match settings.session.pace {
+        0 => "paper mode over stored data, without waiting".to_owned(),
+        pace => format!("paper mode over stored data at {pace} × real time"),
+    });
     Ok(RunReport {
         outcome,
         fill_profile: profile,

@@ -87,13 +87,15 @@ impl Session {
     }
 
     fn write_effects(&mut self) -> Result<(), RunError> {
-        for passed in self.circuit.journal().drain(..) {
-            let line = effect(&passed, &self.instruments);
+        let mut journal = std::mem::take(self.circuit.journal());
+        for passed in journal.drain(..) {
+            let line = effect(&passed, &self.instruments, |id| self.circuit.engine().money_scale(id));
             if let Some(tape) = &mut self.tape {
                 tape.append(&Record::Effect(line.clone()))?;
             }
             self.lines.push((self.now, line));
         }
+        *self.circuit.journal() = journal;
         if let Some(tape) = &mut self.tape {
             tape.commit()?;
         }

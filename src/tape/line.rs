@@ -1,16 +1,17 @@
 //! Effects as lines: what is compared, and what people read.
 
-use bellwether_sdk::{Instrument, OrderKind, Size, TimeInForce, Trail};
+use bellwether_sdk::{Instrument, InstrumentId, OrderKind, Size, TimeInForce, Trail};
 
 use crate::engine::Passed;
 use crate::orders::{Answer, Order};
 
-/// What went through the exchange door, as one line in a fixed form.
-pub fn effect(passed: &Passed, instruments: &[Instrument]) -> String {
+/// What went through the exchange door, as one line in a fixed form. `money_scale` gives the digits of an instrument's
+/// settlement currency.
+pub fn effect(passed: &Passed, instruments: &[Instrument], money_scale: impl Fn(InstrumentId) -> u8) -> String {
     match passed {
         Passed::Submit(order) => submit(order, instruments),
         Passed::Cancel(id, _) => format!("cancel {}", id.0),
-        Passed::Answer(answer, at) => format!("{} at {}", answer_line(answer, instruments), at.nanos()),
+        Passed::Answer(answer, at) => format!("{} at {}", answer_line(answer, instruments, money_scale), at.nanos()),
     }
 }
 
@@ -19,7 +20,8 @@ fn submit(order: &Order, instruments: &[Instrument]) -> String {
     let price = |p: bellwether_sdk::Price| p.to_text(i.price_scale);
     let size = match order.size {
         Size::Qty(qty) => qty.to_text(i.qty_scale),
-        Size::Notional { amount, close } => format!("{} + worth {amount}", close.to_text(i.qty_scale)),
+        Size::Notional { amount, close } if close.is_zero() => format!("worth {amount} of"),
+        Size::Notional { amount, close } => format!("{} + worth {amount} of", close.to_text(i.qty_scale)),
     };
     let kind = match order.kind {
         OrderKind::Market => "market".to_owned(),
@@ -49,14 +51,14 @@ fn submit(order: &Order, instruments: &[Instrument]) -> String {
     line
 }
 
-fn answer_line(answer: &Answer, instruments: &[Instrument]) -> String {
+fn answer_line(answer: &Answer, instruments: &[Instrument], money_scale: impl Fn(InstrumentId) -> u8) -> String {
     match answer {
         Answer::Accepted(id) => format!("accepted {}", id.0),
         Answer::Rejected(id, why) => format!("rejected {} {why}", id.0),
         Answer::Cancelled(id, why) => format!("cancelled {} {why}", id.0),
         Answer::Expired(id, why) => format!("expired {} {why}", id.0),
         Answer::Unknown(id) => format!("unknown {}", id.0),
-        Answer::Funding(id, amount) => format!("funding {} {}", id.0, amount.mantissa()),
+        Answer::Funding(id, amount) => format!("funding {} {}", id.0, amount.to_text(money_scale(*id))),
         Answer::Fill { order, instrument, price, qty, fee, liquidity, .. } => {
             let scales = instruments.get(instrument.index()).map_or((0, 0), |i| (i.price_scale, i.qty_scale));
             format!(
@@ -64,7 +66,7 @@ fn answer_line(answer: &Answer, instruments: &[Instrument]) -> String {
                 order.0,
                 qty.to_text(scales.1),
                 price.to_text(scales.0),
-                fee.mantissa(),
+                fee.to_text(money_scale(*instrument)),
                 if *liquidity == bellwether_sdk::Liquidity::Maker { "maker" } else { "taker" }
             )
         }

@@ -317,6 +317,11 @@ impl Engine {
         self.recorder.start_equity().to_f64(self.currencies[0].scale)
     }
 
+    /// Digits of an instrument's settlement currency.
+    pub fn money_scale(&self, instrument: InstrumentId) -> u8 {
+        self.currencies[self.ledger.terms(instrument).settle].scale
+    }
+
     /// The code of the reporting currency.
     pub fn reporting(&self) -> &str {
         &self.currencies[0].code
