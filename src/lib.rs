@@ -4,17 +4,12 @@
 
 pub mod config;
 pub mod data;
-pub mod engine;
 pub mod exchange;
 pub mod host;
 pub mod keys;
-pub mod market;
-pub mod orders;
-pub mod portfolio;
 pub mod report;
-pub mod risk;
 pub mod run;
 pub mod sandbox;
-pub mod signal;
-pub mod sim;
 pub mod tape;
+
+pub use bellwether_core::{engine, market, orders, portfolio, risk, signal, sim};

@@ -78,7 +78,7 @@ impl From<crate::engine::ReplayError> for RunError {
             ReplayError::Interrupted => Self::Interrupted,
             ReplayError::Source(e) => Self::Data(e.to_string()),
             ReplayError::Engine(EngineError::Flood { .. }) => Self::Strategy(e.to_string()),
-            ReplayError::Engine(_) | ReplayError::Exchange(_) => Self::Arithmetic(e.to_string()),
+            _ => Self::Arithmetic(e.to_string()),
         }
     }
 }
