@@ -23,6 +23,7 @@ mod listing;
 pub mod machine;
 mod note;
 mod okx;
+mod scan;
 pub mod testing;
 pub mod transport;
 #[cfg(test)]

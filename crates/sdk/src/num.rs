@@ -321,7 +321,33 @@ pub fn parse_mantissa(text: &[u8], scale: u8) -> Result<i64, NumError> {
 
 /// Prints a mantissa at its scale without trailing zeros: `format_mantissa(1250, 2)` is `"12.5"`.
 pub fn format_mantissa(mantissa: i64, scale: u8) -> String {
-    format_wide(i128::from(mantissa), scale)
+    /// Nineteen digits, a leading zero and a point.
+    const LEN: usize = 24;
+    let mut text = [b'0'; LEN];
+    let mut left = mantissa.unsigned_abs();
+    let (mut at, mut end, mut digits) = (LEN, LEN, 0);
+    while left > 0 || digits <= scale {
+        if digits == scale && scale > 0 {
+            // Zeros at the end say nothing, nor does a point before nothing.
+            while end > at && text[end - 1] == b'0' {
+                end -= 1;
+            }
+            if end > at {
+                at -= 1;
+                text[at] = b'.';
+            }
+        }
+        at -= 1;
+        text[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        digits += 1;
+    }
+    if mantissa < 0 {
+        at -= 1;
+        text[at] = b'-';
+    }
+    // ASCII, so nothing is lost.
+    String::from_utf8_lossy(&text[at..end]).into_owned()
 }
 
 /// As [`format_mantissa`], for money.
@@ -536,6 +562,10 @@ mod tests {
         assert_eq!(format_mantissa(-1250, 3), "-1.25");
         assert_eq!(format_mantissa(5, 8), "0.00000005");
         assert_eq!(format_mantissa(i64::MIN, 0), i64::MIN.to_string());
+        let odd = [0, 1, 7, 10, 100, 1_000, 12_300, 999_999, 1_000_000_000_000_000_000, i64::MAX, i64::MIN, -1, -10];
+        for (mantissa, scale) in odd.iter().flat_map(|m| (0..=SCALE_MAX).map(move |s| (*m, s))) {
+            assert_eq!(format_mantissa(mantissa, scale), format_wide(i128::from(mantissa), scale));
+        }
     }
 
     #[test]

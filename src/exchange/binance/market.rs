@@ -1,8 +1,8 @@
 //! Market streams: what to connect to, and what comes.
 //!
 //! Streams are named in the address, so that a connection carries them from its first message, and each message comes
-//! with its stream's name: a message in the venue's usual form is told by that name without looking into it. Anything
-//! else (bare events, other order or spacing of fields) takes a second way, and means the same.
+//! with its stream's name. The messages that come by the thousand, in the form in which the venue writes them, are read by
+//! [`usual`]; everything else is read here, and whatever both could read means the same.
 
 use bellwether_sdk::{Bar, Depth, Level, Price, Qty, Quote, Side, Trade, Ts};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::super::{Digits, Listing, Listings, Note, Plan, Product, Sink, Topic, Urls, WireError, mantissa, rate};
 use super::dialect::Dialect;
 use super::rows::{aggressor, mark, price, qty};
-use super::words;
+use super::{usual, words};
 
 /// Streams on one connection: the venue allows more, but addresses must not grow without end.
 const STREAMS_MAX: usize = 200;
@@ -68,25 +68,25 @@ struct Reader<'a> {
 /// # Errors
 /// [`WireError`] when it is not understood.
 pub(super) fn read(text: &str, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Result<(), WireError> {
-    let mut reader = Reader { listings, now, sink };
-    if let Some((name, data)) = usual_form(text) {
-        let kind = name.split_once('@').map_or(name, |(_, kind)| kind);
-        match kind.as_bytes() {
-            b"trade" => return reader.trade(data),
-            b"aggTrade" => return reader.aggregate(data),
-            b"bookTicker" => return reader.quote(data),
-            [b'd', b'e', b'p', b't', b'h', b'@', ..] | b"depth" => return reader.depth(data),
-            _ => {}
-        }
+    match usual::read(text, listings, now, sink) {
+        Some(()) => Ok(()),
+        None => read_any(text, listings, now, sink),
     }
-    reader.unusual(text)
 }
 
-/// `{"stream":"…","data":…}` in its two parts.
-fn usual_form(text: &str) -> Option<(&str, &str)> {
-    let (name, rest) = text.strip_prefix("{\"stream\":\"")?.split_once('"')?;
-    let data = rest.strip_prefix(",\"data\":")?.trim_end().strip_suffix('}')?;
-    Some((name, data))
+/// The same without the short way.
+///
+/// # Errors
+/// [`WireError`] when it is not understood.
+pub(super) fn read_any(text: &str, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Result<(), WireError> {
+    let mut reader = Reader { listings, now, sink };
+    let any: AnyWire<'_> = parse(text)?;
+    let Some(inner) = any.data else { return reader.event(&any, text) };
+    if !inner.get().starts_with('{') {
+        return reader.say(Note::Unexpected("a list of events: no stream of ours"));
+    }
+    let any: AnyWire<'_> = parse(inner.get())?;
+    reader.event(&any, inner.get())
 }
 
 /// An object; a list would be read by its places.
@@ -221,17 +221,6 @@ struct MarkWire<'a> {
 }
 
 impl Reader<'_> {
-    fn unusual(&mut self, text: &str) -> Result<(), WireError> {
-        let any: AnyWire<'_> = parse(text)?;
-        let Some(inner) = any.data else { return self.event(&any, text) };
-        if !inner.get().starts_with('{') {
-            self.sink.note(Note::Unexpected("a list of events: no stream of ours"));
-            return Ok(());
-        }
-        let any: AnyWire<'_> = parse(inner.get())?;
-        self.event(&any, inner.get())
-    }
-
     fn event(&mut self, any: &AnyWire<'_>, text: &str) -> Result<(), WireError> {
         match any.e.as_deref() {
             Some("trade") => self.trade(text),
@@ -319,8 +308,7 @@ impl Reader<'_> {
     fn depth(&mut self, text: &str) -> Result<(), WireError> {
         let w: DepthWire<'_> = parse(text)?;
         let Some(l) = self.listings.named(w.s) else { return self.say(Note::Ignored) };
-        // A level takes about this many bytes, so that this is the only allocation.
-        let mut changes = Vec::with_capacity((w.b.get().len() + w.a.get().len()) / 16);
+        let mut changes = Vec::new();
         levels(w.b.get(), Side::Buy, l, &mut changes)?;
         levels(w.a.get(), Side::Sell, l, &mut changes)?;
         let depth = Depth {

@@ -22,6 +22,7 @@ mod rest;
 mod rows;
 mod sign;
 mod trade;
+mod usual;
 mod words;
 
 #[cfg(test)]

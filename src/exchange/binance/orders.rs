@@ -52,7 +52,7 @@ pub(super) fn named(
     venue: &'static str,
 ) -> Result<Params, VenueError> {
     match order {
-        OrderRef::Client(id) => Ok(params.text(client, id.to_string())),
+        OrderRef::Client(id) => Ok(params.text(client, id)),
         OrderRef::Venue(id) => Ok(params.number(venue, venue_number(id)?)),
     }
 }
@@ -93,7 +93,7 @@ pub(super) fn spoken(d: &Dialect, act: &Act, listings: &Listings) -> Result<(&'s
 }
 
 fn symbol(listing: &Listing) -> Params {
-    Params::new().text("symbol", listing.rules.name.as_str())
+    Params::new().text("symbol", &listing.rules.name)
 }
 
 fn placing(d: &Dialect, place: &Placing, listings: &Listings) -> Result<(Verb, Params), VenueError> {
@@ -184,7 +184,7 @@ fn spot_order(place: &Placing, listing: &Listing) -> Result<Params, VenueError> 
             head(place, listing, "STOP_LOSS").number("trailingDelta", basis_points(trail)?)
         }
     };
-    Ok(params.text("newClientOrderId", place.client.to_string()).text("newOrderRespType", "RESULT"))
+    Ok(params.text("newClientOrderId", place.client).text("newOrderRespType", "RESULT"))
 }
 
 /// A trailing distance in whole basis points.
@@ -230,7 +230,7 @@ fn futures_order(place: &Placing, listing: &Listing) -> Result<Params, VenueErro
     };
     Ok(params
         .text_if("reduceOnly", order.reduce_only.then_some("true"))
-        .text("newClientOrderId", place.client.to_string())
+        .text("newClientOrderId", place.client)
         .text("newOrderRespType", "RESULT"))
 }
 
@@ -260,7 +260,7 @@ fn algo_order(place: &Placing, listing: &Listing) -> Result<Params, VenueError> 
         .text("algoType", "CONDITIONAL")
         .and(params)
         .text_if("reduceOnly", order.reduce_only.then_some("true"))
-        .text("clientAlgoId", place.client.to_string()))
+        .text("clientAlgoId", place.client))
 }
 
 /// A trailing distance in per cent.
@@ -309,9 +309,7 @@ fn amending(d: &Dialect, amend: &Amend, listings: &Listings) -> Result<Params, V
     match (d.product, amend.price, amend.qty) {
         (Product::Spot, None, Some(new)) => match &amend.order {
             // Said again, or the venue would make up a new one.
-            OrderRef::Client(id) => {
-                Ok(named.text("newClientOrderId", id.to_string()).text("newQty", qty(listing, new)))
-            }
+            OrderRef::Client(id) => Ok(named.text("newClientOrderId", id).text("newQty", qty(listing, new))),
             OrderRef::Venue(_) => Err(no("name the order by our id: by the venue's it would lose its client id")),
         },
         (Product::Spot, ..) => {

@@ -2,32 +2,48 @@
 
 use std::fmt::Write;
 
-/// One parameter.
+/// One parameter: its name, and where its text ends in the common one.
+#[derive(Clone, Copy)]
 struct Param {
     key: &'static str,
-    text: String,
+    from: usize,
+    to: usize,
     /// Whether it is a number in JSON.
     number: bool,
 }
 
-/// Parameters in the order in which they were added.
+/// Parameters in the order in which they were added. Their texts stand behind one another in one.
 #[derive(Default)]
-pub(super) struct Params(Vec<Param>);
+pub(super) struct Params {
+    params: Vec<Param>,
+    texts: String,
+}
 
 impl Params {
     /// None yet.
     pub(super) fn new() -> Self {
-        Self(Vec::with_capacity(12))
+        Self { params: Vec::with_capacity(12), texts: String::with_capacity(320) }
+    }
+
+    fn add(&mut self, key: &'static str, value: impl std::fmt::Display, number: bool) {
+        let from = self.texts.len();
+        // Writing to a String cannot fail.
+        let _ = write!(self.texts, "{value}");
+        self.params.push(Param { key, from, to: self.texts.len(), number });
+    }
+
+    fn value(&self, param: &Param) -> &str {
+        &self.texts[param.from..param.to]
     }
 
     /// With a text.
-    pub(super) fn text(mut self, key: &'static str, text: impl Into<String>) -> Self {
-        self.0.push(Param { key, text: text.into(), number: false });
+    pub(super) fn text(mut self, key: &'static str, text: impl std::fmt::Display) -> Self {
+        self.add(key, text, false);
         self
     }
 
     /// With a text, if there is one.
-    pub(super) fn text_if(self, key: &'static str, text: Option<impl Into<String>>) -> Self {
+    pub(super) fn text_if(self, key: &'static str, text: Option<impl std::fmt::Display>) -> Self {
         match text {
             Some(text) => self.text(key, text),
             None => self,
@@ -36,56 +52,60 @@ impl Params {
 
     /// With a whole number.
     pub(super) fn number(mut self, key: &'static str, number: impl std::fmt::Display) -> Self {
-        self.0.push(Param { key, text: number.to_string(), number: true });
+        self.add(key, number, true);
         self
     }
 
     /// With other parameters after these.
     pub(super) fn and(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
+        for p in &other.params {
+            self.add(p.key, other.value(p), p.number);
+        }
         self
     }
 
     /// As a query, percent-encoded.
     pub(super) fn query(&self) -> String {
         let mut query = String::with_capacity(160);
-        for p in &self.0 {
+        for p in &self.params {
             if !query.is_empty() {
                 query.push('&');
             }
             query.push_str(p.key);
             query.push('=');
-            encode(&p.text, &mut query);
+            encode(self.value(p), &mut query);
         }
         query
     }
 
     /// Sorted by name, as the WebSocket API signs them: `k=v` joined by `&`, not encoded.
     pub(super) fn payload(&mut self) -> String {
-        self.0.sort_by_key(|p| p.key);
-        let mut payload = String::with_capacity(200);
-        for p in &self.0 {
+        self.params.sort_by_key(|p| p.key);
+        let mut payload = String::with_capacity(320);
+        for p in &self.params {
             if !payload.is_empty() {
                 payload.push('&');
             }
             payload.push_str(p.key);
             payload.push('=');
-            payload.push_str(&p.text);
+            payload.push_str(self.value(p));
         }
         payload
     }
 
     /// As a JSON object, in their order.
     pub(super) fn object(&self) -> String {
-        let mut object = String::with_capacity(240);
+        let mut object = String::with_capacity(480);
         object.push('{');
-        for (i, p) in self.0.iter().enumerate() {
+        for (i, p) in self.params.iter().enumerate() {
             if i > 0 {
                 object.push(',');
             }
             // Keys are ours and plain.
-            let _ = write!(object, "\"{}\":", p.key);
-            if p.number { object.push_str(&p.text) } else { quote(&p.text, &mut object) }
+            object.push('"');
+            object.push_str(p.key);
+            object.push_str("\":");
+            if p.number { object.push_str(self.value(p)) } else { quote(self.value(p), &mut object) }
         }
         object.push('}');
         object

@@ -3,7 +3,8 @@
 use bellwether_sdk::{Aggressor, Bar, Interval, Level, Quote, Rate, Trade};
 
 use super::*;
-use crate::exchange::{Note, Topic, WireError};
+use crate::exchange::binance::{market, usual};
+use crate::exchange::{Note, Sink, Topic, WireError};
 use crate::market::book::{Applied, Book};
 
 const NOW: Ts = Ts::from_nanos(77);
@@ -57,7 +58,15 @@ enum Heard {
     Unexpected(String),
 }
 
+/// What a message gives; the short way, where it takes one, has to give the same.
 fn hear(text: &str) -> Result<Vec<Heard>, WireError> {
+    let heard = heard_by(|sink| spot().read_market(text, &listings(Product::Spot), NOW, sink));
+    let the_long_way = heard_by(|sink| market::read_any(text, &listings(Product::Spot), NOW, sink));
+    assert_eq!(heard, the_long_way, "{text:.300}");
+    heard
+}
+
+fn heard_by(read: impl FnOnce(&mut dyn Sink) -> Result<(), WireError>) -> Result<Vec<Heard>, WireError> {
     let mut heard = Vec::new();
     let mut sink = |note: Note<'_>| {
         heard.push(match note {
@@ -80,7 +89,7 @@ fn hear(text: &str) -> Result<Vec<Heard>, WireError> {
             other => panic!("{other:?}"),
         });
     };
-    spot().read_market(text, &listings(Product::Spot), NOW, &mut sink)?;
+    read(&mut sink)?;
     Ok(heard)
 }
 
@@ -161,6 +170,33 @@ fn every_kind_is_read_by_its_stream_and_without() {
 }
 
 #[test]
+fn what_comes_by_the_thousand_goes_the_short_way() {
+    let short = |text: &str| {
+        heard_by(|sink| usual::read(text, &listings(Product::Spot), NOW, sink).ok_or_else(|| WireError::shape("", "")))
+    };
+    for (stream, data) in [
+        ("btcusdt@trade", TRADE),
+        ("btcusdt@aggTrade", AGGREGATE),
+        ("btcusdt@bookTicker", QUOTE),
+        ("btcusdt@depth@100ms", DEPTH),
+    ] {
+        let text = wrapped(stream, data);
+        assert_eq!(short(&text), hear(&text), "{stream}");
+        assert!(short(&text).is_ok(), "{stream}");
+        let twice = text.replacen("\"s\":", "\"s\":\"BTCUSDT\",\"s\":", 1);
+        assert!(short(&twice).is_err() && hear(&twice).is_err(), "{stream}, a field twice");
+        // A byte changed anywhere: `hear` compares the ways.
+        for at in 0..text.len() {
+            for byte in [b'0', b'9', b'"', b'}', b' ', b'.', b'x'] {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] = byte;
+                let _ = hear(std::str::from_utf8(&bytes).expect("ASCII"));
+            }
+        }
+    }
+}
+
+#[test]
 fn numbers_may_be_strings_and_strings_numbers() {
     let swapped = TRADE.replace("\"100.25000000\"", "100.25").replace("\"0.50000000\"", "0.5");
     assert_eq!(
@@ -187,6 +223,10 @@ fn what_is_no_data_is_told_as_what_it_is() {
         (&BAR.replace("\"1m\"", "\"1M\""), Heard::Unexpected("a bar of an unknown interval".to_owned())),
         (r#"{"e":"aNewKind","s":"BTCUSDT"}"#, Heard::Unexpected("aNewKind".to_owned())),
         ("{}", Heard::Unexpected("{}".to_owned())),
+        (
+            r#"{"stream":"btcusdt@trade","data":["BTCUSDT",1,"100","1",5,true]}"#,
+            Heard::Unexpected("a list of events: no stream of ours".to_owned()),
+        ),
         (r#"{"stream":"!ticker@arr","data":[]}"#, Heard::Unexpected("a list of events: no stream of ours".to_owned())),
         (&FUNDING.replace("\"0.00038167\"", "\"\""), Heard::Ignored),
     ] {
@@ -205,7 +245,6 @@ fn bad_messages_are_refused_and_say_nothing() {
         "[]".to_owned(),
         "\u{feff}{}".to_owned(),
         "[".repeat(100_000),
-        wrapped("btcusdt@trade", r#"["BTCUSDT",1,"100","1",5,true]"#),
         in_trade("100.25000000", "100.255"),
         in_trade("100.25000000", "-100.25"),
         in_trade("100.25000000", "0"),
