@@ -163,18 +163,21 @@ async fn echo_server(listener: tokio::net::TcpListener, rate: u32, ended: &Atomi
     };
     let (begun, every) = (Instant::now(), (u64::from(rate) / MARKS).max(1));
     let (mut sent, mut marked, mut answers) = (0u64, None, Vec::new());
-    while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+    'served: while !ended.load(std::sync::atomic::Ordering::Relaxed) {
         let due = (begun.elapsed().as_micros() * u128::from(rate) / 1_000_000) as u64;
         let behind = due.saturating_sub(sent).min(16);
         for _ in 0..behind {
             sent += 1;
-            socket.feed(message((sent / every) % 2 == 1)).await.expect("fed");
+            // The client goes when its time is over.
+            if socket.feed(message((sent / every) % 2 == 1)).await.is_err() {
+                break 'served;
+            }
             if sent.is_multiple_of(every) {
                 marked = Some(Instant::now());
             }
         }
-        if behind > 0 {
-            socket.flush().await.expect("flushed");
+        if behind > 0 && socket.flush().await.is_err() {
+            break;
         }
         while let Some(Some(Ok(Message::Text(_)))) = socket.next().now_or_never() {
             if let Some(marked) = marked.take() {
@@ -198,6 +201,9 @@ fn echo(rate: u32) {
         println!("{}", json!({"address": address}));
         std::io::stdout().flush().expect("said");
         let answers = echo_server(listener, rate, ended).await;
+        while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         println!("{}", json!(answers.iter().map(|d| d.as_nanos() as u64).collect::<Vec<u64>>()));
     });
 }

@@ -23,8 +23,9 @@ const MAGIC: &[u8; 8] = b"BWTAPE01";
 /// No record is longer: a longer one is a damaged length.
 const RECORD_MAX: usize = 16 << 20;
 
-/// Bytes that wait before they are written by themselves; effects are written at once.
-const WAIT_MAX: usize = 64 << 10;
+/// Bytes that wait before they are written by themselves; effects are written at once, and wait for what waits. A page:
+/// with sixteen of them an order waited 60 us for its inputs.
+const WAIT_MAX: usize = 4 << 10;
 
 /// While more bytes wait in memory for the disk, no new order should leave.
 const BACKLOG_MAX: u64 = 16 << 20;

@@ -117,7 +117,8 @@ impl Reader<'_> {
             }
         }
         scan.ends_with("}")?;
-        (told?, bids?, asks?);
+        // Each of the three has to have been there.
+        let ((), (), ()) = (told.map(drop)?, bids?, asks?);
         let depth = Depth {
             ts: self.now,
             ts_venue: Ts::from_millis(time.unwrap_or(event_time?)),
