@@ -1,6 +1,7 @@
 //! Keys that change while orders flow: the keeper, the gateway and the sandbox venue, over real sockets.
 
 mod rotation;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,9 +21,7 @@ use bellwether::portfolio::{Position, Terms};
 use bellwether::risk::{Approved, Guard, Pace, RiskView};
 use bellwether::run::Ring;
 use bellwether::sandbox::{ApiKey, Faults, LimitSettings, Sandbox, SandboxSettings};
-use bellwether_sdk::{
-    Instrument, InstrumentId, OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInForce, Ts,
-};
+use bellwether_sdk::{Instrument, InstrumentId, OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInForce, Ts};
 use serde_json::{Value, json};
 
 const BTC: InstrumentId = InstrumentId(0);
@@ -45,6 +44,8 @@ pub struct Bench {
     pub dir: tempfile::TempDir,
     pub settings: Settings,
     pub urls: Urls,
+    /// The venue makes no faults.
+    pub calm: bool,
 }
 
 impl Bench {
@@ -57,11 +58,7 @@ impl Bench {
             history_ns: 60_000_000_000,
             balances: vec![("USDT".into(), "100000000".parse().expect("money"))],
             keys: keys.iter().map(|id| api_key(id, "read,trade")).collect(),
-            limits: LimitSettings {
-                weight_per_minute: u32::MAX,
-                orders_per_10s: u32::MAX,
-                orders_per_day: u32::MAX,
-            },
+            limits: LimitSettings { weight_per_minute: u32::MAX, orders_per_10s: u32::MAX, orders_per_day: u32::MAX },
             faults,
             seed: 7,
             ..SandboxSettings::default()
@@ -81,7 +78,7 @@ impl Bench {
             account: socket.clone(),
             trade: format!("{socket}/ws-api/v3"),
         };
-        Self { sandbox, dir: tempfile::tempdir().expect("a folder"), settings, urls }
+        Self { sandbox, dir: tempfile::tempdir().expect("a folder"), settings, urls, calm: faults == Faults::default() }
     }
 
     pub fn state(&self) -> PathBuf {
@@ -335,7 +332,11 @@ impl Trading {
     pub fn until(&self, count: u64) {
         let began = Instant::now();
         while self.progress.load(Ordering::Relaxed) < count {
-            assert!(began.elapsed() < Duration::from_secs(240), "{} of {count} orders", self.progress.load(Ordering::Relaxed));
+            assert!(
+                began.elapsed() < Duration::from_secs(240),
+                "{} of {count} orders",
+                self.progress.load(Ordering::Relaxed)
+            );
             assert!(!self.thread.is_finished(), "the session ended early");
             std::thread::sleep(Duration::from_millis(2));
         }

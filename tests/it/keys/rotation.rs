@@ -18,13 +18,18 @@ fn orders() -> u64 {
 /// No order was refused for its key, none was lost, none was taken twice.
 fn clean(bench: &Bench, seen: &Seen, key: &str, sessions: u64) {
     assert!(seen.halts.is_empty(), "{:?}", seen.halts);
-    let bad: Vec<_> = seen.ended.iter().filter(|(how, _)| how.contains("authentication") || how.contains("halted")).collect();
+    let bad: Vec<_> =
+        seen.ended.iter().filter(|(how, _)| how.contains("authentication") || how.contains("halted")).collect();
     assert!(bad.is_empty(), "{bad:?} {:?}", seen.notes);
     assert_eq!(seen.ended.values().sum::<u64>(), seen.placed, "every order came to its end");
+    if bench.calm {
+        assert!(seen.ended.keys().all(|how| how == "cancelled: requested"), "{:?} {:?}", seen.ended, seen.notes);
+    }
     if sessions == 1 {
         let taken = bench.taken(key);
         assert!(taken.values().all(|n| *n == 1), "an order was taken twice");
-        let cancelled: u64 = seen.ended.iter().filter(|(how, _)| how.starts_with("cancelled: requested")).map(|(_, n)| n).sum();
+        let cancelled: u64 =
+            seen.ended.iter().filter(|(how, _)| how.starts_with("cancelled: requested")).map(|(_, n)| n).sum();
         assert!(u64::try_from(taken.len()).expect("a count") >= cancelled, "{} taken, {seen:?}", taken.len());
     }
 }
@@ -61,7 +66,14 @@ fn wish(from: Option<&str>) -> RotateWish<'_> {
 fn orders_flow_through_ten_rotations_and_none_is_refused_lost_or_doubled() {
     let ids: Vec<String> = (0..=10).map(|n| format!("key-number-{n:02}")).collect();
     let names: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let faults = Faults { delay_max_ms: 3, duplicate: 0.01, error_after: 0.001, error_before: 0.001, reset: 0.0005, ..Faults::default() };
+    let faults = Faults {
+        delay_max_ms: 3,
+        duplicate: 0.01,
+        error_after: 0.001,
+        error_before: 0.001,
+        reset: 0.0005,
+        ..Faults::default()
+    };
     let mut bench = Bench::new(&names, faults);
     let source = bench.put("main.json", names[0]);
     bench.with_key("main", source);
@@ -114,7 +126,9 @@ fn a_new_key_that_does_not_work_changes_nothing() {
     let seen = trading.end();
     clean(&bench, &seen, "key-good-02", 1);
     let chain = desk(&bench, &state).chain().expect("a whole audit");
-    assert!(chain.entries.iter().any(|e| e.event == "rejected") && chain.entries.iter().any(|e| e.event == "rolled_back"));
+    assert!(
+        chain.entries.iter().any(|e| e.event == "rejected") && chain.entries.iter().any(|e| e.event == "rolled_back")
+    );
 }
 
 #[test]
