@@ -109,14 +109,10 @@ pub(super) fn wrong(keys: &[KeySettings]) -> Option<(usize, &'static str, String
     for (index, key) in keys.iter().enumerate() {
         let named = key.account.split_once('/').is_some_and(|(v, a)| is_word(v) && is_word(a));
         if !named {
-            return Some((
-                index,
-                "account",
-                format!("found {:?}; write VENUE/ACCOUNT, as in binance/main", key.account),
-            ));
+            return Some((index, "account", "is none; write VENUE/ACCOUNT, as in binance/main".to_owned()));
         }
         if !is_word(&key.label) {
-            return Some((index, "label", format!("found {:?}; write letters, digits, _ and -", key.label)));
+            return Some((index, "label", "write letters, digits, _ and -".to_owned()));
         }
         let kind = key.source.split_once(':').map_or("", |(kind, _)| kind);
         if kind.is_empty() || kind.len() > 8 || !kind.bytes().all(|b| b.is_ascii_lowercase()) {

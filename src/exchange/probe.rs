@@ -53,6 +53,12 @@ impl Counter<'_> {
     /// Tries a key; of one that is to trade also a trial order.
     pub async fn probe(&self, signer: &dyn Signer, trades: bool) -> Probed {
         let permissions = self.permissions(signer).await;
+        if let Err(error) = permissions.as_ref().map_err(Clone::clone)
+            && error.fault == Fault::Transient
+        {
+            // A venue that is away is not asked three times more.
+            return Probed { permissions, read: Err(error), trial: None };
+        }
         let clock = self.clock(signer).await;
         let read = self.ask(&Ask::Balances, signer, &clock).await.map(drop);
         let trial = match trades {

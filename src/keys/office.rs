@@ -58,6 +58,8 @@ pub struct Lease {
     pub fingerprint: String,
     /// Spare keys, in words.
     pub spare: Vec<String>,
+    /// Their fingerprints.
+    pub holds: Vec<String>,
     /// The number of the last order that it carried out.
     pub order: u64,
     /// Why the last order or change of the source did not come about; empty when it did.

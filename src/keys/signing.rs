@@ -204,6 +204,13 @@ pub enum KeyNews {
         /// What signs from now on.
         now: Option<String>,
     },
+    /// There is an order in the account that was not sent here, while this key signs.
+    Foreign {
+        /// The key in force.
+        key: String,
+        /// The order, in the venue's words.
+        order: String,
+    },
     /// A spare key was let go.
     Retired {
         /// The key.
@@ -469,6 +476,12 @@ impl Signing {
         for name in &names {
             self.retire(name);
         }
+    }
+
+    /// There is an order in the account that was not sent here.
+    pub fn foreign(&self, order: String) {
+        let key = self.in_force().map_or_else(String::new, |k| k.name());
+        self.others().tell(KeyNews::Foreign { key, order });
     }
 
     /// What happened since it was asked last.

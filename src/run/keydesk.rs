@@ -187,7 +187,7 @@ impl KeyDesk<'_> {
         })?;
         let leases = wait(&office, &fingerprint, number, wish.within);
         let (confirmed, rest): (Vec<Lease>, Vec<Lease>) =
-            leases.into_iter().partition(|l| l.fingerprint == fingerprint);
+            leases.into_iter().partition(|l| has(l, &fingerprint));
         if let Some(lease) = rest.first() {
             let why = match lease.failed.as_str() {
                 "" => format!("it did not confirm within {} s", wish.within.as_secs()),
@@ -344,12 +344,17 @@ impl KeyDesk<'_> {
     }
 }
 
+/// Whether a process took a key: it signs, or stands in where another label signs.
+fn has(lease: &Lease, fingerprint: &str) -> bool {
+    lease.fingerprint == fingerprint || lease.holds.iter().any(|f| f == fingerprint)
+}
+
 /// Waits until all processes confirm a key, one of them fails, or the time is over; gives the processes.
 fn wait(office: &Office, fingerprint: &str, number: u64, within: Duration) -> Vec<Lease> {
     let began = Instant::now();
     loop {
         let leases = office.leases(wall_now().nanos() / 1_000_000);
-        let confirmed = |l: &Lease| l.fingerprint == fingerprint;
+        let confirmed = |l: &Lease| has(l, fingerprint);
         let failed = |l: &Lease| !confirmed(l) && l.order >= number && !l.failed.is_empty();
         if leases.iter().all(confirmed) || leases.iter().any(failed) || began.elapsed() >= within {
             return leases;

@@ -352,6 +352,7 @@ impl Gateway {
                 }
                 _ => {
                     if self.foreign.insert((row.instrument, row.venue_id.clone())) {
+                        self.signing.foreign(format!("{} ({})", row.venue_id, row.client_id));
                         self.events.push_back(GatewayEvent::Foreign(row.clone()));
                     }
                 }

@@ -76,7 +76,9 @@ fn kraken() -> Answers {
 
 fn okx() -> Answers {
     let key = |perm: &str| {
-        format!(r#"{{"code":"0","msg":"","data":[{{"uid":"1","perm":"{perm}","ip":"10.0.0.1","acctLv":"2","posMode":"net_mode"}}]}}"#)
+        format!(
+            r#"{{"code":"0","msg":"","data":[{{"uid":"1","perm":"{perm}","ip":"10.0.0.1","acctLv":"2","posMode":"net_mode"}}]}}"#
+        )
     };
     Answers {
         full: key("read_only,trade"),
@@ -147,7 +149,10 @@ fn what_is_malformed_fails_closed_unless_it_is_accepted_for_that_key() {
             let told = verdict(name, product, Scope::Trade, body, false);
             assert!(matches!(told, Verdict::Refused(_)), "{name}: {body}: {told:?}");
             let told = verdict(name, product, Scope::Trade, body, true);
-            assert!(matches!(&told, Verdict::Fit(r) if r.iter().any(|r| matches!(r, Remark::Unknown(_)))), "{name}: {body}");
+            assert!(
+                matches!(&told, Verdict::Fit(r) if r.iter().any(|r| matches!(r, Remark::Unknown(_)))),
+                "{name}: {body}"
+            );
         }
     }
 }

@@ -38,20 +38,30 @@ pub(crate) struct KeysArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// The keys of the settings: whose, what for, from where.
+    #[command(after_help = "Example:\n  bellwether keys list --json")]
     List(Show),
     /// Put a key where a source is, and print the lines for the settings.
+    #[command(
+        after_help = "Example:\n  bellwether keys add binance/main --id KEY_ID --source file:key.json --secret-file secret.txt"
+    )]
     Add(AddArgs),
     /// Read keys and try them at their venues: permissions, a signed read, a trial order.
+    #[command(after_help = "Example:\n  bellwether keys check binance/main")]
     Check(CheckArgs),
     /// Change to a new key while orders flow.
+    #[command(after_help = "Example:\n  bellwether keys rotate binance/main --from file:new.json --dry-run")]
     Rotate(RotateArgs),
     /// Make an end of an old key at its venue, or say the steps.
+    #[command(after_help = "Example:\n  bellwether keys retire bybit/main --from file:old.json")]
     Retire(RetireArgs),
     /// Use a key no more, at once.
+    #[command(after_help = "Example:\n  bellwether keys revoke binance/main --now --why 'seen in a log'")]
     Revoke(RevokeArgs),
     /// Which processes use which keys, and how often.
+    #[command(after_help = "Example:\n  bellwether keys status")]
     Status(Show),
     /// The log of all that happened to keys.
+    #[command(after_help = "Example:\n  bellwether keys audit --verify")]
     Audit(AuditArgs),
 }
 

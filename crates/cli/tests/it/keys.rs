@@ -33,7 +33,8 @@ fn desk(venue: &Sandbox, keys: &str) -> Desk {
 
 /// Adds a key as `file:NAME.json`, its secret on standard input.
 fn add(desk: &Desk, name: &str, id: &str) {
-    let line = format!("keys add binance/{name} --id {id} --source file:{name}.json --config keys.toml --state-dir state");
+    let line =
+        format!("keys add binance/{name} --id {id} --source file:{name}.json --config keys.toml --state-dir state");
     let mut command = desk.command(&line);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("started");
     child.stdin.take().expect("an input").write_all(format!("{SECRET}\n").as_bytes()).expect("written");
@@ -49,11 +50,15 @@ fn entry(name: &str, scope: &str) -> String {
 #[test]
 fn a_key_is_added_checked_and_refused_where_it_may_do_too_much_or_too_little() {
     let venue = sandbox();
-    let keys = [entry("main", "trade"), entry("second", "read"), entry("third", "read"), entry("fourth", "trade")].concat();
+    let keys =
+        [entry("main", "trade"), entry("second", "read"), entry("third", "read"), entry("fourth", "trade")].concat();
     let desk = desk(&venue, &keys);
-    for (name, id) in
-        [("main", "key-that-trades"), ("second", "key-that-trades"), ("third", "key-that-takes"), ("fourth", "key-that-reads")]
-    {
+    for (name, id) in [
+        ("main", "key-that-trades"),
+        ("second", "key-that-trades"),
+        ("third", "key-that-takes"),
+        ("fourth", "key-that-reads"),
+    ] {
         add(&desk, name, id);
     }
     let on = "--config keys.toml --state-dir state";
@@ -67,13 +72,15 @@ fn a_key_is_added_checked_and_refused_where_it_may_do_too_much_or_too_little() {
         assert!(answer.code == 4 && answer.stdout.contains(why), "{answer:?}");
     }
     let audit = desk.json(&format!("keys audit --json {on}"));
-    let events: Vec<&str> = audit["entries"].as_array().expect("events").iter().filter_map(|e| e["event"].as_str()).collect();
+    let events: Vec<&str> =
+        audit["entries"].as_array().expect("events").iter().filter_map(|e| e["event"].as_str()).collect();
     assert_eq!(events, ["added", "added", "added", "added", "probed", "probed", "rejected", "rejected"]);
     let head = audit["head"].as_str().expect("a head");
     desk.done(&format!("keys audit --verify --head {head} {on}"));
     desk.fails(&format!("keys audit --verify --head {} {on}", "1".repeat(64)), 5, "does not have the head");
     for file in ["main.json", "state/audit/keys.jsonl"] {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(desk.path(file)).expect("there").permissions());
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(desk.path(file)).expect("there").permissions());
         assert_eq!(mode & 0o077, 0, "{file} is open to others");
     }
 }
@@ -121,6 +128,8 @@ fn a_live_session_does_not_start_with_a_key_that_could_withdraw() {
     add(&desk, "main", "key-that-takes");
     let limits = "--set risk.position_notional_max=20000 --set risk.order_notional_max=15000 \
                   --set risk.orders_per_minute_max=1000 --set risk.daily_loss_max=5000";
-    let live = format!("live --strategy quoter --kind quotes --instrument binance:BTC/USDT {limits} --config keys.toml --state-dir state");
+    let live = format!(
+        "live --strategy quoter --kind quotes --instrument binance:BTC/USDT {limits} --config keys.toml --state-dir state"
+    );
     desk.fails(&live, 4, "may withdraw or transfer");
 }
