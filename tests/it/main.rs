@@ -11,4 +11,5 @@ mod orders;
 mod payloads;
 mod rooms;
 mod sandbox;
+mod sessions;
 mod stored;
