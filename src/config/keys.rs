@@ -32,6 +32,9 @@ pub enum OnRevoke {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeysSettings {
+    /// A command that is run every hour with the head of the audit in the variable HEAD, to note it elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head_command: Option<String>,
     /// Seconds after a change in which the key before still stands in; then it is let go.
     pub overlap_s: u32,
     /// Hours after which venues are asked again what keys may do; 0 for never.
@@ -42,7 +45,7 @@ pub struct KeysSettings {
 
 impl Default for KeysSettings {
     fn default() -> Self {
-        Self { overlap_s: 30, recheck_hours: 6, poll_s: 30 }
+        Self { head_command: None, overlap_s: 30, recheck_hours: 6, poll_s: 30 }
     }
 }
 

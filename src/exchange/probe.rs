@@ -154,3 +154,105 @@ impl Counter<'_> {
         answer.map_err(|e| VenueError::new(Fault::Transient, "", e.to_string()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::exchange::transport::{Socket, TransportError};
+    use crate::exchange::trial::{line, response};
+    use crate::exchange::{Product, Response, VENUES, venue};
+    use crate::keys::{Credential, Scheme};
+
+    /// Status and body, in turn; the last one stays.
+    type Answers = Vec<(u16, &'static str)>;
+
+    /// Answers by the end of the path.
+    struct Script(Mutex<Vec<(&'static str, Answers)>>);
+
+    #[async_trait]
+    impl Transport for Script {
+        async fn http(&self, _: &str, request: &Request) -> Result<Response, TransportError> {
+            let mut script = self.0.lock().expect("the script");
+            let Some((_, answers)) = script.iter_mut().find(|(path, _)| request.path.ends_with(path)) else {
+                return Err(TransportError::NotSent("nobody there".to_owned()));
+            };
+            let (status, body) = if answers.len() > 1 { answers.remove(0) } else { answers[0] };
+            Ok(response(status, body))
+        }
+
+        async fn connect(&self, _: &str) -> Result<Box<dyn Socket>, TransportError> {
+            Err(TransportError::NotSent("no sockets".to_owned()))
+        }
+    }
+
+    const TIME: (u16, &str) = (200, r#"{"serverTime":1700000000000}"#);
+    const MAY: (u16, &str) = (
+        200,
+        r#"{"ipRestrict":true,"enableReading":true,"enableWithdrawals":false,"enableInternalTransfer":false,"permitsUniversalTransfer":false,"enableSpotAndMarginTrading":true}"#,
+    );
+    const ACCOUNT: (u16, &str) = (200, r#"{"balances":[]}"#);
+    const NO: (u16, &str) = (401, r#"{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}"#);
+
+    fn probed(may: &[(u16, &'static str)], account: (u16, &'static str), order: &[(u16, &'static str)]) -> Probed {
+        let binance = venue("binance", Product::Spot).expect("built in");
+        let urls = binance.facts().urls.clone();
+        let script = vec![
+            ("/time", vec![TIME]),
+            ("/apiRestrictions", may.to_vec()),
+            ("/account", vec![account]),
+            ("/order/test", order.to_vec()),
+        ];
+        let transport = Script(Mutex::new(script));
+        let counter = Counter {
+            venue: &*binance,
+            urls: &urls,
+            spot_rest: &urls.rest,
+            transport: &transport,
+            now: &|| Ts::from_millis(1_700_000_000_000),
+            nonce: AtomicU64::new(0),
+        };
+        let key = Credential::new("key-0001", Scheme::HmacSha256, "secret").expect("a key");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(counter.probe(&key, true))
+    }
+
+    #[test]
+    fn a_good_key_is_taken_also_where_the_trial_order_is_not() {
+        let good = probed(&[MAY], ACCOUNT, &[(200, "{}")]);
+        assert!(good.permissions.is_ok() && good.failed().is_none() && good.trial == Some(Ok(())), "{good:?}");
+        let filtered = probed(&[MAY], ACCOUNT, &[(400, r#"{"code":-1013,"msg":"Filter failure: LOT_SIZE"}"#)]);
+        assert!(filtered.failed().is_none(), "{filtered:?}");
+        let busy = probed(&[(429, r#"{"code":-1003,"msg":"busy"}"#), MAY], ACCOUNT, &[(200, "{}")]);
+        assert!(busy.permissions.is_ok(), "a busy venue says nothing about the key: {busy:?}");
+    }
+
+    #[test]
+    fn a_key_that_the_venue_refuses_anywhere_has_failed() {
+        assert!(probed(&[MAY], NO, &[(200, "{}")]).failed().is_some());
+        assert!(probed(&[MAY], ACCOUNT, &[NO]).failed().is_some());
+        let silent = probed(&[(200, "<html>")], ACCOUNT, &[(200, "{}")]);
+        assert!(silent.permissions.is_err() && silent.failed().is_none(), "what it may do is unknown: {silent:?}");
+    }
+
+    #[test]
+    fn venues_have_the_calls_that_the_documents_say() {
+        let of = |name: &str, product, what: fn(&dyn Venue) -> Option<Request>| {
+            what(&*venue(name, product).expect("built in")).map(|request| line(&request))
+        };
+        let trials: Vec<_> = VENUES.iter().filter_map(|(n, p)| of(n, *p, |v| v.trial_order())).collect();
+        assert_eq!(
+            trials,
+            [
+                "POST /api/v3/order/test?symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1 signed",
+                "POST /fapi/v1/order/test?symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1 signed",
+                "POST /0/private/AddOrder signed pair=XBTUSD&type=buy&ordertype=limit&price=1&volume=1&validate=true",
+            ]
+        );
+        let ends: Vec<_> = VENUES.iter().filter_map(|(n, p)| of(n, *p, |v| v.retire_key())).collect();
+        assert_eq!(ends, ["POST /v5/user/delete-api signed {}", "POST /v5/user/delete-api signed {}"]);
+    }
+}

@@ -186,8 +186,7 @@ impl KeyDesk<'_> {
             order.why.clone_from(&self.why);
         })?;
         let leases = wait(&office, &fingerprint, number, wish.within);
-        let (confirmed, rest): (Vec<Lease>, Vec<Lease>) =
-            leases.into_iter().partition(|l| has(l, &fingerprint));
+        let (confirmed, rest): (Vec<Lease>, Vec<Lease>) = leases.into_iter().partition(|l| has(l, &fingerprint));
         if let Some(lease) = rest.first() {
             let why = match lease.failed.as_str() {
                 "" => format!("it did not confirm within {} s", wish.within.as_secs()),

@@ -98,8 +98,10 @@ impl Gateway {
             self.next_failed(why);
             return true;
         }
+        let before = self.signing.changes();
         let another = self.signing.refused(key, why);
-        if another {
+        // Of many requests under way only the first refusal is news.
+        if self.signing.changes() != before {
             self.note(format!("the venue refused the key {}; another signs: {why}", key.name()));
             self.look_at_keys();
         }

@@ -250,7 +250,9 @@ impl Gateway {
     fn send_act(&mut self, job: Job, tries: u32, act: Act) {
         let now = self.now;
         let mut flight = Flight::new(job, tries, now, Sent::Act(act.clone()));
-        if self.wires.trade.line.as_ref().is_some_and(|l| l.is_open()) {
+        // A socket may be logged in: it speaks for its own key only.
+        let speaks = self.signing.in_force().is_some_and(|key| self.wires.is_of(&key));
+        if speaks && self.wires.trade.line.as_ref().is_some_and(|l| l.is_open()) {
             match self.say(&mut flight, &act) {
                 Ok(true) => return,
                 Ok(false) => {}
@@ -267,10 +269,6 @@ impl Gateway {
     fn say(&mut self, flight: &mut Flight, act: &Act) -> Result<bool, VenueError> {
         let now = self.now;
         let key = self.key_for(flight).map_err(|e| unsigned(&e))?;
-        // A socket may be logged in: it speaks for its own key only.
-        if !self.wires.is_of(&key) {
-            return Ok(false);
-        }
         let stamp = self.stamp();
         self.next_number += 1;
         let number = self.next_number;

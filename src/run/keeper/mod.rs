@@ -12,6 +12,7 @@ mod change;
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -35,6 +36,8 @@ const TICK: Duration = Duration::from_millis(100);
 const LEASE_EVERY_NS: i64 = 1_000_000_000;
 /// How often usage is written into the audit.
 const USAGE_EVERY_NS: i64 = 600_000_000_000;
+/// How often the audit's head is sent.
+const HEAD_EVERY_NS: i64 = 3_600_000_000_000;
 const MS: i64 = 1_000_000;
 
 /// The keys of a session before it begins: read, and not yet tried.
@@ -46,6 +49,8 @@ pub struct Ring {
     overlap_ns: i64,
     recheck_ns: i64,
     poll_ns: i64,
+    head_command: Option<String>,
+    head_due: Ts,
 }
 
 /// What people are to be told.
@@ -90,7 +95,17 @@ impl Ring {
         let overlap_ns = i64::from(settings.keys.overlap_s) * 1_000 * MS;
         let recheck_ns = i64::from(settings.keys.recheck_hours) * 3_600_000 * MS;
         let poll_ns = i64::from(settings.keys.poll_s.max(1)) * 1_000 * MS;
-        Ok(Self { accounts, audit, words, accept_unknown, overlap_ns, recheck_ns, poll_ns })
+        Ok(Self {
+            accounts,
+            audit,
+            words,
+            accept_unknown,
+            overlap_ns,
+            recheck_ns,
+            poll_ns,
+            head_command: settings.keys.head_command.clone(),
+            head_due: Ts::NONE,
+        })
     }
 
     /// Tries all keys at their venues; those that do not fit are left out.
@@ -149,6 +164,7 @@ impl Ring {
                 }
             }
             while !heard.load(Ordering::Relaxed) {
+                ring.send_head(wall_now());
                 for i in 0..ring.accounts.len() {
                     ring.tick(i, &runtime, &transport);
                 }
@@ -166,6 +182,30 @@ impl Ring {
             account.write_usage(&self.audit);
             account.office.leave(&account.desk);
         }
+    }
+
+    /// Gives the audit's head to the command of the settings, every hour.
+    fn send_head(&mut self, now: Ts) {
+        let Some(command) = self.head_command.as_ref().filter(|_| self.head_due <= now) else { return };
+        self.head_due = now.plus(HEAD_EVERY_NS);
+        let head = match self.audit.read() {
+            Ok(chain) => chain.head().to_owned(),
+            Err(error) => return self.words.say(error.to_string()),
+        };
+        let mut sending = std::process::Command::new("sh");
+        sending
+            .args(["-c", command])
+            .env("HEAD", head)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let words = self.words.clone();
+        // It may take its time: nobody waits for it.
+        std::thread::spawn(move || match sending.status() {
+            Ok(status) if status.success() => {}
+            Ok(status) => words.say(format!("keys.head_command ended with {status}: the audit's head was not sent")),
+            Err(error) => words.say(format!("keys.head_command: {error}")),
+        });
     }
 
     fn tick(&mut self, index: usize, runtime: &tokio::runtime::Runtime, transport: &dyn Transport) {

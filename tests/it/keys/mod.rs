@@ -333,7 +333,7 @@ impl Trading {
         let began = Instant::now();
         while self.progress.load(Ordering::Relaxed) < count {
             assert!(
-                began.elapsed() < Duration::from_secs(240),
+                began.elapsed() < Duration::from_secs(900),
                 "{} of {count} orders",
                 self.progress.load(Ordering::Relaxed)
             );

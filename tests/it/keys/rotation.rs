@@ -111,6 +111,8 @@ fn a_new_key_that_does_not_work_changes_nothing() {
     let source = bench.put("main.json", "key-good-01");
     bench.with_key("main", source);
     let state = bench.state();
+    let noted = bench.dir.path().join("head");
+    bench.settings.keys.head_command = Some(format!("echo $HEAD > {}", noted.display()));
     let trading = Trading::begin(&bench, bench.ring(), 0, 1);
     trading.more(50);
     // A torn pair: the new id with the old secret.
@@ -126,6 +128,8 @@ fn a_new_key_that_does_not_work_changes_nothing() {
     let seen = trading.end();
     clean(&bench, &seen, "key-good-02", 1);
     let chain = desk(&bench, &state).chain().expect("a whole audit");
+    let head = std::fs::read_to_string(noted).expect("the head was sent");
+    assert!(chain.has(head.trim()), "a head that was noted is in the log");
     assert!(
         chain.entries.iter().any(|e| e.event == "rejected") && chain.entries.iter().any(|e| e.event == "rolled_back")
     );
