@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use vaultrs::client::{Client, VaultClient, VaultClientSettingsBuilder};
+use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
 use vaultrs::error::ClientError;
 use vaultrs::{auth, kv2};
 use zeroize::Zeroizing;
