@@ -5,6 +5,7 @@ Usage: keys.py PATH-OF-BELLWETHER CATALOG [STORY…]
 
 import base64
 import json
+import logging
 import os
 import re
 import signal
@@ -188,7 +189,9 @@ def aws(folder, tell):
     import boto3
     from moto.server import ThreadedMotoServer
 
-    server = ThreadedMotoServer(port=0)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"

@@ -81,6 +81,8 @@ impl VaultSource {
             builder.set_namespace(namespace.to_owned());
         }
         let settings = builder.build().map_err(|e| self.wrong(e.to_string()))?;
+        // The transport does so too; whoever comes first has done it for both.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         VaultClient::new(settings).map_err(|e| self.wrong(said(&e)))
     }
 
