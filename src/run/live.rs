@@ -12,17 +12,18 @@ use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price
 use super::backtest::config_hash;
 use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
-use super::paper::{SessionPlan, Watcher, wall_now};
+use super::paper::{SessionPlan, Watcher};
 use super::session::{Session, status};
 use super::setup::Setup;
 use super::supply::Offers;
+use super::surroundings::Surroundings;
 use super::tapes::{self, Ears};
 use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Event, Told};
 use crate::exchange::OrderStatus;
 use crate::exchange::Topic;
-use crate::exchange::drive::{Desk, Drive, Hands, Histogram, Latency, Stages, WallClock};
+use crate::exchange::drive::{Desk, Drive, Hands, Histogram, Latency, Stages};
 use crate::exchange::feed::FeedEvent;
 use crate::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
@@ -30,7 +31,7 @@ use crate::host::Registry;
 use crate::keys::Signer;
 use crate::market::Kind;
 use crate::orders::Answer;
-use crate::tape::{InstrumentRecord, Mode, Start, TapeReader, VenueNote};
+use crate::tape::{InstrumentRecord, Mode, OnDisk, Start, TapeReader, VenueNote};
 
 /// How often people are told how it stands.
 const STATUS_EVERY_NS: i64 = 250_000_000;
@@ -63,18 +64,32 @@ pub fn session(
         .map_err(|e| RunError::Venue(format!("starting the runtime: {e}")))?;
     let transport: Arc<dyn Transport> =
         Arc::new(Live::new(LiveSettings::default()).map_err(|e| RunError::Venue(e.to_string()))?);
-    runtime.block_on(run(settings, registry, plan, signers, watcher, stop, transport))
+    runtime.block_on(session_in(
+        settings,
+        registry,
+        plan,
+        signers,
+        watcher,
+        stop,
+        Surroundings::of_this_machine(transport),
+    ))
 }
 
-async fn run(
+/// The same within other surroundings than this machine's, on the runtime of the caller: one thread, with time.
+///
+/// # Errors
+/// [`RunError`].
+pub async fn session_in(
     settings: &Settings,
     registry: &Registry,
     plan: SessionPlan<'_>,
     signers: Option<Signers<'_>>,
     watcher: &mut dyn Watcher,
     stop: &AtomicBool,
-    transport: Arc<dyn Transport>,
+    around: Surroundings<'_>,
 ) -> Result<RunReport, RunError> {
+    let Surroundings { transport, clock, disk, keeps_latency } = around;
+    let wall_now = || clock().now();
     let began = Instant::now();
     let mode = if signers.is_some() { Mode::Live } else { Mode::Paper };
     let symbols = market::symbols(settings)?;
@@ -90,27 +105,28 @@ async fn run(
     let builds = setup.plan.build.clone();
     let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
     let seconds = market::seconds(settings, &instruments, &*transport).await?;
-    let start = start_record(settings, &setup, &offers, &plan, mode);
+    let start = start_record(settings, &setup, &offers, &plan, mode, wall_now());
     let TakenUp { mut session, number, earlier } = match &plan.resume {
-        Some(path) => take_up(path, registry, settings, mode)?,
+        Some(path) => take_up(path, registry, settings, mode, disk)?,
         None => {
             let (engine, sim) = setup.build(settings);
             let circuit = match mode {
                 Mode::Paper => Circuit::paper(engine, sim),
                 Mode::Live => Circuit::live(engine),
             };
-            let tape = plan.tape.as_deref().map(|p| (p, &start, settings.session.durability));
+            let tape = plan.tape.as_deref().map(|p| (p, &start, settings.session.durability, disk));
             let session = Session::new(circuit, instruments.clone(), tape)?;
             TakenUp { session, number: plan.session, earlier: Vec::new() }
         }
     };
     if plan.resume.is_none() && settings.backtest.warmup > 0 {
-        warm_up(&mut session, &places, &builds, settings.backtest.warmup, &*transport).await?;
+        warm_up(&mut session, &places, &builds, settings.backtest.warmup, wall_now(), &*transport).await?;
     }
     let latency = Latency::default();
     let stages = Arc::clone(latency.stages());
-    let keeper = session.tape_path().map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
-    let mut drive = Drive::new(transport, Box::<WallClock>::default()).with_probe(Box::new(latency));
+    let keeper =
+        session.tape_path().filter(|_| keeps_latency).map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
+    let mut drive = Drive::new(transport, clock()).with_probe(Box::new(latency));
     let mut by_instrument = BTreeMap::new();
     let mut orders = BTreeMap::new();
     for place in &places {
@@ -164,12 +180,13 @@ async fn warm_up(
     places: &[Place],
     builds: &[(InstrumentId, Interval)],
     count: u64,
+    now: Ts,
     transport: &dyn Transport,
 ) -> Result<(), RunError> {
     let mut bars = Vec::new();
     for (id, interval) in builds {
         let Some(place) = places.iter().find(|p| p.listings.get(*id).is_some()) else { continue };
-        bars.extend(market::history(place, *id, *interval, count, wall_now(), transport).await?);
+        bars.extend(market::history(place, *id, *interval, count, now, transport).await?);
     }
     bars.sort_by_key(|b| (b.ts_close, b.instrument));
     for bar in &bars {
@@ -195,13 +212,20 @@ fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway,
 
 /// Completes when the person asks to stop or the time is up.
 pub(super) async fn asked_to_stop(stop: &AtomicBool, ends_after: Option<Duration>) {
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     while !stop.load(Ordering::Relaxed) && ends_after.is_none_or(|d| began.elapsed() < d) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-fn start_record(settings: &Settings, setup: &Setup, offers: &Offers, plan: &SessionPlan<'_>, mode: Mode) -> Start {
+fn start_record(
+    settings: &Settings,
+    setup: &Setup,
+    offers: &Offers,
+    plan: &SessionPlan<'_>,
+    mode: Mode,
+    created: Ts,
+) -> Start {
     let of = |(i, offer): (&bellwether_sdk::Instrument, &super::supply::Offer)| {
         InstrumentRecord::new(i, offer.fees, offer.kinds.iter().map(Kind::to_string).collect())
     };
@@ -210,7 +234,7 @@ fn start_record(settings: &Settings, setup: &Setup, offers: &Offers, plan: &Sess
         session: plan.session,
         version: plan.program.0.to_owned(),
         program: plan.program.1.to_owned(),
-        created: wall_now(),
+        created,
         settings: plan.settings_json.clone(),
         instruments: setup.plan.instruments.iter().zip(&offers.rows).map(of).collect(),
         place: offers.place.clone(),
@@ -306,13 +330,19 @@ impl Sent {
 }
 
 /// Takes a session up where its tape ended.
-fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) -> Result<TakenUp, RunError> {
+fn take_up(
+    path: &Path,
+    registry: &Registry,
+    settings: &Settings,
+    mode: Mode,
+    disk: OnDisk<'_>,
+) -> Result<TakenUp, RunError> {
     let mut reader = TapeReader::open(path)?;
     let mut sent = Sent::default();
     let tapes::TapeRun { mut session, start, cut, .. } =
         tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
     let earlier = sent.known(&session);
-    session.resume_tape(reader, settings.session.durability, cut)?;
+    session.resume_tape(reader, settings.session.durability, cut, disk)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     // Books are from before: they begin again with their snapshots.
@@ -391,6 +421,7 @@ impl<'a> Pilot<'a> {
             self.fail(error, desk);
             return;
         }
+        self.watcher.heard(self.session.circuit.engine());
         if self.gateways.is_empty() {
             return;
         }

@@ -110,6 +110,9 @@ impl Disk for File {
     }
 }
 
+/// Puts something between a tape and its file: nothing in a session, what goes wrong in a test.
+pub type OnDisk<'a> = &'a dyn Fn(File) -> Box<dyn Disk>;
+
 /// Writes a tape.
 pub struct TapeWriter {
     path: PathBuf,
@@ -177,13 +180,25 @@ impl TapeWriter {
     /// # Errors
     /// [`TapeError::Busy`] while another session writes it; [`TapeError::Io`].
     pub fn resume(reader: TapeReader, durability: Durability) -> Result<Self, TapeError> {
+        Self::resume_on(reader, durability, |file| Box::new(file))
+    }
+
+    /// The same, with what stands between it and its file.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn resume_on(
+        reader: TapeReader,
+        durability: Durability,
+        disk: impl FnOnce(File) -> Box<dyn Disk>,
+    ) -> Result<Self, TapeError> {
         let TapeReader { path, check, at, number, head, .. } = reader;
         let io = |source| TapeError::Io { path: path.clone(), source };
         let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
         let lock = lock(&file, &path)?;
         file.set_len(at).map_err(io)?;
         let mut tape = Self {
-            out: Out::Disk(Box::new(file)),
+            out: Out::Disk(disk(file)),
             durability,
             check,
             waiting: Vec::new(),
