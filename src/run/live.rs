@@ -20,13 +20,12 @@ use super::surroundings::Surroundings;
 use super::tapes::{self, Ears};
 use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
-use crate::engine::{Circuit, Command, Ending, Event, Told};
-use crate::exchange::OrderStatus;
-use crate::exchange::Topic;
+use crate::engine::{Circuit, Command, Ending, Engine, Event, Told};
 use crate::exchange::drive::{Desk, Drive, Hands, Histogram, Latency, Stages};
 use crate::exchange::feed::FeedEvent;
 use crate::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
+use crate::exchange::{Listing, OrderStatus, Topic};
 use crate::host::Registry;
 use crate::keys::Signer;
 use crate::market::Kind;
@@ -132,7 +131,7 @@ pub async fn session_in(
     for place in &places {
         drive.add_feed(market::feed(place, &series, settings, number)?, place.urls.rest.clone());
         if let Some(signers) = signers {
-            let mut gateway = gateway(place, signers, number)?;
+            let mut gateway = gateway(place, signers, number, session.circuit.engine())?;
             let its = earlier.iter().filter(|e| place.listings.get(e.order.get().instrument).is_some());
             let its: Vec<&Earlier> = its.collect();
             its.iter().for_each(|e| gateway.adopt((*e).clone(), wall_now()));
@@ -204,9 +203,12 @@ fn latency_note(stages: &Stages) -> String {
     format!("latency: {}", stages.all().map(of).join("; "))
 }
 
-fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway, RunError> {
+fn gateway(place: &Place, signers: Signers<'_>, session: u64, engine: &Engine) -> Result<Gateway, RunError> {
     let signer = signers(place.venue.facts().venue)?;
-    let settings = GatewaySettings::new(session, place.urls.clone());
+    let mut settings = GatewaySettings::new(session, place.urls.clone());
+    // Fees are told in the digits in which the engine keeps that money.
+    let scale = |l: &Listing| (l.rules.symbol.settle().to_owned(), engine.money_scale(l.id));
+    settings.money_scales = place.listings.iter().map(scale).collect();
     Ok(Gateway::new(Arc::clone(&place.venue), place.listings.clone(), signer, settings, Arc::clone(&place.limits)))
 }
 
@@ -313,6 +315,9 @@ impl Sent {
     fn known(self, session: &Session) -> Vec<Earlier> {
         let orders = session.circuit.engine().orders();
         let of = |(id, mut earlier): (OrderId, Earlier)| {
+            if planted!("forget_fill_ids") {
+                earlier.seen.clear();
+            }
             let record = orders.get(id).ok()?;
             earlier.filled = record.filled;
             earlier.accepted = !matches!(record.state, OrderState::Sent | OrderState::Unknown);
@@ -341,7 +346,7 @@ fn take_up(
     let mut sent = Sent::default();
     let tapes::TapeRun { mut session, start, cut, .. } =
         tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
-    let earlier = sent.known(&session);
+    let earlier = if planted!("forget_on_restart") { Vec::new() } else { sent.known(&session) };
     session.resume_tape(reader, settings.session.durability, cut, disk)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
@@ -590,6 +595,7 @@ impl Hands for Pilot<'_> {
         match event {
             GatewayEvent::Answer(answer) => self.tell(Told::Answer(answer, now), desk),
             GatewayEvent::Unknown(id) => self.tell(Told::Answer(Answer::Unknown(id), now), desk),
+            GatewayEvent::Attempt(..) if planted!("lose_attempt") => {}
             GatewayEvent::Attempt(id, attempt) => self.write(VenueNote::Attempt(id, attempt), desk),
             GatewayEvent::FillId(id, trade) => self.write(VenueNote::Fill(id, trade), desk),
             GatewayEvent::Private(on) if on => drop(self.feed.remove("private")),

@@ -8,6 +8,8 @@ mod fills;
 mod l2;
 mod orders;
 mod payloads;
+mod properties;
 mod rooms;
 mod sandbox;
 mod stored;
+mod unsafe_code;

@@ -353,6 +353,7 @@ impl Gateway {
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
         match held.state {
             State::Waiting(_) => self.end(id, OrderStatus::Cancelled, "requested"),
+            State::Sent | State::Unknown if planted!("cancel_forgotten") => {}
             State::Sent | State::Unknown => held.cancelling = Cancelling::Wanted,
             State::Open if held.cancelling == Cancelling::No => {
                 held.cancelling = Cancelling::Wanted;
@@ -472,7 +473,7 @@ impl Gateway {
             self.reconcile_due = Ts::MAX;
         }
         for job in [Job::Open, Job::Conditional] {
-            if !self.is_under_way(&job) {
+            if !self.is_under_way(&job) && !planted!("no_reconcile") {
                 self.later(0, job, 0);
             }
         }

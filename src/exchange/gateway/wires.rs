@@ -140,7 +140,12 @@ impl Gateway {
         }
         if which == SocketUse::Trade {
             for flight in std::mem::take(&mut self.said).into_values() {
-                self.lost(flight, why);
+                match flight.job {
+                    Job::Place(id) if planted!("forget_on_disconnect") => {
+                        self.end(id, crate::exchange::OrderStatus::Rejected, "venue_unreachable");
+                    }
+                    _ => self.lost(flight, why),
+                }
             }
         }
     }
@@ -266,6 +271,9 @@ impl Gateway {
 
     /// Asks for what may have been missed: open orders, and fills of whatever is open as far as we know.
     fn catch_up(&mut self) {
+        if planted!("no_reconcile") {
+            return;
+        }
         self.reconcile();
         let mut since: std::collections::BTreeMap<_, Ts> = std::collections::BTreeMap::new();
         for held in self.live.iter().filter_map(|id| self.orders.get(id)).filter(|h| h.sent != Ts::NONE) {
