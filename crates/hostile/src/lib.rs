@@ -6,11 +6,13 @@
 mod files;
 mod venues;
 
+type Parser = Box<dyn Fn(&[u8]) + Send + Sync>;
+
 /// A parser.
 pub struct Target {
     /// Its name; the folder of its first inputs.
     pub name: String,
-    run: Box<dyn Fn(&[u8]) + Send + Sync>,
+    run: Parser,
 }
 
 impl Target {

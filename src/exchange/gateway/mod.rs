@@ -26,7 +26,7 @@ use bellwether_sdk::{Decimal, InstrumentId, OrderId, Price, Qty, Size, Ts};
 use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Tag, nanos};
 use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, Position, Stamp, Urls, Venue};
 use crate::keys::Signer;
-use crate::orders::{Answer, Order};
+use crate::orders::{Answer, Order, REASONS};
 use crate::risk::Approved;
 use held::{Cancelling, Held, State};
 use notes::Orphan;
@@ -502,6 +502,12 @@ impl Gateway {
     }
 
     fn tell(&mut self, answer: Answer) {
+        // A tape cannot give back a reason that is not in the list.
+        debug_assert!(
+            !matches!(answer, Answer::Rejected(_, why) | Answer::Cancelled(_, why) | Answer::Expired(_, why)
+                if !REASONS.contains(&why)),
+            "{answer:?}"
+        );
         self.events.push_back(GatewayEvent::Answer(answer));
     }
 
