@@ -245,14 +245,18 @@ impl Hands for Trader {
             GatewayEvent::Answer(Answer::Cancelled(_, why)) => self.over(format!("cancelled: {why}"), now, desk),
             GatewayEvent::Answer(Answer::Rejected(_, why)) => self.over(format!("rejected: {why}"), now, desk),
             GatewayEvent::Answer(Answer::Expired(_, why)) => self.over(format!("expired: {why}"), now, desk),
-            GatewayEvent::Halt(why) => self.seen.halts.push(why),
+            GatewayEvent::Halt(why) => {
+                self.seen.halts.push(why);
+                self.again = now;
+            }
             GatewayEvent::Note(note) => self.seen.notes.push(note),
             _ => {}
         }
     }
 
-    fn on_time(&mut self, _: Ts, desk: &mut Desk<'_>) {
-        self.again = Ts::MAX;
+    fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        // One that is halted looks now and then whether it is to end.
+        self.again = if self.seen.halts.is_empty() { Ts::MAX } else { now.plus(10_000_000) };
         if self.began {
             self.fill(desk);
         }
