@@ -7,6 +7,8 @@ use bellwether_sdk::{AccountKind, Decimal, Interval, Symbol};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::{KeySettings, KeysSettings};
+
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -30,6 +32,10 @@ pub struct Settings {
     pub session: SessionSettings,
     /// Venues' addresses, by name: `binance` for spot, `binance_linear` for its contracts.
     pub venue: BTreeMap<String, VenueSettings>,
+    /// Keys of accounts: where they come from, not what they are.
+    pub key: Vec<KeySettings>,
+    /// How they are kept.
+    pub keys: KeysSettings,
     /// The strategies of the run, in order.
     pub strategy: Vec<StrategySettings>,
 }
@@ -46,6 +52,8 @@ impl Default for Settings {
             risk: RiskSettings::default(),
             session: SessionSettings::default(),
             venue: BTreeMap::new(),
+            key: Vec::new(),
+            keys: KeysSettings::default(),
             strategy: Vec::new(),
         }
     }
@@ -355,7 +363,7 @@ impl Scalar {
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "it is only the shape of a schema, never a value")]
-enum NumberForm {
+pub(super) enum NumberForm {
     Number(f64),
     Text(String),
 }
@@ -372,7 +380,7 @@ fn decimal<'de, D: Deserializer<'de>>(d: D) -> Result<Decimal, D::Error> {
     Scalar::deserialize(d)?.into_text().parse().map_err(serde::de::Error::custom)
 }
 
-fn decimal_option<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Decimal>, D::Error> {
+pub(super) fn decimal_option<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Decimal>, D::Error> {
     Option::<Scalar>::deserialize(d)?.map(|s| s.into_text().parse().map_err(serde::de::Error::custom)).transpose()
 }
 

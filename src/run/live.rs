@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price, Qty, Rate, Ts};
 
 use super::backtest::config_hash;
+use super::keeper::{Ring, Signings, Words};
 use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
 use super::paper::{SessionPlan, Watcher};
@@ -27,7 +28,6 @@ use crate::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
 use crate::exchange::{Listing, OrderStatus, Topic};
 use crate::host::Registry;
-use crate::keys::Signer;
 use crate::market::Kind;
 use crate::orders::Answer;
 use crate::tape::{InstrumentRecord, Mode, OnDisk, Start, TapeReader, VenueNote};
@@ -42,10 +42,7 @@ const REFER_EVERY_NS: i64 = 100_000_000;
 /// after too many requests in a minute. Who cannot wait asks to stop a second time.
 const FAREWELL_NS: i64 = 75_000_000_000;
 
-/// Who signs for an account of a venue, by the venue's name.
-pub type Signers<'a> = &'a dyn Fn(&str) -> Result<Arc<dyn Signer>, RunError>;
-
-/// Runs a session on venues' feeds: paper without signers, live with them.
+/// Runs a session on venues' feeds: paper without keys, live with them.
 ///
 /// # Errors
 /// [`RunError`].
@@ -53,7 +50,7 @@ pub fn session(
     settings: &Settings,
     registry: &Registry,
     plan: SessionPlan<'_>,
-    signers: Option<Signers<'_>>,
+    keys: Option<Ring>,
     watcher: &mut dyn Watcher,
     stop: &AtomicBool,
 ) -> Result<RunReport, RunError> {
@@ -63,15 +60,14 @@ pub fn session(
         .map_err(|e| RunError::Venue(format!("starting the runtime: {e}")))?;
     let transport: Arc<dyn Transport> =
         Arc::new(Live::new(LiveSettings::default()).map_err(|e| RunError::Venue(e.to_string()))?);
-    runtime.block_on(session_in(
-        settings,
-        registry,
-        plan,
-        signers,
-        watcher,
-        stop,
-        Surroundings::of_this_machine(transport),
-    ))
+    runtime.block_on(async {
+        let signings = match keys {
+            Some(ring) => Some(ring.begin(settings, &*transport).await?),
+            None => None,
+        };
+        let around = Surroundings::of_this_machine(transport);
+        session_in(settings, registry, plan, signings, watcher, stop, around).await
+    })
 }
 
 /// The same within other surroundings than this machine's, on the runtime of the caller: one thread, with time.
@@ -82,7 +78,7 @@ pub async fn session_in(
     settings: &Settings,
     registry: &Registry,
     plan: SessionPlan<'_>,
-    signers: Option<Signers<'_>>,
+    keys: Option<Signings>,
     watcher: &mut dyn Watcher,
     stop: &AtomicBool,
     around: Surroundings<'_>,
@@ -90,14 +86,8 @@ pub async fn session_in(
     let Surroundings { transport, clock, disk, keeps_latency } = around;
     let wall_now = || clock().now();
     let began = Instant::now();
-    let mode = if signers.is_some() { Mode::Live } else { Mode::Paper };
+    let mode = if keys.is_some() { Mode::Live } else { Mode::Paper };
     let symbols = market::symbols(settings)?;
-    // A key that is missing is said before anything else.
-    for symbol in &symbols {
-        if let Some(signers) = signers {
-            signers(symbol.venue())?;
-        }
-    }
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
@@ -130,8 +120,8 @@ pub async fn session_in(
     let mut orders = BTreeMap::new();
     for place in &places {
         drive.add_feed(market::feed(place, &series, settings, number)?, place.urls.rest.clone());
-        if let Some(signers) = signers {
-            let mut gateway = gateway(place, signers, number, session.circuit.engine())?;
+        if let Some(keys) = &keys {
+            let mut gateway = gateway(place, keys, number, session.circuit.engine())?;
             let its = earlier.iter().filter(|e| place.listings.get(e.order.get().instrument).is_some());
             let its: Vec<&Earlier> = its.collect();
             its.iter().for_each(|e| gateway.adopt((*e).clone(), wall_now()));
@@ -150,7 +140,11 @@ pub async fn session_in(
     let mut hands = Pilot::new(session, settings, watcher, by_instrument);
     hands.seconds = second_by_feed;
     hands.orders = orders;
+    hands.key_words = keys.as_ref().map(Signings::words).unwrap_or_default();
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
+    // Their keeper has last words.
+    drop(keys);
+    hands.show();
     let Pilot { session, failed, told, .. } = hands;
     if let Some(error) = failed {
         return Err(error);
@@ -203,8 +197,10 @@ fn latency_note(stages: &Stages) -> String {
     format!("latency: {}", stages.all().map(of).join("; "))
 }
 
-fn gateway(place: &Place, signers: Signers<'_>, session: u64, engine: &Engine) -> Result<Gateway, RunError> {
-    let signer = signers(place.venue.facts().venue)?;
+fn gateway(place: &Place, keys: &Signings, session: u64, engine: &Engine) -> Result<Gateway, RunError> {
+    let facts = place.venue.facts();
+    let key = market::settings_key(facts.venue, facts.product);
+    let signer = keys.at(&key).ok_or_else(|| RunError::Settings(format!("no key of {key} is loaded")))?;
     let mut settings = GatewaySettings::new(session, place.urls.clone());
     // Fees are told in the digits in which the engine keeps that money.
     let scale = |l: &Listing| (l.rules.symbol.settle().to_owned(), engine.money_scale(l.id));
@@ -377,6 +373,8 @@ struct Pilot<'a> {
     feed: BTreeMap<String, String>,
     /// Notes and how often they came.
     told: BTreeMap<String, u64>,
+    /// What the keeper of keys has to say.
+    key_words: Words,
     /// By feed: how the numbers of a second source become the first's.
     seconds: BTreeMap<usize, Scale>,
     /// Instruments whose first source is stale, by topic.
@@ -409,6 +407,7 @@ impl<'a> Pilot<'a> {
             held_back: Vec::new(),
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
+            key_words: Words::default(),
             seconds: BTreeMap::new(),
             stale: BTreeSet::new(),
             referred: BTreeMap::new(),
@@ -489,6 +488,7 @@ impl<'a> Pilot<'a> {
     }
 
     fn show(&mut self) {
+        self.key_words.take().into_iter().for_each(|words| self.note(words));
         if let Err(error) = self.session.flush() {
             self.failed.get_or_insert(error);
         }

@@ -10,8 +10,8 @@ use bellwether::config::{Durability, Feed, OnStop, Settings, StrategySettings};
 use bellwether::engine::Engine;
 use bellwether::exchange::drive::Clock;
 use bellwether::host::Registry;
-use bellwether::keys::{Credential, Scheme, Signer};
-use bellwether::run::{RunError, SessionPlan, Status, Surroundings, Watcher, replay, session_in};
+use bellwether::keys::{Credential, Key, KeyError, Scheme, Scope, Signing};
+use bellwether::run::{RunError, SessionPlan, Signings, Status, Surroundings, Watcher, replay, session_in};
 use bellwether::tape::Disk;
 use bellwether_sdk::Ts;
 use tokio::sync::Notify;
@@ -166,9 +166,14 @@ impl Lives {
             settings_json: serde_json::to_string(&self.settings).unwrap_or_default(),
             session: self.session,
         };
-        let signers = |_: &str| -> Result<Arc<dyn Signer>, RunError> {
-            let key = Credential::new(key.clone(), Scheme::HmacSha256, "secret");
-            Ok(Arc::new(key.map_err(|e| RunError::Settings(e.to_string()))?))
+        let signing = |venue: &str| {
+            let secret = Credential::new(key.clone(), Scheme::HmacSha256, "secret")?;
+            let key = Key::new("storm", "", Scope::Trade, Arc::new(secret), Ts::NONE);
+            Ok((venue.to_owned(), Signing::new(format!("{venue}/main"), key, Vec::new())))
+        };
+        let keys = match ["binance", "bybit"].map(signing).into_iter().collect::<Result<_, KeyError>>() {
+            Ok(by_venue) => Signings::fixed(by_venue),
+            Err(error) => return End::Failed(RunError::Settings(error.to_string())),
         };
         let mut eyes = Eyes { sim: Arc::clone(&self.sim), life };
         let clock = || -> Box<dyn Clock> { Box::new(ShiftedClock { sim: Arc::clone(&self.sim), last: 0 }) };
@@ -179,7 +184,7 @@ impl Lives {
             disk: &disk,
             keeps_latency: false,
         };
-        let process = session_in(&self.settings, &self.registry, plan, Some(&signers), &mut eyes, &self.stop, around);
+        let process = session_in(&self.settings, &self.registry, plan, Some(keys), &mut eyes, &self.stop, around);
         let process = Stalled::new(Arc::clone(&self.sim), process);
         let end = tokio::select! {
             biased;
