@@ -251,6 +251,7 @@ fn session(address: &str, lasts: Duration, tape: &Path) -> LatencyReport {
         program: ("bench", ""),
         settings_json: serde_json::to_string(&settings).expect("settings"),
         session: 1,
+        tokens: &bellwether::keys::token,
     };
     let signers = |_: &str| -> Result<Arc<dyn Signer>, RunError> {
         Ok(Arc::new(Credential::new(KEY, Scheme::HmacSha256, SECRET).expect("a key")))

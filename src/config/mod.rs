@@ -9,6 +9,8 @@ mod load;
 mod redact;
 mod settings;
 mod shape;
+mod signals;
+mod sinks;
 mod state;
 mod suggest;
 mod time;
@@ -23,6 +25,11 @@ pub use settings::{
     SimSettings, Slippage, StrategySettings, VenueSettings,
 };
 pub use shape::known_paths;
+pub use signals::{
+    AleoSource, Combine, FileSource, Freshness, NatsSource, OnConflict, ProcessSource, SignalSettings, SourceSettings,
+    TokenMetricsSource, WebhookAuth, WebhookSource,
+};
+pub use sinks::{Level, SinkKind, SinkSettings};
 pub use state::{create_private, state_dir};
 pub use suggest::suggest;
 pub use time::{parse_time, parse_time_range};

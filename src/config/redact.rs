@@ -10,7 +10,8 @@ pub fn redact(value: &mut Value) {
     match value {
         Value::Object(map) => {
             for (name, inner) in map.iter_mut() {
-                if secret_name(name) && !inner.is_null() {
+                // A table may well be called `tokenmetrics`; what is secret is text or a number.
+                if secret_name(name) && !inner.is_null() && !inner.is_object() {
                     *inner = Value::String(REDACTED.to_owned());
                 } else {
                     redact(inner);

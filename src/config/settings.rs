@@ -7,6 +7,8 @@ use bellwether_sdk::{AccountKind, Decimal, Interval, Symbol};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::{SignalSettings, SinkSettings, SourceSettings};
+
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -30,6 +32,12 @@ pub struct Settings {
     pub session: SessionSettings,
     /// Venues' addresses, by name: `binance` for spot, `binance_linear` for its contracts.
     pub venue: BTreeMap<String, VenueSettings>,
+    /// Signals from outside, and those that strategies emit.
+    pub signals: SignalSettings,
+    /// Sources of signals, by name.
+    pub source: BTreeMap<String, SourceSettings>,
+    /// Places that messages go to, by name.
+    pub sink: BTreeMap<String, SinkSettings>,
     /// The strategies of the run, in order.
     pub strategy: Vec<StrategySettings>,
 }
@@ -46,6 +54,9 @@ impl Default for Settings {
             risk: RiskSettings::default(),
             session: SessionSettings::default(),
             venue: BTreeMap::new(),
+            signals: SignalSettings::default(),
+            source: BTreeMap::new(),
+            sink: BTreeMap::new(),
             strategy: Vec::new(),
         }
     }

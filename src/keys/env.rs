@@ -23,6 +23,13 @@ pub fn from_env(venue: &str, account: &str) -> Result<Credential, KeyError> {
     read(venue, account, &|name| std::env::var_os(name).map(std::ffi::OsString::into_string))
 }
 
+/// The secret of something that has no public id, by its kind and name.
+pub(super) fn secret(kind: &str, name: &str) -> Result<String, KeyError> {
+    let variable = format!("{}_SECRET", prefix(kind, name));
+    let found = value(&variable, &|name| std::env::var_os(name).map(std::ffi::OsString::into_string))?;
+    found.ok_or(KeyError::Absent { name: variable })
+}
+
 /// A variable's text; `Err` when it is not UTF-8.
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<Result<String, std::ffi::OsString>>;
 

@@ -5,9 +5,11 @@
 
 mod credential;
 mod env;
+mod token;
 
 pub use credential::Credential;
 pub use env::from_env;
+pub use token::{Token, token};
 
 /// How a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,12 +12,14 @@ use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price
 use super::backtest::config_hash;
 use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
+use super::news::Outside;
 use super::paper::{SessionPlan, Watcher, wall_now};
+use super::report::Reporter;
 use super::session::{Session, status};
 use super::setup::Setup;
 use super::supply::Offers;
 use super::tapes::{self, Ears};
-use super::{RunError, RunReport};
+use super::{RunError, RunReport, ask};
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Event, Told};
 use crate::exchange::OrderStatus;
@@ -30,6 +32,8 @@ use crate::host::Registry;
 use crate::keys::Signer;
 use crate::market::Kind;
 use crate::orders::Answer;
+use crate::signal::News;
+use crate::sources::{Mail, Question};
 use crate::tape::{InstrumentRecord, Mode, Start, TapeReader, VenueNote};
 
 /// How often people are told how it stands.
@@ -132,11 +136,20 @@ async fn run(
         let number = drive.add_feed(feed, second.place.urls.rest.clone());
         second_by_feed.insert(number, second.scale);
     }
-    let mut hands = Pilot::new(session, settings, watcher, by_instrument);
+    let outside = Outside::open(settings, &instruments, plan.tokens)?;
+    let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, mode.name(), watcher)?;
+    if reporter.is_open() || settings.signals.only {
+        session.circuit.engine_mut().keep_signals();
+    }
+    reporter.began(wall_now(), plan.resume.is_some());
+    drive.ring_for(outside.mailbox.bell());
+    let mut hands = Pilot::new(session, settings, &mut reporter, by_instrument);
+    (hands.outside, hands.stop, hands.number) = (Some(outside), Some(stop), plan.session);
     hands.seconds = second_by_feed;
     hands.orders = orders;
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
-    let Pilot { session, failed, told, .. } = hands;
+    let Pilot { session, failed, told, outside, .. } = hands;
+    let sent = reporter.ended(wall_now(), failed.as_ref());
     if let Some(error) = failed {
         return Err(error);
     }
@@ -145,6 +158,7 @@ async fn run(
     let mut outcome = session.finish()?;
     outcome.notes.extend(notes);
     outcome.notes.extend(told.into_iter().map(|(note, count)| format!("{note} ({count} times)")));
+    outcome.notes.extend(outside.iter().flat_map(|o| o.sources.counts()).chain(sent));
     outcome.notes.push(latency_note(&stages));
     Ok(RunReport {
         outcome,
@@ -323,9 +337,9 @@ fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) ->
 }
 
 /// What holds a session together: hears feeds and gateways, tells the session, sends what it wants sent.
-struct Pilot<'a> {
+struct Pilot<'a, 'b> {
     session: Session,
-    watcher: &'a mut dyn Watcher,
+    watcher: &'a mut Reporter<'b>,
     on_stop: OnStop,
     currency: String,
     start_equity: f64,
@@ -348,16 +362,22 @@ struct Pilot<'a> {
     stale: BTreeSet<Topic>,
     /// The second source's price told last, and when.
     referred: BTreeMap<InstrumentId, (Price, Ts)>,
+    /// What comes from outside the market.
+    outside: Option<Outside>,
+    /// Set when a person ends the session from a chat.
+    stop: Option<&'a AtomicBool>,
+    /// The upper half of order ids, and of signals' ids.
+    number: u64,
     /// The end was asked for; the session ends at this time at the latest.
     ending: Option<Ts>,
     failed: Option<RunError>,
 }
 
-impl<'a> Pilot<'a> {
+impl<'a, 'b> Pilot<'a, 'b> {
     fn new(
         session: Session,
         settings: &Settings,
-        watcher: &'a mut dyn Watcher,
+        watcher: &'a mut Reporter<'b>,
         gateways: BTreeMap<InstrumentId, usize>,
     ) -> Self {
         let engine = session.circuit.engine();
@@ -377,6 +397,9 @@ impl<'a> Pilot<'a> {
             seconds: BTreeMap::new(),
             stale: BTreeSet::new(),
             referred: BTreeMap::new(),
+            outside: None,
+            stop: None,
+            number: 0,
             ending: None,
             failed: None,
         }
@@ -390,6 +413,9 @@ impl<'a> Pilot<'a> {
         if let Err(error) = self.session.tell(told) {
             self.fail(error, desk);
             return;
+        }
+        if self.session.circuit.engine().has_signals() {
+            self.watcher.signals(self.session.circuit.engine_mut(), self.number);
         }
         if self.gateways.is_empty() {
             return;
@@ -511,7 +537,7 @@ impl<'a> Pilot<'a> {
     }
 }
 
-impl Hands for Pilot<'_> {
+impl Hands for Pilot<'_, '_> {
     fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
         if !self.seconds.is_empty()
             && let Some(scale) = self.seconds.get(&feed).copied()
@@ -578,6 +604,26 @@ impl Hands for Pilot<'_> {
         }
         if self.ending.is_some() && self.is_over(desk) {
             desk.stop();
+        }
+    }
+
+    fn on_bell(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        while let Some(mail) = self.outside.as_ref().and_then(|o| o.mailbox.take()) {
+            let at = now.max(self.session.now);
+            match mail {
+                Mail::News(news) => self.tell(Told::News(&News { at, ..news }), desk),
+                Mail::Note(text) => self.note(text),
+                Mail::Ask(question, reply) => {
+                    if let Some(news) = ask::news_of(question, at) {
+                        self.tell(Told::News(&news), desk);
+                    }
+                    if let Some(stop) = self.stop.filter(|_| question == Question::Stop) {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    // Who asked may have gone away.
+                    let _ = reply.send(ask::answer(question, self.session.circuit.engine()));
+                }
+            }
         }
     }
 

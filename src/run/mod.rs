@@ -1,6 +1,7 @@
 //! The wiring of the modes: settings in, a run out. Opens every room; no room opens it.
 
 mod archive;
+mod ask;
 mod backtest;
 mod download;
 mod explain;
@@ -10,9 +11,11 @@ mod live;
 mod look;
 mod market;
 mod money;
+mod news;
 mod paper;
 mod plan;
 mod recording;
+mod report;
 mod session;
 mod setup;
 mod spec;

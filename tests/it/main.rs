@@ -10,4 +10,5 @@ mod orders;
 mod payloads;
 mod rooms;
 mod sandbox;
+mod signals;
 mod stored;

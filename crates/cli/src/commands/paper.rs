@@ -132,6 +132,7 @@ impl Prepared {
             program: (record::VERSION, &self.artefact),
             settings_json: self.settings_json.clone(),
             session: record::new_session(),
+            tokens: &bellwether::keys::token,
         }
     }
 }
