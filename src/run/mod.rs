@@ -4,6 +4,7 @@ mod archive;
 mod ask;
 mod backtest;
 mod download;
+mod evaluate;
 mod explain;
 mod grid;
 mod latency;
@@ -24,6 +25,7 @@ mod tapes;
 
 pub use backtest::backtest;
 pub use download::{DownloadPlan, DownloadReport, download};
+pub use evaluate::{EvaluateSpec, evaluate};
 pub use explain::{Moment, View, explain_run, explain_tape};
 pub use grid::grid;
 pub use latency::{LatencyReport, StageLatency};

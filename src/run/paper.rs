@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bellwether_sdk::{Symbol, Ts};
 
 use super::backtest::{Prepared, config_hash};
-use super::session::{Session, Status, status};
 use super::news::Outside;
 use super::report::Reporter;
+use super::session::{Session, Status, status};
 use super::spec::SeriesRead;
 use super::tapes::{self, Deaf, TapeRun};
 use super::{RunError, RunReport, ask};
@@ -157,6 +157,8 @@ fn hear_all(
             Waited::Due => {}
             Waited::Mail(mail) => {
                 hear(session, *mail, pace.data_time().min(at), stop)?;
+                // People see at once what came of it.
+                tell(session);
                 continue;
             }
             Waited::Over => break,
