@@ -10,5 +10,6 @@ mod orders;
 mod payloads;
 mod rooms;
 mod sandbox;
+mod sessions;
 mod signals;
 mod stored;
