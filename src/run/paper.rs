@@ -148,7 +148,7 @@ fn hear_all(
     let mut pace = Pace::new(settings.session.pace, plan.ends_after);
     while let Some(next) = merge.next_ts() {
         while let Some(mail) = outside.mailbox.take() {
-            hear(session, mail, pace.data_time().min(next), stop)?;
+            hear(session, mail, pace.heard_at(session.now, next), stop)?;
         }
         let due = session.circuit.next_due();
         // What is due at the same time as an event comes in its turn with the event.
@@ -156,7 +156,7 @@ fn hear_all(
         match pace.wait_for(at, stop, |at_most| outside.mailbox.wait(at_most), || tell(session)) {
             Waited::Due => {}
             Waited::Mail(mail) => {
-                hear(session, *mail, pace.data_time().min(at), stop)?;
+                hear(session, *mail, pace.heard_at(session.now, at), stop)?;
                 // People see at once what came of it.
                 tell(session);
                 continue;
@@ -184,7 +184,6 @@ fn hear_all(
 
 /// Hears mail at engine time `now`.
 fn hear(session: &mut Session, mail: Mail, now: Ts, stop: &AtomicBool) -> Result<(), RunError> {
-    let now = now.max(session.now);
     match mail {
         Mail::News(news) => session.tell(Told::News(&News { at: now, ..news }))?,
         Mail::Note(text) => session.say(text),
@@ -267,11 +266,17 @@ impl Pace {
         Self { times, origin: None, begun: now, ends_after, told: now }
     }
 
-    /// Data time now: of the last event that was due, and what has passed since.
-    fn data_time(&self) -> Ts {
-        let Some((first, begun)) = self.origin.filter(|_| self.times > 0) else { return Ts::NONE };
-        let passed = i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX);
-        first.plus(passed.saturating_mul(i64::from(self.times)))
+    /// The engine time of what is heard between an input at `now` and the next at `next`; before the first input it is that
+    /// one's.
+    fn heard_at(&self, now: Ts, next: Ts) -> Ts {
+        let passed = self.origin.filter(|_| self.times > 0).map_or(Ts::NONE, |(first, begun)| {
+            let passed = i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX);
+            first.plus(passed.saturating_mul(i64::from(self.times)))
+        });
+        match passed.max(now) {
+            Ts::NONE => next,
+            at => at.min(next),
+        }
     }
 
     /// Waits until data time `at` is due, mail comes or the session is to end.

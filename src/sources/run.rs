@@ -82,8 +82,6 @@ impl Sources {
         let (stop, wake) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
         let (mut gates, mut listening, mut threads) = (Vec::new(), BTreeMap::new(), Vec::new());
         let mut tasks: Vec<Task> = Vec::new();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| SourceError::Runtime(e.to_string()))?;
         for (name, source) in &settings.source {
             let Some((fresh, aliases)) = gate_of(source) else { continue };
             let store: Option<PathBuf> = settings.signals.store.then(|| settings.data.dir.clone());
@@ -99,10 +97,12 @@ impl Sources {
                         address: hook.listen.clone(),
                         why: e.to_string(),
                     };
-                    let listener = runtime.block_on(tokio::net::TcpListener::bind(&hook.listen)).map_err(failed)?;
+                    let listener = std::net::TcpListener::bind(&hook.listen).map_err(failed)?;
+                    listener.set_nonblocking(true).map_err(failed)?;
                     listening.insert(name.clone(), listener.local_addr().map_err(failed)?);
                     let routes = Arc::new(Webhook::new(hook.clone(), token, gate)).routes();
                     tasks.push(Box::pin(async move {
+                        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
                         // It serves until the runtime is dropped.
                         let _ = axum::serve(listener, routes).await;
                     }));
@@ -132,6 +132,9 @@ impl Sources {
             }
         }
         if !tasks.is_empty() {
+            // It must not be dropped here: a session may be asynchronous itself.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|e| SourceError::Runtime(e.to_string()))?;
             let wake = Arc::clone(&wake);
             threads.push(std::thread::spawn(move || {
                 runtime.block_on(async move {

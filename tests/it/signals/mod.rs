@@ -1,10 +1,10 @@
 //! Stories of signals that come from outside: stored ones in a backtest and in paper mode, on the tape, and what is refused.
 
-mod desk;
+pub mod desk;
 mod measure;
 mod process;
 mod provider;
-mod server;
+pub mod server;
 mod sinks;
 mod webhook;
 

@@ -15,9 +15,8 @@ use super::desk::{Desk, signal, token};
 use super::server::{Server, free_port, mail_server};
 
 fn settings(sinks: &[(&str, SinkSettings)]) -> Settings {
-    let mut settings = Settings::default();
-    settings.sink = sinks.iter().map(|(name, sink)| ((*name).to_owned(), sink.clone())).collect();
-    settings
+    let sink = sinks.iter().map(|(name, sink)| ((*name).to_owned(), sink.clone())).collect();
+    Settings { sink, ..Settings::default() }
 }
 
 fn post(sink: SinkSettings, state: &Path) -> Post {

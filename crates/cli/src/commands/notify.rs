@@ -23,11 +23,13 @@ pub(crate) struct NotifyArgs {
 #[derive(Debug, Subcommand)]
 enum NotifyCommand {
     /// Send a message to every sink of the settings, or to one, and say what came of it.
+    #[command(after_help = "Examples:\n  bellwether notify test --config my.toml\n  bellwether notify test chat")]
     Test {
         /// Which sink.
         name: Option<String>,
     },
     /// What is reported, by topic.
+    #[command(after_help = "Example:\n  bellwether notify topics")]
     Topics,
 }
 

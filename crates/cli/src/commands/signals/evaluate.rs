@@ -13,6 +13,10 @@ use crate::{out, plan};
 
 /// `signals evaluate`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bellwether signals evaluate research
+  bellwether signals evaluate research.csv --delay 60 --interval 1d --report research.html")]
 pub(crate) struct EvaluateArgs {
     /// A stored series (`bellwether signals list`), or a file.
     series: String,

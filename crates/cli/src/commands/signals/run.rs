@@ -15,6 +15,10 @@ use crate::{interrupt, out};
 
 /// `signals run`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bellwether signals run --strategy rsi_reversion --pace 0
+  bellwether signals run --config my.toml --feed venue --store mine")]
 pub(crate) struct RunSignalsArgs {
     #[command(flatten)]
     run: RunArgs,

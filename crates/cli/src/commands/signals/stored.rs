@@ -12,6 +12,10 @@ use crate::{out, plan, watch};
 
 /// `signals import`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bellwether signals import --name research research.csv
+  bellwether signals import --name model --delay 60 model.jsonl")]
 pub(crate) struct ImportArgs {
     /// The series' name: that of the source.
     #[arg(long)]
@@ -29,6 +33,9 @@ pub(crate) struct ImportArgs {
 
 /// `signals list`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bellwether signals list --json")]
 pub(crate) struct ListArgs {
     /// Folder of stored market data [default: backtest-data].
     #[arg(long, value_name = "DIR")]
@@ -40,6 +47,9 @@ pub(crate) struct ListArgs {
 
 /// `signals show`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  bellwether signals show research")]
 pub(crate) struct ShowArgs {
     /// Which series.
     name: String,
