@@ -5,6 +5,7 @@
 mod check;
 mod error;
 mod file;
+mod keys;
 mod load;
 mod redact;
 mod settings;
@@ -18,6 +19,7 @@ mod time;
 pub use check::{FILL_PROFILES, check, parse_cash};
 pub use error::{ConfigError, Origin};
 pub use file::SettingsFile;
+pub use keys::{KeyScope, KeySettings, KeysSettings, NarrowSettings, OnRevoke};
 pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
 pub use redact::{REDACTED, redact};
 pub use settings::{
@@ -26,7 +28,7 @@ pub use settings::{
 };
 pub use shape::known_paths;
 pub use signals::{
-    AleoSource, Combine, FileSource, Freshness, NatsSource, OnConflict, ProcessSource, SignalSettings, SourceSettings,
+    AleoSource, Combine, FileSource, Freshness, OnConflict, ProcessSource, SignalSettings, SourceSettings,
     TokenMetricsSource, WebhookAuth, WebhookSource,
 };
 pub use sinks::{Level, SinkKind, SinkSettings};

@@ -7,7 +7,7 @@ use bellwether_sdk::{AccountKind, Decimal, Interval, Symbol};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{SignalSettings, SinkSettings, SourceSettings};
+use super::{KeySettings, KeysSettings, SignalSettings, SinkSettings, SourceSettings};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +38,10 @@ pub struct Settings {
     pub source: BTreeMap<String, SourceSettings>,
     /// Places that messages go to, by name.
     pub sink: BTreeMap<String, SinkSettings>,
+    /// Keys of accounts: where they come from, not what they are.
+    pub key: Vec<KeySettings>,
+    /// How they are kept.
+    pub keys: KeysSettings,
     /// The strategies of the run, in order.
     pub strategy: Vec<StrategySettings>,
 }
@@ -57,6 +61,8 @@ impl Default for Settings {
             signals: SignalSettings::default(),
             source: BTreeMap::new(),
             sink: BTreeMap::new(),
+            key: Vec::new(),
+            keys: KeysSettings::default(),
             strategy: Vec::new(),
         }
     }
@@ -366,7 +372,7 @@ impl Scalar {
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "it is only the shape of a schema, never a value")]
-enum NumberForm {
+pub(super) enum NumberForm {
     Number(f64),
     Text(String),
 }
@@ -383,7 +389,7 @@ fn decimal<'de, D: Deserializer<'de>>(d: D) -> Result<Decimal, D::Error> {
     Scalar::deserialize(d)?.into_text().parse().map_err(serde::de::Error::custom)
 }
 
-fn decimal_option<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Decimal>, D::Error> {
+pub(super) fn decimal_option<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Decimal>, D::Error> {
     Option::<Scalar>::deserialize(d)?.map(|s| s.into_text().parse().map_err(serde::de::Error::custom)).transpose()
 }
 

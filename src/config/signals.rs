@@ -79,8 +79,6 @@ pub enum SourceSettings {
     Webhook(WebhookSource),
     /// Lines that a program of yours writes.
     Process(ProcessSource),
-    /// Messages of a NATS subject.
-    Nats(NatsSource),
     /// The Token Metrics API.
     TokenMetrics(TokenMetricsSource),
     /// An Aleo explorer or node.
@@ -170,34 +168,6 @@ pub struct ProcessSource {
     /// No line for so many seconds: it is told that the source is stale; 0 for never.
     #[serde(default)]
     pub silent_max_s: u64,
-}
-
-/// Messages of NATS subjects.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct NatsSource {
-    /// The server.
-    pub url: String,
-    /// The JetStream stream that keeps the messages.
-    pub stream: String,
-    /// Which subjects, e.g. `bellwether.signals.>`.
-    pub subject: String,
-    /// The consumer's name: where it stands in the stream is kept under it.
-    pub durable: String,
-    /// Older than so many seconds when received: refused.
-    pub age_max_s: u64,
-}
-
-impl Default for NatsSource {
-    fn default() -> Self {
-        Self {
-            url: "nats://127.0.0.1:4222".to_owned(),
-            stream: "bellwether".to_owned(),
-            subject: "bellwether.signals.>".to_owned(),
-            durable: "bellwether".to_owned(),
-            age_max_s: 300,
-        }
-    }
 }
 
 /// The Token Metrics API. Its key is `BELLWETHER_KEY_TOKENMETRICS_<NAME>_SECRET`, with the source's name.

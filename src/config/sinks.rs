@@ -105,8 +105,6 @@ pub enum SinkKind {
     Slack,
     /// Mail by SMTP.
     Mail,
-    /// A NATS JetStream subject.
-    Nats,
 }
 
 const fn gravest() -> Level {

@@ -3,17 +3,18 @@
 use std::fmt;
 
 use ring::hmac;
+use zeroize::Zeroizing;
 
 use super::KeyError;
 
 /// A secret text. It shows in nothing but the request that it is for.
 #[derive(Clone)]
-pub struct Token(String);
+pub struct Token(Zeroizing<String>);
 
 impl Token {
     /// A token of a text at hand.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The text, to be put into a request and nowhere else.
@@ -49,7 +50,7 @@ impl fmt::Debug for Token {
 /// # Errors
 /// [`KeyError::Absent`] and [`KeyError::Variable`], which never show a value.
 pub fn token(kind: &str, name: &str) -> Result<Token, KeyError> {
-    super::env::secret(kind, name).map(Token)
+    super::sources::secret(kind, name).map(Token)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price, Qty, Rate, Ts};
 
 use super::backtest::config_hash;
+use super::keeper::{Keeper, Ring, Words};
 use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
 use super::news::Outside;
@@ -29,7 +30,6 @@ use crate::exchange::feed::FeedEvent;
 use crate::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
 use crate::host::Registry;
-use crate::keys::Signer;
 use crate::market::Kind;
 use crate::orders::Answer;
 use crate::signal::News;
@@ -46,10 +46,7 @@ const REFER_EVERY_NS: i64 = 100_000_000;
 /// after too many requests in a minute. Who cannot wait asks to stop a second time.
 const FAREWELL_NS: i64 = 75_000_000_000;
 
-/// Who signs for an account of a venue, by the venue's name.
-pub type Signers<'a> = &'a dyn Fn(&str) -> Result<Arc<dyn Signer>, RunError>;
-
-/// Runs a session on venues' feeds: paper without signers, live with them.
+/// Runs a session on venues' feeds: paper without keys, live with them.
 ///
 /// # Errors
 /// [`RunError`].
@@ -57,7 +54,7 @@ pub fn session(
     settings: &Settings,
     registry: &Registry,
     plan: SessionPlan<'_>,
-    signers: Option<Signers<'_>>,
+    keys: Option<Ring>,
     watcher: &mut dyn Watcher,
     stop: &AtomicBool,
 ) -> Result<RunReport, RunError> {
@@ -67,26 +64,25 @@ pub fn session(
         .map_err(|e| RunError::Venue(format!("starting the runtime: {e}")))?;
     let transport: Arc<dyn Transport> =
         Arc::new(Live::new(LiveSettings::default()).map_err(|e| RunError::Venue(e.to_string()))?);
-    runtime.block_on(run(settings, registry, plan, signers, watcher, stop, transport))
+    runtime.block_on(run(settings, registry, plan, keys, watcher, stop, transport))
 }
 
 async fn run(
     settings: &Settings,
     registry: &Registry,
     plan: SessionPlan<'_>,
-    signers: Option<Signers<'_>>,
+    mut keys: Option<Ring>,
     watcher: &mut dyn Watcher,
     stop: &AtomicBool,
     transport: Arc<dyn Transport>,
 ) -> Result<RunReport, RunError> {
     let began = Instant::now();
-    let mode = if signers.is_some() { Mode::Live } else { Mode::Paper };
+    let mode = if keys.is_some() { Mode::Live } else { Mode::Paper };
     let symbols = market::symbols(settings)?;
-    // A key that is missing is said before anything else.
-    for symbol in &symbols {
-        if let Some(signers) = signers {
-            signers(symbol.venue())?;
-        }
+    if let Some(ring) = &mut keys {
+        // A key that does not fit is said before anything else.
+        ring.admit(&*transport).await?;
+        ring.narrow(settings, &symbols)?;
     }
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
     let setup = Setup::new(settings, registry, &offers)?;
@@ -119,8 +115,8 @@ async fn run(
     let mut orders = BTreeMap::new();
     for place in &places {
         drive.add_feed(market::feed(place, &series, settings, number)?, place.urls.rest.clone());
-        if let Some(signers) = signers {
-            let mut gateway = gateway(place, signers, number)?;
+        if let Some(ring) = &keys {
+            let mut gateway = gateway(place, ring, number)?;
             let its = earlier.iter().filter(|e| place.listings.get(e.order.get().instrument).is_some());
             let its: Vec<&Earlier> = its.collect();
             its.iter().for_each(|e| gateway.adopt((*e).clone(), wall_now()));
@@ -147,7 +143,11 @@ async fn run(
     (hands.outside, hands.stop, hands.number) = (Some(outside), Some(stop), plan.session);
     hands.seconds = second_by_feed;
     hands.orders = orders;
+    hands.key_words = keys.as_ref().map(Ring::words).unwrap_or_default();
+    let keeper_of_keys: Option<Keeper> = keys.map(Ring::keep).transpose()?;
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
+    drop(keeper_of_keys);
+    hands.show();
     let Pilot { session, failed, told, outside, .. } = hands;
     let sent = reporter.ended(wall_now(), failed.as_ref());
     if let Some(error) = failed {
@@ -201,8 +201,10 @@ fn latency_note(stages: &Stages) -> String {
     format!("latency: {}", stages.all().map(of).join("; "))
 }
 
-fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway, RunError> {
-    let signer = signers(place.venue.facts().venue)?;
+fn gateway(place: &Place, ring: &Ring, session: u64) -> Result<Gateway, RunError> {
+    let facts = place.venue.facts();
+    let key = market::settings_key(facts.venue, facts.product);
+    let signer = ring.signing(&key).ok_or_else(|| RunError::Settings(format!("no key of {key} is loaded")))?;
     let settings = GatewaySettings::new(session, place.urls.clone());
     Ok(Gateway::new(Arc::clone(&place.venue), place.listings.clone(), signer, settings, Arc::clone(&place.limits)))
 }
@@ -356,6 +358,8 @@ struct Pilot<'a, 'b> {
     feed: BTreeMap<String, String>,
     /// Notes and how often they came.
     told: BTreeMap<String, u64>,
+    /// What the keeper of keys has to say.
+    key_words: Words,
     /// By feed: how the numbers of a second source become the first's.
     seconds: BTreeMap<usize, Scale>,
     /// Instruments whose first source is stale, by topic.
@@ -394,6 +398,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             held_back: Vec::new(),
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
+            key_words: Words::default(),
             seconds: BTreeMap::new(),
             stale: BTreeSet::new(),
             referred: BTreeMap::new(),
@@ -479,6 +484,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
     }
 
     fn show(&mut self) {
+        self.key_words.take().into_iter().for_each(|words| self.note(words));
         if let Err(error) = self.session.flush() {
             self.failed.get_or_insert(error);
         }

@@ -60,6 +60,12 @@ pub enum RunError {
     /// The venue cannot be reached, or refuses.
     #[error("{0}")]
     Venue(String),
+    /// A secret is missing, and there is no terminal to ask for it.
+    #[error("{0}")]
+    Secret(String),
+    /// The venue says, or does not say, what a key may do; it is not used.
+    #[error("{0}")]
+    Key(String),
     /// The person asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -340,9 +340,6 @@ pub fn place(
             let password = if sink.to.contains('@') { Some(token("mail")?) } else { None };
             Box::new(Mail::new(&sink.to, &sink.from, &sink.chat, password.as_ref()).map_err(setting)?)
         }
-        SinkKind::Nats => {
-            return Err(setting("this program cannot publish on NATS; let a webhook do it".to_owned()));
-        }
     })
 }
 

@@ -123,11 +123,6 @@ impl Sources {
                     let api = Api::new(transport()?, &of.url, None, of.per_second_max.saturating_mul(60));
                     tasks.push(Box::pin(poll::aleo(of.clone(), api, gate)));
                 }
-                SourceSettings::Nats(_) => {
-                    let why =
-                        "this program cannot listen to NATS; take the signals in by a process or webhook".to_owned();
-                    return Err(SourceError::Setting { name: name.clone(), why });
-                }
                 SourceSettings::File(_) => {}
             }
         }
@@ -191,7 +186,6 @@ fn gate_of(source: &SourceSettings) -> Option<(Freshness, BTreeMap<String, Strin
         SourceSettings::File(_) => return None,
         SourceSettings::Webhook(s) => (fresh(s.age_max_s, s.ahead_max_s), s.instruments.clone()),
         SourceSettings::Process(s) => (fresh(s.age_max_s, 30), BTreeMap::new()),
-        SourceSettings::Nats(s) => (fresh(s.age_max_s, 30), BTreeMap::new()),
         SourceSettings::TokenMetrics(s) => (fresh(s.age_max_s, 86_400), BTreeMap::new()),
         SourceSettings::Aleo(_) => (fresh(3_600, 30), BTreeMap::new()),
     })

@@ -5,6 +5,7 @@ mod conservation;
 mod desk;
 mod exchange;
 mod fills;
+mod keys;
 mod l2;
 mod orders;
 mod payloads;

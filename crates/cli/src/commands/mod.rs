@@ -7,6 +7,7 @@ pub(crate) mod data;
 pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod grid;
+pub(crate) mod keys;
 pub(crate) mod latency;
 pub(crate) mod live;
 pub(crate) mod notify;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
     match &cli.command {
         Command::Backtest(args) => backtest::run(global, args, registry),
         Command::Explain(args) => explain::run(global, args, registry),
+        Command::Keys(args) => keys::run(global, args),
         Command::Latency(args) => latency::run(global, args),
         Command::Live(args) => live::run(global, args, registry),
         Command::Paper(args) => paper::run(global, args, registry),
