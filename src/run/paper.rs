@@ -11,12 +11,13 @@ use super::news::Outside;
 use super::report::Reporter;
 use super::session::{Session, Status, status};
 use super::spec::SeriesRead;
+use super::surroundings;
 use super::tapes::{self, Deaf, TapeRun};
 use super::{RunError, RunReport, ask};
 use crate::config::{OnStop, Settings};
 use crate::data::Catalog;
 use crate::data::news::SignalForm;
-use crate::engine::{Circuit, Ending, Merge, Told};
+use crate::engine::{Circuit, Ending, Engine, Merge, Told};
 use crate::host::Registry;
 use crate::signal::News;
 use crate::sources::{Mail, Question, Tokens};
@@ -40,6 +41,9 @@ pub trait Watcher {
     fn signal(&mut self, signal: &SignalForm) {
         let _ = signal;
     }
+
+    /// The engine after each input of a session on a venue's feed; for checks at every step.
+    fn heard(&mut self, _engine: &Engine) {}
 }
 
 /// What a session is asked for beside its settings.
@@ -90,7 +94,7 @@ pub fn paper(
             Session::new(
                 circuit,
                 instruments.clone(),
-                plan.tape.as_deref().map(|p| (p, &start, settings.session.durability)),
+                plan.tape.as_deref().map(|p| (p, &start, settings.session.durability, surroundings::DISK)),
             )?
         }
         Some(path) => take_up(path, registry, settings, &mut merge)?,
@@ -207,7 +211,7 @@ fn take_up(path: &Path, registry: &Registry, settings: &Settings, merge: &mut Me
     let TapeRun { mut session, market, cut, .. } =
         tapes::resumable(&mut reader, registry, settings, Mode::Paper, &mut Deaf)?;
     merge.skip(market).map_err(|e| RunError::Data(e.to_string()))?;
-    session.resume_tape(reader, settings.session.durability, cut)?;
+    session.resume_tape(reader, settings.session.durability, cut, surroundings::DISK)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     Ok(session)

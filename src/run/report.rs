@@ -98,6 +98,10 @@ impl Watcher for Reporter<'_> {
         self.inner.status(status);
     }
 
+    fn heard(&mut self, engine: &Engine) {
+        self.inner.heard(engine);
+    }
+
     fn effect(&mut self, at: Ts, line: &str) {
         if let Some((level, topic)) = topic_of(line) {
             self.send(Notice::new(at, level, topic, line));
