@@ -10,6 +10,8 @@ mod load;
 mod redact;
 mod settings;
 mod shape;
+mod signals;
+mod sinks;
 mod state;
 mod suggest;
 mod time;
@@ -25,6 +27,11 @@ pub use settings::{
     Settings, SimSettings, Slippage, StrategySettings, VenueSettings,
 };
 pub use shape::known_paths;
+pub use signals::{
+    AleoSource, Combine, FileSource, Freshness, OnConflict, ProcessSource, SignalSettings, SourceSettings,
+    TokenMetricsSource, WebhookAuth, WebhookSource,
+};
+pub use sinks::{Level, SinkKind, SinkSettings};
 pub use state::{create_private, state_dir};
 pub use suggest::suggest;
 pub use time::{parse_time, parse_time_range};

@@ -1,8 +1,10 @@
 //! The wiring of the modes: settings in, a run out. Opens every room; no room opens it.
 
 mod archive;
+mod ask;
 mod backtest;
 mod download;
+mod evaluate;
 mod explain;
 mod grid;
 mod keeper;
@@ -13,9 +15,11 @@ mod live;
 mod look;
 mod market;
 mod money;
+mod news;
 mod paper;
 mod plan;
 mod recording;
+mod report;
 mod session;
 mod setup;
 mod spec;
@@ -25,6 +29,7 @@ mod tapes;
 
 pub use backtest::backtest;
 pub use download::{DownloadPlan, DownloadReport, download};
+pub use evaluate::{EvaluateSpec, evaluate};
 pub use explain::{Moment, View, explain_run, explain_tape};
 pub use grid::grid;
 pub use keeper::{Keeper, Ring, Signings};

@@ -259,6 +259,7 @@ impl TapeRun {
                 | Record::Stop(..)
                 | Record::BookLost(..)
                 | Record::Reference(..)
+                | Record::News(..)
         );
         self.market += u64::from(is_market);
         let session = &mut self.session;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Ending, Event, Told};
 use crate::orders::{Answer, reason_of};
+use crate::signal::News;
 
 /// One record: an input of the session, or an effect that it had.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,8 @@ pub enum Record {
     End(String),
     /// What a venue calls things: neither input nor effect, for going on at the venue after the session ended.
     Venue(VenueNote),
+    /// News from outside the market.
+    News(Box<News>),
 }
 
 /// What a venue calls things.
@@ -307,6 +310,7 @@ impl Record {
             Told::Resume(at) => Self::Resume(*at),
             Told::Answer(answer, at) => Self::Answer(AnswerRecord::of(answer), *at),
             Told::Stop(at, ending) => Self::Stop(*at, ending.cancel, ending.close),
+            Told::News(news) => Self::News(Box::new((*news).clone())),
         }
     }
 
@@ -325,6 +329,7 @@ impl Record {
             Self::Resume(at) => hear(Told::Resume(*at)),
             Self::Answer(answer, at) => hear(Told::Answer(answer.answer()?, *at)),
             Self::Stop(at, cancel, close) => hear(Told::Stop(*at, Ending { cancel: *cancel, close: *close })),
+            Self::News(news) => hear(Told::News(news)),
             Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_) => return None,
         })
     }

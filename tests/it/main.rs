@@ -13,5 +13,6 @@ mod properties;
 mod rooms;
 mod sandbox;
 mod sessions;
+mod signals;
 mod stored;
 mod unsafe_code;

@@ -11,6 +11,7 @@ use super::pair::Pair;
 use super::replay::ReplayError;
 use super::timers::Class;
 use crate::orders::{Answer, Order};
+use crate::signal::News;
 use crate::sim::Sim;
 
 /// What a session is told, in order.
@@ -32,6 +33,8 @@ pub enum Told<'a> {
     Resume(Ts),
     /// The session ends: open orders are cancelled or left, positions closed or left.
     Stop(Ts, Ending),
+    /// News from outside the market.
+    News(&'a News),
 }
 
 /// How a session ends.
@@ -210,6 +213,11 @@ impl Circuit {
                 self.come_to(at, Class::Funding)
             }
             Told::Stop(at, ending) => self.stop(at, ending),
+            Told::News(news) => {
+                self.come_to(news.at, Class::News)?;
+                self.engine_mut().on_news(news)?;
+                self.pump()
+            }
         }
     }
 
@@ -271,6 +279,7 @@ impl Passed {
 fn time_of(told: &Told<'_>) -> Ts {
     match told {
         Told::Market(event) => event.ts(),
+        Told::News(news) => news.at,
         Told::OpenPrint(bar) => bar.ts_open,
         Told::BookLost(_, at)
         | Told::Reference(_, _, at)
