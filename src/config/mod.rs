@@ -21,8 +21,8 @@ pub use keys::{KeyScope, KeySettings, KeysSettings, NarrowSettings, OnRevoke};
 pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
 pub use redact::{REDACTED, redact};
 pub use settings::{
-    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, OnStop, RiskSettings, SessionSettings, Settings,
-    SimSettings, Slippage, StrategySettings, VenueSettings,
+    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, OnHalt, OnStop, RiskSettings, SessionSettings,
+    Settings, SimSettings, Slippage, StrategySettings, VenueSettings,
 };
 pub use shape::known_paths;
 pub use state::{create_private, state_dir};

@@ -48,6 +48,7 @@ impl Setup {
                 strategy: s.strategy,
                 instruments: s.instruments,
                 sizer: s.sizer,
+                on_halt: s.on_halt,
             })
             .collect();
         Ok(Self { plan, slots, account, sim })
