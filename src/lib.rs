@@ -2,6 +2,22 @@
 //!
 //! `ARCHITECTURE.md` draws the rooms; `docs/life-of-a-tick.md` walks one tick through them.
 
+/// Whether a known bug is planted here: in builds that try out the storm, and nowhere else.
+#[cfg(bellwether_bugs)]
+macro_rules! planted {
+    ($name:literal) => {
+        crate::bugs::is($name)
+    };
+}
+#[cfg(not(bellwether_bugs))]
+macro_rules! planted {
+    ($name:literal) => {
+        false
+    };
+}
+
+#[cfg(bellwether_bugs)]
+mod bugs;
 pub mod config;
 pub mod data;
 pub mod exchange;

