@@ -9,6 +9,7 @@ mod grid;
 mod help;
 mod keys;
 mod pipes;
+mod plugins;
 mod runs;
 mod sandbox;
 mod session;
