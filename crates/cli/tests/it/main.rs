@@ -9,6 +9,7 @@ mod grid;
 mod help;
 mod keys;
 mod pipes;
+#[cfg(feature = "wasm")]
 mod plugins;
 mod runs;
 mod sandbox;
