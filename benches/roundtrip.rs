@@ -245,6 +245,7 @@ fn session(address: &str, lasts: Duration, tape: &Path) -> LatencyReport {
     venue.trade_url = Some(format!("ws://{address}/ws-api/v3"));
     let registry = Registry::new().with::<Answerer>();
     let plan = SessionPlan {
+        state: None,
         tape: Some(tape.to_owned()),
         resume: None,
         ends_after: Some(lasts),

@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod load;
 mod redact;
+mod risk;
 mod settings;
 mod shape;
 mod state;
@@ -18,8 +19,9 @@ pub use error::{ConfigError, Origin};
 pub use file::SettingsFile;
 pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
 pub use redact::{REDACTED, redact};
+pub use risk::{Amount, OnTrip, OwnLimits, RiskSettings};
 pub use settings::{
-    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, OnStop, RiskSettings, SessionSettings, Settings,
+    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, OnHang, OnStop, SessionSettings, Settings,
     SimSettings, Slippage, StrategySettings, VenueSettings,
 };
 pub use shape::known_paths;

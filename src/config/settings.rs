@@ -7,6 +7,8 @@ use bellwether_sdk::{AccountKind, Decimal, Interval, Symbol};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::risk::RiskSettings;
+
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -178,36 +180,6 @@ pub struct SimSettings {
     pub latency_ms: u64,
 }
 
-/// Limits of the risk guard; absent means none.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RiskSettings {
-    /// Largest value of one order, in quote currency.
-    #[schemars(with = "Option<NumberForm>")]
-    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
-    pub order_notional_max: Option<Decimal>,
-    /// Largest value of the position in one instrument, in quote currency.
-    #[schemars(with = "Option<NumberForm>")]
-    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
-    pub position_notional_max: Option<Decimal>,
-    /// Most open orders in one instrument.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub open_orders_max: Option<u32>,
-    /// Most orders within any 60 seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub orders_per_minute_max: Option<u32>,
-    /// Largest loss of equity since the start of the UTC day, in reporting currency; beyond it only orders that reduce
-    /// are let through.
-    #[schemars(with = "Option<NumberForm>")]
-    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
-    pub daily_loss_max: Option<Decimal>,
-    /// Largest distance of a price from its second source's, basis points; beyond it only orders that reduce are let
-    /// through.
-    #[schemars(with = "Option<NumberForm>")]
-    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
-    pub price_gap_bps_max: Option<Decimal>,
-}
-
 /// What becomes of open orders and positions when a session ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -219,6 +191,19 @@ pub enum OnStop {
     Keep,
     /// Open orders are cancelled and positions closed (paper: at the last price).
     Close,
+}
+
+/// What the watchdog does at the venue when a session hangs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnHang {
+    /// All open orders of the session's instruments are cancelled, also those of others.
+    #[default]
+    Cancel,
+    /// And positions are closed at the market.
+    Flatten,
+    /// Nothing: orders stay, protective ones too.
+    Leave,
 }
 
 /// Paper and live sessions.
@@ -247,6 +232,10 @@ pub struct SessionSettings {
     pub stale_trades_ms: u64,
     /// Where the tape has an order before it leaves: `staged`, `direct` or `sync`.
     pub durability: Durability,
+    /// A session that does not move for so many milliseconds hangs: the watchdog ends it. 0 never.
+    pub hang_ms: u64,
+    /// What the watchdog does at the venue before it ends a session that hangs.
+    pub on_hang: OnHang,
 }
 
 impl Default for SessionSettings {
@@ -262,6 +251,8 @@ impl Default for SessionSettings {
             stale_ms: 10_000,
             stale_trades_ms: 60_000,
             durability: Durability::Staged,
+            hang_ms: 10_000,
+            on_hang: OnHang::Cancel,
         }
     }
 }
@@ -355,7 +346,7 @@ impl Scalar {
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "it is only the shape of a schema, never a value")]
-enum NumberForm {
+pub(super) enum NumberForm {
     Number(f64),
     Text(String),
 }
@@ -368,11 +359,11 @@ fn text_option<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Err
     Ok(Option::<Scalar>::deserialize(d)?.map(Scalar::into_text))
 }
 
-fn decimal<'de, D: Deserializer<'de>>(d: D) -> Result<Decimal, D::Error> {
+pub(super) fn decimal<'de, D: Deserializer<'de>>(d: D) -> Result<Decimal, D::Error> {
     Scalar::deserialize(d)?.into_text().parse().map_err(serde::de::Error::custom)
 }
 
-fn decimal_option<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Decimal>, D::Error> {
+pub(super) fn decimal_option<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Decimal>, D::Error> {
     Option::<Scalar>::deserialize(d)?.map(|s| s.into_text().parse().map_err(serde::de::Error::custom)).transpose()
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price, Qty, Rate, Ts};
 
+use super::asked::{Standing, positions};
 use super::backtest::config_hash;
 use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
@@ -17,6 +18,7 @@ use super::session::{Session, status};
 use super::setup::Setup;
 use super::supply::Offers;
 use super::tapes::{self, Ears};
+use super::watchdog::Watch;
 use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Event, Told};
@@ -40,7 +42,7 @@ const REFER_EVERY_NS: i64 = 100_000_000;
 
 /// How long a live session waits at its end for the venue to say what became of its orders: longer than a venue is silent
 /// after too many requests in a minute. Who cannot wait asks to stop a second time.
-const FAREWELL_NS: i64 = 75_000_000_000;
+pub(super) const FAREWELL_NS: i64 = 75_000_000_000;
 
 /// Who signs for an account of a venue, by the venue's name.
 pub type Signers<'a> = &'a dyn Fn(&str) -> Result<Arc<dyn Signer>, RunError>;
@@ -84,6 +86,8 @@ async fn run(
             signers(symbol.venue())?;
         }
     }
+    let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
+    let standing = Standing::take(plan.state.as_deref(), settings, mode, &symbols, tapes)?;
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
@@ -135,14 +139,19 @@ async fn run(
     let mut hands = Pilot::new(session, settings, watcher, by_instrument);
     hands.seconds = second_by_feed;
     hands.orders = orders;
+    let watched: &[_] = if mode == Mode::Live { &symbols } else { &[] };
+    hands.watch = Some(standing.watch(settings, watched, hands.session.tape_path().as_deref()));
+    hands.standing = Some(standing);
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
-    let Pilot { session, failed, told, .. } = hands;
+    let Pilot { session, failed, told, standing, watch, .. } = hands;
+    drop(watch);
     if let Some(error) = failed {
         return Err(error);
     }
     drop(keeper);
     let tape = session.tape_path();
     let mut outcome = session.finish()?;
+    drop(standing);
     outcome.notes.extend(notes);
     outcome.notes.extend(told.into_iter().map(|(note, count)| format!("{note} ({count} times)")));
     outcome.notes.push(latency_note(&stages));
@@ -323,8 +332,8 @@ fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) ->
 }
 
 /// What holds a session together: hears feeds and gateways, tells the session, sends what it wants sent.
-struct Pilot<'a> {
-    session: Session,
+pub(super) struct Pilot<'a> {
+    pub(super) session: Session,
     watcher: &'a mut dyn Watcher,
     on_stop: OnStop,
     currency: String,
@@ -333,7 +342,7 @@ struct Pilot<'a> {
     /// The next settlement of each perpetual: when, at which rate and mark.
     funding: BTreeMap<InstrumentId, (Ts, Rate, Price)>,
     /// By instrument: the number of its gateway. Empty in paper mode.
-    gateways: BTreeMap<InstrumentId, usize>,
+    pub(super) gateways: BTreeMap<InstrumentId, usize>,
     /// Of orders that went out: their gateway.
     orders: BTreeMap<OrderId, usize>,
     /// Orders that did not leave because the tape waits for its disk; they are answered next.
@@ -349,7 +358,13 @@ struct Pilot<'a> {
     /// The second source's price told last, and when.
     referred: BTreeMap<InstrumentId, (Price, Ts)>,
     /// The end was asked for; the session ends at this time at the latest.
-    ending: Option<Ts>,
+    pub(super) ending: Option<Ts>,
+    /// The kill switch was pulled, and whether positions are to be closed.
+    pub(super) killed: Option<bool>,
+    /// Who watches whether the session moves.
+    pub(super) watch: Option<Watch>,
+    /// The session's locks.
+    pub(super) standing: Option<Standing>,
     failed: Option<RunError>,
 }
 
@@ -378,14 +393,20 @@ impl<'a> Pilot<'a> {
             stale: BTreeSet::new(),
             referred: BTreeMap::new(),
             ending: None,
+            killed: None,
+            watch: None,
+            standing: None,
             failed: None,
         }
     }
 
     /// Tells the session, and sends what it wants sent: the tape has it already.
-    fn tell(&mut self, told: Told<'_>, desk: &mut Desk<'_>) {
+    pub(super) fn tell(&mut self, told: Told<'_>, desk: &mut Desk<'_>) {
         if self.failed.is_some() {
             return;
+        }
+        if let Some(watch) = &self.watch {
+            watch.beat();
         }
         if let Err(error) = self.session.tell(told) {
             self.fail(error, desk);
@@ -414,7 +435,10 @@ impl<'a> Pilot<'a> {
     }
 
     /// Whether nothing is awaited of the venue any more: no order is open or, where they are kept, each is known to rest.
-    fn is_over(&self, desk: &mut Desk<'_>) -> bool {
+    pub(super) fn is_over(&self, desk: &mut Desk<'_>) -> bool {
+        if let Some(flatten) = self.killed {
+            return self.session.circuit.engine().open_orders().next().is_none() && (!flatten || self.is_flat());
+        }
         if self.on_stop == OnStop::Keep {
             return self.gateways.values().all(|number| desk.gateway(*number).is_none_or(|g| g.is_settled()));
         }
@@ -443,7 +467,7 @@ impl<'a> Pilot<'a> {
         desk.stop();
     }
 
-    fn note(&mut self, note: String) {
+    pub(super) fn note(&mut self, note: String) {
         let count = self.told.entry(note.clone()).or_default();
         *count += 1;
         if *count == 1 {
@@ -582,6 +606,10 @@ impl Hands for Pilot<'_> {
     }
 
     fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        if let Some(watch) = &self.watch {
+            watch.beat();
+        }
+        self.hear_asked(now, desk);
         self.answer_held_back(now, desk);
         self.settle_funding(now, desk);
         if self.session.circuit.next_due() <= now {
@@ -590,6 +618,13 @@ impl Hands for Pilot<'_> {
         if self.status_due <= now {
             self.status_due = now.plus(STATUS_EVERY_NS);
             self.show();
+            let engine = self.session.circuit.engine();
+            if let Some(watch) = &self.watch {
+                watch.note_positions(positions(engine));
+            }
+            if let Some(standing) = &mut self.standing {
+                standing.see(engine);
+            }
         }
         if self.ending.is_some_and(|at| at <= now) {
             let open = self.session.circuit.engine().open_orders().count();
@@ -607,6 +642,15 @@ impl Hands for Pilot<'_> {
     }
 
     fn on_stop(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        if self.ending.is_none() {
+            self.end_session(now, desk);
+        }
+    }
+}
+
+impl Pilot<'_> {
+    /// The session ends as its settings say.
+    pub(super) fn end_session(&mut self, now: Ts, desk: &mut Desk<'_>) {
         let ending = Ending { cancel: self.on_stop == OnStop::Cancel, close: self.on_stop == OnStop::Close };
         self.tell(Told::Stop(now.max(self.session.now), ending), desk);
         self.show();

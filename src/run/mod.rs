@@ -1,11 +1,14 @@
 //! The wiring of the modes: settings in, a run out. Opens every room; no room opens it.
 
 mod archive;
+mod asked;
 mod backtest;
+mod control;
 mod download;
 mod explain;
 mod grid;
 mod latency;
+mod limits;
 mod live;
 mod look;
 mod market;
@@ -18,8 +21,10 @@ mod setup;
 mod spec;
 mod supply;
 mod tapes;
+mod watchdog;
 
 pub use backtest::backtest;
+pub use control::{Asked, Running, ask, clear, running, tripped};
 pub use download::{DownloadPlan, DownloadReport, download};
 pub use explain::{Moment, View, explain_run, explain_tape};
 pub use grid::grid;

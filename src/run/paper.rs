@@ -6,14 +6,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bellwether_sdk::{Symbol, Ts};
 
+use super::asked::Standing;
 use super::backtest::{Prepared, config_hash};
+use super::control::Asked;
 use super::session::{Session, Status, status};
 use super::spec::SeriesRead;
 use super::tapes::{self, Deaf, TapeRun};
+use super::watchdog::Watch;
 use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
 use crate::data::Catalog;
-use crate::engine::{Circuit, Ending, Merge, Told};
+use crate::engine::{Circuit, Ending, Merge, Person, Told};
 use crate::host::Registry;
 use crate::tape::{InstrumentRecord, Mode, Start, TapeReader};
 
@@ -46,6 +49,8 @@ pub struct SessionPlan<'a> {
     pub settings_json: String,
     /// The upper half of order ids.
     pub session: u64,
+    /// The state folder, where sessions keep their locks and hear what is asked of them; `None` for neither.
+    pub state: Option<PathBuf>,
 }
 
 /// Runs paper mode over the catalog's data, paced as the settings say.
@@ -68,6 +73,8 @@ pub fn paper(
     let notes = prepared.setup.plan.notes.clone();
     let instruments = prepared.setup.plan.instruments.clone();
     let start = start_record(settings, &prepared, &catalog, &plan);
+    let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
+    let mut standing = Standing::take(plan.state.as_deref(), settings, Mode::Paper, &[], tapes)?;
     let mut session = match &plan.resume {
         None => {
             let (engine, sim) = prepared.setup.build(settings);
@@ -88,13 +95,32 @@ pub fn paper(
         }
         watcher.status(&status(session.circuit.engine(), &currency, start_equity));
     };
+    let watch = standing.watch(settings, &[], session.tape_path().as_deref());
+    let mut killed = None;
     let mut pace = Pace::new(settings.session.pace, plan.ends_after);
     while let Some(next) = merge.next_ts() {
         let due = session.circuit.next_due();
         // What is due at the same time as an event comes in its turn with the event.
         let (at, by_itself) = if due < next { (due, true) } else { (next, false) };
-        if !pace.wait_for(at, stop, || tell(&mut session)) {
+        let waited = pace.wait_for(at, stop, &watch, || tell(&mut session));
+        if waited == Waited::Over {
             break;
+        }
+        let now = session.now;
+        match watch.asked() {
+            Some(Asked::Stop) => break,
+            Some(Asked::Kill { flatten, operator, reason }) => {
+                session.tell(Told::Kill(false, Person { operator: &operator, reason: &reason }, now))?;
+                killed = Some(flatten);
+                break;
+            }
+            Some(Asked::Arm { operator, reason }) => {
+                session.tell(Told::Arm(Person { operator: &operator, reason: &reason }, now))?;
+            }
+            None => {}
+        }
+        if waited == Waited::Asked {
+            continue;
         }
         if by_itself {
             session.tell(Told::Clock(at))?;
@@ -104,12 +130,18 @@ pub fn paper(
         if pace.is_time_to_tell() {
             session.flush()?;
             tell(&mut session);
+            standing.see(session.circuit.engine());
         }
     }
     let (at, on_stop) = (session.now, settings.session.on_stop);
-    let ending = Ending { cancel: on_stop == OnStop::Cancel, close: on_stop == OnStop::Close };
+    let ending = match killed {
+        Some(flatten) => Ending { cancel: true, close: flatten },
+        None => Ending { cancel: on_stop == OnStop::Cancel, close: on_stop == OnStop::Close },
+    };
     session.tell(Told::Stop(at, ending))?;
     tell(&mut session);
+    drop(watch);
+    standing.see(session.circuit.engine());
     let series: Vec<SeriesRead> = merge
         .read()
         .iter()
@@ -174,6 +206,17 @@ pub(super) fn wall_now() -> Ts {
     Ts::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
+/// Why waiting ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    /// The time has come.
+    Due,
+    /// Somebody asks something of the session.
+    Asked,
+    /// The session is to end.
+    Over,
+}
+
 /// Brings data time and wall time together.
 struct Pace {
     /// Times real time; zero does not wait.
@@ -191,19 +234,23 @@ impl Pace {
         Self { times, origin: None, begun: now, ends_after, told: now }
     }
 
-    /// Waits until data time `at` is due; false when the session is to end.
-    fn wait_for(&mut self, at: Ts, stop: &AtomicBool, mut idle: impl FnMut()) -> bool {
+    /// Waits until data time `at` is due.
+    fn wait_for(&mut self, at: Ts, stop: &AtomicBool, watch: &Watch, mut idle: impl FnMut()) -> Waited {
         let (first, begun) = *self.origin.get_or_insert((at, Instant::now()));
         loop {
             if stop.load(Ordering::Relaxed) || self.ends_after.is_some_and(|d| self.begun.elapsed() >= d) {
-                return false;
+                return Waited::Over;
+            }
+            watch.beat();
+            if watch.is_asked() {
+                return Waited::Asked;
             }
             if self.times == 0 {
-                return true;
+                return Waited::Due;
             }
             let data_ns = at.nanos().saturating_sub(first.nanos()).max(0) / i64::from(self.times);
             let due = Duration::from_nanos(u64::try_from(data_ns).unwrap_or(0));
-            let Some(left) = due.checked_sub(begun.elapsed()).filter(|d| !d.is_zero()) else { return true };
+            let Some(left) = due.checked_sub(begun.elapsed()).filter(|d| !d.is_zero()) else { return Waited::Due };
             std::thread::sleep(left.min(NAP));
             if self.is_time_to_tell() {
                 idle();

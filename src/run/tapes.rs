@@ -258,6 +258,9 @@ impl TapeRun {
                 | Record::Stop(..)
                 | Record::BookLost(..)
                 | Record::Reference(..)
+                | Record::Hold(..)
+                | Record::Kill(..)
+                | Record::Arm(..)
         );
         self.market += u64::from(is_market);
         let session = &mut self.session;
@@ -265,7 +268,7 @@ impl TapeRun {
             ears.before(&told, session);
             session.tell(told)
         });
-        done.ok_or_else(|| RunError::Data(format!("record {number} holds an amount that does not read")))??;
+        done.ok_or_else(|| RunError::Data(format!("record {number} holds an amount or a name that does not read")))??;
         ears.after(&mut self.session);
         if self.first == Ts::NONE {
             self.first = self.session.now;

@@ -242,7 +242,7 @@ impl Desk {
                 },
                 sizer: Sizer::Qty(Decimal::new(1, 0)),
             }],
-            guard: Guard { limits: self.limits },
+            guard: Guard::new(self.limits),
             warmup: self.warmup,
             chart_width: self.chart_width,
             build: Vec::new(),

@@ -5,6 +5,7 @@ mod conservation;
 mod desk;
 mod exchange;
 mod fills;
+mod guard;
 mod l2;
 mod orders;
 mod payloads;

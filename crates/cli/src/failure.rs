@@ -109,6 +109,7 @@ impl From<RunError> for Failure {
             RunError::Data(_) => Self::bad(text).help("`bellwether data list` shows what is stored"),
             RunError::Venue(_) => Self::new(Code::Venue, text)
                 .help("check the network and the address (`[venue.NAME] rest_url`); `bellwether paper` works without"),
+            RunError::Refused(_) => Self::new(Code::Refused, text),
             RunError::Interrupted => Self::new(Code::Interrupted, "interrupted; nothing was stored"),
             _ => Self::new(Code::Failed, text),
         }

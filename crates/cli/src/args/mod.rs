@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Paper(crate::commands::paper::PaperArgs),
     /// Run strategies at a venue with real orders.
     Live(crate::commands::live::LiveArgs),
+    /// End running sessions; with --now, at once: the kill switch.
+    Stop(crate::commands::stop::StopArgs),
+    /// Arm a guard that has tripped, and take the kill switch's file away.
+    Arm(crate::commands::arm::ArmArgs),
     /// Why a run traded at a moment, or why it did not.
     Explain(crate::commands::explain::ExplainArgs),
     /// Hear a session's tape again and hold its effects against the recorded ones.

@@ -1,5 +1,6 @@
 //! One file per command: its flags and what it does.
 
+pub(crate) mod arm;
 pub(crate) mod backtest;
 pub(crate) mod compare;
 pub(crate) mod config;
@@ -14,6 +15,7 @@ pub(crate) mod replay;
 pub(crate) mod runs;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
+pub(crate) mod stop;
 pub(crate) mod strategy;
 pub(crate) mod verify;
 
@@ -27,6 +29,8 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
     let global = &cli.global;
     match &cli.command {
         Command::Backtest(args) => backtest::run(global, args, registry),
+        Command::Stop(args) => stop::run(global, args),
+        Command::Arm(args) => arm::run(global, args),
         Command::Explain(args) => explain::run(global, args, registry),
         Command::Latency(args) => latency::run(global, args),
         Command::Live(args) => live::run(global, args, registry),

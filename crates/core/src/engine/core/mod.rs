@@ -5,6 +5,7 @@ mod answers;
 mod calm;
 mod events;
 mod finish;
+mod guard;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -187,6 +188,12 @@ pub struct Engine {
     book_gaps: u64,
     /// By instrument: the price of a second source; zero for none.
     references: Vec<Price>,
+    /// By instrument: when its price was heard.
+    price_at: Vec<Ts>,
+    /// What was done about a trip of the guard.
+    enforced: guard::Enforced,
+    /// Whether the guard looks at equity.
+    watching: bool,
     /// When orders went out within the last minute, where a limit asks for it.
     sent: VecDeque<Ts>,
     /// What became of wishes, in words, while somebody listens.
@@ -200,6 +207,7 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Self {
         let count = config.instruments.len();
         let start = config.ledger.equity();
+        let watching = config.guard.is_watching();
         let view = View {
             instruments: config
                 .instruments
@@ -240,6 +248,9 @@ impl Engine {
             notes: Vec::new(),
             book_gaps: 0,
             references: vec![Price::ZERO; count],
+            price_at: vec![Ts::NONE; count],
+            enforced: guard::Enforced::default(),
+            watching,
             sent: VecDeque::new(),
             log: None,
             closing: false,
@@ -374,6 +385,7 @@ impl Engine {
                 }
             }
         }
+        self.enforce();
         Ok(true)
     }
 
