@@ -8,11 +8,11 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::types::Int32Type;
+use arrow_array::{
     ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampNanosecondArray, UInt64Array,
 };
-use arrow::datatypes::Int32Type;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -302,8 +302,10 @@ fn parsed<T: std::str::FromStr>(
 mod tests {
     use super::*;
     use crate::report::samples::{busy, document, empty};
-    use arrow::array::{Array, AsArray};
-    use arrow::datatypes::{DataType, Float64Type, TimeUnit, TimestampNanosecondType};
+    use arrow_array::Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::{Float64Type, TimestampNanosecondType};
+    use arrow_schema::{DataType, TimeUnit};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     fn csv_of(document: &Document, table: Table) -> String {

@@ -6,10 +6,10 @@
 use std::io::{BufRead, Cursor};
 use std::path::Path;
 
-use arrow::array::{Array, RecordBatch, RecordBatchReader, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimeUnit as ArrowUnit};
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::*;
+use arrow_array::{Array, ArrowPrimitiveType, RecordBatch, RecordBatchReader, StringArray};
+use arrow_schema::{ArrowError, DataType, TimeUnit as ArrowUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::input::unreadable;
@@ -26,7 +26,7 @@ pub(super) fn read_feather<'a>(
     input: &mut dyn BufRead,
 ) -> Result<Rows<'a>, DataError> {
     let bytes = whole(path, input)?;
-    let reader = arrow::ipc::reader::FileReader::try_new(Cursor::new(bytes), None)
+    let reader = arrow_ipc::reader::FileReader::try_new(Cursor::new(bytes), None)
         .map_err(|e| not(path, "a feather file", &e))?;
     let names: Vec<String> = reader.schema().fields().iter().map(|f| f.name().clone()).collect();
     let expected = presets::freqtrade().names;
@@ -122,26 +122,62 @@ fn units(plan: &mut Plan, batch: &RecordBatch) {
     plan.venue_unit = unit(plan.at(Role::TsVenue)).or(plan.venue_unit);
 }
 
+/// A column's values as text; nothing where there is none.
 fn texts(path: &Path, what: &str, column: &dyn Array) -> Result<StringArray, DataError> {
-    let unusable = |e: ArrowError| not(path, what, &e);
-    let column = match column.data_type() {
-        DataType::Float64 => {
-            let floats = arrow::array::cast::as_primitive_array::<arrow::datatypes::Float64Type>(column);
-            return Ok(floats.iter().map(|v| v.map(|v| v.to_string())).collect());
-        }
-        DataType::Float32 => {
-            let floats = arrow::array::cast::as_primitive_array::<arrow::datatypes::Float32Type>(column);
-            return Ok(floats.iter().map(|v| v.map(|v| v.to_string())).collect());
-        }
+    let text = match column.data_type() {
+        DataType::Float64 => shown::<Float64Type>(column),
+        DataType::Float32 => shown::<Float32Type>(column),
+        // Days become seconds.
         DataType::Date32 => {
-            // Days become seconds.
-            let days = cast(column, &DataType::Int32).map_err(unusable)?;
-            let days = arrow::array::cast::as_primitive_array::<arrow::datatypes::Int32Type>(&days);
-            return Ok(days.iter().map(|v| v.map(|v| (i64::from(v) * 86_400).to_string())).collect());
+            column.as_primitive::<Date32Type>().iter().map(|v| Some((i64::from(v?) * 86_400).to_string())).collect()
         }
-        DataType::Timestamp(..) | DataType::Date64 => cast(column, &DataType::Int64).map_err(unusable)?,
-        _ => cast(column, &DataType::Utf8).map_err(unusable)?,
+        DataType::Date64 => shown::<Date64Type>(column),
+        DataType::Timestamp(ArrowUnit::Second, _) => shown::<TimestampSecondType>(column),
+        DataType::Timestamp(ArrowUnit::Millisecond, _) => shown::<TimestampMillisecondType>(column),
+        DataType::Timestamp(ArrowUnit::Microsecond, _) => shown::<TimestampMicrosecondType>(column),
+        DataType::Timestamp(ArrowUnit::Nanosecond, _) => shown::<TimestampNanosecondType>(column),
+        DataType::Int8 => shown::<Int8Type>(column),
+        DataType::Int16 => shown::<Int16Type>(column),
+        DataType::Int32 => shown::<Int32Type>(column),
+        DataType::Int64 => shown::<Int64Type>(column),
+        DataType::UInt8 => shown::<UInt8Type>(column),
+        DataType::UInt16 => shown::<UInt16Type>(column),
+        DataType::UInt32 => shown::<UInt32Type>(column),
+        DataType::UInt64 => shown::<UInt64Type>(column),
+        DataType::Decimal128(..) => decimals::<Decimal128Type>(column),
+        DataType::Decimal256(..) => decimals::<Decimal256Type>(column),
+        DataType::Boolean => column.as_boolean().iter().map(|v| Some(v?.to_string())).collect(),
+        DataType::Utf8 => column.as_string::<i32>().clone(),
+        DataType::LargeUtf8 => column.as_string::<i64>().iter().collect(),
+        DataType::Utf8View => column.as_string_view().iter().collect(),
+        DataType::Null => StringArray::new_null(column.len()),
+        DataType::Dictionary(..) => {
+            let dictionary = column.as_any_dictionary();
+            let values = texts(path, what, dictionary.values())?;
+            if values.is_empty() {
+                return Ok(StringArray::new_null(column.len()));
+            }
+            let of = |(row, key): (usize, usize)| {
+                (dictionary.is_valid(row) && values.is_valid(key)).then(|| values.value(key).to_owned())
+            };
+            dictionary.normalized_keys().into_iter().enumerate().map(of).collect()
+        }
+        other => {
+            return Err(not(
+                path,
+                what,
+                &format!("a column is of type {other}, which is neither number, text nor time"),
+            ));
+        }
     };
-    let text = cast(&column, &DataType::Utf8).map_err(unusable)?;
-    Ok(arrow::array::cast::as_string_array(&text).clone())
+    Ok(text)
+}
+
+fn shown<T: ArrowPrimitiveType<Native: std::fmt::Display>>(column: &dyn Array) -> StringArray {
+    column.as_primitive::<T>().iter().map(|v| Some(v?.to_string())).collect()
+}
+
+fn decimals<T: DecimalType>(column: &dyn Array) -> StringArray {
+    let decimals = column.as_primitive::<T>();
+    (0..decimals.len()).map(|row| decimals.is_valid(row).then(|| decimals.value_as_string(row))).collect()
 }
