@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` draws the rooms; `docs/life-of-a-tick.md` walks one tick through them.
 
+pub mod api;
 pub mod config;
 pub mod data;
 pub mod exchange;

@@ -21,7 +21,7 @@ pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
 pub use redact::{REDACTED, redact};
 pub use risk::{Amount, OnTrip, OwnLimits, RiskSettings};
 pub use settings::{
-    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, OnHang, OnStop, SessionSettings, Settings,
+    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, Foreign, OnHang, OnStop, SessionSettings, Settings,
     SimSettings, Slippage, StrategySettings, VenueSettings,
 };
 pub use shape::known_paths;

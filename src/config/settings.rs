@@ -206,6 +206,17 @@ pub enum OnHang {
     Leave,
 }
 
+/// What is done when the venue's account has what is not in our books.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Foreign {
+    /// Entries wait until a person has looked.
+    #[default]
+    Hold,
+    /// It is reported and left alone.
+    Leave,
+}
+
 /// Paper and live sessions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -236,6 +247,13 @@ pub struct SessionSettings {
     pub hang_ms: u64,
     /// What the watchdog does at the venue before it ends a session that hangs.
     pub on_hang: OnHang,
+    /// Where `/health` and `/metrics` of a session on a venue's feed are served: an address of this machine.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_addr: Option<std::net::SocketAddr>,
+    /// What is done when the venue's account differs from our books by what is not ours: entries are held until a
+    /// person has looked (`hold`), or it is left alone (`leave`).
+    pub foreign: Foreign,
 }
 
 impl Default for SessionSettings {
@@ -253,6 +271,8 @@ impl Default for SessionSettings {
             durability: Durability::Staged,
             hang_ms: 10_000,
             on_hang: OnHang::Cancel,
+            health_addr: None,
+            foreign: Foreign::Hold,
         }
     }
 }

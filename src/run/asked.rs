@@ -115,6 +115,7 @@ impl Pilot<'_> {
                 Asked::Arm { operator, reason } => {
                     self.note(format!("the guard was armed by {operator}: {reason}"));
                     self.tell(Told::Arm(Person { operator: &operator, reason: &reason }, at), desk);
+                    self.leave_differences(now, desk);
                 }
             }
         }

@@ -9,17 +9,20 @@ use std::time::{Duration, Instant};
 
 use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price, Qty, Rate, Ts};
 
+use super::account::{Accounts, LOOK_EVERY_MS, stored_with_cash, with_cash_of_venues};
 use super::asked::{Standing, positions};
 use super::backtest::config_hash;
 use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
 use super::paper::{SessionPlan, Watcher, wall_now};
+use super::pulse::{Around, pulse};
 use super::session::{Session, status};
 use super::setup::Setup;
 use super::supply::Offers;
 use super::tapes::{self, Ears};
 use super::watchdog::Watch;
 use super::{RunError, RunReport};
+use crate::api::Pages;
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Event, Told};
 use crate::exchange::OrderStatus;
@@ -89,13 +92,19 @@ async fn run(
     let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
     let standing = Standing::take(plan.state.as_deref(), settings, mode, &symbols, tapes)?;
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
+    let found = match signers.filter(|_| plan.resume.is_none()) {
+        Some(signers) => Some(with_cash_of_venues(settings, &places, &offers, signers, &*transport).await?),
+        None => None,
+    };
+    let (found, held) = found.map_or((None, Vec::new()), |(settings, held)| (Some(settings), held));
+    let settings = found.as_ref().unwrap_or(settings);
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
     let builds = setup.plan.build.clone();
     let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
     let seconds = market::seconds(settings, &instruments, &*transport).await?;
     let start = start_record(settings, &setup, &offers, &plan, mode);
-    let TakenUp { mut session, number, earlier } = match &plan.resume {
+    let TakenUp { mut session, number, earlier, aside } = match &plan.resume {
         Some(path) => take_up(path, registry, settings, mode)?,
         None => {
             let (engine, sim) = setup.build(settings);
@@ -105,7 +114,7 @@ async fn run(
             };
             let tape = plan.tape.as_deref().map(|p| (p, &start, settings.session.durability));
             let session = Session::new(circuit, instruments.clone(), tape)?;
-            TakenUp { session, number: plan.session, earlier: Vec::new() }
+            TakenUp { session, number: plan.session, earlier: Vec::new(), aside: Vec::new() }
         }
     };
     if plan.resume.is_none() && settings.backtest.warmup > 0 {
@@ -116,6 +125,7 @@ async fn run(
     let keeper = session.tape_path().map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
     let mut drive = Drive::new(transport, Box::<WallClock>::default()).with_probe(Box::new(latency));
     let mut by_instrument = BTreeMap::new();
+    let mut accounts = Accounts::new(settings);
     let mut orders = BTreeMap::new();
     for place in &places {
         drive.add_feed(market::feed(place, &series, settings, number)?, place.urls.rest.clone());
@@ -127,6 +137,7 @@ async fn run(
             let number = drive.add_gateway(gateway, place.urls.rest.clone());
             orders.extend(its.iter().map(|e| (e.order.get().id, number)));
             by_instrument.extend(place.listings.iter().map(|l| (l.id, number)));
+            accounts.add(number, place.listings.iter().map(|l| l.id).collect(), places.len() == 1, &aside);
         }
     }
     let mut second_by_feed = BTreeMap::new();
@@ -139,6 +150,9 @@ async fn run(
     let mut hands = Pilot::new(session, settings, watcher, by_instrument);
     hands.seconds = second_by_feed;
     hands.orders = orders;
+    hands.accounts = accounts;
+    hands.pages = settings.session.health_addr.map(Pages::serve).transpose().map_err(RunError::Settings)?;
+    hands.begin_accounts(held, wall_now())?;
     let watched: &[_] = if mode == Mode::Live { &symbols } else { &[] };
     hands.watch = Some(standing.watch(settings, watched, hands.session.tape_path().as_deref()));
     hands.standing = Some(standing);
@@ -198,7 +212,8 @@ fn latency_note(stages: &Stages) -> String {
 
 fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway, RunError> {
     let signer = signers(place.venue.facts().venue)?;
-    let settings = GatewaySettings::new(session, place.urls.clone());
+    let mut settings = GatewaySettings::new(session, place.urls.clone());
+    settings.account_every_ms = LOOK_EVERY_MS;
     Ok(Gateway::new(Arc::clone(&place.venue), place.listings.clone(), signer, settings, Arc::clone(&place.limits)))
 }
 
@@ -220,7 +235,7 @@ fn start_record(settings: &Settings, setup: &Setup, offers: &Offers, plan: &Sess
         version: plan.program.0.to_owned(),
         program: plan.program.1.to_owned(),
         created: wall_now(),
-        settings: plan.settings_json.clone(),
+        settings: stored_with_cash(&plan.settings_json, &settings.account.cash),
         instruments: setup.plan.instruments.iter().zip(&offers.rows).map(of).collect(),
         place: offers.place.clone(),
         pace: if settings.session.feed == crate::config::Feed::Venue { 0 } else { settings.session.pace },
@@ -234,6 +249,8 @@ struct TakenUp {
     number: u64,
     /// The orders that it had sent to venues.
     earlier: Vec<Earlier>,
+    /// What it had noted of the venues' accounts.
+    aside: Vec<VenueNote>,
 }
 
 /// Hears what a live session had sent, which is not sent again, and what the venue called it.
@@ -242,6 +259,8 @@ struct Sent {
     orders: BTreeMap<OrderId, Earlier>,
     /// The id of a fill whose answer has not been heard: a crash may have come between.
     coming: Option<(OrderId, String)>,
+    /// What was noted of the venues' accounts.
+    aside: Vec<VenueNote>,
 }
 
 impl Ears for Sent {
@@ -289,6 +308,7 @@ impl Ears for Sent {
                 }
             }
             VenueNote::Fill(id, trade) => self.coming = Some((id, trade)),
+            aside @ VenueNote::Aside(..) => self.aside.push(aside),
         }
     }
 }
@@ -320,6 +340,7 @@ fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) ->
     let mut sent = Sent::default();
     let tapes::TapeRun { mut session, start, cut, .. } =
         tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
+    let aside = std::mem::take(&mut sent.aside);
     let earlier = sent.known(&session);
     session.resume_tape(reader, settings.session.durability, cut)?;
     let now = session.now;
@@ -328,7 +349,7 @@ fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) ->
     for i in 0..session.circuit.engine().view().instruments.len() {
         session.tell(Told::BookLost(InstrumentId(i as u16), now))?;
     }
-    Ok(TakenUp { session, number: start.session, earlier })
+    Ok(TakenUp { session, number: start.session, earlier, aside })
 }
 
 /// What holds a session together: hears feeds and gateways, tells the session, sends what it wants sent.
@@ -365,6 +386,14 @@ pub(super) struct Pilot<'a> {
     pub(super) watch: Option<Watch>,
     /// The session's locks.
     pub(super) standing: Option<Standing>,
+    /// The venues' accounts.
+    pub(super) accounts: Accounts,
+    /// Where others look how it stands.
+    pub(super) pages: Option<Pages>,
+    /// When a feed last said something.
+    heard: Ts,
+    /// How late the loop was for its last status.
+    lag_ns: i64,
     failed: Option<RunError>,
 }
 
@@ -396,6 +425,10 @@ impl<'a> Pilot<'a> {
             killed: None,
             watch: None,
             standing: None,
+            accounts: Accounts::default(),
+            pages: None,
+            heard: Ts::NONE,
+            lag_ns: 0,
             failed: None,
         }
     }
@@ -417,7 +450,10 @@ impl<'a> Pilot<'a> {
         }
         for command in self.session.circuit.outgoing() {
             match command {
-                Command::Submit(order) if self.session.is_behind().is_some() => self.held_back.push(order.get().id),
+                // What only makes a position smaller leaves even so: its record survives this process.
+                Command::Submit(order) if self.session.is_behind().is_some() && !order.get().only_reduces() => {
+                    self.held_back.push(order.get().id);
+                }
                 Command::Submit(order) => {
                     let (id, instrument) = (order.get().id, order.get().instrument);
                     let Some(number) = self.gateways.get(&instrument) else { continue };
@@ -453,7 +489,7 @@ impl<'a> Pilot<'a> {
         }
     }
 
-    fn write(&mut self, note: VenueNote, desk: &mut Desk<'_>) {
+    pub(super) fn write(&mut self, note: VenueNote, desk: &mut Desk<'_>) {
         if let Err(error) = self.session.note(note) {
             self.fail(error, desk);
         }
@@ -486,6 +522,20 @@ impl<'a> Pilot<'a> {
         let mut status = status(self.session.circuit.engine(), &self.currency, self.start_equity);
         status.feed = self.feed.values().cloned().collect::<Vec<_>>().join(", ");
         self.watcher.status(&status);
+    }
+
+    fn show_pulse(&self, now: Ts) {
+        let Some(pages) = &self.pages else { return };
+        let around = Around {
+            mode: if self.gateways.is_empty() { "paper" } else { "live" },
+            heard: self.heard,
+            now,
+            stale_topics: self.stale.len(),
+            loop_lag_ns: self.lag_ns,
+            queued_orders: self.held_back.len(),
+            tape_backlog: self.session.backlog(),
+        };
+        pages.show(pulse(self.session.circuit.engine(), &around));
     }
 
     /// A second source: its price judges the first's; while the first is stale, its trades and quotes stand in.
@@ -537,6 +587,7 @@ impl<'a> Pilot<'a> {
 
 impl Hands for Pilot<'_> {
     fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        self.heard = now;
         if !self.seconds.is_empty()
             && let Some(scale) = self.seconds.get(&feed).copied()
         {
@@ -579,7 +630,7 @@ impl Hands for Pilot<'_> {
         }
     }
 
-    fn on_gateway(&mut self, _gateway: usize, event: GatewayEvent, now: Ts, desk: &mut Desk<'_>) {
+    fn on_gateway(&mut self, gateway: usize, event: GatewayEvent, now: Ts, desk: &mut Desk<'_>) {
         match event {
             GatewayEvent::Answer(answer) => self.tell(Told::Answer(answer, now), desk),
             GatewayEvent::Unknown(id) => self.tell(Told::Answer(Answer::Unknown(id), now), desk),
@@ -598,7 +649,7 @@ impl Hands for Pilot<'_> {
                 self.feed.insert("halt".to_owned(), format!("HALTED: {why}"));
                 self.note(format!("nothing is sent any more: {why}"));
             }
-            _ => {}
+            other => self.on_account(gateway, other, now, desk),
         }
         if self.ending.is_some() && self.is_over(desk) {
             desk.stop();
@@ -616,8 +667,11 @@ impl Hands for Pilot<'_> {
             self.tell(Told::Clock(now), desk);
         }
         if self.status_due <= now {
+            let late = now.nanos().saturating_sub(self.status_due.nanos());
+            self.lag_ns = if self.status_due == Ts::NONE { 0 } else { late };
             self.status_due = now.plus(STATUS_EVERY_NS);
             self.show();
+            self.show_pulse(now);
             let engine = self.session.circuit.engine();
             if let Some(watch) = &self.watch {
                 watch.note_positions(positions(engine));

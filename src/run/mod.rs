@@ -1,8 +1,10 @@
 //! The wiring of the modes: settings in, a run out. Opens every room; no room opens it.
 
+mod account;
 mod archive;
 mod asked;
 mod backtest;
+mod backup;
 mod control;
 mod download;
 mod explain;
@@ -15,15 +17,19 @@ mod market;
 mod money;
 mod paper;
 mod plan;
+mod pulse;
+mod reconcile;
 mod recording;
 mod session;
 mod setup;
 mod spec;
+mod statement;
 mod supply;
 mod tapes;
 mod watchdog;
 
 pub use backtest::backtest;
+pub use backup::{Backup, backup, free_bytes, restore};
 pub use control::{Asked, Running, ask, clear, running, tripped};
 pub use download::{DownloadPlan, DownloadReport, download};
 pub use explain::{Moment, View, explain_run, explain_tape};
@@ -35,5 +41,6 @@ pub use market::{symbols, venue_key};
 pub use paper::{SessionPlan, Watcher, paper};
 pub use recording::{RecordPlan, RecordReport, Recorded, record};
 pub use session::{Status, StatusRow};
+pub use statement::{Entry, Row, Statement, csv as statement_csv, document as statement_document, statement};
 pub use spec::{RunError, RunReport, SeriesRead, Variant};
-pub use tapes::{Divergence, TapeReplay, replay, show};
+pub use tapes::{Divergence, TapeReplay, Verified, export, replay, show, verify};

@@ -60,6 +60,9 @@ pub enum VenueNote {
     Attempt(OrderId, u64),
     /// The id of the fill that the next answer tells.
     Fill(OrderId, String),
+    /// What an account has beside our books from now on: the number of its gateway, a currency or an instrument, and
+    /// the amount.
+    Aside(u64, String, String),
 }
 
 /// What a session is made of: enough to build its engine again.

@@ -267,6 +267,7 @@ impl Desk {
         );
         let (left, right) = replay.pair.engine.ledger().conservation(0);
         assert_eq!(left, right, "money was made or lost from nothing");
+        assert_eq!(replay.pair.engine.impossible_answers(), 0, "the exchange said what cannot be");
         replay.pair.engine.finish()
     }
 }

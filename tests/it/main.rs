@@ -12,3 +12,5 @@ mod payloads;
 mod rooms;
 mod sandbox;
 mod stored;
+#[cfg(unix)]
+mod watchdog;

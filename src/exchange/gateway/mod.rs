@@ -21,7 +21,7 @@ mod wires;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bellwether_sdk::{Decimal, InstrumentId, OrderId, Price, Qty, Size, Ts};
+use bellwether_sdk::{Decimal, InstrumentId, Money, OrderId, Price, Qty, Size, Ts};
 
 use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Tag, nanos};
 use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, Position, Stamp, Urls, Venue};
@@ -34,6 +34,9 @@ use requests::{Flight, Job, Waiting};
 use wires::Wires;
 
 pub use held::order_of;
+
+/// How far back fills are asked for when the account differs from our books.
+const FILLS_AGAIN_NS: i64 = 3_600_000_000_000;
 
 /// What a gateway tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +60,13 @@ pub enum GatewayEvent {
     Balance(Balance),
     /// A position, whole.
     Position(Position),
+    /// All balances of the account; those that are nothing are left out.
+    Balances(Vec<Balance>),
+    /// All positions of the account; those that are nothing are left out.
+    Positions(Vec<Position>),
+    /// A fill's fee was paid in another currency than the settlement's: whose fill, the fee and its currency, and what
+    /// the fill has of it in settlement currency.
+    FeePaid(InstrumentId, Decimal, String, Money),
     /// An open order in the account that this gateway did not send.
     Foreign(OrderRow),
     /// A fill's fee was paid in a currency that is neither settlement nor base: it is not in the fill.
@@ -94,6 +104,9 @@ pub struct GatewaySettings {
     pub reconcile_every_ms: u64,
     /// The same while the private stream is off.
     pub reconcile_blind_ms: u64,
+    /// Balances, positions and the venue's clock are asked for so often, milliseconds, and after every reconnect; 0 only
+    /// at the start.
+    pub account_every_ms: u64,
     /// Digits of settlement currencies; where one is missing, the instrument's price and quantity digits together.
     pub money_scales: BTreeMap<String, u8>,
 }
@@ -112,6 +125,7 @@ impl GatewaySettings {
             fills_within_ms: 500,
             reconcile_every_ms: 60_000,
             reconcile_blind_ms: 5_000,
+            account_every_ms: 0,
             money_scales: BTreeMap::new(),
         }
     }
@@ -178,6 +192,7 @@ pub struct Gateway {
     nonce: u64,
     next_number: u64,
     reconcile_due: Ts,
+    account_due: Ts,
     halted: Option<String>,
     out: VecDeque<Action>,
     events: VecDeque<GatewayEvent>,
@@ -217,6 +232,7 @@ impl Gateway {
             nonce: 0,
             next_number: 0,
             reconcile_due: Ts::MAX,
+            account_due: Ts::MAX,
             halted: None,
             out: VecDeque::new(),
             events: VecDeque::new(),
@@ -230,6 +246,7 @@ impl Gateway {
         for job in [Job::Time, Job::Balances, Job::Positions, Job::Open, Job::Conditional] {
             self.later(0, job, 0);
         }
+        self.account_later();
         self.wires.begin(now);
         self.on_time(now);
     }
@@ -444,6 +461,10 @@ impl Gateway {
         if now >= self.reconcile_due {
             self.reconcile();
         }
+        if now >= self.account_due {
+            self.ask_account(0);
+            self.later(0, Job::Time, 0);
+        }
         self.drop_orphans();
         self.pump();
     }
@@ -460,7 +481,7 @@ impl Gateway {
         let said = self.said.values().map(|f| f.at.plus(nanos(self.settings.answer_within_ms))).min();
         let orders = self.live.iter().map(|id| self.due_of(*id)).min();
         let waiting = self.waiting.iter().map(|w| w.due).min();
-        let all = [said, orders, waiting, Some(self.wires_due()), Some(self.reconcile_due)];
+        let all = [said, orders, waiting, Some(self.wires_due()), Some(self.reconcile_due), Some(self.account_due)];
         all.into_iter().flatten().min().unwrap_or(Ts::MAX)
     }
 
@@ -476,6 +497,33 @@ impl Gateway {
                 self.later(0, job, 0);
             }
         }
+    }
+
+    /// Asks for balances, positions, open orders and fills after so many milliseconds.
+    pub fn look_at_account(&mut self, wait_ms: u64, now: Ts) {
+        let now = self.at(now);
+        self.ask_account(wait_ms);
+        let from = now.plus(-FILLS_AGAIN_NS);
+        let instruments: Vec<InstrumentId> = self.listings.iter().map(|l| l.id).collect();
+        for instrument in instruments {
+            self.later(wait_ms, Job::Fills(instrument, from), 0);
+        }
+        self.later(wait_ms, Job::Open, 0);
+        self.pump();
+    }
+
+    fn ask_account(&mut self, wait_ms: u64) {
+        for job in [Job::Balances, Job::Positions] {
+            self.later(wait_ms, job, 0);
+        }
+        self.account_later();
+    }
+
+    fn account_later(&mut self) {
+        self.account_due = match self.settings.account_every_ms {
+            0 => Ts::MAX,
+            every => self.now.plus(nanos(every)),
+        };
     }
 
     fn reconcile_later(&mut self) {

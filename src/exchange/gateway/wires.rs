@@ -260,6 +260,9 @@ impl Gateway {
         }
         if !std::mem::replace(&mut self.wires.private_on, true) {
             self.events.push_back(GatewayEvent::Private(true));
+            if self.settings.account_every_ms > 0 {
+                self.ask_account(0);
+            }
         }
         self.catch_up();
     }

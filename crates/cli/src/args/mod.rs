@@ -59,6 +59,12 @@ pub(crate) enum Command {
     Stop(crate::commands::stop::StopArgs),
     /// Arm a guard that has tripped, and take the kill switch's file away.
     Arm(crate::commands::arm::ArmArgs),
+    /// Look at what a session needs before it begins.
+    Doctor(crate::commands::doctor::DoctorArgs),
+    /// Keep the state folder in a file, or bring it back.
+    State(crate::commands::state::StateArgs),
+    /// Hold a live session's books against the venue's own history.
+    Statement(crate::commands::statement::StatementArgs),
     /// Why a run traded at a moment, or why it did not.
     Explain(crate::commands::explain::ExplainArgs),
     /// Hear a session's tape again and hold its effects against the recorded ones.

@@ -7,6 +7,7 @@ mod desk;
 mod explain;
 mod grid;
 mod help;
+mod kill;
 mod pipes;
 mod runs;
 mod sandbox;

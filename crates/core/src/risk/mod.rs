@@ -232,7 +232,7 @@ impl Guard {
 
 /// Whether an order can do nothing but make the position smaller, with all that is open on its side.
 fn reduces(order: &Order, view: &RiskView<'_>) -> bool {
-    if order.reduce_only || order.role.is_protective() {
+    if order.only_reduces() {
         return true;
     }
     let held = view.position.qty.mantissa();

@@ -44,13 +44,11 @@ pub enum Hold {
     ClockSkew,
     /// The tape cannot be written.
     Tape,
-    /// The venue's private stream is off.
-    Blind,
 }
 
 impl Hold {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Account, Self::ClockSkew, Self::Tape, Self::Blind];
+    pub const ALL: [Self; 3] = [Self::Account, Self::ClockSkew, Self::Tape];
 
     /// Its name in reports and on the tape.
     pub const fn name(self) -> &'static str {
@@ -58,7 +56,6 @@ impl Hold {
             Self::Account => "account_not_understood",
             Self::ClockSkew => "clock_skew",
             Self::Tape => "tape",
-            Self::Blind => "private_stream_off",
         }
     }
 
@@ -68,7 +65,6 @@ impl Hold {
             Self::Account => "the account at the venue is not the one in the books",
             Self::ClockSkew => "the venue's clock and ours are too far apart",
             Self::Tape => "the tape cannot be written",
-            Self::Blind => "the venue's private stream is off",
         }
     }
 }

@@ -9,9 +9,25 @@ impl Engine {
     /// [`EngineError`].
     pub fn on_answer(&mut self, answer: &Answer, at: Ts) -> Result<(), EngineError> {
         self.now = self.now.max(at);
-        self.answered(answer)?;
+        match self.answered(answer) {
+            // A venue may say what cannot be: it is refused and counted, and what was known stays.
+            Err(EngineError::Order(error)) => self.refuse_answer(&error),
+            done => done?,
+        }
         self.enforce();
         Ok(())
+    }
+
+    fn refuse_answer(&mut self, error: &OrderError) {
+        self.impossible += 1;
+        if self.impossible == 1 {
+            self.notes.push(format!("the exchange said what cannot be, first at {}: {error}", self.now.nanos()));
+        }
+    }
+
+    /// Answers that were impossible for their order: they were refused, and changed nothing.
+    pub fn impossible_answers(&self) -> u64 {
+        self.impossible
     }
 
     fn answered(&mut self, answer: &Answer) -> Result<(), EngineError> {

@@ -43,6 +43,9 @@ impl Engine {
             self.notes
                 .push(format!("the depth feed broke off {gaps} times; the book was not used until the next snapshot"));
         }
+        if self.impossible > 0 {
+            self.notes.push(format!("{} answers of the exchange were impossible and were refused", self.impossible));
+        }
         let inferred = |v: &&InstrumentView| v.instrument.inferred;
         for view in self.view.instruments.iter().filter(inferred) {
             self.notes.push(format!(

@@ -45,7 +45,8 @@ pub enum EngineError {
     /// An amount left the range of exact money.
     #[error(transparent)]
     Portfolio(#[from] PortfolioError),
-    /// The venue said something impossible of an order.
+    /// An order was asked for something that is impossible for it. (Of an exchange's answers these are refused and
+    /// counted.)
     #[error(transparent)]
     Order(#[from] OrderError),
     /// A strategy asked for more in one event than anybody means.
@@ -184,6 +185,8 @@ pub struct Engine {
     refusals: BTreeMap<&'static str, u64>,
     dropped: BTreeMap<&'static str, u64>,
     notes: Vec<String>,
+    /// Answers that were impossible for their order.
+    impossible: u64,
     /// Depth messages that did not follow the one before.
     book_gaps: u64,
     /// By instrument: the price of a second source; zero for none.
@@ -246,6 +249,7 @@ impl Engine {
             refusals: BTreeMap::new(),
             dropped: BTreeMap::new(),
             notes: Vec::new(),
+            impossible: 0,
             book_gaps: 0,
             references: vec![Price::ZERO; count],
             price_at: vec![Ts::NONE; count],
