@@ -11,6 +11,7 @@ mod orders;
 mod payloads;
 mod rooms;
 mod sandbox;
+mod sessions;
 mod stored;
 #[cfg(unix)]
 mod watchdog;

@@ -1,0 +1,179 @@
+//! Paper sessions on venues' feeds, over real sockets: second sources, funding, warm-up.
+
+mod venue;
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bellwether::config::{Feed, Settings, StrategySettings};
+use bellwether::engine::Outcome;
+use bellwether::host::Registry;
+use bellwether::run::{self, SessionPlan, Status, Watcher};
+use bellwether_sdk::{
+    AccountKind, Bar, Context, Intent, OrderState, ParamError, Params, Plugin, Qty, Side, Strategy, Trade, Ts,
+};
+use venue::{Script, Venues};
+
+const SYMBOL: &str = "binance:BTC/USDT:USDT";
+
+/// Nothing to set.
+#[derive(Debug, Clone, Params)]
+struct NoParams {}
+
+/// Buys one contract at its fiftieth trade: by then every source has spoken.
+struct BuyOnce {
+    heard: u64,
+}
+
+impl Strategy for BuyOnce {
+    fn account(&self) -> AccountKind {
+        AccountKind::Margin
+    }
+
+    fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &Trade) {
+        self.heard += 1;
+        if self.heard == 50 {
+            let scale = ctx.instrument(trade.instrument).qty_scale;
+            ctx.place(Intent::market(trade.instrument, Side::Buy, Qty::from_mantissa(10i64.pow(u32::from(scale)))));
+        }
+    }
+}
+
+impl Plugin for BuyOnce {
+    type Params = NoParams;
+    const NAME: &'static str = "buy_once";
+    const SUMMARY: &'static str = "buys one contract";
+    const DIRECTIONAL: bool = false;
+
+    fn new(_: NoParams) -> Result<Self, ParamError> {
+        Ok(Self { heard: 0 })
+    }
+}
+
+/// Closes of the bars that [`Listener`] heard, in hundredths.
+static CLOSES: Mutex<Vec<i64>> = Mutex::new(Vec::new());
+
+/// Writes down what it hears.
+struct Listener;
+
+impl Strategy for Listener {
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let unit = 10i64.pow(u32::from(ctx.instrument(bar.instrument).price_scale));
+        CLOSES.lock().expect("closes").push(bar.close.mantissa() * 100 / unit);
+    }
+}
+
+impl Plugin for Listener {
+    type Params = NoParams;
+    const NAME: &'static str = "listener";
+    const SUMMARY: &'static str = "writes down what it hears";
+    const DIRECTIONAL: bool = true;
+
+    fn new(_: NoParams) -> Result<Self, ParamError> {
+        Ok(Self)
+    }
+}
+
+struct Nobody;
+
+impl Watcher for Nobody {
+    fn status(&mut self, _: &Status) {}
+    fn effect(&mut self, _: Ts, _: &str) {}
+}
+
+/// Trades at a price for so long.
+fn trading(price: &'static str, trades_for_ms: u64) -> Script {
+    Script { price, trades_for_ms, funding: None }
+}
+
+/// A paper session of a strategy on the venues.
+fn session(plugin: &str, venues: Venues, lasts: Duration, change: impl FnOnce(&mut Settings)) -> Outcome {
+    let at = venues.open();
+    let mut settings = Settings::default();
+    settings.session.feed = Feed::Venue;
+    settings.backtest.instruments = vec![SYMBOL.parse().expect("a symbol")];
+    settings.backtest.kinds = vec!["trades".to_owned()];
+    settings.account.cash = "1000USDT".to_owned();
+    settings.strategy = vec![StrategySettings { plugin: plugin.to_owned(), ..StrategySettings::default() }];
+    for (name, market) in [("binance_linear", format!("ws://{at}")), ("bybit_linear", format!("ws://{at}/bybit"))] {
+        let venue = settings.venue.entry(name.to_owned()).or_default();
+        venue.rest_url = Some(format!("http://{at}"));
+        venue.market_url = Some(market);
+    }
+    change(&mut settings);
+    let registry = Registry::new().with::<BuyOnce>().with::<Listener>();
+    let plan = SessionPlan {
+        tape: None,
+        resume: None,
+        ends_after: Some(lasts),
+        program: ("test", ""),
+        settings_json: serde_json::to_string(&settings).expect("settings"),
+        session: 1,
+    };
+    run::session(&settings, &registry, plan, None, &mut Nobody, &AtomicBool::new(false)).expect("a session").outcome
+}
+
+fn with_second(settings: &mut Settings) {
+    let of = |text: &str| text.parse().expect("a symbol");
+    settings.session.second_source.insert(of(SYMBOL), of("bybit:BTC/USDT:USDT"));
+}
+
+#[test]
+fn a_second_source_stands_in_while_the_first_is_silent() {
+    let venues = Venues { first: trading("100.0", 0), second: trading("100.25", 60_000) };
+    let outcome = session("buy_once", venues, Duration::from_secs(5), |s| {
+        with_second(s);
+        s.session.stale_trades_ms = 1_000;
+    });
+    let [fill] = outcome.fills.as_slice() else { panic!("{:?}", outcome.fills) };
+    let unit = 10i64.pow(u32::from(outcome.instruments[0].price_scale));
+    assert_eq!(fill.price.mantissa() * 100 / unit, 10_025, "at the second's price, in the first's digits");
+    assert!(outcome.notes.iter().any(|n| n.starts_with("the second source stands in")), "{:?}", outcome.notes);
+}
+
+#[test]
+fn a_second_source_is_not_heard_while_the_first_speaks() {
+    let venues = Venues { first: trading("100.0", 60_000), second: trading("100.25", 60_000) };
+    let outcome = session("buy_once", venues, Duration::from_secs(4), |s| {
+        with_second(s);
+        s.risk.price_gap_bps_max = None;
+    });
+    let unit = 10i64.pow(u32::from(outcome.instruments[0].price_scale));
+    assert_eq!(outcome.fills[0].price.mantissa() * 100 / unit, 10_000);
+    assert!(!outcome.notes.iter().any(|n| n.contains("stands in")), "{:?}", outcome.notes);
+}
+
+#[test]
+fn an_order_is_refused_while_the_sources_are_apart() {
+    let venues = Venues { first: trading("100.0", 60_000), second: trading("102.0", 60_000) };
+    let outcome = session("buy_once", venues, Duration::from_secs(4), |s| {
+        with_second(s);
+        s.risk.price_gap_bps_max = Some("50".parse().expect("a number"));
+    });
+    assert!(outcome.fills.is_empty());
+    assert_eq!(outcome.orders.iter().map(|o| o.state).collect::<Vec<_>>(), [OrderState::Rejected]);
+}
+
+#[test]
+fn announced_funding_is_booked_when_it_settles() {
+    let first = Script { price: "100.0", trades_for_ms: 60_000, funding: Some(("0.0010", 3_000)) };
+    let venues = Venues { first, second: trading("100.0", 0) };
+    let outcome = session("buy_once", venues, Duration::from_secs(5), |_| {});
+    assert_eq!(outcome.fills.len(), 1);
+    // One contract at a mark of 100 pays a thousandth.
+    assert_eq!(outcome.funding.to_text(outcome.reporting.scale), "-0.1", "{:?}", outcome.notes);
+}
+
+#[test]
+fn past_bars_of_the_venue_warm_strategies_up() {
+    let venues = Venues { first: trading("100.0", 60_000), second: trading("100.0", 0) };
+    let outcome = session("listener", venues, Duration::from_secs(2), |s| {
+        s.backtest.kinds.clear();
+        s.backtest.interval = Some("1m".parse().expect("an interval"));
+        s.backtest.warmup = 3;
+    });
+    let closes = CLOSES.lock().expect("closes").clone();
+    assert_eq!(closes.get(..3), Some([10_300, 10_400, 10_500].as_slice()), "the last three complete minutes");
+    assert_eq!(outcome.warmup, 3);
+}
