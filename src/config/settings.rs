@@ -247,6 +247,8 @@ pub struct SessionSettings {
     pub hang_ms: u64,
     /// What the watchdog does at the venue before it ends a session that hangs.
     pub on_hang: OnHang,
+    /// Where the venue can, it cancels our orders by itself when it has not heard of us for so many milliseconds; 0 never.
+    pub cancel_after_ms: u64,
     /// Where `/health` and `/metrics` of a session on a venue's feed are served: an address of this machine.
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -271,6 +273,7 @@ impl Default for SessionSettings {
             durability: Durability::Staged,
             hang_ms: 10_000,
             on_hang: OnHang::Cancel,
+            cancel_after_ms: 0,
             health_addr: None,
             foreign: Foreign::Hold,
         }

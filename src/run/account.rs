@@ -83,7 +83,8 @@ async fn holdings(place: &Place, signer: &dyn Signer, transport: &dyn Transport)
     if let Reply::Time(venue) = ask(place, &Ask::Time, None, transport).await.map_err(failed)? {
         clock.measure(asked, wall_now(), venue);
     }
-    let Reply::Balances(balances) = ask(place, &Ask::Balances, Some((signer, &clock)), transport).await.map_err(failed)?
+    let Reply::Balances(balances) =
+        ask(place, &Ask::Balances, Some((signer, &clock)), transport).await.map_err(failed)?
     else {
         return Err(failed("the answer is of another kind".to_owned()));
     };
@@ -222,7 +223,8 @@ impl Pilot<'_> {
                     self.leave_aside(number, desk);
                 } else {
                     self.note(
-                        "reconciliation: entries wait; `bellwether arm --reason …` leaves what differs alone".to_owned(),
+                        "reconciliation: entries wait; `bellwether arm --reason …` leaves what differs alone"
+                            .to_owned(),
                     );
                     // What was missed may be a fill of an order that has ended: it is asked for.
                     again = self.accounts.understood.insert(number, false) != Some(false);

@@ -128,7 +128,7 @@ impl Pilot<'_> {
             self.tell(Told::Stop(now.max(self.session.now), ending), desk);
             desk.stop();
         } else {
-            // Orders of a gateway that was given up by its key go out by nobody: the venue is asked until it answers.
+            // The venue has the last word: it is waited for as at any end.
             self.ending = Some(now.plus(FAREWELL_NS));
             if self.is_over(desk) {
                 desk.stop();

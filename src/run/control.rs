@@ -3,7 +3,7 @@
 //! ```text
 //! <state>/STOP                    a kill switch: every session stops at once, and none starts while it is there
 //! <state>/locks/NAME.lock         held by the running session of that name; says what it is
-//! <state>/locks/NAME.ask          what somebody asks of it, taken within a twentieth of a second
+//! <state>/locks/NAME.ask          what somebody asks of it, taken within half a second
 //! <state>/locks/NAME.tripped      why its guard tripped; no new session starts on the account until it is armed
 //! ```
 //!

@@ -130,7 +130,7 @@ async fn run(
     for place in &places {
         drive.add_feed(market::feed(place, &series, settings, number)?, place.urls.rest.clone());
         if let Some(signers) = signers {
-            let mut gateway = gateway(place, signers, number)?;
+            let mut gateway = gateway(place, signers, number, settings.session.cancel_after_ms)?;
             let its = earlier.iter().filter(|e| place.listings.get(e.order.get().instrument).is_some());
             let its: Vec<&Earlier> = its.collect();
             its.iter().for_each(|e| gateway.adopt((*e).clone(), wall_now()));
@@ -210,10 +210,11 @@ fn latency_note(stages: &Stages) -> String {
     format!("latency: {}", stages.all().map(of).join("; "))
 }
 
-fn gateway(place: &Place, signers: Signers<'_>, session: u64) -> Result<Gateway, RunError> {
+fn gateway(place: &Place, signers: Signers<'_>, session: u64, cancel_after_ms: u64) -> Result<Gateway, RunError> {
     let signer = signers(place.venue.facts().venue)?;
     let mut settings = GatewaySettings::new(session, place.urls.clone());
     settings.account_every_ms = LOOK_EVERY_MS;
+    settings.cancel_after_ms = cancel_after_ms;
     Ok(Gateway::new(Arc::clone(&place.venue), place.listings.clone(), signer, settings, Arc::clone(&place.limits)))
 }
 
@@ -706,6 +707,13 @@ impl Pilot<'_> {
     /// The session ends as its settings say.
     pub(super) fn end_session(&mut self, now: Ts, desk: &mut Desk<'_>) {
         let ending = Ending { cancel: self.on_stop == OnStop::Cancel, close: self.on_stop == OnStop::Close };
+        if self.on_stop == OnStop::Keep {
+            for number in self.gateways.values() {
+                if let Some(gateway) = desk.gateway(*number) {
+                    gateway.let_orders_stay(now);
+                }
+            }
+        }
         self.tell(Told::Stop(now.max(self.session.now), ending), desk);
         self.show();
         if self.gateways.is_empty() || self.is_over(desk) {

@@ -41,6 +41,6 @@ pub use market::{symbols, venue_key};
 pub use paper::{SessionPlan, Watcher, paper};
 pub use recording::{RecordPlan, RecordReport, Recorded, record};
 pub use session::{Status, StatusRow};
-pub use statement::{Entry, Row, Statement, csv as statement_csv, document as statement_document, statement};
 pub use spec::{RunError, RunReport, SeriesRead, Variant};
+pub use statement::{Entry, Row, Statement, csv as statement_csv, document as statement_document, statement};
 pub use tapes::{Divergence, TapeReplay, Verified, export, replay, show, verify};

@@ -79,7 +79,13 @@ impl Books {
 
     /// A fee that the venue took in another currency than our books: theirs, and ours in the settlement currency. Gives
     /// what stands aside from now on.
-    pub(super) fn fee(&mut self, currency: &str, fee: Decimal, settle: &str, booked: (i128, u8)) -> Vec<(String, String)> {
+    pub(super) fn fee(
+        &mut self,
+        currency: &str,
+        fee: Decimal,
+        settle: &str,
+        booked: (i128, u8),
+    ) -> Vec<(String, String)> {
         let changes = [(currency, -wide(fee)), (settle, scaled(booked.0, booked.1))];
         let changed = changes.into_iter().filter_map(|(code, change)| {
             let aside = self.aside.get_mut(code)?;

@@ -148,11 +148,7 @@ pub fn statement(tape: &Path, registry: &Registry) -> Result<Statement, RunError
     let began = run.start.created;
     for instrument in &run.start.instruments {
         let symbol = &instrument.symbol;
-        let at = LookAt {
-            venue: venue_key(symbol)?,
-            account: settings.session.account.clone(),
-            ..LookAt::default()
-        };
+        let at = LookAt { venue: venue_key(symbol)?, account: settings.session.account.clone(), ..LookAt::default() };
         let ask = |from| look(&settings, &at, &What::Fills(Some(from)), Some(symbol.as_str()));
         let mut from = began;
         loop {

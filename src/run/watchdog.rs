@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 use bellwether_sdk::{Decimal, InstrumentKind, Side, Symbol, TimeInForce};
 
 use super::control::{Asked, Claims};
-use super::look::{LookAt, OrderWish, What, look};
+use super::look::{LookAt, LookError, OrderWish, What, look};
 use super::market::venue_key;
 use crate::config::{Durability, OnHang, RiskSettings, Settings};
+use crate::exchange::{Fault, OrderRef};
 use crate::tape::{Record, TapeWriter};
 
 /// How often it looks.
@@ -162,7 +163,7 @@ fn act(post: &Post, shared: &Shared, why: &str, flatten: Option<bool>) -> ! {
     for symbol in symbols {
         book.note(&format!("watchdog cancels all orders of {symbol}, also those of others"));
         for tries in 0..TRIES {
-            match look(&settings, &at(symbol), &What::CancelAll, Some(symbol.as_str())) {
+            match cancel_all(&settings, &at(symbol), symbol) {
                 Ok(_) => {
                     book.note(&format!("watchdog cancelled all orders of {symbol}"));
                     break;
@@ -184,6 +185,23 @@ fn act(post: &Post, shared: &Shared, why: &str, flatten: Option<bool>) -> ! {
     }
     book.note("watchdog ends the process; go on with --resume, which reconciles");
     std::process::exit(1);
+}
+
+/// Cancels all open orders of an instrument: with one request, or where the venue has none, one by one.
+fn cancel_all(settings: &Settings, at: &LookAt, symbol: &Symbol) -> Result<(), LookError> {
+    match look(settings, at, &What::CancelAll, Some(symbol.as_str())) {
+        Err(LookError::Venue(e)) if e.fault == Fault::Unsupported => {}
+        done => return done.map(drop),
+    }
+    let told = look(settings, at, &What::Orders, Some(symbol.as_str()))?;
+    let ids = told["orders"].as_array().into_iter().flatten().filter_map(|o| o["venue_id"].as_str());
+    let mut failed = None;
+    for id in ids {
+        let cancel = What::Cancel(OrderRef::Venue(id.to_owned()));
+        // One that cannot be cancelled does not keep the others.
+        failed = look(settings, at, &cancel, Some(symbol.as_str())).err().or(failed);
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 fn closing(symbol: &Symbol, held: Decimal) -> OrderWish {

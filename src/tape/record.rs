@@ -318,9 +318,7 @@ impl Record {
             Told::Answer(answer, at) => Self::Answer(AnswerRecord::of(answer), *at),
             Told::Stop(at, ending) => Self::Stop(*at, ending.cancel, ending.close),
             Told::Hold(hold, on, at) => Self::Hold(hold.name().to_owned(), *on, *at),
-            Told::Kill(flatten, who, at) => {
-                Self::Kill(*flatten, who.operator.to_owned(), who.reason.to_owned(), *at)
-            }
+            Told::Kill(flatten, who, at) => Self::Kill(*flatten, who.operator.to_owned(), who.reason.to_owned(), *at),
             Told::Arm(who, at) => Self::Arm(who.operator.to_owned(), who.reason.to_owned(), *at),
         }
     }

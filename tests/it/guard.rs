@@ -109,7 +109,7 @@ fn flatten_cancels_what_is_open_and_closes_what_is_held() {
 fn losses_in_a_row_trip_and_a_win_between_them_does_not() {
     let limits = Limits { losses_in_row_max: Some(2), ..Default::default() };
     let round = |n: usize, ctx: &mut Context<'_>| {
-        let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
+        let side = if n.is_multiple_of(2) { Side::Buy } else { Side::Sell };
         ctx.place(Intent::market(ONE, side, qty(1)));
     };
     let run = |text| Desk { limits: limits.clone(), ..Desk::default() }.bars(text, round);
@@ -125,8 +125,13 @@ fn after_a_stop_out_nothing_is_opened_for_a_while() {
     // The stop is hit at the open of the third bar, two minutes in; the fourth minute is free again.
     let limits = Limits { cooldown_ns: 120_000_000_000, ..Default::default() };
     let run = Desk { limits, ..Desk::default() }.bars("100 100 80 80 80 80 80", |n, ctx| match n {
-        0 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(1)).bracket(bellwether_sdk::Bracket { stop_loss: Some(price(90)), ..Default::default() }))),
-        2 | 3 | 4 | 5 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(1)))),
+        0 => drop(
+            ctx.place(
+                Intent::market(ONE, Side::Buy, qty(1))
+                    .bracket(bellwether_sdk::Bracket { stop_loss: Some(price(90)), ..Default::default() }),
+            ),
+        ),
+        2..=5 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(1)))),
         _ => {}
     });
     assert_eq!(refusals(&run), "cooldown 1", "{}", states_text(&run));
@@ -150,9 +155,7 @@ fn a_price_across_the_market_is_refused_by_the_collar() {
 mod circuit {
     //! The guard in a session: what it is told from outside, and what goes on the tape.
 
-    use bellwether::engine::{
-        Circuit, Command, Engine, EngineConfig, Event, Input, Passed, Person, SlotConfig, Told,
-    };
+    use bellwether::engine::{Circuit, Command, Engine, EngineConfig, Event, Input, Passed, Person, SlotConfig, Told};
     use bellwether::market::Currency;
     use bellwether::orders::Answer;
     use bellwether::portfolio::{Ledger, Terms};

@@ -39,15 +39,18 @@ impl Strategy for Hangs {
 
     fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &Trade) {
         if !std::mem::replace(&mut self.placed, true) {
-            let below = Price::from_mantissa(trade.price.mantissa() / 2 / 100 * 100);
+            let tick = ctx.instrument(trade.instrument).tick.mantissa();
+            let below = Price::from_mantissa(trade.price.mantissa() * 3 / 4 / tick * tick);
             let one = 10i64.pow(u32::from(ctx.instrument(trade.instrument).qty_scale));
             ctx.place(Intent::limit(trade.instrument, Side::Buy, Qty::from_mantissa(one / 1_000), below));
         }
     }
 
     fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
-        while update.state == bellwether_sdk::OrderState::Acknowledged {
-            std::thread::sleep(Duration::from_secs(1));
+        if update.state == bellwether_sdk::OrderState::Acknowledged {
+            loop {
+                std::thread::sleep(Duration::from_secs(1));
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ pub fn main(registry: &Registry) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { Code::Usage } else { Code::Done } as u8);
         }
     };
-    logging::start(&cli.global);
+    let _logs = logging::start(&cli.global);
     match commands::run(&cli, registry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),

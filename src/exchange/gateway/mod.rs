@@ -104,6 +104,9 @@ pub struct GatewaySettings {
     pub reconcile_every_ms: u64,
     /// The same while the private stream is off.
     pub reconcile_blind_ms: u64,
+    /// The venue cancels our orders by itself when it has not heard of us for so many milliseconds, where it can; it is
+    /// told three times as often. 0 for not at all.
+    pub cancel_after_ms: u64,
     /// Balances, positions and the venue's clock are asked for so often, milliseconds, and after every reconnect; 0 only
     /// at the start.
     pub account_every_ms: u64,
@@ -125,6 +128,7 @@ impl GatewaySettings {
             fills_within_ms: 500,
             reconcile_every_ms: 60_000,
             reconcile_blind_ms: 5_000,
+            cancel_after_ms: 0,
             account_every_ms: 0,
             money_scales: BTreeMap::new(),
         }
@@ -193,6 +197,8 @@ pub struct Gateway {
     next_number: u64,
     reconcile_due: Ts,
     account_due: Ts,
+    switch_due: Ts,
+    switch_failed: bool,
     halted: Option<String>,
     out: VecDeque<Action>,
     events: VecDeque<GatewayEvent>,
@@ -233,6 +239,8 @@ impl Gateway {
             next_number: 0,
             reconcile_due: Ts::MAX,
             account_due: Ts::MAX,
+            switch_due: Ts::MAX,
+            switch_failed: false,
             halted: None,
             out: VecDeque::new(),
             events: VecDeque::new(),
@@ -247,6 +255,9 @@ impl Gateway {
             self.later(0, job, 0);
         }
         self.account_later();
+        if self.settings.cancel_after_ms > 0 {
+            self.switch_due = now;
+        }
         self.wires.begin(now);
         self.on_time(now);
     }
@@ -461,6 +472,11 @@ impl Gateway {
         if now >= self.reconcile_due {
             self.reconcile();
         }
+        if now >= self.switch_due {
+            let within = self.settings.cancel_after_ms;
+            self.later(0, Job::Switch(within), 0);
+            self.switch_due = now.plus(nanos(within / 3));
+        }
         if now >= self.account_due {
             self.ask_account(0);
             self.later(0, Job::Time, 0);
@@ -481,8 +497,29 @@ impl Gateway {
         let said = self.said.values().map(|f| f.at.plus(nanos(self.settings.answer_within_ms))).min();
         let orders = self.live.iter().map(|id| self.due_of(*id)).min();
         let waiting = self.waiting.iter().map(|w| w.due).min();
-        let all = [said, orders, waiting, Some(self.wires_due()), Some(self.reconcile_due), Some(self.account_due)];
-        all.into_iter().flatten().min().unwrap_or(Ts::MAX)
+        let all = [said, orders, waiting, Some(self.wires_due()), Some(self.reconcile_due)];
+        let all = all.into_iter().chain([Some(self.account_due), Some(self.switch_due)]);
+        all.flatten().min().unwrap_or(Ts::MAX)
+    }
+
+    /// Orders are to stay when this process ends: the venue's dead man's switch is taken back.
+    pub fn let_orders_stay(&mut self, now: Ts) {
+        self.at(now);
+        if self.switch_due != Ts::MAX {
+            self.switch_due = Ts::MAX;
+            self.later(0, Job::Switch(0), 0);
+            self.pump();
+        }
+    }
+
+    /// What came of telling the dead man's switch; a failure is told once, and it is told again at its time.
+    fn on_switch(&mut self, outcome: Result<(), super::VenueError>) {
+        if let Err(error) = &outcome
+            && !self.switch_failed
+        {
+            self.note(format!("the venue's dead man's switch was not set: {error}"));
+        }
+        self.switch_failed = outcome.is_err();
     }
 
     /// Compares with the venue: what is open, and what filled.

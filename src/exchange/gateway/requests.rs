@@ -32,6 +32,8 @@ pub(super) enum Job {
     KeepTicket(String),
     Balances,
     Positions,
+    /// Tells the venue's dead man's switch that we live; with zero, that it is not wanted any more.
+    Switch(u64),
 }
 
 impl Job {
@@ -65,6 +67,7 @@ pub(super) struct Flight {
 pub(super) enum Sent {
     Act(Act),
     Ask(Ask),
+    Switch,
 }
 
 impl Gateway {
@@ -182,6 +185,12 @@ impl Gateway {
     }
 
     fn send(&mut self, job: Job, tries: u32) {
+        if let Job::Switch(within_ms) = job {
+            for request in self.venue.cancel_after(within_ms, &self.listings) {
+                self.send_http(job.clone(), tries, Sent::Switch, request);
+            }
+            return;
+        }
         if job.is_act() {
             if let Some(act) = self.act(&job) {
                 self.send_act(job, tries, act);
@@ -294,6 +303,10 @@ impl Gateway {
                 let outcome = answer.and_then(|r| self.venue.act_reply(act, r, &self.listings));
                 self.on_act(flight, outcome);
             }
+            Sent::Switch => {
+                let outcome = answer.and_then(|r| self.venue.cancel_after_reply(r));
+                self.on_switch(outcome);
+            }
             Sent::Ask(ask) => {
                 let outcome = answer.and_then(|r| self.venue.reply(ask, r, &self.listings));
                 self.on_reply(flight, outcome);
@@ -306,6 +319,7 @@ impl Gateway {
         let error = VenueError::new(Fault::Unknown, "", why);
         match flight.sent {
             Sent::Act(_) => self.on_act(flight, Err(error)),
+            Sent::Switch => self.on_switch(Err(error)),
             Sent::Ask(_) => self.on_reply(flight, Err(error)),
         }
     }

@@ -44,6 +44,12 @@ pub(crate) struct Global {
     /// Fewer logs.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) quiet: u8,
+    /// Log as JSON, one object a line.
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+    /// Log to files in a folder too: one a day, fourteen are kept.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) log_dir: Option<PathBuf>,
 }
 
 /// The commands.

@@ -52,6 +52,7 @@ pub(crate) fn run(global: &Global, args: &ArmArgs) -> Result<(), Failure> {
         run::ask(&state, name, &asked)?;
         run::clear(&state, Some(name))?;
     }
-    let what = if names.is_empty() { "the file STOP is gone".to_owned() } else { format!("armed: {}", names.join(", ")) };
+    let what =
+        if names.is_empty() { "the file STOP is gone".to_owned() } else { format!("armed: {}", names.join(", ")) };
     out::answer(&format!("{what}\n"))
 }

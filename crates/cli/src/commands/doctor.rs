@@ -120,7 +120,9 @@ fn state_folder(global: &Global, found: &mut Vec<Finding>) -> Result<(), Failure
     found.push(("state folder".to_owned(), how, why));
     let (how, why) = match run::free_bytes(&state) {
         Ok(free) if free >= 1 << 30 => (State::Ok, format!("{} MiB free", free >> 20)),
-        Ok(free) if free >= 64 << 20 => (State::Warn, format!("only {} MiB free; a tape grows with its feed", free >> 20)),
+        Ok(free) if free >= 64 << 20 => {
+            (State::Warn, format!("only {} MiB free; a tape grows with its feed", free >> 20))
+        }
         Ok(free) => (State::Fail, format!("only {} MiB free", free >> 20)),
         Err(e) => (State::Warn, format!("how much is free is not known: {e}")),
     };
@@ -133,7 +135,11 @@ fn state_folder(global: &Global, found: &mut Vec<Finding>) -> Result<(), Failure
     }
     for session in run::running(&state)? {
         let tape = session.tape.map_or_else(String::new, |t| t.display().to_string());
-        found.push((format!("session {}", session.name), State::Ok, format!("runs as process {}: {tape}", session.pid)));
+        found.push((
+            format!("session {}", session.name),
+            State::Ok,
+            format!("runs as process {}: {tape}", session.pid),
+        ));
     }
     Ok(())
 }
@@ -148,8 +154,7 @@ fn key(venue: &str, account: &str, found: &mut Vec<Finding>) {
 
 /// The venue: whether it answers, its clock, what the key may do.
 fn ask(settings: &Settings, venue: &str, found: &mut Vec<Finding>) {
-    let at =
-        LookAt { venue: venue.to_owned(), account: settings.session.account.clone(), ..LookAt::default() };
+    let at = LookAt { venue: venue.to_owned(), account: settings.session.account.clone(), ..LookAt::default() };
     let (how, why) = match look(settings, &at, &What::Time, None) {
         Ok(told) => {
             let offset: i64 = told["offset_ns"].as_str().and_then(|t| t.parse().ok()).unwrap_or_default();

@@ -102,6 +102,10 @@ Examples:
         effects: bool,
     },
     /// Check every frame of a tape: damage, a torn end, whether it ended. Exits 5 when a record was changed.
+    #[command(after_help = "\
+Examples:
+  bellwether tape verify
+  bellwether tape verify session.tape --json")]
     Verify {
         /// The tape: a file, or `last`.
         #[arg(default_value = "last")]
@@ -111,6 +115,10 @@ Examples:
         json: bool,
     },
     /// Print a tape as JSON, one record a line: its number and what it holds.
+    #[command(after_help = "\
+Examples:
+  bellwether tape export
+  bellwether tape export session.tape > session.jsonl")]
     Export {
         /// The tape: a file, or `last`.
         #[arg(default_value = "last")]

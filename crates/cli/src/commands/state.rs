@@ -19,6 +19,10 @@ pub(crate) struct StateArgs {
 #[derive(Debug, Subcommand)]
 enum StateCommand {
     /// Write runs, tapes and the marks of tripped guards into a file.
+    #[command(after_help = "\
+Examples:
+  bellwether state backup bot.zip
+  bellwether state backup /backup/bot.zip --state-dir /var/lib/bellwether")]
     Backup {
         /// The file; it must not be there.
         file: PathBuf,
@@ -26,7 +30,7 @@ enum StateCommand {
     /// Bring a backup back; nothing is overwritten.
     #[command(after_help = "\
 Examples:
-  bellwether state backup bot.zip
+  bellwether state restore bot.zip
   bellwether state restore bot.zip --state-dir /var/lib/bellwether")]
     Restore {
         /// The file that `state backup` wrote.

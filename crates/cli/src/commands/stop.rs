@@ -48,11 +48,7 @@ pub(crate) fn run(global: &Global, args: &StopArgs) -> Result<(), Failure> {
     let sessions = sessions(&state, args.session.as_deref())?;
     let asked = match args.now {
         false => Asked::Stop,
-        true => Asked::Kill {
-            flatten: args.flatten,
-            operator: args.operator.clone(),
-            reason: args.reason.clone(),
-        },
+        true => Asked::Kill { flatten: args.flatten, operator: args.operator.clone(), reason: args.reason.clone() },
     };
     for session in &sessions {
         run::ask(&state, &session.name, &asked)?;

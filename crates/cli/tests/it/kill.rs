@@ -13,7 +13,7 @@ const LIMITS: &str = "--set risk.position_notional_max=20000 --set risk.order_no
                       --set risk.orders_per_minute_max=1000 --set risk.daily_loss_max=5000";
 
 /// A sandbox and a desk whose settings and key lead to it.
-fn at_sandbox() -> (Sandbox, Desk) {
+pub fn at_sandbox() -> (Sandbox, Desk) {
     let venue = Sandbox::start(SandboxSettings {
         data: root().join("backtest-data"),
         instruments: vec!["binance:BTC/USDT".parse().expect("a symbol")],
@@ -34,7 +34,7 @@ fn at_sandbox() -> (Sandbox, Desk) {
     (venue, desk)
 }
 
-fn live(flags: &str) -> String {
+pub fn live(flags: &str) -> String {
     format!("live --config live.toml --state-dir state --instrument binance:BTC/USDT --kind trades {LIMITS} {flags}")
 }
 
@@ -43,18 +43,36 @@ fn orders(desk: &Desk, venue: &Sandbox) -> usize {
     desk.json(&line)["orders"].as_array().expect("orders").len()
 }
 
+/// A session's process; it does not outlive its test.
+pub struct Running(pub Child);
+
+impl Running {
+    pub fn start(desk: &Desk, line: &str) -> Self {
+        let told = std::fs::File::create(desk.path("stderr")).expect("a file");
+        Self(desk.command(line).stdout(Stdio::null()).stderr(Stdio::from(told)).spawn().expect("started"))
+    }
+
+    /// Waits for its end; its exit code.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.0.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended already is what is wanted.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Starts a session and waits until it has an order at the venue.
-fn trading(desk: &Desk, venue: &Sandbox) -> Child {
-    let mut child = desk
-        .command(&live("--strategy quoter"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::from(std::fs::File::create(desk.path("stderr")).expect("a file")))
-        .spawn()
-        .expect("started");
+pub fn trading(desk: &Desk, venue: &Sandbox) -> Running {
+    let mut child = Running::start(desk, &live("--strategy quoter"));
     let began = Instant::now();
     while orders(desk, venue) == 0 {
         let told = || std::fs::read_to_string(desk.path("stderr")).unwrap_or_default();
-        assert!(child.try_wait().expect("a look").is_none(), "it ended: {}", told());
+        assert!(child.0.try_wait().expect("a look").is_none(), "it ended: {}", told());
         assert!(began.elapsed() < Duration::from_secs(60), "no order within a minute: {}", told());
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -69,7 +87,7 @@ fn the_kill_switch_leaves_no_order_and_bars_the_account_until_a_person_arms_it()
     desk.fails(&live("--strategy quoter --for 1s"), 4, "one account, one session");
     let stopped = desk.done("stop --now --reason drill --operator ann --state-dir state");
     assert_eq!(stopped.trim(), "stopped: binance-main");
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(child.ended(), Some(0));
     assert_eq!(orders(&desk, &venue), 0);
     let tape = desk.done("tape show last --state-dir state");
     assert!(tape.contains("Kill(false, \"ann\", \"drill\""), "{tape}");
@@ -87,7 +105,7 @@ fn the_kill_switch_leaves_no_order_and_bars_the_account_until_a_person_arms_it()
 fn the_file_stop_with_flatten_closes_what_is_held() {
     let (venue, desk) = at_sandbox();
     let line = live("--strategy buy_and_hold --set strategy.notional=1000");
-    let mut child = desk.command(&line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+    let mut child = Running::start(&desk, &line);
     let held = || {
         let line = format!("exchange binance balances --json --rest-url http://{}", venue.address());
         let rows = desk.json(&line)["balances"].as_array().expect("balances").clone();
@@ -101,7 +119,7 @@ fn the_file_stop_with_flatten_closes_what_is_held() {
         std::thread::sleep(Duration::from_millis(100));
     }
     std::fs::write(desk.path("state/STOP"), "flatten").expect("written");
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(child.ended(), Some(0));
     let tape = desk.done("tape show last --effects --state-dir state");
     assert!(tape.contains("market gtc guard reduce_only"), "{tape}");
     desk.fails(&line, 4, "the kill switch was pulled");
@@ -113,20 +131,15 @@ fn the_file_stop_with_flatten_closes_what_is_held() {
 fn a_signal_stops_a_paper_session_at_once() {
     let desk = Desk::new().at_root();
     let state = desk.path("state").display().to_string();
-    let mut child = desk
-        .command(&format!("paper --pace 1 --state-dir {state}"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("started");
+    let mut child = Running::start(&desk, &format!("paper --pace 1 --state-dir {state}"));
     let began = Instant::now();
     while !desk.path("state/locks").exists() || began.elapsed() < Duration::from_secs(2) {
         assert!(began.elapsed() < Duration::from_secs(60), "it does not begin");
         std::thread::sleep(Duration::from_millis(50));
     }
-    let sent = std::process::Command::new("kill").args(["-USR1", &child.id().to_string()]).status();
+    let sent = std::process::Command::new("kill").args(["-USR1", &child.0.id().to_string()]).status();
     assert!(sent.expect("kill runs").success());
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(child.ended(), Some(0));
     let tape = desk.done(&format!("tape show last --state-dir {state}"));
     assert!(tape.contains("Kill(false, \"signal\""), "{tape}");
 }

@@ -7,7 +7,10 @@ mod desk;
 mod explain;
 mod grid;
 mod help;
+#[cfg(unix)]
 mod kill;
+#[cfg(unix)]
+mod operation;
 mod pipes;
 mod runs;
 mod sandbox;

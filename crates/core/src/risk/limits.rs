@@ -161,7 +161,9 @@ impl Limits {
 
     /// Whether orders that are open in the same instrument must be known to judge another.
     pub fn weighs_pending(&self) -> bool {
-        self.weighs_others() || self.each.weighs_positions() || self.own.values().any(InstrumentLimits::weighs_positions)
+        self.weighs_others()
+            || self.each.weighs_positions()
+            || self.own.values().any(InstrumentLimits::weighs_positions)
     }
 
     /// Whether positions in other instruments must be known to judge an order.

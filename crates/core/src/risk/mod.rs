@@ -15,8 +15,8 @@ use crate::portfolio::{Position, Terms};
 
 pub use limits::{InstrumentLimits, Limit, Limits, Policy};
 pub use refusal::{Level, Refusal};
-pub use trip::{Account, Cause, GuardAct, Hold};
 use trip::Memory;
+pub use trip::{Account, Cause, GuardAct, Hold};
 
 /// Something risk has approved. Only this room can make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,6 +183,12 @@ impl Guard {
     /// What tripped it, and what is done about it.
     pub const fn tripped(&self) -> Option<(Cause, Policy)> {
         self.memory.tripped
+    }
+
+    /// Whether something tripped it.
+    #[inline]
+    pub const fn is_tripped(&self) -> bool {
+        self.memory.tripped.is_some()
     }
 
     /// What holds entries at present.

@@ -211,4 +211,3 @@ pub struct Account {
     /// Digits of both.
     pub scale: u8,
 }
-

@@ -31,12 +31,7 @@ pub(super) fn levels(limits: &Limits, order: &Order, view: &RiskView<'_>) -> Res
     Ok(levels)
 }
 
-fn weigh_values(
-    limits: &Limits,
-    order: &Order,
-    view: &RiskView<'_>,
-    levels: &mut Vec<Level>,
-) -> Result<(), Refusal> {
+fn weigh_values(limits: &Limits, order: &Order, view: &RiskView<'_>, levels: &mut Vec<Level>) -> Result<(), Refusal> {
     let price = if order.price().is_zero() { view.last } else { order.price() };
     if price.is_zero() {
         return Err(Refusal::NoPrice);
@@ -46,7 +41,13 @@ fn weigh_values(
     let (asked, after) = value.of_order(order);
     let settled = |limit, used: u128, max: Option<Decimal>| {
         let scale = view.money_scale;
-        max.map(|max| Level { limit, instrument: Some(order.instrument), used: money(used), max: at(max, scale), scale })
+        max.map(|max| Level {
+            limit,
+            instrument: Some(order.instrument),
+            used: money(used),
+            max: at(max, scale),
+            scale,
+        })
     };
     levels.extend(settled(Limit::OrderNotional, asked, own.order_notional_max));
     let held = value.worth(view.position.qty.mantissa()).unsigned_abs();
@@ -71,8 +72,8 @@ fn qty_level(order: &Order, view: &RiskView<'_>, value: &Value<'_>, max: Decimal
     };
     let pending = pending_of(view, order.side);
     let open = pending.qty.saturating_add(value.qty_of(pending.amount));
-    let after = i128::from(view.position.qty.mantissa())
-        + i128::from(order.side.sign()) * (i128::from(qty) + i128::from(open));
+    let after =
+        i128::from(view.position.qty.mantissa()) + i128::from(order.side.sign()) * (i128::from(qty) + i128::from(open));
     Level {
         limit: Limit::PositionQty,
         instrument: Some(order.instrument),
@@ -226,7 +227,8 @@ pub(super) fn gap(limits: &Limits, view: &RiskView<'_>) -> Result<(), Refusal> {
 
 /// Whether distance ÷ price > max, without dividing.
 fn is_beyond(distance: i128, price: Price, max: Rate) -> bool {
-    distance.saturating_mul(10i128.pow(u32::from(Rate::SCALE))) > i128::from(max.mantissa()) * i128::from(price.mantissa())
+    distance.saturating_mul(10i128.pow(u32::from(Rate::SCALE)))
+        > i128::from(max.mantissa()) * i128::from(price.mantissa())
 }
 
 fn bps_of(distance: i128, price: Price) -> i64 {

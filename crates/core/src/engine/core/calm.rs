@@ -113,7 +113,7 @@ impl Engine {
         let (Some(listener), None) = (hearing.next(), hearing.next()) else { return Ok(0) };
         let Some(per_unit) = self.ledger.equity_per_price_unit(id) else { return Ok(0) };
         let built = self.builders.iter().any(|b| b.instrument() == id);
-        let watched = self.watching || self.guard.tripped().is_some();
+        let watched = self.watching || self.guard.is_tripped();
         if built || watched || self.warmup > 0 || self.closing || !self.commands.is_empty() {
             return Ok(0);
         }

@@ -82,8 +82,16 @@ impl Engine {
         self.guard.watch(&account);
     }
 
-    /// Does what the policy of a trip says. Called at the end of every input while the guard is tripped.
+    /// Does what the policy of a trip says, at the end of every input.
+    #[inline]
     pub(super) fn enforce(&mut self) {
+        if self.guard.is_tripped() {
+            self.carry_out_policy();
+        }
+    }
+
+    #[cold]
+    fn carry_out_policy(&mut self) {
         let Some((cause, policy)) = self.guard.tripped() else { return };
         if self.enforced.policy < Some(policy) {
             self.enforced = Enforced { policy: Some(policy), flatten_at: self.now };
