@@ -9,14 +9,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use bellwether::config::{Durability, Feed, Settings, StrategySettings};
+use bellwether::config::{Durability, Feed, KeySettings, Settings, StrategySettings};
 use bellwether::host::Registry;
-use bellwether::keys::{Credential, Scheme, Signer};
-use bellwether::run::{self, LatencyReport, RunError, SessionPlan, Status, Watcher};
+use bellwether::run::{self, LatencyReport, SessionPlan, Status, Watcher};
 use bellwether::sandbox::{ApiKey, Sandbox, SandboxSettings};
 use bellwether_sdk::{
     AccountKind, Context, Intent, ParamError, Params, Plugin, Price, Qty, Quote, Side, Strategy, TimeInForce, Ts,
@@ -243,6 +241,17 @@ fn session(address: &str, lasts: Duration, tape: &Path) -> LatencyReport {
     venue.market_url = Some(format!("ws://{address}"));
     venue.account_url = Some(format!("ws://{address}"));
     venue.trade_url = Some(format!("ws://{address}/ws-api/v3"));
+    let state = tape.parent().expect("a folder");
+    let key = state.join("key.json");
+    std::fs::write(&key, format!("{{\"id\": \"{KEY}\", \"secret\": \"{SECRET}\"}}")).expect("written");
+    #[cfg(unix)]
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
+    settings.key = vec![KeySettings {
+        account: "binance/main".to_owned(),
+        label: "bench".to_owned(),
+        source: format!("file:{}", key.display()),
+        ..KeySettings::default()
+    }];
     let registry = Registry::new().with::<Answerer>();
     let plan = SessionPlan {
         state: None,
@@ -253,10 +262,8 @@ fn session(address: &str, lasts: Duration, tape: &Path) -> LatencyReport {
         settings_json: serde_json::to_string(&settings).expect("settings"),
         session: 1,
     };
-    let signers = |_: &str| -> Result<Arc<dyn Signer>, RunError> {
-        Ok(Arc::new(Credential::new(KEY, Scheme::HmacSha256, SECRET).expect("a key")))
-    };
-    run::session(&settings, &registry, plan, Some(&signers), &mut Nobody, &AtomicBool::new(false)).expect("a session");
+    let ring = run::Ring::open(&settings, &["binance".to_owned()], state, false).expect("a key");
+    run::session(&settings, &registry, plan, Some(ring), &mut Nobody, &AtomicBool::new(false)).expect("a session");
     LatencyReport::read(tape).expect("its latency")
 }
 

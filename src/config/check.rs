@@ -23,6 +23,9 @@ pub fn check(settings: &Settings) -> Result<(), ConfigError> {
     if let Err(why) = parse_cash(&settings.account.cash) {
         return wrong("account.cash", why);
     }
+    if let Some((index, field, why)) = super::keys::wrong(&settings.key) {
+        return wrong(&format!("key.{index}.{field}"), why);
+    }
     check_names(settings)?;
     check_times(settings)?;
     check_numbers(settings)?;

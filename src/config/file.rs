@@ -127,7 +127,8 @@ impl SettingsFile {
         if key.is_empty() {
             "settings".clone_into(&mut key);
         }
-        ConfigError::Value { origin: self.origin(span.map(|s| s.start)), key, why: plain(message) }
+        let why = if key.starts_with("key.") { hidden(&plain(message)) } else { plain(message) };
+        ConfigError::Value { origin: self.origin(span.map(|s| s.start)), key, why }
     }
 }
 
@@ -182,6 +183,14 @@ pub(super) fn plain(message: &str) -> String {
         return format!("found {found}; write {wanted}");
     }
     message.to_owned()
+}
+
+/// The same without what was found: beside the places of keys stands now and then a key.
+fn hidden(why: &str) -> String {
+    match why.strip_prefix("found ").and_then(|rest| rest.rsplit_once("; write ")) {
+        Some((_, wanted)) => format!("found something else, which is not shown; write {wanted}"),
+        None => "is not as it must be; what was found is not shown".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod check;
 mod error;
 mod file;
+mod keys;
 mod load;
 mod redact;
 mod risk;
@@ -17,6 +18,7 @@ mod time;
 pub use check::{FILL_PROFILES, check, parse_cash};
 pub use error::{ConfigError, Origin};
 pub use file::SettingsFile;
+pub use keys::{KeyScope, KeySettings, KeysSettings, NarrowSettings, OnRevoke};
 pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
 pub use redact::{REDACTED, redact};
 pub use risk::{Amount, OnTrip, OwnLimits, RiskSettings};

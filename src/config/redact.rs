@@ -5,12 +5,13 @@ use serde_json::Value;
 /// What stands in place of a secret.
 pub const REDACTED: &str = "(redacted)";
 
-/// Replaces every value whose key is named like a secret, key, password or token, at any depth.
+/// Replaces every value whose key is named like a secret, key, password or token, at any depth. The tables below such a
+/// name (`[[key]]`) are looked into instead: what stands there says where keys are.
 pub fn redact(value: &mut Value) {
     match value {
         Value::Object(map) => {
             for (name, inner) in map.iter_mut() {
-                if secret_name(name) && !inner.is_null() {
+                if secret_name(name) && !inner.is_null() && !is_tables(inner) {
                     *inner = Value::String(REDACTED.to_owned());
                 } else {
                     redact(inner);
@@ -20,6 +21,11 @@ pub fn redact(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(redact),
         _ => {}
     }
+}
+
+fn is_tables(value: &Value) -> bool {
+    let is_table = |v: &Value| v.is_object();
+    is_table(value) || value.as_array().is_some_and(|items| items.iter().all(is_table))
 }
 
 fn secret_name(name: &str) -> bool {
@@ -37,6 +43,10 @@ mod tests {
         redact(&mut value);
         let expected =
             serde_json::json!({"a": [{"api_key": REDACTED, "fast": "5"}], "Password": REDACTED, "token": null});
+        assert_eq!(value, expected);
+        let mut value = serde_json::json!({"key": [{"source": "file:k", "secret": "s"}], "tokens": ["t"]});
+        redact(&mut value);
+        let expected = serde_json::json!({"key": [{"source": "file:k", "secret": REDACTED}], "tokens": REDACTED});
         assert_eq!(value, expected);
     }
 }

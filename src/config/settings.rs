@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::risk::RiskSettings;
+use super::{KeySettings, KeysSettings};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +33,10 @@ pub struct Settings {
     pub session: SessionSettings,
     /// Venues' addresses, by name: `binance` for spot, `binance_linear` for its contracts.
     pub venue: BTreeMap<String, VenueSettings>,
+    /// Keys of accounts: where they come from, not what they are.
+    pub key: Vec<KeySettings>,
+    /// How they are kept.
+    pub keys: KeysSettings,
     /// The strategies of the run, in order.
     pub strategy: Vec<StrategySettings>,
 }
@@ -48,6 +53,8 @@ impl Default for Settings {
             risk: RiskSettings::default(),
             session: SessionSettings::default(),
             venue: BTreeMap::new(),
+            key: Vec::new(),
+            keys: KeysSettings::default(),
             strategy: Vec::new(),
         }
     }

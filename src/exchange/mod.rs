@@ -23,6 +23,7 @@ mod listing;
 pub mod machine;
 mod note;
 mod okx;
+pub mod probe;
 mod scan;
 pub mod testing;
 pub mod transport;

@@ -226,6 +226,27 @@ pub trait Venue: Send + Sync {
     /// [`KeyError`] when the key is not of a kind that this venue takes.
     fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError>;
 
+    /// A signed request that tries whether an order would be taken, without placing it; `None` where the venue has none.
+    fn trial_order(&self) -> Option<Request> {
+        None
+    }
+
+    /// A signed request by which a key makes an end of itself; `None` where the venue has none.
+    fn retire_key(&self) -> Option<Request> {
+        None
+    }
+
+    /// Reads the answer to a [`trial_order`](Self::trial_order) or a [`retire_key`](Self::retire_key).
+    ///
+    /// # Errors
+    /// [`VenueError`], sorted into its class.
+    fn trial_reply(&self, response: &Response) -> Result<(), VenueError> {
+        match response.is_ok() {
+            true => Ok(()),
+            false => Err(VenueError::of_status(response.status, false, &response.body)),
+        }
+    }
+
     // Market streams -----------------------------------------------------------------------------
 
     /// The connections that carry topics. Topics that the venue lacks are left out of every plan.

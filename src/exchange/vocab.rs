@@ -310,20 +310,7 @@ pub struct OrderRow {
 /// A fill as the venue has it.
 pub use super::note::FillNote as FillRow;
 
-/// What a key may do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Permissions {
-    /// May read the account; `None` when the venue cannot tell.
-    pub read: Option<bool>,
-    /// May trade.
-    pub trade: Option<bool>,
-    /// May withdraw or transfer: such a key is refused.
-    pub withdraw: Option<bool>,
-    /// Bound to addresses; `None` when the venue cannot tell.
-    pub ip_bound: Option<bool>,
-    /// When it expires; [`Ts::NONE`] for never or unknown.
-    pub expires: Ts,
-}
+pub use crate::keys::Permissions;
 
 /// An answer to an [`Ask`].
 #[derive(Debug, Clone, PartialEq)]

@@ -4,26 +4,32 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use k256::ecdsa::SigningKey;
+use ed25519_dalek::pkcs8::DecodePrivateKey as _;
+use hmac::{Hmac, KeyInit, Mac};
+use p256::ecdsa::signature::Signer as _;
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
-use ring::{hmac, rand};
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Sha256, Sha512};
+use zeroize::Zeroizing;
 
 use super::{KeyError, Scheme, Signer};
 
-/// A key in memory: its public id and what signs. `Debug` shows the end of the public id and nothing of the secret.
+/// A key in memory: its public id and what signs. `Debug` shows the end of the public id and nothing of the secret. All
+/// secrets but RSA's, whose library does not, are overwritten when it is dropped.
 pub struct Credential {
     key_id: String,
-    passphrase: String,
+    passphrase: SecretString,
     secret: Secret,
 }
 
 enum Secret {
-    Hmac(Scheme, hmac::Key),
-    Ed25519(Ed25519KeyPair),
+    Hmac256(Box<Hmac<Sha256>>),
+    Hmac512(Box<Hmac<Sha512>>),
+    Ed25519(Box<ed25519_dalek::SigningKey>),
     Rsa(Box<RsaKeyPair>),
-    Es256(Box<EcdsaKeyPair>, SystemRandom),
-    Secp256k1(Box<SigningKey>),
+    Es256(Box<p256::ecdsa::SigningKey>),
+    Secp256k1(Box<k256::ecdsa::SigningKey>),
 }
 
 impl Credential {
@@ -35,58 +41,55 @@ impl Credential {
     /// [`KeyError::Form`] without the text.
     pub fn new(key_id: impl Into<String>, scheme: Scheme, secret: &str) -> Result<Self, KeyError> {
         let form = |why| KeyError::Form { scheme: scheme.name(), why };
-        let base64 = |text: &str| STANDARD.decode(text.trim()).map_err(|_| form("it is not base64"));
+        let base64 =
+            |text: &str| STANDARD.decode(text.trim()).map(Zeroizing::new).map_err(|_| form("it is not base64"));
+        let der = || pem(secret).ok_or_else(|| form("it is not PEM"));
+        let empty = |_| form("it is empty");
         let secret = match scheme {
-            Scheme::HmacSha256 => Secret::Hmac(scheme, hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())),
-            Scheme::HmacSha512 => Secret::Hmac(scheme, hmac::Key::new(hmac::HMAC_SHA512, &base64(secret)?)),
-            Scheme::Ed25519 => Secret::Ed25519(if secret.contains("PRIVATE KEY") {
-                Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pem(secret).ok_or_else(|| form("it is not PEM"))?)
-                    .map_err(|_| form("it is not PKCS#8 of Ed25519"))?
-            } else {
+            Scheme::HmacSha256 => Secret::Hmac256(Box::new(Hmac::new_from_slice(secret.as_bytes()).map_err(empty)?)),
+            Scheme::HmacSha512 => Secret::Hmac512(Box::new(Hmac::new_from_slice(&base64(secret)?).map_err(empty)?)),
+            Scheme::Ed25519 if secret.contains("PRIVATE KEY") => {
+                let pair = ed25519_dalek::SigningKey::from_pkcs8_der(&der()?);
+                Secret::Ed25519(Box::new(pair.map_err(|_| form("it is not PKCS#8 of Ed25519"))?))
+            }
+            Scheme::Ed25519 => {
                 let bytes = base64(secret)?;
                 let seed = bytes.get(..32).filter(|_| bytes.len() == 32 || bytes.len() == 64);
-                Ed25519KeyPair::from_seed_unchecked(seed.ok_or_else(|| form("it is not 32 or 64 bytes"))?)
-                    .map_err(|_| form("it is not a seed"))?
-            }),
+                let seed = seed.and_then(|s| <&[u8; 32]>::try_from(s).ok());
+                let seed = seed.ok_or_else(|| form("it is not 32 or 64 bytes"))?;
+                Secret::Ed25519(Box::new(ed25519_dalek::SigningKey::from_bytes(seed)))
+            }
             Scheme::RsaSha256 => {
-                let der = pem(secret).ok_or_else(|| form("it is not PEM"))?;
                 let pair =
-                    RsaKeyPair::from_pkcs8(&der).map_err(|_| form("it is not PKCS#8 of RSA, 2048 bits or more"))?;
+                    RsaKeyPair::from_pkcs8(&der()?).map_err(|_| form("it is not PKCS#8 of RSA, 2048 bits or more"))?;
                 Secret::Rsa(Box::new(pair))
             }
             Scheme::Es256 => {
-                let der = pem(secret).ok_or_else(|| form("it is not PEM"))?;
-                let der = if secret.contains("EC PRIVATE KEY") {
-                    sec1_to_pkcs8(&der).ok_or_else(|| form("it is not SEC1 of P-256"))?
-                } else {
-                    der
+                let key = match secret.contains("EC PRIVATE KEY") {
+                    true => p256::SecretKey::from_sec1_der(&der()?).ok(),
+                    false => p256::SecretKey::from_pkcs8_der(&der()?).ok(),
                 };
-                let random = SystemRandom::new();
-                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &random)
-                    .map_err(|_| form("it is not a key of P-256"))?;
-                Secret::Es256(Box::new(pair), random)
+                Secret::Es256(Box::new(key.ok_or_else(|| form("it is not a key of P-256"))?.into()))
             }
             Scheme::Secp256k1 => {
                 let bytes = hex(secret.trim().trim_start_matches("0x")).ok_or_else(|| form("it is not hex"))?;
-                let key = SigningKey::from_slice(&bytes).map_err(|_| form("it is not 32 bytes of a key"))?;
-                Secret::Secp256k1(Box::new(key))
+                let key = k256::ecdsa::SigningKey::from_slice(&bytes);
+                Secret::Secp256k1(Box::new(key.map_err(|_| form("it is not 32 bytes of a key"))?))
             }
         };
-        Ok(Self { key_id: key_id.into(), passphrase: String::new(), secret })
+        Ok(Self { key_id: key_id.into(), passphrase: SecretString::default(), secret })
     }
 
     /// The same with a passphrase that goes to the venue beside the signature.
     #[must_use]
-    pub fn with_passphrase(self, passphrase: impl Into<String>) -> Self {
-        Self { passphrase: passphrase.into(), ..self }
+    pub fn with_passphrase(self, passphrase: &str) -> Self {
+        Self { passphrase: SecretString::from(passphrase), ..self }
     }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tail: String = self.key_id.chars().rev().take(4).collect();
-        let tail: String = tail.chars().rev().collect();
-        write!(f, "Credential({}, …{tail})", self.scheme().name())
+        write!(f, "Credential({}, …{})", self.scheme().name(), super::material::tail(&self.key_id))
     }
 }
 
@@ -96,15 +99,16 @@ impl Signer for Credential {
     }
 
     fn passphrase(&self) -> &str {
-        &self.passphrase
+        self.passphrase.expose_secret()
     }
 
     fn scheme(&self) -> Scheme {
         match &self.secret {
-            Secret::Hmac(scheme, _) => *scheme,
+            Secret::Hmac256(_) => Scheme::HmacSha256,
+            Secret::Hmac512(_) => Scheme::HmacSha512,
             Secret::Ed25519(_) => Scheme::Ed25519,
             Secret::Rsa(_) => Scheme::RsaSha256,
-            Secret::Es256(..) => Scheme::Es256,
+            Secret::Es256(_) => Scheme::Es256,
             Secret::Secp256k1(_) => Scheme::Secp256k1,
         }
     }
@@ -112,15 +116,19 @@ impl Signer for Credential {
     fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, KeyError> {
         let failed = || KeyError::Sign(self.scheme().name());
         Ok(match &self.secret {
-            Secret::Hmac(_, key) => hmac::sign(key, payload).as_ref().to_vec(),
-            Secret::Ed25519(pair) => pair.sign(payload).as_ref().to_vec(),
+            // The keyed state is copied: working it out anew would double the time.
+            Secret::Hmac256(key) => key.as_ref().clone().chain_update(payload).finalize().into_bytes().to_vec(),
+            Secret::Hmac512(key) => key.as_ref().clone().chain_update(payload).finalize().into_bytes().to_vec(),
+            Secret::Ed25519(key) => key.sign(payload).to_bytes().to_vec(),
             Secret::Rsa(pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
-                let random: &dyn rand::SecureRandom = &SystemRandom::new();
-                pair.sign(&RSA_PKCS1_SHA256, random, payload, &mut signature).map_err(|_| failed())?;
+                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), payload, &mut signature).map_err(|_| failed())?;
                 signature
             }
-            Secret::Es256(pair, random) => pair.sign(random, payload).map_err(|_| failed())?.as_ref().to_vec(),
+            Secret::Es256(key) => {
+                let signature: p256::ecdsa::Signature = key.sign(payload);
+                signature.to_bytes().to_vec()
+            }
             Secret::Secp256k1(key) => {
                 let (signature, recovery) = key.sign_prehash_recoverable(payload);
                 let mut bytes = signature.to_bytes().to_vec();
@@ -132,36 +140,22 @@ impl Signer for Credential {
 }
 
 /// The bytes between a PEM's first pair of lines.
-fn pem(text: &str) -> Option<Vec<u8>> {
-    let text = text.replace("\\n", "\n");
+fn pem(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let text = Zeroizing::new(text.replace("\\n", "\n"));
     let (_, rest) = text.split_once("-----BEGIN ")?;
     let (_, rest) = rest.split_once("-----")?;
     let (body, _) = rest.split_once("-----END ")?;
-    let body: String = body.chars().filter(|c| !c.is_whitespace()).collect();
-    STANDARD.decode(body).ok()
+    let body: Zeroizing<String> = Zeroizing::new(body.chars().filter(|c| !c.is_whitespace()).collect());
+    STANDARD.decode(body.as_bytes()).ok().map(Zeroizing::new)
 }
 
-/// Wraps a SEC1 key of P-256 (RFC 5915) into PKCS#8 (RFC 5958), which is what the library reads.
-fn sec1_to_pkcs8(sec1: &[u8]) -> Option<Vec<u8>> {
-    // SEQUENCE { 0, SEQUENCE { id-ecPublicKey, prime256v1 }, OCTET STRING sec1 }
-    const HEAD: [u8; 24] = [
-        0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
-        0x48, 0xce, 0x3d, 0x03, 0x01, 0x07,
-    ];
-    let key = u8::try_from(sec1.len()).ok().filter(|n| *n < 0x80)?;
-    let whole = u8::try_from(HEAD.len()).ok()?.checked_add(2)?.checked_add(key)?;
-    let mut der = vec![0x30, 0x81, whole];
-    der.extend_from_slice(&HEAD);
-    der.extend_from_slice(&[0x04, key]);
-    der.extend_from_slice(sec1);
-    Some(der)
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
+fn hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
+    let bytes: Option<Vec<u8>> =
+        (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect();
+    bytes.map(Zeroizing::new)
 }
 
 #[cfg(test)]

@@ -1,13 +1,31 @@
-//! Keys: others hold a [`Signer`], never the secret.
+//! Keys: others hold a [`Signing`], which gives them the key in force; never the secret.
 //!
-//! A signer is for one key of one account. What is signed is decided elsewhere; the secret is never shown, not in
-//! `Debug`, not in errors. Signatures come from `ring` and `k256`.
+//! A [`Signer`] is one key of one account, a [`Signing`] whichever key of a scope is in force: one is taken for one
+//! request, so that its id, passphrase and signature are of the same key also while keys are changed. Where keys come
+//! from is a [`Reference`] in the settings, read by a [`Source`]. What is signed is decided elsewhere; a secret is never
+//! shown, not in `Debug`, not in errors, and is overwritten when it is dropped.
 
+mod audit;
 mod credential;
-mod env;
+mod error;
+mod harden;
+mod material;
+mod narrow;
+mod office;
+mod permissions;
+mod signing;
+mod sources;
 
+pub use audit::{Audit, Chain, Entry};
 pub use credential::Credential;
-pub use env::from_env;
+pub use error::KeyError;
+pub use harden::no_core_dumps;
+pub use material::{Material, tail};
+pub use narrow::{Asked, Narrow};
+pub use office::{LEASE_MS, Lease, Office, Order, Orders, RotationLock, fingerprint};
+pub use permissions::{Permissions, Remark, Scope, Verdict, expiry, judge};
+pub use signing::{Key, KeyNews, Signing, Use};
+pub use sources::{Reference, SOURCES, Source, Stage};
 
 /// How a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +45,34 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    /// The scheme of a word in settings and key files: `hmac-sha256`, `hmac-sha512`, `ed25519`, `rsa-sha256`, `es256`,
+    /// `secp256k1`.
+    pub fn of_word(text: &str) -> Option<Self> {
+        Some(match text.trim().to_ascii_lowercase().as_str() {
+            "hmac-sha256" => Self::HmacSha256,
+            "hmac-sha512" => Self::HmacSha512,
+            "ed25519" => Self::Ed25519,
+            "rsa-sha256" => Self::RsaSha256,
+            "es256" => Self::Es256,
+            "secp256k1" => Self::Secp256k1,
+            _ => return None,
+        })
+    }
+
+    /// How keys of a venue (its name in the settings) usually sign.
+    pub fn usual(venue: &str) -> Self {
+        match venue.strip_suffix("_linear").unwrap_or(venue) {
+            "kraken" => Self::HmacSha512,
+            "coinbase" => Self::Es256,
+            "hyperliquid" => Self::Secp256k1,
+            _ => Self::HmacSha256,
+        }
+    }
+
+    const fn is_hmac(self) -> bool {
+        matches!(self, Self::HmacSha256 | Self::HmacSha512)
+    }
+
     /// Its name in messages.
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,47 +84,6 @@ impl Scheme {
             Self::Secp256k1 => "secp256k1",
         }
     }
-}
-
-/// A key does not serve.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// The text of a secret is not of its kind. The text is not shown.
-    #[error("the secret is no {scheme} key: {why}")]
-    Form {
-        /// The kind expected.
-        scheme: &'static str,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// A venue takes another kind of key.
-    #[error("{venue} takes keys of kind {wants}, this one is {found}")]
-    Scheme {
-        /// The venue.
-        venue: &'static str,
-        /// What it takes.
-        wants: &'static str,
-        /// What this one is.
-        found: &'static str,
-    },
-    /// A variable of the environment is not set.
-    #[error("no key: {name} is not set; set it, or {name}_FILE to the path of a file that holds it")]
-    Absent {
-        /// The variable.
-        name: String,
-    },
-    /// A variable of the environment cannot be used. Its value is not shown.
-    #[error("{name}: {why}")]
-    Variable {
-        /// The variable.
-        name: String,
-        /// What is wrong and what to do.
-        why: String,
-    },
-    /// The library refused to sign.
-    #[error("signing with {0} failed")]
-    Sign(&'static str),
 }
 
 /// Signs for one key.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use bellwether_sdk::{Decimal, InstrumentId, Ts};
 
 use super::RunError;
-use super::live::{Pilot, Signers};
-use super::market::Place;
+use super::keeper::Ring;
+use super::live::Pilot;
+use super::market::{self, Place};
 use super::money::parse_cash;
-use super::paper::wall_now;
 use super::reconcile::{Books, Look};
 use super::supply::Offers;
 use crate::config::{Foreign, Settings};
@@ -18,7 +18,7 @@ use crate::exchange::gateway::GatewayEvent;
 use crate::exchange::machine::ClockOffset;
 use crate::exchange::transport::Transport;
 use crate::exchange::{Ask, Balance, Position, Reply, Stamp};
-use crate::keys::Signer;
+use crate::keys::{Signing, Use};
 use crate::risk::Hold;
 use crate::tape::VenueNote;
 
@@ -26,6 +26,9 @@ use crate::tape::VenueNote;
 pub(super) const LOOK_EVERY_MS: u64 = 60_000;
 /// Something differs that may be on its way: it is looked at again after so long.
 const LOOK_AGAIN_MS: u64 = 1_000;
+
+/// The machine's clock, or a simulated one.
+pub(super) type WallTime<'a> = &'a (dyn Fn() -> Ts + Sync);
 
 /// What a venue's account holds: balances and positions.
 pub(super) type Holdings = (Vec<Balance>, Vec<Position>);
@@ -39,15 +42,15 @@ pub(super) async fn with_cash_of_venues(
     settings: &Settings,
     places: &[Place],
     offers: &Offers,
-    signers: Signers<'_>,
+    ring: &Ring,
     transport: &dyn Transport,
+    clock: WallTime<'_>,
 ) -> Result<(Settings, Vec<Holdings>), RunError> {
     let instruments: Vec<_> = offers.rows.iter().map(|o| o.instrument.clone()).collect();
     let (_, code) = parse_cash(&settings.account.cash, &instruments)?;
     let (mut texts, mut all) = (Vec::new(), Vec::new());
     for place in places {
-        let signer = signers(place.venue.facts().venue)?;
-        let holdings = holdings(place, &*signer, transport).await?;
+        let holdings = holdings(place, &signing_of(place, ring)?, transport, clock).await?;
         texts.extend(holdings.0.iter().filter(|b| b.currency == code && b.total.is_positive()).map(|b| b.total));
         all.push(holdings);
     }
@@ -75,16 +78,28 @@ pub(super) fn stored_with_cash(json: &str, cash: &str) -> String {
     value.to_string()
 }
 
-async fn holdings(place: &Place, signer: &dyn Signer, transport: &dyn Transport) -> Result<Holdings, RunError> {
+/// Who signs at a place.
+pub(super) fn signing_of(place: &Place, ring: &Ring) -> Result<Signing, RunError> {
+    let facts = place.venue.facts();
+    let key = market::settings_key(facts.venue, facts.product);
+    ring.signing(&key).ok_or_else(|| RunError::Settings(format!("no key of {key} is loaded")))
+}
+
+async fn holdings(
+    place: &Place,
+    signing: &Signing,
+    transport: &dyn Transport,
+    clock: WallTime<'_>,
+) -> Result<Holdings, RunError> {
     let name = place.venue.facts().venue;
     let failed = |what: String| RunError::Venue(format!("{name}: asking what the account holds: {what}"));
-    let mut clock = ClockOffset::default();
-    let asked = wall_now();
+    let mut offset = ClockOffset::default();
+    let asked = clock();
     if let Reply::Time(venue) = ask(place, &Ask::Time, None, transport).await.map_err(failed)? {
-        clock.measure(asked, wall_now(), venue);
+        offset.measure(asked, clock(), venue);
     }
     let Reply::Balances(balances) =
-        ask(place, &Ask::Balances, Some((signer, &clock)), transport).await.map_err(failed)?
+        ask(place, &Ask::Balances, Some((signing, &offset, clock())), transport).await.map_err(failed)?
     else {
         return Err(failed("the answer is of another kind".to_owned()));
     };
@@ -92,7 +107,7 @@ async fn holdings(place: &Place, signer: &dyn Signer, transport: &dyn Transport)
     if place.venue.ask(&Ask::Positions, &place.listings).is_err() {
         return Ok((balances, Vec::new()));
     }
-    match ask(place, &Ask::Positions, Some((signer, &clock)), transport).await.map_err(failed)? {
+    match ask(place, &Ask::Positions, Some((signing, &offset, clock())), transport).await.map_err(failed)? {
         Reply::Positions(positions) => Ok((balances, positions)),
         _ => Err(failed("the answer is of another kind".to_owned())),
     }
@@ -102,14 +117,15 @@ async fn holdings(place: &Place, signer: &dyn Signer, transport: &dyn Transport)
 async fn ask(
     place: &Place,
     ask: &Ask,
-    signed: Option<(&dyn Signer, &ClockOffset)>,
+    signed: Option<(&Signing, &ClockOffset, Ts)>,
     transport: &dyn Transport,
 ) -> Result<Reply, String> {
     let mut request = place.venue.ask(ask, &place.listings).map_err(|e| e.to_string())?;
-    if let Some((signer, clock)) = signed {
-        let now = clock.venue_time(wall_now());
+    if let Some((signing, offset, ours)) = signed {
+        let now = offset.venue_time(ours);
         let nonce = u64::try_from(now.nanos() / 1_000_000).unwrap_or(0);
-        place.venue.sign(&mut request, signer, Stamp { now, nonce }).map_err(|e| e.to_string())?;
+        let key = signing.key(Use::Account, ours).map_err(|e| e.to_string())?;
+        place.venue.sign(&mut request, &*key, Stamp { now, nonce }).map_err(|e| e.to_string())?;
     }
     let answer = transport.http(&place.urls.rest, &request).await.map_err(|e| e.to_string())?;
     place.venue.reply(ask, &answer, &place.listings).map_err(|e| e.to_string())

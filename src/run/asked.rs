@@ -59,14 +59,15 @@ impl Standing {
         Ok(Self { claims: claims.map(Arc::new), tripped: false })
     }
 
-    /// Begins to watch the session.
-    pub(super) fn watch(&self, settings: &Settings, symbols: &[Symbol], tape: Option<&Path>) -> Watch {
-        Watch::begin(Post {
+    /// Begins to watch the session. One without a state folder is watched by nobody: it hears no requests either.
+    pub(super) fn watch(&self, settings: &Settings, symbols: &[Symbol], tape: Option<&Path>) -> Option<Watch> {
+        let claims = self.claims.clone()?;
+        Some(Watch::begin(Post {
             settings: settings.clone(),
             symbols: symbols.to_vec(),
             tape: tape.map(Path::to_owned),
-            claims: self.claims.clone(),
-        })
+            claims,
+        }))
     }
 
     /// Keeps the guard's state where the next session finds it.

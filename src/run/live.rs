@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price, Qty, Rate, Ts};
 
-use super::account::{Accounts, LOOK_EVERY_MS, stored_with_cash, with_cash_of_venues};
+use super::account::{Accounts, LOOK_EVERY_MS, signing_of, stored_with_cash, with_cash_of_venues};
 use super::asked::{Standing, positions};
 use super::backtest::config_hash;
+use super::keeper::{Keeper, Ring, Words};
 use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
 use super::paper::{SessionPlan, Watcher, wall_now};
@@ -32,7 +33,6 @@ use crate::exchange::feed::FeedEvent;
 use crate::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
 use crate::host::Registry;
-use crate::keys::Signer;
 use crate::market::Kind;
 use crate::orders::Answer;
 use crate::tape::{InstrumentRecord, Mode, Start, TapeReader, VenueNote};
@@ -47,10 +47,7 @@ const REFER_EVERY_NS: i64 = 100_000_000;
 /// after too many requests in a minute. Who cannot wait asks to stop a second time.
 pub(super) const FAREWELL_NS: i64 = 75_000_000_000;
 
-/// Who signs for an account of a venue, by the venue's name.
-pub type Signers<'a> = &'a dyn Fn(&str) -> Result<Arc<dyn Signer>, RunError>;
-
-/// Runs a session on venues' feeds: paper without signers, live with them.
+/// Runs a session on venues' feeds: paper without keys, live with them.
 ///
 /// # Errors
 /// [`RunError`].
@@ -58,7 +55,7 @@ pub fn session(
     settings: &Settings,
     registry: &Registry,
     plan: SessionPlan<'_>,
-    signers: Option<Signers<'_>>,
+    keys: Option<Ring>,
     watcher: &mut dyn Watcher,
     stop: &AtomicBool,
 ) -> Result<RunReport, RunError> {
@@ -68,32 +65,31 @@ pub fn session(
         .map_err(|e| RunError::Venue(format!("starting the runtime: {e}")))?;
     let transport: Arc<dyn Transport> =
         Arc::new(Live::new(LiveSettings::default()).map_err(|e| RunError::Venue(e.to_string()))?);
-    runtime.block_on(run(settings, registry, plan, signers, watcher, stop, transport))
+    runtime.block_on(run(settings, registry, plan, keys, watcher, stop, transport))
 }
 
 async fn run(
     settings: &Settings,
     registry: &Registry,
     plan: SessionPlan<'_>,
-    signers: Option<Signers<'_>>,
+    mut keys: Option<Ring>,
     watcher: &mut dyn Watcher,
     stop: &AtomicBool,
     transport: Arc<dyn Transport>,
 ) -> Result<RunReport, RunError> {
     let began = Instant::now();
-    let mode = if signers.is_some() { Mode::Live } else { Mode::Paper };
+    let mode = if keys.is_some() { Mode::Live } else { Mode::Paper };
     let symbols = market::symbols(settings)?;
-    // A key that is missing is said before anything else.
-    for symbol in &symbols {
-        if let Some(signers) = signers {
-            signers(symbol.venue())?;
-        }
+    if let Some(ring) = &mut keys {
+        // A key that does not fit is said before anything else.
+        ring.admit(&*transport).await?;
+        ring.narrow(settings, &symbols)?;
     }
     let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
     let standing = Standing::take(plan.state.as_deref(), settings, mode, &symbols, tapes)?;
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
-    let found = match signers.filter(|_| plan.resume.is_none()) {
-        Some(signers) => Some(with_cash_of_venues(settings, &places, &offers, signers, &*transport).await?),
+    let found = match keys.as_ref().filter(|_| plan.resume.is_none()) {
+        Some(ring) => Some(with_cash_of_venues(settings, &places, &offers, ring, &*transport, &wall_now).await?),
         None => None,
     };
     let (found, held) = found.map_or((None, Vec::new()), |(settings, held)| (Some(settings), held));
@@ -129,8 +125,8 @@ async fn run(
     let mut orders = BTreeMap::new();
     for place in &places {
         drive.add_feed(market::feed(place, &series, settings, number)?, place.urls.rest.clone());
-        if let Some(signers) = signers {
-            let mut gateway = gateway(place, signers, number, settings.session.cancel_after_ms)?;
+        if let Some(ring) = &keys {
+            let mut gateway = gateway(place, ring, number, settings.session.cancel_after_ms)?;
             let its = earlier.iter().filter(|e| place.listings.get(e.order.get().instrument).is_some());
             let its: Vec<&Earlier> = its.collect();
             its.iter().for_each(|e| gateway.adopt((*e).clone(), wall_now()));
@@ -153,12 +149,16 @@ async fn run(
     hands.accounts = accounts;
     hands.pages = settings.session.health_addr.map(Pages::serve).transpose().map_err(RunError::Settings)?;
     hands.begin_accounts(held, wall_now())?;
+    hands.key_words = keys.as_ref().map(Ring::words).unwrap_or_default();
+    let keeper_of_keys: Option<Keeper> = keys.map(Ring::keep).transpose()?;
     let watched: &[_] = if mode == Mode::Live { &symbols } else { &[] };
-    hands.watch = Some(standing.watch(settings, watched, hands.session.tape_path().as_deref()));
+    hands.watch = standing.watch(settings, watched, hands.session.tape_path().as_deref());
     hands.standing = Some(standing);
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
-    let Pilot { session, failed, told, standing, watch, .. } = hands;
-    drop(watch);
+    drop(hands.watch.take());
+    drop(keeper_of_keys);
+    hands.show();
+    let Pilot { session, failed, told, standing, .. } = hands;
     if let Some(error) = failed {
         return Err(error);
     }
@@ -210,8 +210,8 @@ fn latency_note(stages: &Stages) -> String {
     format!("latency: {}", stages.all().map(of).join("; "))
 }
 
-fn gateway(place: &Place, signers: Signers<'_>, session: u64, cancel_after_ms: u64) -> Result<Gateway, RunError> {
-    let signer = signers(place.venue.facts().venue)?;
+fn gateway(place: &Place, ring: &Ring, session: u64, cancel_after_ms: u64) -> Result<Gateway, RunError> {
+    let signer = signing_of(place, ring)?;
     let mut settings = GatewaySettings::new(session, place.urls.clone());
     settings.account_every_ms = LOOK_EVERY_MS;
     settings.cancel_after_ms = cancel_after_ms;
@@ -373,6 +373,8 @@ pub(super) struct Pilot<'a> {
     feed: BTreeMap<String, String>,
     /// Notes and how often they came.
     told: BTreeMap<String, u64>,
+    /// What the keeper of keys has to say.
+    key_words: Words,
     /// By feed: how the numbers of a second source become the first's.
     seconds: BTreeMap<usize, Scale>,
     /// Instruments whose first source is stale, by topic.
@@ -419,6 +421,7 @@ impl<'a> Pilot<'a> {
             held_back: Vec::new(),
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
+            key_words: Words::default(),
             seconds: BTreeMap::new(),
             stale: BTreeSet::new(),
             referred: BTreeMap::new(),
@@ -514,6 +517,7 @@ impl<'a> Pilot<'a> {
     }
 
     fn show(&mut self) {
+        self.key_words.take().into_iter().for_each(|words| self.note(words));
         if let Err(error) = self.session.flush() {
             self.failed.get_or_insert(error);
         }

@@ -102,12 +102,12 @@ pub fn paper(
         let due = session.circuit.next_due();
         // What is due at the same time as an event comes in its turn with the event.
         let (at, by_itself) = if due < next { (due, true) } else { (next, false) };
-        let waited = pace.wait_for(at, stop, &watch, || tell(&mut session));
+        let waited = pace.wait_for(at, stop, watch.as_ref(), || tell(&mut session));
         if waited == Waited::Over {
             break;
         }
         let now = session.now;
-        match watch.asked() {
+        match watch.as_ref().and_then(Watch::asked) {
             Some(Asked::Stop) => break,
             Some(Asked::Kill { flatten, operator, reason }) => {
                 session.tell(Told::Kill(false, Person { operator: &operator, reason: &reason }, now))?;
@@ -235,15 +235,17 @@ impl Pace {
     }
 
     /// Waits until data time `at` is due.
-    fn wait_for(&mut self, at: Ts, stop: &AtomicBool, watch: &Watch, mut idle: impl FnMut()) -> Waited {
+    fn wait_for(&mut self, at: Ts, stop: &AtomicBool, watch: Option<&Watch>, mut idle: impl FnMut()) -> Waited {
         let (first, begun) = *self.origin.get_or_insert((at, Instant::now()));
         loop {
             if stop.load(Ordering::Relaxed) || self.ends_after.is_some_and(|d| self.begun.elapsed() >= d) {
                 return Waited::Over;
             }
-            watch.beat();
-            if watch.is_asked() {
-                return Waited::Asked;
+            if let Some(watch) = watch {
+                watch.beat();
+                if watch.is_asked() {
+                    return Waited::Asked;
+                }
             }
             if self.times == 0 {
                 return Waited::Due;

@@ -63,6 +63,12 @@ pub enum RunError {
     /// It may not be: another session has the account, or a guard that tripped was not armed.
     #[error("{0}")]
     Refused(String),
+    /// A secret is missing, and there is no terminal to ask for it.
+    #[error("{0}")]
+    Secret(String),
+    /// The venue says, or does not say, what a key may do; it is not used.
+    #[error("{0}")]
+    Key(String),
     /// The person asked to stop.
     #[error("interrupted")]
     Interrupted,

@@ -54,7 +54,7 @@ pub(super) struct Post {
     /// Its tape.
     pub(super) tape: Option<PathBuf>,
     /// Where requests come in.
-    pub(super) claims: Option<Arc<Claims>>,
+    pub(super) claims: Arc<Claims>,
 }
 
 impl Watch {
@@ -114,7 +114,7 @@ fn watch(post: &Post, shared: &Shared) {
     let mut last = (0, Instant::now());
     let mut killed: Option<(Instant, bool)> = None;
     while !shared.over.load(Ordering::Relaxed) {
-        match signals.wait(LOOK_EVERY).or_else(|| post.claims.as_ref()?.asked()) {
+        match signals.wait(LOOK_EVERY).or_else(|| post.claims.asked()) {
             // The file stays where it is; it counts once, unless it asks for more.
             Some(Asked::Kill { flatten, .. }) if killed.is_some_and(|(_, done)| done || !flatten) => {}
             Some(asked) => {

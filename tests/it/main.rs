@@ -6,6 +6,7 @@ mod desk;
 mod exchange;
 mod fills;
 mod guard;
+mod keys;
 mod l2;
 mod orders;
 mod payloads;

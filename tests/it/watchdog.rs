@@ -4,14 +4,12 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bellwether::config::{Durability, Feed, Settings, StrategySettings};
 use bellwether::host::Registry;
-use bellwether::keys::{Credential, Scheme, Signer};
-use bellwether::run::{self, RunError, SessionPlan, Status, Watcher, look};
+use bellwether::run::{self, SessionPlan, Status, Watcher, look};
 use bellwether::sandbox::{ApiKey, Sandbox, SandboxSettings};
 use bellwether_sdk::{
     AccountKind, Context, Intent, OrderUpdate, ParamError, Params, Plugin, Price, Qty, Side, Strategy, Trade, Ts,
@@ -98,18 +96,17 @@ fn a_session_that_hangs() {
     let settings = settings(&at);
     let registry = Registry::new().with::<Hangs>();
     let plan = SessionPlan {
-        state: None,
-        tape: Some(tape.into()),
+        state: Some(std::path::Path::new(&tape).parent().expect("a folder").join("state")),
+        tape: Some(tape.clone().into()),
         resume: None,
         ends_after: Some(Duration::from_secs(60)),
         program: ("test", ""),
         settings_json: serde_json::to_string(&settings).expect("settings"),
         session: 1,
     };
-    let signers = |_: &str| -> Result<Arc<dyn Signer>, RunError> {
-        Ok(Arc::new(Credential::new(KEY, Scheme::HmacSha256, SECRET).expect("a key")))
-    };
-    run::session(&settings, &registry, plan, Some(&signers), &mut Nobody, &AtomicBool::new(false)).expect("a session");
+    let state = std::path::Path::new(&tape).parent().expect("a folder");
+    let ring = run::Ring::open(&settings, &["binance".to_owned()], state, false).expect("a key");
+    run::session(&settings, &registry, plan, Some(ring), &mut Nobody, &AtomicBool::new(false)).expect("a session");
 }
 
 #[test]

@@ -110,6 +110,9 @@ impl From<RunError> for Failure {
             RunError::Venue(_) => Self::new(Code::Venue, text)
                 .help("check the network and the address (`[venue.NAME] rest_url`); `bellwether paper` works without"),
             RunError::Refused(_) => Self::new(Code::Refused, text),
+            RunError::Secret(_) => Self::new(Code::Usage, text),
+            RunError::Key(_) => Self::new(Code::Refused, text)
+                .help("`bellwether keys check` tries all keys; docs/keys.md says how to make one that fits"),
             RunError::Interrupted => Self::new(Code::Interrupted, "interrupted; nothing was stored"),
             _ => Self::new(Code::Failed, text),
         }

@@ -32,8 +32,8 @@ use bellwether_sdk::{Symbol, Ts};
 
 use self::dialect::Dialect;
 use super::{
-    AccountNote, Act, ActReply, Ask, Facts, Listings, Plan, Product, Reply, Request, Response, Sink, Stamp, Topic,
-    TradeReply, Urls, Venue, VenueError, WireError,
+    AccountNote, Act, ActReply, Ask, Facts, Listings, Method, Plan, Product, Reply, Request, Response, Sink, Stamp,
+    Topic, TradeReply, Urls, Venue, VenueError, WireError,
 };
 use crate::keys::{KeyError, Signer};
 
@@ -89,6 +89,17 @@ impl Venue for Binance {
 
     fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError> {
         sign::request(request, signer, stamp)
+    }
+
+    fn trial_order(&self) -> Option<Request> {
+        // The key is judged before the order.
+        let order = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=1";
+        let path = format!("{}/test", self.dialect.order.path);
+        Some(Request::new(Method::Post, path, order, 1).signed().read_only())
+    }
+
+    fn trial_reply(&self, response: &Response) -> Result<(), VenueError> {
+        if response.is_ok() { Ok(()) } else { Err(errors::of_response(response, false)) }
     }
 
     fn market(&self, urls: &Urls, topics: &[Topic], listings: &Listings) -> Vec<Plan> {

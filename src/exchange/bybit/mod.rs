@@ -19,8 +19,8 @@ mod tests;
 use bellwether_sdk::{Symbol, Ts};
 
 use super::{
-    AccountNote, Act, ActReply, Ask, Facts, Listings, Plan, Product, Reply, Request, Response, Sink, Stamp, Topic,
-    TradeReply, Urls, Venue, VenueError, WireError,
+    AccountNote, Act, ActReply, Ask, Facts, Listings, Method, Plan, Product, Reply, Request, Response, Sink, Stamp,
+    Topic, TradeReply, Urls, Venue, VenueError, WireError,
 };
 use crate::keys::{KeyError, Signer};
 
@@ -69,6 +69,15 @@ impl Venue for Bybit {
 
     fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError> {
         sign::request(request, signer, stamp)
+    }
+
+    fn retire_key(&self) -> Option<Request> {
+        let request = Request::new(Method::Post, "/v5/user/delete-api", "", 1);
+        Some(request.body("application/json", "{}").signed())
+    }
+
+    fn trial_reply(&self, response: &Response) -> Result<(), VenueError> {
+        errors::open(response, true).map(drop)
     }
 
     fn market(&self, urls: &Urls, topics: &[Topic], listings: &Listings) -> Vec<Plan> {

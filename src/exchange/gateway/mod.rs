@@ -11,6 +11,7 @@
 //!
 //! It decides nothing: what was not approved cannot be given to it, and what ended is not replaced.
 
+mod eras;
 mod fees;
 mod held;
 mod notes;
@@ -25,7 +26,7 @@ use bellwether_sdk::{Decimal, InstrumentId, Money, OrderId, Price, Qty, Size, Ts
 
 use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Tag, nanos};
 use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, Position, Stamp, Urls, Venue};
-use crate::keys::Signer;
+use crate::keys::Signing;
 use crate::orders::{Answer, Order};
 use crate::risk::Approved;
 use held::{Cancelling, Held, State};
@@ -178,7 +179,10 @@ pub struct Gateway {
     venue: Arc<dyn Venue>,
     facts: Facts,
     listings: Listings,
-    signer: Arc<dyn Signer>,
+    signing: Signing,
+    /// The count of its changes that was looked at last.
+    keys_seen: u32,
+    cancels_seen: u32,
     settings: GatewaySettings,
     limits: Arc<Limits>,
     orders: BTreeMap<OrderId, Held>,
@@ -188,6 +192,10 @@ pub struct Gateway {
     foreign: BTreeSet<(InstrumentId, String)>,
     orphans: Vec<(Ts, Orphan)>,
     wires: Wires,
+    /// Connections of the key that comes next, and of the one before.
+    next: Option<Wires>,
+    old: Option<Wires>,
+    next_link: u32,
     asked: BTreeMap<Tag, Flight>,
     said: BTreeMap<u64, Flight>,
     waiting: VecDeque<Waiting>,
@@ -210,17 +218,20 @@ impl Gateway {
     pub fn new(
         venue: Arc<dyn Venue>,
         listings: Listings,
-        signer: Arc<dyn Signer>,
+        signing: impl Into<Signing>,
         settings: GatewaySettings,
         limits: Arc<Limits>,
     ) -> Self {
+        let signing = signing.into();
         let facts = venue.facts().clone();
         let wires = Wires::new(settings.backoff, settings.seed);
         Self {
             venue,
             facts,
             listings,
-            signer,
+            keys_seen: signing.changes(),
+            cancels_seen: signing.cancels(),
+            signing,
             settings,
             limits,
             orders: BTreeMap::new(),
@@ -230,6 +241,9 @@ impl Gateway {
             foreign: BTreeSet::new(),
             orphans: Vec::new(),
             wires,
+            next: None,
+            old: None,
+            next_link: 0,
             asked: BTreeMap::new(),
             said: BTreeMap::new(),
             waiting: VecDeque::new(),
@@ -282,11 +296,13 @@ impl Gateway {
         self.halted.as_deref()
     }
 
-    /// Goes on after a halt, with a key that may be another.
-    pub fn resume(&mut self, signer: Arc<dyn Signer>, now: Ts) {
+    /// Goes on after a halt, with keys that may be others.
+    pub fn resume(&mut self, signing: impl Into<Signing>, now: Ts) {
         self.at(now);
-        self.signer = signer;
+        self.signing = signing.into();
+        self.keys_seen = self.signing.changes();
         self.halted = None;
+        self.wires.key = self.signing.in_force();
         self.wires.begin(now);
         self.reconcile();
         self.on_time(now);

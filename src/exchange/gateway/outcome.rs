@@ -1,11 +1,15 @@
 //! What answers to requests mean for orders.
 
+use std::sync::Arc;
+
 use bellwether_sdk::{OrderId, Ts};
 
 use super::held::{Cancelling, State};
 use super::requests::{Flight, Job, Sent, Waiting};
+use super::wires::Era;
 use super::{Gateway, GatewayEvent, nanos};
 use crate::exchange::{ActReply, Ask, Fault, OrderRef, OrderRow, OrderStatus, Reply, VenueError};
+use crate::keys::Key;
 
 /// "Not found" that must be heard after the settling time before an order is believed not to be there.
 const MISSING_ENOUGH: u32 = 2;
@@ -17,7 +21,8 @@ const ASK_TRIES: u32 = 8;
 impl Gateway {
     /// The direct answer to an act.
     pub(super) fn on_act(&mut self, flight: Flight, outcome: Result<Vec<ActReply>, VenueError>) {
-        let Flight { job, tries, .. } = flight;
+        let Flight { job, tries, key, .. } = flight;
+        let key = key.as_ref();
         // Each of these acts is of one order; a refusal stands in its entry.
         let outcome = outcome.and_then(|replies| match replies.into_iter().next() {
             Some(ActReply { refused: Some(error), .. }) => Err(error),
@@ -27,11 +32,11 @@ impl Gateway {
             Job::Place(id) => match outcome {
                 Ok(Some(reply)) => self.see(id, reply.status, reply.filled, &reply.venue_id, "", true),
                 Ok(None) => self.is_unknown(id),
-                Err(error) => self.place_failed(id, &error),
+                Err(error) => self.place_failed(id, &error, key),
             },
             Job::Cancel(id) => match outcome {
                 Ok(reply) => self.cancel_taken(id, reply),
-                Err(error) => self.cancel_failed(id, tries, &error),
+                Err(error) => self.cancel_failed(id, tries, &error, key),
             },
             Job::Amend(id, amend) => match outcome {
                 Ok(reply) => {
@@ -48,15 +53,13 @@ impl Gateway {
                     self.events.push_back(GatewayEvent::AmendRefused(id, "unknown_outcome"));
                     self.later(self.settings.ask_after_ms, Job::Order(id), 0);
                 }
-                Err(error) => {
-                    self.fault_of_all(&error);
-                    self.events.push_back(GatewayEvent::AmendRefused(id, error.reason));
-                }
+                Err(error) if self.fault_of_all(&error, key) => self.later(0, Job::Amend(id, amend), tries + 1),
+                Err(error) => self.events.push_back(GatewayEvent::AmendRefused(id, error.reason)),
             },
             Job::CancelAll(instrument) => {
                 let failed = outcome.is_err();
                 if let Err(error) = outcome {
-                    self.fault_of_all(&error);
+                    self.fault_of_all(&error, key);
                 }
                 let mine: Vec<OrderId> = self.live.iter().copied().collect();
                 for id in mine {
@@ -74,7 +77,7 @@ impl Gateway {
             }
             Job::CancelStray(..) => {
                 if let Err(error) = outcome {
-                    self.fault_of_all(&error);
+                    self.fault_of_all(&error, key);
                     // "Not found" is what is wanted.
                     if error.fault != Fault::Rejected && tries < CANCEL_TRIES {
                         let wait = self.wait_ms(tries);
@@ -86,23 +89,31 @@ impl Gateway {
         }
     }
 
-    /// Sees to faults that concern more than one request.
-    fn fault_of_all(&mut self, error: &VenueError) {
+    /// Sees to faults that concern more than one request. Whether the request's key was refused and another signs now:
+    /// nothing was done, and it may go out again.
+    fn fault_of_all(&mut self, error: &VenueError, key: Option<&Arc<Key>>) -> bool {
         match error.fault {
             Fault::RateLimited { retry_after_ms } => {
                 self.limits.pause(self.now.plus(nanos(retry_after_ms.unwrap_or(1_000))));
             }
-            Fault::Authentication => self.halt(error.to_string()),
+            Fault::Authentication => {
+                let another = key.is_some_and(|key| self.key_refused(key, &error.to_string()));
+                if !another {
+                    self.halt(error.to_string());
+                }
+                return another;
+            }
             Fault::ClockSkew => {
                 self.clock.forget();
                 self.later(0, Job::Time, 0);
             }
             _ => {}
         }
+        false
     }
 
-    fn place_failed(&mut self, id: OrderId, error: &VenueError) {
-        self.fault_of_all(error);
+    fn place_failed(&mut self, id: OrderId, error: &VenueError, key: Option<&Arc<Key>>) {
+        let another = self.fault_of_all(error, key);
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.state == State::Sent) else { return };
         match error.fault {
             Fault::RateLimited { retry_after_ms } => {
@@ -122,6 +133,7 @@ impl Gateway {
                 self.after_clock.push(Waiting { due: self.now, job: Job::Place(id), tries: 0 });
             }
             Fault::ClockSkew => self.end(id, OrderStatus::Rejected, "clock_skew"),
+            Fault::Authentication if another => self.wait_to_place(id, 0, "authentication"),
             Fault::Authentication => self.end(id, OrderStatus::Rejected, "authentication"),
             Fault::Unsupported => self.end(id, OrderStatus::Rejected, "unsupported"),
             // An id that was used before: whatever it names is asked for.
@@ -153,11 +165,12 @@ impl Gateway {
         }
     }
 
-    fn cancel_failed(&mut self, id: OrderId, tries: u32, error: &VenueError) {
-        self.fault_of_all(error);
+    fn cancel_failed(&mut self, id: OrderId, tries: u32, error: &VenueError, key: Option<&Arc<Key>>) {
+        let another = self.fault_of_all(error, key);
         let wait = self.wait_ms(tries);
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none() || h.never_arrived) else { return };
         match error.fault {
+            Fault::Authentication if another => self.later(0, Job::Cancel(id), tries + 1),
             Fault::RateLimited { .. } | Fault::Transient | Fault::ClockSkew => {
                 self.later(wait, Job::Cancel(id), tries + 1)
             }
@@ -187,7 +200,7 @@ impl Gateway {
         {
             return;
         }
-        let Flight { job, tries, at, sent, .. } = flight;
+        let Flight { job, tries, at, sent, key, .. } = flight;
         match (job, outcome) {
             (Job::Order(id), Ok(Reply::Orders(rows, _))) => self.on_order_asked(id, &rows, &sent, at, tries),
             (Job::Order(id), Err(e)) if e.fault == Fault::Rejected && e.reason == "unknown_order" => {
@@ -219,7 +232,7 @@ impl Gateway {
                     }
                 }
             }
-            (Job::Ticket, Ok(Reply::StreamTicket(ticket))) => self.on_ticket(ticket),
+            (Job::Ticket(_), Ok(Reply::StreamTicket(ticket))) => self.on_ticket(ticket, key.as_ref()),
             (Job::KeepTicket(_), Ok(_)) => self.keep_later(),
             (Job::Balances, Ok(Reply::Balances(rows))) => {
                 self.events.extend(rows.iter().cloned().map(GatewayEvent::Balance));
@@ -233,11 +246,11 @@ impl Gateway {
                 self.note(format!("another answer than to the question: {other:?}"));
                 self.ask_again(job, tries, None);
             }
-            (job, Err(error)) => self.ask_failed(job, tries, &error),
+            (job, Err(error)) => self.ask_failed(job, tries, &error, key.as_ref()),
         }
     }
 
-    fn ask_failed(&mut self, job: Job, tries: u32, error: &VenueError) {
+    fn ask_failed(&mut self, job: Job, tries: u32, error: &VenueError, key: Option<&Arc<Key>>) {
         if error.fault == Fault::Unsupported {
             if job == Job::Positions {
                 // Where there are no contracts there are no positions.
@@ -245,17 +258,21 @@ impl Gateway {
             }
             return;
         }
-        self.fault_of_all(error);
+        let another = self.fault_of_all(error, key);
         match (error.fault, job) {
+            // The connections of the key that signs now ask for a ticket of their own.
+            (Fault::Authentication, Job::Ticket(_) | Job::KeepTicket(_)) if another => {}
+            (Fault::Authentication, job) if another => self.ask_again(job, tries, Some(0)),
             (Fault::ClockSkew, Job::Time) => self.ask_again(Job::Time, tries, None),
             (Fault::ClockSkew, job) if tries == 0 => {
                 self.after_clock.push(Waiting { due: self.now, job, tries: 1 });
             }
             (Fault::RateLimited { retry_after_ms }, job) => self.ask_again(job, tries, retry_after_ms),
             // Without a key there is no asking; the order stays unknown, and is asked for when sending goes on.
-            (_, job @ (Job::KeepTicket(_) | Job::Ticket)) => {
+            (_, job @ Job::Ticket(_)) => self.ask_again(job, tries, None),
+            (_, Job::KeepTicket(_)) => {
                 self.wires.ticket = None;
-                self.ask_again(if matches!(job, Job::Ticket) { job } else { Job::Ticket }, tries, None);
+                self.ask_again(Job::Ticket(Era::Now), tries, None);
             }
             (_, job) => {
                 if tries == 0 {
@@ -269,7 +286,7 @@ impl Gateway {
     /// Questions about orders are repeated until they are answered; others come again by themselves.
     fn ask_again(&mut self, job: Job, tries: u32, wait_ms: Option<u64>) {
         let must =
-            matches!(job, Job::Order(_) | Job::Fills(..) | Job::Open | Job::Conditional | Job::Time | Job::Ticket);
+            matches!(job, Job::Order(_) | Job::Fills(..) | Job::Open | Job::Conditional | Job::Time | Job::Ticket(_));
         if must || tries < ASK_TRIES {
             let wait = wait_ms.unwrap_or_else(|| self.wait_ms(tries));
             self.later(wait, job, tries.saturating_add(1));
@@ -341,6 +358,7 @@ impl Gateway {
                 }
                 _ => {
                     if self.foreign.insert((row.instrument, row.venue_id.clone())) {
+                        self.signing.foreign(format!("{} ({})", row.venue_id, row.client_id));
                         self.events.push_back(GatewayEvent::Foreign(row.clone()));
                     }
                 }

@@ -1,12 +1,16 @@
 //! The gateway's requests: waiting, sent over the trading socket or by REST, and answered.
 
+use std::sync::Arc;
+
 use bellwether_sdk::{InstrumentId, OrderId, Ts};
 
 use super::held::{Cancelling, State};
+use super::wires::Era;
 use super::{Gateway, GatewayEvent, nanos};
-use crate::exchange::machine::{Action, Tag};
+use crate::exchange::machine::{Action, Link, Tag};
 use crate::exchange::transport::TransportError;
 use crate::exchange::{Act, Amend, Ask, Cancel, Fault, OrderRef, OrderStatus, Request, Response, VenueError};
+use crate::keys::{Asked, Key, KeyError, Use};
 use crate::orders::Answer;
 
 /// What a request is for.
@@ -28,7 +32,7 @@ pub(super) enum Job {
     /// All orders that wait for a trigger, where the venue keeps them apart.
     Conditional,
     Time,
-    Ticket,
+    Ticket(Era),
     KeepTicket(String),
     Balances,
     Positions,
@@ -37,6 +41,19 @@ pub(super) enum Job {
 }
 
 impl Job {
+    /// What it uses a key for.
+    const fn purpose(&self) -> Use {
+        match self {
+            Self::Place(_) => Use::Place,
+            Self::Cancel(_) | Self::CancelAll(_) | Self::CancelStray(..) | Self::Switch(_) => Use::Cancel,
+            Self::Amend(..) => Use::Amend,
+            Self::Order(_) | Self::Open | Self::Conditional => Use::Orders,
+            Self::Fills(..) => Use::Fills,
+            Self::Ticket(_) | Self::KeepTicket(_) => Use::Streams,
+            Self::Time | Self::Balances | Self::Positions => Use::Account,
+        }
+    }
+
     fn is_act(&self) -> bool {
         matches!(self, Self::Place(_) | Self::Cancel(_) | Self::Amend(..) | Self::CancelAll(_) | Self::CancelStray(..))
     }
@@ -60,6 +77,16 @@ pub(super) struct Flight {
     pub(super) sent: Sent,
     /// It was the second request for its question.
     pub(super) further: bool,
+    /// The key that signed it.
+    pub(super) key: Option<Arc<Key>>,
+    /// The connection that it was said on.
+    pub(super) link: Option<Link>,
+}
+
+impl Flight {
+    fn new(job: Job, tries: u32, at: Ts, sent: Sent) -> Self {
+        Self { job, tries, at, sent, further: false, key: None, link: None }
+    }
 }
 
 /// A request as the codec knows it.
@@ -176,7 +203,7 @@ impl Gateway {
             Job::Open => Ask::OpenOrders(None),
             Job::Conditional => Ask::OpenConditional(None),
             Job::Time => Ask::Time,
-            Job::Ticket => Ask::StreamTicket,
+            Job::Ticket(_) => Ask::StreamTicket,
             Job::KeepTicket(ticket) => Ask::KeepTicket(ticket.clone()),
             Job::Balances => Ask::Balances,
             Job::Positions => Ask::Positions,
@@ -199,44 +226,73 @@ impl Gateway {
             match self.venue.ask(&ask, &self.listings) {
                 Ok(request) => self.send_http(job, tries, Sent::Ask(ask), request),
                 Err(error) => {
-                    let flight = Flight { job, tries, at: self.now, sent: Sent::Ask(ask), further: false };
-                    self.on_reply(flight, Err(error));
+                    self.on_reply(Flight::new(job, tries, self.now, Sent::Ask(ask)), Err(error));
                 }
             }
         }
+    }
+
+    /// The key that signs a request: connections and their tickets have their own, an order is shown to the narrowing.
+    fn key_for(&mut self, flight: &Flight) -> Result<Arc<Key>, KeyError> {
+        let none = || KeyError::NoneInForce(String::new());
+        let own = match &flight.job {
+            Job::Ticket(era) => self.set(*era).and_then(|set| set.key.clone()),
+            Job::KeepTicket(_) => self.wires.key.clone(),
+            Job::Place(id) => {
+                let Some(held) = self.orders.get(id) else { return Err(none()) };
+                let place = held.placement();
+                let order = place.order.get();
+                let Some(listing) = self.listings.get(order.instrument) else { return Err(none()) };
+                let rules = &listing.rules;
+                let price = if order.price().is_zero() { place.reference } else { order.price() };
+                let (scale, multiplier) = (rules.price_scale + rules.qty_scale, rules.multiplier);
+                let asked = Asked { order: &place.order, qty: place.qty, price, scale, multiplier };
+                return self.signing.order(&asked, self.now);
+            }
+            job => return self.signing.key(job.purpose(), self.now),
+        };
+        let key = own.ok_or_else(none)?;
+        key.note(Use::Streams, self.now);
+        Ok(key)
     }
 
     fn send_act(&mut self, job: Job, tries: u32, act: Act) {
         let now = self.now;
-        if self.wires.trade.line.as_ref().is_some_and(|l| l.is_open()) {
-            let stamp = self.stamp();
-            self.next_number += 1;
-            let number = self.next_number;
-            let ticket = self.wires.ticket.as_deref().unwrap_or_default();
-            match self.venue.say(&act, number, &self.listings, &*self.signer, ticket, stamp) {
-                Ok(Some(text)) => {
-                    if let Some(line) = &mut self.wires.trade.line {
-                        line.say_now(text, now, &mut self.out);
-                    }
-                    self.said.insert(number, Flight { job, tries, at: now, sent: Sent::Act(act), further: false });
-                    return;
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    self.on_act(Flight { job, tries, at: now, sent: Sent::Act(act), further: false }, Err(error));
-                    return;
-                }
+        let mut flight = Flight::new(job, tries, now, Sent::Act(act.clone()));
+        // A socket may be logged in: it speaks for its own key only.
+        let speaks = self.signing.in_force().is_some_and(|key| self.wires.is_of(&key));
+        if speaks && self.wires.trade.line.as_ref().is_some_and(|l| l.is_open()) {
+            match self.say(&mut flight, &act) {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => return self.on_act(flight, Err(error)),
             }
         }
         match self.venue.act(&act, &self.listings) {
-            Ok(request) => self.send_http(job, tries, Sent::Act(act), request),
-            Err(error) => self.on_act(Flight { job, tries, at: now, sent: Sent::Act(act), further: false }, Err(error)),
+            Ok(request) => self.dispatch(flight, request),
+            Err(error) => self.on_act(flight, Err(error)),
         }
     }
 
+    /// Says an act on the trading socket; whether it did.
+    fn say(&mut self, flight: &mut Flight, act: &Act) -> Result<bool, VenueError> {
+        let now = self.now;
+        let key = self.key_for(flight).map_err(|e| unsigned(&e))?;
+        let stamp = self.stamp();
+        self.next_number += 1;
+        let number = self.next_number;
+        let ticket = self.wires.ticket.as_deref().unwrap_or_default();
+        flight.key = Some(Arc::clone(&key));
+        let Some(text) = self.venue.say(act, number, &self.listings, &*key, ticket, stamp)? else { return Ok(false) };
+        let Some(line) = &mut self.wires.trade.line else { return Ok(false) };
+        flight.link = Some(line.link());
+        line.say_now(text, now, &mut self.out);
+        self.said.insert(number, flight.clone());
+        Ok(true)
+    }
+
     fn send_http(&mut self, job: Job, tries: u32, sent: Sent, request: Request) {
-        let flight = Flight { job, tries, at: self.now, sent, further: false };
-        self.dispatch(flight, request);
+        self.dispatch(Flight::new(job, tries, self.now, sent), request);
     }
 
     /// Asks on where a venue needs two requests for a question; whether it does.
@@ -249,7 +305,7 @@ impl Gateway {
         true
     }
 
-    fn dispatch(&mut self, flight: Flight, mut request: Request) {
+    fn dispatch(&mut self, mut flight: Flight, mut request: Request) {
         if let Err(later) = self.limits.spend(request.weight, self.now) {
             let wait_ms = u64::try_from(later.nanos().saturating_sub(self.now.nanos()) / 1_000_000 + 1).unwrap_or(1);
             match flight.job {
@@ -261,8 +317,13 @@ impl Gateway {
         }
         if request.signed {
             let stamp = self.stamp();
-            if let Err(error) = self.venue.sign(&mut request, &*self.signer, stamp) {
-                self.answered(flight, Err(VenueError::new(Fault::Authentication, "", error.to_string())));
+            let signed = self.key_for(&flight).and_then(|key| {
+                self.venue.sign(&mut request, &*key, stamp)?;
+                flight.key = Some(key);
+                Ok(())
+            });
+            if let Err(error) = signed {
+                self.answered(flight, Err(unsigned(&error)));
                 return;
             }
         }
@@ -337,5 +398,13 @@ impl Gateway {
             // Its fills said it.
             OrderStatus::Filled | OrderStatus::Acknowledged | OrderStatus::PartlyFilled | OrderStatus::Unknown => {}
         }
+    }
+}
+
+/// What it means for a request that it was not signed: nothing was done.
+fn unsigned(error: &KeyError) -> VenueError {
+    match error {
+        KeyError::Narrowed { .. } => VenueError::new(Fault::Rejected, "", error.to_string()).reason("key_narrowed"),
+        _ => VenueError::new(Fault::Authentication, "", error.to_string()),
     }
 }

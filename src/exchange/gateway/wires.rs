@@ -1,7 +1,10 @@
 //! The gateway's connections: the private stream and the trading socket, with the ticket that they may need.
 //!
-//! They are replaced by reconnecting, also before the venue cuts them; what was missed meanwhile is asked for. So the
-//! private side needs no successor that runs beside.
+//! They are replaced by reconnecting, also before the venue cuts them; what was missed meanwhile is asked for. When the key
+//! changes it is otherwise: the new key's connections come up beside those of the old one, and only when they carry does
+//! it sign ([`Era`]). What was said on the old ones is still answered there; then they close.
+
+use std::sync::Arc;
 
 use bellwether_sdk::Ts;
 
@@ -9,7 +12,7 @@ use super::requests::Job;
 use super::{Gateway, GatewayEvent};
 use crate::exchange::machine::{Action, Backoff, BackoffSettings, Line, LineEvent, Link, nanos};
 use crate::exchange::{AccountNote, Fault, Plan, SocketUse, TradeReply, VenueError};
-use crate::keys::KeyError;
+use crate::keys::{Key, KeyError, Use};
 
 /// A connection, or the wait for its next attempt.
 #[derive(Debug)]
@@ -18,42 +21,58 @@ pub(super) struct Wire {
     /// When to try; [`Ts::MAX`] for not at all.
     retry_at: Ts,
     backoff: Backoff,
-    subscribed: bool,
+    /// Since when all is said that it needs; [`Ts::NONE`] for not yet.
+    subscribed: Ts,
+    /// The venue has no such connection.
+    absent: bool,
     /// The venue's running number of the last message, where it counts them.
     sequence: Option<u64>,
 }
 
 impl Wire {
     fn new(settings: BackoffSettings, seed: u64) -> Self {
-        Self { line: None, retry_at: Ts::MAX, backoff: Backoff::new(settings, seed), subscribed: false, sequence: None }
+        Self {
+            line: None,
+            retry_at: Ts::MAX,
+            backoff: Backoff::new(settings, seed),
+            subscribed: Ts::NONE,
+            absent: false,
+            sequence: None,
+        }
     }
 
-    fn is(&self, link: Link) -> bool {
+    pub(super) fn is(&self, link: Link) -> bool {
         self.line.as_ref().is_some_and(|l| l.link() == link)
     }
 }
 
-/// Both, and the ticket.
+/// Both, with the key that they are opened with, and the ticket.
 #[derive(Debug)]
 pub(super) struct Wires {
+    pub(super) key: Option<Arc<Key>>,
     pub(super) account: Wire,
     pub(super) trade: Wire,
     pub(super) ticket: Option<String>,
     keep_due: Ts,
-    next_link: u32,
     /// Whether account notes are coming in.
     pub(super) private_on: bool,
+    /// The venue said that account notes are coming in.
+    confirmed: bool,
+    /// When it began to come up, or to close.
+    pub(super) since: Ts,
 }
 
 impl Wires {
     pub(super) fn new(settings: BackoffSettings, seed: u64) -> Self {
         Self {
+            key: None,
             account: Wire::new(settings, seed ^ 1),
             trade: Wire::new(settings, seed ^ 2),
             ticket: None,
             keep_due: Ts::MAX,
-            next_link: 0,
             private_on: false,
+            confirmed: false,
+            since: Ts::NONE,
         }
     }
 
@@ -65,21 +84,74 @@ impl Wires {
         }
     }
 
-    pub(super) fn get(&mut self, which: SocketUse) -> &mut Wire {
+    pub(super) fn is_of(&self, key: &Arc<Key>) -> bool {
+        self.key.as_ref().is_some_and(|k| Arc::ptr_eq(k, key))
+    }
+
+    fn get(&mut self, which: SocketUse) -> &mut Wire {
         if which == SocketUse::Trade { &mut self.trade } else { &mut self.account }
+    }
+
+    /// Whether all that the venue has of connections is up, and was not refused for a moment or is confirmed.
+    pub(super) fn is_up(&self, now: Ts) -> bool {
+        let up =
+            |w: &Wire| w.absent || w.subscribed != Ts::NONE && (self.confirmed || w.subscribed.plus(SETTLE) <= now);
+        up(&self.account) && up(&self.trade)
     }
 }
 
-const BOTH: [SocketUse; 2] = [SocketUse::Account, SocketUse::Trade];
+/// Whose connections: those that orders go over, those of the key that comes next, those of the key before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Era {
+    Now,
+    Next,
+    Old,
+}
 
+const ERAS: [Era; 3] = [Era::Now, Era::Next, Era::Old];
+pub(super) const BOTH: [SocketUse; 2] = [SocketUse::Account, SocketUse::Trade];
+
+fn choose<'a>(
+    era: Era,
+    now: &'a mut Wires,
+    next: &'a mut Option<Wires>,
+    old: &'a mut Option<Wires>,
+) -> Option<&'a mut Wires> {
+    match era {
+        Era::Now => Some(now),
+        Era::Next => next.as_mut(),
+        Era::Old => old.as_mut(),
+    }
+}
+
+/// A venue that does not confirm has refused by then.
+const SETTLE: i64 = nanos(500);
 impl Gateway {
-    fn plan(&mut self, which: SocketUse) -> Result<Option<Plan>, KeyError> {
-        let stamp = self.stamp();
-        let ticket = self.wires.ticket.as_deref().unwrap_or_default();
-        let (urls, listings, signer) = (&self.settings.urls, &self.listings, &*self.signer);
+    pub(super) fn set(&mut self, era: Era) -> Option<&mut Wires> {
+        choose(era, &mut self.wires, &mut self.next, &mut self.old)
+    }
+
+    fn wire(&mut self, (era, which): (Era, SocketUse)) -> Option<&mut Wire> {
+        self.set(era).map(|set| set.get(which))
+    }
+
+    fn plan(&mut self, (era, which): (Era, SocketUse)) -> Result<Option<Plan>, KeyError> {
+        let (stamp, now) = (self.stamp(), self.now);
+        let set = match era {
+            Era::Now => Some(&self.wires),
+            Era::Next => self.next.as_ref(),
+            Era::Old => self.old.as_ref(),
+        };
+        let Some(set) = set else { return Ok(None) };
+        let Some(key) = set.key.as_deref() else {
+            return Err(KeyError::NoneInForce(self.signing.account().to_owned()));
+        };
+        key.note(Use::Streams, now);
+        let ticket = set.ticket.as_deref().unwrap_or_default();
+        let (urls, listings) = (&self.settings.urls, &self.listings);
         match which {
-            SocketUse::Trade => self.venue.trade(urls, listings, signer, ticket, stamp),
-            _ => self.venue.account(urls, listings, signer, ticket, stamp),
+            SocketUse::Trade => self.venue.trade(urls, listings, key, ticket, stamp),
+            _ => self.venue.account(urls, listings, key, ticket, stamp),
         }
     }
 
@@ -88,21 +160,23 @@ impl Gateway {
         (which == SocketUse::Trade) == self.facts.account_on_trade
     }
 
-    fn which(&self, link: Link) -> Option<SocketUse> {
-        if self.wires.account.is(link) {
-            Some(SocketUse::Account)
-        } else {
-            self.wires.trade.is(link).then_some(SocketUse::Trade)
-        }
+    fn which(&self, link: Link) -> Option<(Era, SocketUse)> {
+        let sets = [(Era::Now, Some(&self.wires)), (Era::Next, self.next.as_ref()), (Era::Old, self.old.as_ref())];
+        sets.into_iter().find_map(|(era, set)| {
+            let set = set?;
+            let which = if set.account.is(link) { Some(SocketUse::Account) } else { None };
+            which.or_else(|| set.trade.is(link).then_some(SocketUse::Trade)).map(|which| (era, which))
+        })
     }
 
     /// A connection was opened.
     pub fn on_opened(&mut self, link: Link, now: Ts) {
         let now = self.at(now);
-        let Some(which) = self.which(link) else { return };
+        let Some(at) = self.which(link) else { return };
         // The signature in the plan has aged while the connection was made.
-        let fresh = self.plan(which).ok().flatten();
-        if let Some(line) = &mut self.wires.get(which).line {
+        let fresh = self.plan(at).ok().flatten();
+        let set = choose(at.0, &mut self.wires, &mut self.next, &mut self.old);
+        if let Some(line) = set.and_then(|set| set.get(at.1).line.as_mut()) {
             line.on_opened(fresh, now, &mut self.out);
         }
         self.watch_wires();
@@ -112,75 +186,90 @@ impl Gateway {
     /// A connection ended, or could not be opened.
     pub fn on_closed(&mut self, link: Link, why: &str, now: Ts) {
         self.at(now);
-        if let Some(which) = self.which(link) {
-            self.wire_ended(which, why);
+        if let Some(at) = self.which(link) {
+            self.wire_ended(at, why);
             self.pump();
         }
     }
 
-    fn wire_ended(&mut self, which: SocketUse, why: &str) {
+    fn wire_ended(&mut self, at: (Era, SocketUse), why: &str) {
         let now = self.now;
-        let wire = self.wires.get(which);
+        let (era, which) = at;
+        let has_ticket = self.facts.ticket.is_some();
+        let Some(wire) = self.wire(at) else { return };
         let Some(line) = wire.line.take() else { return };
-        wire.subscribed = false;
+        wire.subscribed = Ts::NONE;
         if line.opened() != Ts::NONE && now >= line.opened().plus(nanos(10_000)) {
             wire.backoff.reset();
         }
         let wait_ms = wire.backoff.next_ms();
-        wire.retry_at = now.plus(nanos(wait_ms));
-        self.note(format!("{which:?} connection: {why}; trying again in {wait_ms} ms"));
-        if self.is_private(which) && self.wires.private_on {
-            self.wires.private_on = false;
-            self.events.push_back(GatewayEvent::Private(false));
-            self.reconcile_due = self.reconcile_due.min(now.plus(nanos(self.settings.reconcile_blind_ms)));
-        }
-        if self.facts.ticket.is_some() {
+        wire.retry_at = if era == Era::Old { Ts::MAX } else { now.plus(nanos(wait_ms)) };
+        if let Some(set) = self.set(era).filter(|_| has_ticket) {
             // It may be what the connection failed of.
-            self.wires.ticket = None;
+            set.ticket = None;
+        }
+        if era == Era::Now {
+            self.note(format!("{which:?} connection: {why}; trying again in {wait_ms} ms"));
+            if self.is_private(which) && self.wires.private_on {
+                self.wires.private_on = false;
+                self.events.push_back(GatewayEvent::Private(false));
+                self.reconcile_due = self.reconcile_due.min(now.plus(nanos(self.settings.reconcile_blind_ms)));
+            }
         }
         if which == SocketUse::Trade {
-            for flight in std::mem::take(&mut self.said).into_values() {
+            let link = line.link();
+            let gone: Vec<u64> = self.said.iter().filter(|(_, f)| f.link == Some(link)).map(|(n, _)| *n).collect();
+            for flight in gone.into_iter().filter_map(|n| self.said.remove(&n)).collect::<Vec<_>>() {
                 self.lost(flight, why);
             }
         }
     }
 
-    fn kill_wire(&mut self, which: SocketUse, why: &str) {
-        if let Some(line) = &self.wires.get(which).line {
-            let link = line.link();
+    pub(super) fn kill_wire(&mut self, at: (Era, SocketUse), why: &str) {
+        if let Some(link) = self.wire(at).and_then(|w| w.line.as_ref()).map(Line::link) {
             self.out.push_back(Action::Close { link });
         }
-        self.wire_ended(which, why);
+        self.wire_ended(at, why);
     }
 
-    /// Connects what is due, beats hearts, finds the dead, replaces the old.
+    /// Connects what is due, beats hearts, finds the dead, replaces the old; changes keys where that is due.
     pub(super) fn watch_wires(&mut self) {
-        let now = self.now;
-        for which in BOTH {
-            let wire = self.wires.get(which);
-            let retry_at = wire.retry_at;
-            let Some(line) = &mut wire.line else {
-                if retry_at <= now && self.halted.is_none() {
-                    self.connect(which);
-                }
-                continue;
-            };
-            let event = line.on_time(now, &mut self.out);
-            let (opened, subscribed) = (line.opened(), line.is_subscribed());
-            if let LineEvent::Dead(why) = event {
-                self.kill_wire(which, &why);
-            } else if self.is_old(opened) && self.said.is_empty() {
-                self.kill_wire(which, "replaced before the venue cuts it");
-                self.connect(which);
-            } else if subscribed && !std::mem::replace(&mut self.wires.get(which).subscribed, true) {
-                self.private_began(which);
-            }
+        if self.signing.changes() != self.keys_seen {
+            self.look_at_keys();
         }
-        if now >= self.wires.keep_due && self.halted.is_none() {
+        for at in ERAS.into_iter().flat_map(|era| BOTH.map(|which| (era, which))) {
+            self.watch_wire(at);
+        }
+        self.watch_eras();
+        if self.now >= self.wires.keep_due && self.halted.is_none() {
             self.wires.keep_due = Ts::MAX;
             if let Some(ticket) = self.wires.ticket.clone() {
                 self.later(0, Job::KeepTicket(ticket), 0);
             }
+        }
+    }
+
+    fn watch_wire(&mut self, at: (Era, SocketUse)) {
+        let (now, may_connect) = (self.now, self.halted.is_none() || at.0 == Era::Next);
+        let set = choose(at.0, &mut self.wires, &mut self.next, &mut self.old);
+        let Some(wire) = set.map(|set| set.get(at.1)) else { return };
+        let retry_at = wire.retry_at;
+        let Some(line) = &mut wire.line else {
+            if retry_at <= now && may_connect {
+                self.connect(at);
+            }
+            return;
+        };
+        let event = line.on_time(now, &mut self.out);
+        let (opened, subscribed) = (line.opened(), line.is_subscribed());
+        if subscribed && wire.subscribed == Ts::NONE {
+            wire.subscribed = now;
+            self.private_began(at);
+        } else if let LineEvent::Dead(why) = event {
+            self.kill_wire(at, &why);
+        } else if at.0 == Era::Now && self.is_old(opened) && self.said.is_empty() {
+            self.kill_wire(at, "replaced before the venue cuts it");
+            self.connect(at);
         }
     }
 
@@ -194,55 +283,87 @@ impl Gateway {
 
     pub(super) fn wires_due(&self) -> Ts {
         let mut due = self.wires.keep_due;
-        for wire in [&self.wires.account, &self.wires.trade] {
-            due = due.min(match &wire.line {
-                None if self.halted.is_some() => Ts::MAX,
-                None => wire.retry_at,
-                Some(line) if line.is_subscribed() && !wire.subscribed => Ts::NONE,
-                Some(line) if line.opened() != Ts::NONE && self.said.is_empty() => {
-                    line.next_due().min(line.opened().plus(self.life()))
-                }
-                Some(line) => line.next_due(),
-            });
+        for (era, set) in
+            [(Era::Now, Some(&self.wires)), (Era::Next, self.next.as_ref()), (Era::Old, self.old.as_ref())]
+        {
+            for wire in set.into_iter().flat_map(|set| [&set.account, &set.trade]) {
+                due = due.min(match &wire.line {
+                    None if era == Era::Now && self.halted.is_some() => Ts::MAX,
+                    None => wire.retry_at,
+                    Some(line) if line.is_subscribed() && wire.subscribed == Ts::NONE => Ts::NONE,
+                    Some(line) if line.opened() != Ts::NONE && self.said.is_empty() => {
+                        line.next_due().min(line.opened().plus(self.life()))
+                    }
+                    Some(line) => line.next_due(),
+                });
+            }
         }
-        due
+        let poll = match self.signing.poll_ms() {
+            0 => Ts::MAX,
+            ms => self.now.plus(nanos(u64::from(ms))),
+        };
+        let busy = if self.next.is_some() || self.old.is_some() { self.now.plus(nanos(20)) } else { Ts::MAX };
+        due.min(poll).min(busy)
     }
 
-    fn connect(&mut self, which: SocketUse) {
-        if self.facts.ticket.is_some() && self.wires.ticket.is_none() {
+    fn connect(&mut self, at: (Era, SocketUse)) {
+        let (era, now) = (at.0, self.now);
+        if era == Era::Now {
+            let key = self.signing.in_force();
+            if self.wires.key.is_none() || self.wires.account.line.is_none() && self.wires.trade.line.is_none() {
+                self.wires.key = key;
+            }
+        }
+        let needs_ticket = self.facts.ticket.is_some();
+        let Some(set) = self.set(era) else { return };
+        if needs_ticket && set.ticket.is_none() {
             // Its answer connects.
-            self.wires.get(which).retry_at = Ts::MAX;
-            if !self.is_under_way(&Job::Ticket) {
-                self.later(0, Job::Ticket, 0);
+            set.get(at.1).retry_at = Ts::MAX;
+            if !self.is_under_way(&Job::Ticket(era)) {
+                self.later(0, Job::Ticket(era), 0);
             }
             return;
         }
-        let wire_ready = match self.plan(which) {
+        let plan = match self.plan(at) {
             Ok(plan) => plan,
-            Err(error) => {
-                self.halt(format!("the {which:?} connection cannot be signed: {error}"));
+            Err(error) if era == Era::Now => {
+                self.halt(format!("the {:?} connection cannot be signed: {error}", at.1));
                 None
             }
+            Err(error) => return self.next_failed(&error.to_string()),
         };
-        let Some(plan) = wire_ready else {
-            self.wires.get(which).retry_at = Ts::MAX;
+        let Some(wire) = self.wire(at) else { return };
+        wire.retry_at = Ts::MAX;
+        let Some(plan) = plan else {
+            wire.absent = true;
             return;
         };
-        self.wires.next_link += 1;
-        let link = Link(self.wires.next_link);
-        let (line, action) = Line::open(link, plan, &self.facts.heartbeat, self.facts.says_per_second, self.now);
-        let wire = self.wires.get(which);
-        wire.line = Some(line);
-        wire.sequence = None;
-        wire.retry_at = Ts::MAX;
-        self.out.push_back(action);
+        self.next_link += 1;
+        let link = Link(self.next_link);
+        let (line, action) = Line::open(link, plan, &self.facts.heartbeat, self.facts.says_per_second, now);
+        if let Some(wire) = self.wire(at) {
+            wire.line = Some(line);
+            wire.sequence = None;
+            self.out.push_back(action);
+        }
     }
 
-    /// A ticket came: the connections that waited for it are opened.
-    pub(super) fn on_ticket(&mut self, ticket: String) {
-        self.wires.ticket = Some(ticket);
-        self.keep_later();
-        self.wires.begin(self.now);
+    /// A ticket came for a key: the connections that waited for it are opened.
+    pub(super) fn on_ticket(&mut self, ticket: String, key: Option<&Arc<Key>>) {
+        let now = self.now;
+        let Some(era) = ERAS.into_iter().find(|era| {
+            let set = self.set(*era);
+            set.is_some_and(|set| key.is_some_and(|key| set.is_of(key)))
+        }) else {
+            return;
+        };
+        if let Some(set) = self.set(era) {
+            set.ticket = Some(ticket);
+            set.begin(now);
+        }
+        if era == Era::Now {
+            self.keep_later();
+        }
         self.watch_wires();
     }
 
@@ -254,21 +375,25 @@ impl Gateway {
     }
 
     /// The private stream is on: what was missed before is asked for.
-    fn private_began(&mut self, which: SocketUse) {
+    fn private_began(&mut self, (era, which): (Era, SocketUse)) {
         if !self.is_private(which) {
             return;
         }
-        if !std::mem::replace(&mut self.wires.private_on, true) {
-            self.events.push_back(GatewayEvent::Private(true));
-            if self.settings.account_every_ms > 0 {
-                self.ask_account(0);
+        let Some(set) = self.set(era) else { return };
+        let before = std::mem::replace(&mut set.private_on, true);
+        if era == Era::Now {
+            if !before {
+                self.events.push_back(GatewayEvent::Private(true));
+                if self.settings.account_every_ms > 0 {
+                    self.ask_account(0);
+                }
             }
+            self.catch_up();
         }
-        self.catch_up();
     }
 
     /// Asks for what may have been missed: open orders, and fills of whatever is open as far as we know.
-    fn catch_up(&mut self) {
+    pub(super) fn catch_up(&mut self) {
         self.reconcile();
         let mut since: std::collections::BTreeMap<_, Ts> = std::collections::BTreeMap::new();
         for held in self.live.iter().filter_map(|id| self.orders.get(id)).filter(|h| h.sent != Ts::NONE) {
@@ -283,13 +408,13 @@ impl Gateway {
     /// A message came on a connection.
     pub fn on_text(&mut self, link: Link, text: &str, now: Ts) {
         let now = self.at(now);
-        let Some(which) = self.which(link) else { return };
-        if let Some(line) = &mut self.wires.get(which).line {
+        let Some(at) = self.which(link) else { return };
+        if let Some(line) = self.wire(at).and_then(|w| w.line.as_mut()) {
             line.on_heard(now);
         }
-        if which == SocketUse::Account {
+        if at.1 == SocketUse::Account {
             match self.venue.read_account(text, &self.listings) {
-                Ok(notes) => notes.into_iter().for_each(|note| self.on_note(which, note)),
+                Ok(notes) => notes.into_iter().for_each(|note| self.on_note(at, note)),
                 Err(error) => self.misread(&error.to_string()),
             }
         } else {
@@ -299,9 +424,9 @@ impl Gateway {
                         self.on_act(flight, outcome);
                     }
                 }
-                Ok(TradeReply::LoggedIn(Ok(()))) => self.logged_in(which),
-                Ok(TradeReply::LoggedIn(Err(error))) => self.login_refused(which, &error),
-                Ok(TradeReply::Account(notes)) => notes.into_iter().for_each(|note| self.on_note(which, note)),
+                Ok(TradeReply::LoggedIn(Ok(()))) => self.logged_in(at),
+                Ok(TradeReply::LoggedIn(Err(error))) => self.login_refused(at, &error),
+                Ok(TradeReply::Account(notes)) => notes.into_iter().for_each(|note| self.on_note(at, note)),
                 Ok(TradeReply::Ignored) => {}
                 Err(error) => self.misread(&error.to_string()),
             }
@@ -315,44 +440,64 @@ impl Gateway {
         self.reconcile();
     }
 
-    fn logged_in(&mut self, which: SocketUse) {
+    fn logged_in(&mut self, at: (Era, SocketUse)) {
         let now = self.now;
-        if let Some(line) = &mut self.wires.get(which).line {
+        let set = choose(at.0, &mut self.wires, &mut self.next, &mut self.old);
+        if let Some(line) = set.and_then(|set| set.get(at.1).line.as_mut()) {
             line.on_logged_in(now, &mut self.out);
         }
         self.watch_wires();
     }
 
-    fn login_refused(&mut self, which: SocketUse, error: &VenueError) {
-        if error.fault == Fault::Authentication {
-            self.halt(format!("the venue refused the login of the {which:?} connection: {error}"));
-        }
+    fn login_refused(&mut self, at: (Era, SocketUse), error: &VenueError) {
+        let which = at.1;
         if error.fault == Fault::ClockSkew {
             self.clock.forget();
             self.later(0, Job::Time, 0);
         }
-        self.kill_wire(which, &format!("login refused: {error}"));
+        let words = format!("login refused: {error}");
+        if error.fault == Fault::Authentication {
+            match at.0 {
+                Era::Next => return self.next_failed(&words),
+                Era::Old => {}
+                Era::Now => {
+                    let key = self.wires.key.clone();
+                    if !key.is_some_and(|key| self.key_refused(&key, &words)) {
+                        self.halt(format!("the venue refused the login of the {which:?} connection: {error}"));
+                    }
+                }
+            }
+        }
+        self.kill_wire(at, &words);
     }
 
-    fn on_note(&mut self, which: SocketUse, note: AccountNote) {
+    fn on_note(&mut self, at: (Era, SocketUse), note: AccountNote) {
         match note {
             AccountNote::Order(order) => self.on_order(order),
             AccountNote::Fill(fill) => self.on_fill(fill),
             AccountNote::Balance(balance) => self.events.push_back(GatewayEvent::Balance(balance)),
             AccountNote::Position(position) => self.events.push_back(GatewayEvent::Position(position)),
             AccountNote::Sequence(n) => {
-                let last = self.wires.get(which).sequence.replace(n);
+                let last = self.wire(at).and_then(|wire| wire.sequence.replace(n));
                 if last.is_some_and(|last| n > last.saturating_add(1)) {
                     self.note(format!("private messages between {last:?} and {n} are missing: the venue is asked"));
                     self.catch_up();
                 }
             }
-            AccountNote::LoggedIn => self.logged_in(which),
-            AccountNote::Ready => self.private_began(which),
-            AccountNote::Refused(error) => self.login_refused(which, &error),
+            AccountNote::LoggedIn => self.logged_in(at),
+            AccountNote::Ready => {
+                if let Some(set) = self.set(at.0) {
+                    set.confirmed = true;
+                }
+                self.private_began(at);
+            }
+            AccountNote::Refused(error) => self.login_refused(at, &error),
             AccountNote::Leaving(why) => {
-                self.kill_wire(which, &why);
-                self.wires.get(which).retry_at = self.now;
+                let now = self.now;
+                self.kill_wire(at, &why);
+                if let Some(wire) = self.wire(at).filter(|_| at.0 != Era::Old) {
+                    wire.retry_at = now;
+                }
             }
             AccountNote::Unexpected(words) => self.note(format!("not understood: {words}")),
             AccountNote::Alive | AccountNote::Ignored => {}

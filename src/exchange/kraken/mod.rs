@@ -81,6 +81,15 @@ impl Venue for Kraken {
         sign::sign(request, signer, stamp)
     }
 
+    fn trial_order(&self) -> Option<Request> {
+        let order = "pair=XBTUSD&type=buy&ordertype=limit&price=1&volume=1&validate=true";
+        Some(rest::write("AddOrder", rest::FORM, order.to_owned(), 0).read_only())
+    }
+
+    fn trial_reply(&self, response: &Response) -> Result<(), VenueError> {
+        errors::result(response, false).map(drop)
+    }
+
     fn market(&self, urls: &Urls, topics: &[Topic], listings: &Listings) -> Vec<Plan> {
         market::plans(urls, topics, listings)
     }

@@ -7,14 +7,15 @@ use bellwether_sdk::{InstrumentId, Symbol, Ts};
 use serde_json::{Value, json};
 
 use super::{LookAt, LookError, ONE, What, concerned, headed, rules};
-use crate::config::{Settings, VenueSettings};
+use crate::config::{KeySettings, Settings, VenueSettings};
 use crate::exchange::machine::ClockOffset;
 use crate::exchange::transport::{Live, LiveSettings, Transport, TransportError};
 use crate::exchange::{
     Act, ActReply, Ask, Base, Fault, Listings, Product, Reply, Request, Response, Rules, Stamp, Urls, VENUES, Venue,
     VenueError,
 };
-use crate::keys::{self, Credential, Signer};
+use crate::keys::{Credential, Signer};
+use crate::run::keyring;
 use crate::run::market;
 use crate::run::paper::wall_now;
 
@@ -28,6 +29,7 @@ const READ_TRIES: u32 = 3;
 pub(super) struct Desk {
     key: String,
     account: String,
+    keys: Vec<KeySettings>,
     venue: Arc<dyn Venue>,
     urls: Urls,
     /// Where the venue's spot product answers, for questions that only it does.
@@ -91,6 +93,7 @@ impl Desk {
         Ok(Self {
             key,
             account: at.account.clone(),
+            keys: settings.key.clone(),
             venue,
             urls,
             spot_rest,
@@ -301,7 +304,7 @@ impl Desk {
             let stamp = self.stamp();
             let signer = match self.signer.take() {
                 Some(signer) => signer,
-                None => keys::from_env(&self.key, &self.account)?,
+                None => self.key_of_account()?,
             };
             let signed = self.venue.sign(&mut request, &signer, stamp);
             self.signer = Some(signer);
@@ -320,6 +323,13 @@ impl Desk {
             Some(transport) => Ok(transport.http(&base, &request).await),
             None => Err(LookError::NotSent),
         }
+    }
+
+    /// The first key of the account that the settings have, else that of the environment.
+    fn key_of_account(&self) -> Result<Credential, LookError> {
+        let entry = keyring::entries(&self.keys, &self.key, &self.account)?.into_iter().next();
+        let entry = entry.ok_or_else(|| LookError::Unknown(format!("no key of {}/{}", self.key, self.account)))?;
+        Ok(keyring::load(&entry)?.1)
     }
 
     fn stamp(&mut self) -> Stamp {

@@ -127,7 +127,7 @@ fn texts(list: &[&str]) -> Vec<String> {
 /// Two keys of a kind.
 fn keys(scheme: Scheme, passphrase: &str, keys: [(&str, &str); 2]) -> (Vec<Arc<dyn Signer>>, Vec<String>) {
     let make = |(id, secret): (&str, &str)| -> Arc<dyn Signer> {
-        Arc::new(Credential::new(id, scheme, secret).expect("a key").with_passphrase(passphrase.to_owned()))
+        Arc::new(Credential::new(id, scheme, secret).expect("a key").with_passphrase(passphrase))
     };
     (keys.map(make).into(), keys.map(|(_, secret)| secret.to_owned()).into())
 }

@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Strategy(crate::commands::strategy::StrategyArgs),
     /// Look at a venue, or place and cancel single orders by hand.
     Exchange(crate::commands::exchange::ExchangeArgs),
+    /// List, check, rotate and revoke keys.
+    Keys(crate::commands::keys::KeysArgs),
     /// Serve an exchange on this machine: stored data, simulated matching, Binance's spot protocols.
     Sandbox(crate::commands::sandbox::SandboxArgs),
     /// Print JSON Schemas of what this program reads and writes.

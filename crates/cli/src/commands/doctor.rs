@@ -4,7 +4,6 @@ use std::io::Write;
 use std::time::Instant;
 
 use bellwether::config::Settings;
-use bellwether::keys;
 use bellwether::run::{self, LookAt, What, look};
 use bellwether_sdk::Symbol;
 use clap::Args;
@@ -73,7 +72,7 @@ pub(crate) fn run(global: &Global, args: &DoctorArgs) -> Result<(), Failure> {
         true => of_settings(&settings),
     };
     for venue in &venues {
-        key(venue, &settings.session.account, &mut found);
+        key(&settings, venue, &mut found);
         if !args.offline {
             ask(&settings, venue, &mut found);
         }
@@ -144,9 +143,11 @@ fn state_folder(global: &Global, found: &mut Vec<Finding>) -> Result<(), Failure
     Ok(())
 }
 
-fn key(venue: &str, account: &str, found: &mut Vec<Finding>) {
-    let (how, why) = match keys::from_env(venue, account) {
-        Ok(_) => (State::Ok, format!("the key of {account} reads")),
+fn key(settings: &Settings, venue: &str, found: &mut Vec<Finding>) {
+    let account = &settings.session.account;
+    let (how, why) = match run::try_keys(settings, venue) {
+        Ok(0) => (State::Warn, format!("{account} has none")),
+        Ok(count) => (State::Ok, format!("{count} of {account} read")),
         Err(e) => (State::Warn, e.to_string()),
     };
     found.push((format!("{venue} key"), how, why));
@@ -165,7 +166,7 @@ fn ask(settings: &Settings, venue: &str, found: &mut Vec<Finding>) {
         Err(e) => (State::Fail, e.to_string()),
     };
     found.push((format!("{venue} clock"), how, why));
-    if how == State::Fail || keys::from_env(venue, &at.account).is_err() {
+    if how == State::Fail || !matches!(run::try_keys(settings, venue), Ok(1..)) {
         return;
     }
     let (how, why) = match look(settings, &at, &What::Permissions, None) {

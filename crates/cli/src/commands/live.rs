@@ -1,11 +1,8 @@
 //! `live`: strategies on a venue's feed, with real orders.
 
-use std::sync::Arc;
-
 use bellwether::config::{Feed, Settings};
 use bellwether::host::Registry;
-use bellwether::keys;
-use bellwether::run::{self, RunError};
+use bellwether::run;
 use clap::Args;
 
 use super::paper::{SessionArgs, finish, session_plan};
@@ -34,6 +31,9 @@ pub(crate) struct LiveArgs {
     /// Trade on the venues' test networks.
     #[arg(long)]
     testnet: bool,
+    /// Trade with keys although their venue does not tell what they may do.
+    #[arg(long)]
+    accept_unknown_scopes: bool,
     /// Yes, this may trade real money.
     #[arg(long)]
     i_understand_this_trades_real_money: bool,
@@ -65,14 +65,14 @@ pub(crate) fn run(global: &Global, args: &LiveArgs, registry: &Registry) -> Resu
     }
     limits(settings)?;
     let account = settings.session.account.clone();
-    let signers = |venue: &str| -> Result<Arc<dyn keys::Signer>, RunError> {
-        let key = keys::from_env(venue, &account).map_err(|e| RunError::Settings(e.to_string()))?;
-        Ok(Arc::new(key))
-    };
+    let symbols = run::symbols(settings)?;
+    let venues: Vec<String> = symbols.iter().map(run::venue_key).collect::<Result<_, _>>()?;
+    let state_dir = bellwether::config::state_dir(settings)?;
+    let ring = run::Ring::open(settings, &venues, &state_dir, args.accept_unknown_scopes)?;
+    bellwether::keys::no_core_dumps().map_err(|e| Failure::new(Code::Failed, e.to_string()))?;
     let mut watcher = watch::Screen::new("live", format!("account {account}"));
     let session = session_plan(global, &args.session, settings)?;
-    let report =
-        run::session(settings, registry, session.as_plan(), Some(&signers), &mut watcher, interrupt::listen()?)?;
+    let report = run::session(settings, registry, session.as_plan(), Some(ring), &mut watcher, interrupt::listen()?)?;
     watcher.end();
     let store = record::store(global)?;
     finish(global, &args.session, settings, registry, &store, &report)

@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod grid;
+pub(crate) mod keys;
 pub(crate) mod latency;
 pub(crate) mod live;
 pub(crate) mod paper;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
         Command::Stop(args) => stop::run(global, args),
         Command::Arm(args) => arm::run(global, args),
         Command::Explain(args) => explain::run(global, args, registry),
+        Command::Keys(args) => keys::run(global, args),
         Command::Latency(args) => latency::run(global, args),
         Command::Live(args) => live::run(global, args, registry),
         Command::Paper(args) => paper::run(global, args, registry),

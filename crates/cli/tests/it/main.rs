@@ -7,6 +7,7 @@ mod desk;
 mod explain;
 mod grid;
 mod help;
+mod keys;
 #[cfg(unix)]
 mod kill;
 #[cfg(unix)]

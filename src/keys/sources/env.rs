@@ -1,61 +1,90 @@
-//! Keys from the environment, one set of variables per account of a venue. Reads; never writes, prints or keeps.
+//! Keys from the environment, one set of variables per account of a venue.
 //!
 //! `BELLWETHER_KEY_<VENUE>_<ACCOUNT>_ID`, `_SECRET`, and where needed `_PASSPHRASE` and `_SCHEME`; each may instead be
 //! given as `…_FILE`, the path of a file that holds it.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-use super::{Credential, KeyError, Scheme};
+use zeroize::Zeroizing;
+
+use super::file::{self, Hidden};
+use super::{Source, Stage};
+use crate::keys::{KeyError, Material, Scheme};
 
 /// What the names of all variables begin with.
 const PREFIX: &str = "BELLWETHER_KEY";
 
-/// Secrets are texts of some hundred bytes; a file far beyond that is not one.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// `env:`, or `env:PREFIX` where the names begin otherwise. Variables cannot change while a process runs, files that
+/// `…_FILE` names can.
+pub(super) struct EnvSource {
+    venue: String,
+    account: String,
+    prefix: String,
+}
 
-/// The key of an account of a venue (`binance`, `binance_linear`, `kraken`, …) from the environment. A venue's
-/// contracts (`…_linear`) use the key of the venue where they have none of their own.
-///
-/// # Errors
-/// [`KeyError::Absent`] and [`KeyError::Variable`], which name the variable and the remedy and never a value;
-/// [`KeyError::Form`].
-pub fn from_env(venue: &str, account: &str) -> Result<Credential, KeyError> {
-    read(venue, account, &|name| std::env::var_os(name).map(std::ffi::OsString::into_string))
+impl EnvSource {
+    pub(super) fn new(venue: &str, account: &str, prefix: &str) -> Self {
+        Self { venue: venue.to_owned(), account: account.to_owned(), prefix: prefix.to_owned() }
+    }
+
+    fn prefix(&self, lookup: Lookup<'_>) -> String {
+        match self.prefix.as_str() {
+            "" => chosen(&self.venue, &self.account, lookup),
+            own => own.to_owned(),
+        }
+    }
+}
+
+fn environment(name: &str) -> Option<Result<String, OsString>> {
+    std::env::var_os(name).map(OsString::into_string)
+}
+
+impl Source for EnvSource {
+    fn place(&self) -> String {
+        format!("env:{}", self.prefix(&environment))
+    }
+
+    fn mark(&mut self) -> Result<String, KeyError> {
+        let prefix = self.prefix(&environment);
+        let files = ["ID", "SECRET", "PASSPHRASE", "SCHEME"].map(|part| format!("{prefix}_{part}_FILE"));
+        let paths = files.iter().filter_map(std::env::var_os).map(PathBuf::from);
+        let marks: Result<Vec<String>, KeyError> = paths.map(|path| file::mark(&path)).collect();
+        Ok(marks?.join(" "))
+    }
+
+    fn fetch(&mut self, _stage: Stage) -> Result<Material, KeyError> {
+        read(&self.prefix(&environment), &environment)
+    }
 }
 
 /// A variable's text; `Err` when it is not UTF-8.
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<Result<String, std::ffi::OsString>>;
 
-fn read(venue: &str, account: &str, lookup: Lookup<'_>) -> Result<Credential, KeyError> {
+/// The variables of an account. A venue's contracts (`…_linear`) use the key of the venue where they have none of their
+/// own.
+fn chosen(venue: &str, account: &str, lookup: Lookup<'_>) -> String {
     let own = prefix(venue, account);
     let shared = venue.strip_suffix("_linear").map(|name| prefix(name, account));
     let has = |prefix: &String| ["_ID", "_ID_FILE"].iter().any(|part| lookup(&format!("{prefix}{part}")).is_some());
-    let chosen = shared.filter(|shared| !has(&own) && has(shared)).unwrap_or(own);
-    let name = |part: &str| format!("{chosen}_{part}");
-    let must = |part: &str| value(&name(part), lookup)?.ok_or_else(|| KeyError::Absent { name: name(part) });
-
-    let id = must("ID")?;
-    let secret = must("SECRET")?;
-    let passphrase = value(&name("PASSPHRASE"), lookup)?.unwrap_or_default();
-    let scheme = match value(&name("SCHEME"), lookup)? {
-        Some(text) => scheme_of(&text).ok_or_else(|| KeyError::Variable {
-            name: name("SCHEME"),
-            why: "it is none of hmac-sha256, hmac-sha512, ed25519, rsa-sha256, es256, secp256k1".to_owned(),
-        })?,
-        // An HMAC takes any text for a secret: a PEM would sign, and every signature would be refused.
-        None if is_hmac(usual(venue)) && secret.contains("PRIVATE KEY") => {
-            return Err(KeyError::Variable {
-                name: name("SECRET"),
-                why: format!("it is a PEM and no shared secret; set {} to ed25519 or rsa-sha256", name("SCHEME")),
-            });
-        }
-        None => usual(venue),
-    };
-    Ok(Credential::new(id, scheme, &secret)?.with_passphrase(passphrase))
+    shared.filter(|shared| !has(&own) && has(shared)).unwrap_or(own)
 }
 
-const fn is_hmac(scheme: Scheme) -> bool {
-    matches!(scheme, Scheme::HmacSha256 | Scheme::HmacSha512)
+fn read(prefix: &str, lookup: Lookup<'_>) -> Result<Material, KeyError> {
+    let name = |part: &str| format!("{prefix}_{part}");
+    let must = |part: &str| value(&name(part), lookup)?.ok_or_else(|| KeyError::Absent { name: name(part) });
+    let (id, secret) = (must("ID")?, must("SECRET")?);
+    let passphrase = value(&name("PASSPHRASE"), lookup)?;
+    let wrong = |why: String| KeyError::Variable { name: name("SECRET"), why };
+    let passphrase = passphrase.as_ref().map_or("", |p| p.as_str());
+    let mut material = Material::new(&id, &secret, passphrase).map_err(wrong)?;
+    if let Some(text) = value(&name("SCHEME"), lookup)? {
+        material.scheme = Some(Scheme::of_word(&text).ok_or_else(|| KeyError::Variable {
+            name: name("SCHEME"),
+            why: "it is none of hmac-sha256, hmac-sha512, ed25519, rsa-sha256, es256, secp256k1".to_owned(),
+        })?);
+    }
+    Ok(material)
 }
 
 fn prefix(venue: &str, account: &str) -> String {
@@ -66,7 +95,7 @@ fn prefix(venue: &str, account: &str) -> String {
 }
 
 /// The value of a variable, or of the file that `…_FILE` names; `None` for neither.
-fn value(name: &str, lookup: Lookup<'_>) -> Result<Option<String>, KeyError> {
+fn value(name: &str, lookup: Lookup<'_>) -> Result<Option<Zeroizing<String>>, KeyError> {
     let file_name = format!("{name}_FILE");
     let of = |name: &str| match lookup(name) {
         None => Ok(None),
@@ -80,46 +109,13 @@ fn value(name: &str, lookup: Lookup<'_>) -> Result<Option<String>, KeyError> {
         (Some(_), Some(_)) => {
             Err(KeyError::Variable { name: file_name, why: format!("{name} is set too; unset one of them") })
         }
-        (Some(text), None) => Ok(Some(text.trim().to_owned())),
-        (None, Some(path)) => read_file(&file_name, Path::new(&path)).map(Some),
+        (Some(text), None) => Ok(Some(Zeroizing::new(text))),
+        (None, Some(path)) => {
+            let read = file::read(Path::new(&path), Hidden::FromOthers);
+            read.map(Some).map_err(|e| KeyError::Variable { name: file_name, why: e.to_string() })
+        }
         (None, None) => Ok(None),
     }
-}
-
-fn read_file(name: &str, path: &Path) -> Result<String, KeyError> {
-    let wrong = |why: String| KeyError::Variable { name: name.to_owned(), why };
-    let failed = |e: std::io::Error| wrong(format!("reading {}: {e}", path.display()));
-    let meta = std::fs::metadata(path).map_err(failed)?;
-    if !meta.is_file() || meta.len() > FILE_BYTES_MAX {
-        return Err(wrong(format!("{} is no file of at most {FILE_BYTES_MAX} bytes", path.display())));
-    }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    match text.trim() {
-        "" => Err(wrong(format!("{} is empty", path.display()))),
-        text => Ok(text.to_owned()),
-    }
-}
-
-/// How keys of a venue usually sign.
-fn usual(venue: &str) -> Scheme {
-    match venue.strip_suffix("_linear").unwrap_or(venue) {
-        "kraken" => Scheme::HmacSha512,
-        "coinbase" => Scheme::Es256,
-        "hyperliquid" => Scheme::Secp256k1,
-        _ => Scheme::HmacSha256,
-    }
-}
-
-fn scheme_of(text: &str) -> Option<Scheme> {
-    Some(match text.trim().to_ascii_lowercase().as_str() {
-        "hmac-sha256" => Scheme::HmacSha256,
-        "hmac-sha512" => Scheme::HmacSha512,
-        "ed25519" => Scheme::Ed25519,
-        "rsa-sha256" => Scheme::RsaSha256,
-        "es256" => Scheme::Es256,
-        "secp256k1" => Scheme::Secp256k1,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -127,11 +123,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::keys::Signer;
+    use crate::keys::{Credential, Signer};
 
     fn with(venue: &str, account: &str, set: &[(&str, &str)]) -> Result<Credential, KeyError> {
         let set: BTreeMap<String, String> = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        read(venue, account, &|name| set.get(name).cloned().map(Ok))
+        let lookup = |name: &str| set.get(name).cloned().map(Ok);
+        let prefix = chosen(venue, account, &lookup);
+        read(&prefix, &lookup)?.credential(venue, &prefix)
     }
 
     #[test]
@@ -178,7 +176,7 @@ mod tests {
             (vec![id, secret, file], "BELLWETHER_KEY_BINANCE_MAIN_SECRET_FILE"),
             (vec![id, file], "BELLWETHER_KEY_BINANCE_MAIN_SECRET_FILE"),
             (vec![id, empty], "BELLWETHER_KEY_BINANCE_MAIN_SECRET"),
-            (vec![id, pem], "BELLWETHER_KEY_BINANCE_MAIN_SCHEME"),
+            (vec![id, pem], "BELLWETHER_KEY_BINANCE_MAIN"),
         ] {
             let error = with("binance", "main", &set).expect_err("refused").to_string();
             assert!(error.contains(named), "{named}: {error}");
@@ -190,7 +188,7 @@ mod tests {
     fn a_value_may_stand_in_a_file() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("secret");
-        std::fs::write(&path, "secret-1\n").expect("written");
+        file::write(&path, b"secret-1\n").expect("written");
         let key = with(
             "okx",
             "main",

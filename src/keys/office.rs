@@ -1,0 +1,237 @@
+//! The folder of an account's keys in the state folder: what processes that share a key tell each other.
+//!
+//! ```text
+//! keys/binance-main/orders.json     what operators said, by label: which source is used, which keys are used no more
+//! keys/binance-main/leases/1234.json  a process that uses the keys: which is in force there, when it was seen last
+//! keys/binance-main/rotation.lock   held by who rotates
+//! ```
+//!
+//! Nothing here is a secret. Files are changed by a rename, so that a crash leaves the one before or the one after.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::KeyError;
+
+/// A lease that was not renewed for so long, milliseconds, is of a process that is gone.
+pub const LEASE_MS: i64 = 5_000;
+
+/// What operators said of the keys of one label.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Order {
+    /// Rises with every order of the account.
+    pub number: u64,
+    /// Where the key comes from instead of where the settings say, and what they said then: when they say something else
+    /// by now, they count.
+    pub source: Option<(String, String)>,
+    /// The fingerprint of the key that is to be in force, as who rotates saw it.
+    pub key: String,
+    /// Fingerprints of keys that are used no more.
+    pub revoked: Vec<String>,
+    /// Fingerprints of keys that did not work and are left aside until somebody rotates to them again.
+    pub aside: Vec<String>,
+    /// Who said it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+}
+
+/// All orders of an account, by label.
+pub type Orders = BTreeMap<String, Order>;
+
+/// A process that uses an account's keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lease {
+    /// Its number.
+    pub pid: u32,
+    /// The key in force there, in words; empty for none.
+    pub key: String,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// Spare keys, in words.
+    pub spare: Vec<String>,
+    /// Their fingerprints.
+    pub holds: Vec<String>,
+    /// The number of the last order that it carried out.
+    pub order: u64,
+    /// Why the last order or change of the source did not come about; empty when it did.
+    pub failed: String,
+    /// When it was seen, milliseconds since 1970.
+    pub seen_ms: i64,
+    /// When the key in force was used last, milliseconds since 1970; 0 for not yet.
+    pub used_ms: i64,
+    /// How often it was used, by purpose.
+    pub uses: BTreeMap<String, u64>,
+    /// When a key other than the one in force was used last, milliseconds since 1970; 0 for never.
+    pub old_used_ms: i64,
+}
+
+/// What stands for a key between processes: the start of the SHA-256 of its public id.
+pub fn fingerprint(key_id: &str) -> String {
+    crate::orders::hex(&Sha256::digest(key_id)).chars().take(16).collect()
+}
+
+/// The folder.
+#[derive(Debug, Clone)]
+pub struct Office {
+    dir: PathBuf,
+    account: String,
+}
+
+/// The right to rotate the keys of an account, until dropped.
+#[derive(Debug)]
+pub struct RotationLock {
+    _file: File,
+}
+
+impl Office {
+    /// The folder of an account (`binance/main`) in a state folder, made if it is not there.
+    ///
+    /// # Errors
+    /// [`KeyError::Source`].
+    pub fn open(state_dir: &Path, account: &str) -> Result<Self, KeyError> {
+        let dir = state_dir.join("keys").join(account.replace('/', "-"));
+        let leases = dir.join("leases");
+        std::fs::create_dir_all(&leases)
+            .map_err(|e| KeyError::source(format!("making {}", leases.display()), e.to_string()))?;
+        Ok(Self { dir, account: account.to_owned() })
+    }
+
+    /// Whose keys.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    fn read<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, KeyError> {
+        let path = self.dir.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text).map_err(|e| {
+                KeyError::source(format!("reading {}", path.display()), format!("{e}; delete it if it is damaged"))
+            }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(T::default()),
+            Err(e) => Err(KeyError::source(format!("reading {}", path.display()), e.to_string())),
+        }
+    }
+
+    fn write(&self, name: &str, value: &impl Serialize) -> Result<(), KeyError> {
+        let path = self.dir.join(name);
+        let failed = |e: std::io::Error| KeyError::source(format!("writing {}", path.display()), e.to_string());
+        let folder = path.parent().unwrap_or(&self.dir);
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        file.persist(&path).map_err(|e| failed(e.error))?;
+        Ok(())
+    }
+
+    /// What operators said.
+    ///
+    /// # Errors
+    /// [`KeyError::Source`] when it cannot be read.
+    pub fn orders(&self) -> Result<Orders, KeyError> {
+        self.read("orders.json")
+    }
+
+    /// Says something about a label: the one moment at which a rotation or revocation becomes so.
+    ///
+    /// # Errors
+    /// [`KeyError::Source`].
+    pub fn order(&self, label: &str, change: impl FnOnce(&mut Order)) -> Result<u64, KeyError> {
+        let mut orders = self.orders()?;
+        let number = orders.values().map(|o| o.number).max().unwrap_or(0) + 1;
+        let order = orders.entry(label.to_owned()).or_default();
+        change(order);
+        order.number = number;
+        self.write("orders.json", &orders)?;
+        Ok(number)
+    }
+
+    /// Tells that this process uses the keys.
+    ///
+    /// # Errors
+    /// [`KeyError::Source`].
+    pub fn renew(&self, name: &str, lease: &Lease) -> Result<(), KeyError> {
+        self.write(&format!("leases/{name}.json"), lease)
+    }
+
+    /// Tells that it does no more.
+    pub fn leave(&self, name: &str) {
+        // One that cannot be removed runs out by itself.
+        let _ = std::fs::remove_file(self.dir.join(format!("leases/{name}.json")));
+    }
+
+    /// The processes that use the keys at a time, milliseconds since 1970.
+    pub fn leases(&self, now_ms: i64) -> Vec<Lease> {
+        let entries = std::fs::read_dir(self.dir.join("leases")).into_iter().flatten().flatten();
+        let mut names: Vec<_> = entries.map(|e| e.file_name()).collect();
+        names.sort();
+        let read = |name: std::ffi::OsString| {
+            let name = name.into_string().ok().filter(|n| n.ends_with(".json"))?;
+            // One that is being removed or is damaged is of nobody.
+            self.read::<Lease>(&format!("leases/{name}")).ok()
+        };
+        names.into_iter().filter_map(read).filter(|l| now_ms - l.seen_ms <= LEASE_MS).collect()
+    }
+
+    /// The right to rotate.
+    ///
+    /// # Errors
+    /// [`KeyError::Source`] when somebody else is at it.
+    pub fn lock(&self) -> Result<RotationLock, KeyError> {
+        let path = self.dir.join("rotation.lock");
+        let failed = |e: std::io::Error| KeyError::source(format!("locking {}", path.display()), e.to_string());
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(RotationLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(KeyError::source(
+                format!("rotating the keys of {}", self.account),
+                "a rotation is under way already; wait for its end (`bellwether keys status`)",
+            )),
+            Err(TryLockError::Error(e)) => Err(failed(e)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_numbered_and_kept_by_label() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let office = Office::open(dir.path(), "binance/main").expect("open");
+        assert_eq!(office.order("a", |o| o.key = "f1".to_owned()).expect("said"), 1);
+        assert_eq!(office.order("b", |o| o.revoked.push("f2".to_owned())).expect("said"), 2);
+        let orders = Office::open(dir.path(), "binance/main").expect("open").orders().expect("read");
+        assert_eq!((orders["a"].key.as_str(), orders["b"].revoked.as_slice()), ("f1", &["f2".to_owned()][..]));
+    }
+
+    #[test]
+    fn a_lease_that_is_not_renewed_runs_out() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let office = Office::open(dir.path(), "binance/main").expect("open");
+        office.renew("7", &Lease { pid: 7, seen_ms: 100_000, ..Lease::default() }).expect("told");
+        assert_eq!(office.leases(101_000).len(), 1);
+        assert_eq!(office.leases(101_000 + LEASE_MS).len(), 0);
+        office.leave("7");
+        assert!(office.leases(100_000).is_empty());
+    }
+
+    #[test]
+    fn two_rotations_at_once_are_one_too_many() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let office = Office::open(dir.path(), "binance/main").expect("open");
+        let first = office.lock().expect("the right");
+        assert!(office.lock().expect_err("taken").to_string().contains("under way"));
+        drop(first);
+        assert!(office.lock().is_ok());
+    }
+}

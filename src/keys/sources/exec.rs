@@ -1,0 +1,147 @@
+//! A key from a command: `gcloud secrets versions access …`, `az keyvault secret show …`, `op read …` and the rest.
+//!
+//! The command prints JSON as a key file has it, with `version` and `expires` where it knows them; or the secret alone,
+//! and the settings name the `id`. It is run by `sh -c`, without our variables and without an input.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ring::rand::{SecureRandom, SystemRandom};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::{Source, Stage};
+use crate::keys::{KeyError, Material};
+
+/// A command must have printed its key by then.
+const WITHIN: Duration = Duration::from_secs(30);
+/// Keys are texts of some hundred bytes.
+const BYTES_MAX: u64 = 64 * 1024;
+
+/// `exec:COMMAND`.
+pub(super) struct ExecSource {
+    command: String,
+    id: Option<String>,
+    /// So that a mark says nothing of the key to who does not know this.
+    salt: [u8; 32],
+    within: Duration,
+}
+
+impl ExecSource {
+    pub(super) fn new(command: &str, id: Option<&str>) -> Result<Self, KeyError> {
+        let mut salt = [0; 32];
+        let random = SystemRandom::new().fill(&mut salt);
+        random.map_err(|_| KeyError::source("exec:", "the system gives no random bytes"))?;
+        Ok(Self { command: command.to_owned(), id: id.map(str::to_owned), salt, within: WITHIN })
+    }
+
+    fn run(&self) -> Result<Zeroizing<String>, KeyError> {
+        let wrong = |why: String| KeyError::source(self.place(), why);
+        let mut command = Command::new("sh");
+        command.args(["-c", &self.command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("BELLWETHER")) {
+            command.env_remove(name);
+        }
+        let mut child = command.spawn().map_err(|e| wrong(format!("starting the command: {e}")))?;
+        let out = child.stdout.take().ok_or_else(|| wrong("the command has no output".to_owned()))?;
+        let reader = std::thread::spawn(move || {
+            let mut bytes = Zeroizing::new(Vec::new());
+            out.take(BYTES_MAX).read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let began = Instant::now();
+        let status = loop {
+            match child.try_wait().map_err(|e| wrong(format!("waiting for the command: {e}")))? {
+                Some(status) => break status,
+                None if began.elapsed() > self.within => {
+                    // It may end by itself between the two.
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return Err(wrong(format!("the command took more than {} s and was ended", self.within.as_secs())));
+                }
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
+        if !status.success() {
+            return Err(wrong(format!("the command ended with {status}; run it by hand to see why")));
+        }
+        let bytes = reader.join().map_err(|_| wrong("reading its output failed".to_owned()))?;
+        let bytes = bytes.map_err(|e| wrong(format!("reading its output: {e}")))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| wrong("its output is not UTF-8".to_owned()))?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+}
+
+impl Source for ExecSource {
+    fn place(&self) -> String {
+        // Its arguments may say more than they should.
+        format!("exec:{}", self.command.split_whitespace().next().unwrap_or_default())
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    fn mark(&mut self) -> Result<String, KeyError> {
+        let text = self.run()?;
+        Ok(crate::orders::hex(&Sha256::new().chain_update(self.salt).chain_update(text.as_bytes()).finalize()))
+    }
+
+    fn fetch(&mut self, _stage: Stage) -> Result<Material, KeyError> {
+        let text = self.run()?;
+        let text = crate::keys::material::clean(&text);
+        let read = match (&self.id, text.starts_with('{')) {
+            (_, true) => Material::parse(text),
+            (Some(id), false) => Material::new(id, text, ""),
+            (None, false) => {
+                Err("the command prints the secret alone; name its public id with id = \"…\" in the settings"
+                    .to_owned())
+            }
+        };
+        read.map_err(|why| KeyError::source(self.place(), why))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn fetched(command: &str, id: Option<&str>) -> Result<Material, String> {
+        let mut source =
+            ExecSource { within: Duration::from_secs(2), ..ExecSource::new(command, id).expect("a source") };
+        source.fetch(Stage::Current).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_command_prints_a_key_as_json_or_the_secret_alone() {
+        let json = fetched(r#"printf '{"id": "k", "secret": "hunter2", "version": 7}'"#, None).expect("a key");
+        let bare = fetched("echo hunter2", Some("k")).expect("a key");
+        assert!(json.is_same(&bare) && json.version == "7");
+    }
+
+    #[test]
+    fn a_command_that_fails_hangs_or_prints_something_else_is_told_without_its_output() {
+        for (command, said) in [
+            ("echo hunter2; exit 3", "exit status: 3"),
+            ("echo hunter2", "id ="),
+            ("echo '{hunter2'", "line 1"),
+            ("sleep 60", "more than 2 s"),
+            ("/nowhere/at-all", "exit status: 127"),
+        ] {
+            let why = fetched(command, None).expect_err("refused");
+            assert!(why.contains(said) && !why.contains("hunter2"), "{command}: {why}");
+        }
+    }
+
+    #[test]
+    fn the_mark_changes_with_the_output_only() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("out");
+        std::fs::write(&path, "one").expect("written");
+        let mut source = ExecSource::new(&format!("cat {}", path.display()), Some("k")).expect("a source");
+        let first = source.mark().expect("a mark");
+        assert_eq!(source.mark().expect("a mark"), first);
+        std::fs::write(&path, "two").expect("written");
+        assert_ne!(source.mark().expect("a mark"), first);
+    }
+}

@@ -1,0 +1,167 @@
+//! How a key becomes another: its source is watched, what it gives is tried and offered, what was replaced is let go; and
+//! what the venue says of it later.
+
+use bellwether_sdk::Ts;
+
+use super::account::{Account, usage};
+use super::{MS, Probe, Words, write};
+use crate::keys::{Audit, Key, KeyError, Material, Order, Signer, Stage, Verdict, fingerprint, judge, tail};
+use crate::run::keyring::{tried, words};
+use crate::run::paper::wall_now;
+
+impl Account {
+    pub(super) fn source_down(&mut self, label: &str, error: &KeyError, audit: &Audit, words: &Words) {
+        let text = error.to_string();
+        if self.down.insert(label.to_owned(), text.clone()).as_ref() != Some(&text) {
+            words.say(format!("key {label} of {}: {text}; the key in force stays", self.name));
+            write(audit, words, "source_down", &self.name, label, &text);
+        }
+    }
+
+    /// Looks whether a source gives another key, and brings it.
+    pub(super) fn watch_sources(&mut self, probe: &Probe<'_>, poll_ns: i64, now: Ts) {
+        for at in 0..self.loaded.len() {
+            let loaded = &mut self.loaded[at];
+            if now < loaded.due {
+                continue;
+            }
+            if loaded.source.is_remote() {
+                loaded.due = now.plus(poll_ns);
+            }
+            let label = loaded.entry.label.clone();
+            let mark = match loaded.source.mark() {
+                Ok(mark) if mark == loaded.mark => {
+                    self.down.remove(&label);
+                    continue;
+                }
+                Ok(mark) => mark,
+                Err(error) => {
+                    self.source_down(&label, &error, probe.audit, probe.words);
+                    continue;
+                }
+            };
+            match loaded.source.fetch(Stage::Pending) {
+                Ok(material) => {
+                    loaded.mark = mark;
+                    self.down.remove(&label);
+                    if !material.is_same(&loaded.material) {
+                        self.bring(at, material, probe);
+                    }
+                }
+                // Read again at the next round: it may have been written half.
+                Err(error) => self.source_down(&label, &error, probe.audit, probe.words),
+            }
+        }
+    }
+
+    /// Tries a key that a source gives, and offers it to the session.
+    pub(super) fn bring(&mut self, at: usize, material: Material, probe: &Probe<'_>) {
+        let (Some(signing), Some(loaded)) = (&self.signing, self.loaded.get_mut(at)) else { return };
+        let place = loaded.source.place();
+        let fingerprint = fingerprint(&material.key_id);
+        let is_out = |o: &Order| o.revoked.contains(&fingerprint) || o.aside.contains(&fingerprint);
+        if self.office.orders().is_ok_and(|orders| orders.values().any(is_out)) {
+            self.lease.failed = "the key that the source gives is revoked or was left aside".to_owned();
+            return;
+        }
+        let key = match loaded.entry.key(&material, &place) {
+            Ok(key) => key,
+            Err(error) => {
+                self.lease.failed = error.to_string();
+                let label = loaded.entry.label.clone();
+                return self.source_down(&label, &error, probe.audit, probe.words);
+            }
+        };
+        let name = key.name();
+        let told = |event: &str, detail: &str| write(probe.audit, probe.words, event, &self.name, &name, detail);
+        told("loaded", &format!("scope {} from {place}", key.scope().name()));
+        let counter = self.place.counter(probe.transport);
+        let tried = probe.runtime.block_on(tried(&loaded.entry, &key, probe.accept, &counter));
+        match tried.verdict {
+            Verdict::Refused(why) => {
+                told("rejected", &why);
+                probe.words.say(format!("the new key {name} of {} is not taken: {why}; the old one stays", self.name));
+                self.lease.failed = why;
+                // What is there now was judged; a torn pair is looked at again when its other half comes.
+                self.lease_due = Ts::NONE;
+            }
+            Verdict::Fit(remarks) => {
+                told("probed", &format!("fit; {}", words(&remarks)));
+                let replaces = signing.in_force().is_some_and(|k| k.label() == key.label());
+                if replaces || signing.in_force().is_none() {
+                    if signing.offer(key).is_err() {
+                        // One after the other: tried again when the one under way is done.
+                        loaded.mark.clear();
+                        return;
+                    }
+                } else {
+                    signing.retire_label(&loaded.entry.label);
+                    signing.add(key);
+                }
+                loaded.material = material;
+                loaded.promoted = false;
+            }
+        }
+    }
+
+    /// Lets keys go that were replaced, when they are silent and no process signs with them.
+    pub(super) fn let_go(&mut self, audit: &Audit, overlap_ns: i64, now: Ts) {
+        let Some(signing) = &self.signing else { return };
+        let Some(current) = signing.in_force() else { return };
+        if now < self.since.plus(overlap_ns) {
+            return;
+        }
+        if let Some(loaded) = self.loaded.iter_mut().find(|l| l.entry.label == current.label())
+            && !std::mem::replace(&mut loaded.promoted, true)
+            && let Err(error) = loaded.source.promote(current.version())
+        {
+            write(audit, &Words::default(), "source_down", &self.name, &current.name(), &error.to_string());
+        }
+        let old = signing.spare().into_iter().filter(|k| k.label() == current.label());
+        let silent = |k: &Key| k.used().is_none_or(|(_, last)| now >= last.plus(overlap_ns));
+        for key in old.filter(|k| silent(k)).collect::<Vec<_>>() {
+            let fingerprint = key.fingerprint();
+            let leases = self.office.leases(now.nanos() / MS);
+            if leases.iter().any(|l| l.fingerprint == fingerprint) {
+                continue;
+            }
+            let name = key.name();
+            if signing.retire(&name) {
+                let detail = format!(
+                    "{}; delete the key …{} at the venue: its page of API keys, or `bellwether keys retire {}`",
+                    usage(&key),
+                    tail(key.key_id()),
+                    self.name
+                );
+                write(audit, &Words::default(), "let_go", &self.name, &name, &detail);
+            }
+        }
+    }
+
+    /// Asks the venue again what the key may do.
+    pub(super) fn check_again(&mut self, probe: &Probe<'_>) {
+        let Some(signing) = &self.signing else { return };
+        let Some(key) = signing.in_force() else { return };
+        let Some(entry) = self.loaded.iter().map(|l| &l.entry).find(|e| e.label == key.label()) else { return };
+        let counter = self.place.counter(probe.transport);
+        let permissions = probe.runtime.block_on(counter.permissions(&*key));
+        let (event, detail) = match &permissions {
+            Err(error) => ("unchecked", format!("the venue was asked again what it may do: {error}")),
+            Ok(p) => {
+                let verdict = judge(entry.scope, Ok(p), wall_now(), probe.accept || entry.accept_unknown);
+                let changed = !self.permissions.is_empty() && self.permissions != p.summary();
+                self.permissions = p.summary();
+                match verdict {
+                    Verdict::Refused(why) => {
+                        signing.revoke(&|k: &Key| k.fingerprint() == key.fingerprint());
+                        ("scope_changed", format!("{why}; it is used no more"))
+                    }
+                    Verdict::Fit(_) if changed => ("scope_changed", self.permissions.clone()),
+                    Verdict::Fit(_) => return,
+                }
+            }
+        };
+        probe.words.say(format!("key {} of {}: {detail}", key.name(), self.name));
+        write(probe.audit, probe.words, event, &self.name, &key.name(), &detail);
+    }
+}

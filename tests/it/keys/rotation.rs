@@ -1,0 +1,218 @@
+//! Rotations while orders flow.
+
+use std::time::{Duration, Instant};
+
+use bellwether::keys::{Office, fingerprint};
+use bellwether::run::{KeyDesk, RotateWish, RunError};
+use bellwether::sandbox::Faults;
+use serde_json::json;
+
+use super::{Bench, Seen, Trading, secret};
+
+/// Orders of the long story; each is two signed requests. `KEYS_REQUESTS` sets the requests.
+fn orders() -> u64 {
+    let asked = std::env::var("KEYS_REQUESTS").ok().and_then(|text| text.parse::<u64>().ok());
+    asked.unwrap_or(6_000) / 2
+}
+
+/// No order was refused for its key, none was lost, none was taken twice.
+fn clean(bench: &Bench, seen: &Seen, key: &str, sessions: u64) {
+    assert!(seen.halts.is_empty(), "{:?}", seen.halts);
+    let bad: Vec<_> =
+        seen.ended.iter().filter(|(how, _)| how.contains("authentication") || how.contains("halted")).collect();
+    assert!(bad.is_empty(), "{bad:?} {:?}", seen.notes);
+    assert_eq!(seen.ended.values().sum::<u64>(), seen.placed, "every order came to its end");
+    if bench.calm {
+        assert!(seen.ended.keys().all(|how| how == "cancelled: requested"), "{:?} {:?}", seen.ended, seen.notes);
+    }
+    if sessions == 1 {
+        let taken = bench.taken(key);
+        assert!(taken.values().all(|n| *n == 1), "an order was taken twice");
+        let cancelled: u64 =
+            seen.ended.iter().filter(|(how, _)| how.starts_with("cancelled: requested")).map(|(_, n)| n).sum();
+        assert!(u64::try_from(taken.len()).expect("a count") >= cancelled, "{} taken, {seen:?}", taken.len());
+    }
+}
+
+/// Waits until a process of the account signs with a key.
+fn signs(bench: &Bench, id: &str, processes: usize) {
+    let office = Office::open(&bench.state(), "binance/main").expect("an office");
+    let began = Instant::now();
+    loop {
+        let leases = office.leases(super::now().nanos() / 1_000_000);
+        if leases.iter().filter(|l| l.fingerprint == fingerprint(id)).count() >= processes {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "nobody signs with {id}: {leases:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn desk<'a>(bench: &'a Bench, state: &'a std::path::Path) -> KeyDesk<'a> {
+    KeyDesk {
+        settings: &bench.settings,
+        state_dir: state,
+        by: "tester".to_owned(),
+        why: "a test".to_owned(),
+        accept_unknown: false,
+    }
+}
+
+fn wish(from: Option<&str>) -> RotateWish<'_> {
+    RotateWish { account: "binance/main", label: Some("main"), from, within: Duration::from_secs(60), dry_run: false }
+}
+
+#[test]
+fn orders_flow_through_ten_rotations_and_none_is_refused_lost_or_doubled() {
+    let ids: Vec<String> = (0..=10).map(|n| format!("key-number-{n:02}")).collect();
+    let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let faults = Faults {
+        delay_max_ms: 3,
+        duplicate: 0.01,
+        error_after: 0.001,
+        error_before: 0.001,
+        reset: 0.0005,
+        ..Faults::default()
+    };
+    let mut bench = Bench::new(&names, faults);
+    let source = bench.put("main.json", names[0]);
+    bench.with_key("main", source);
+    let state = bench.state();
+    let trading = Trading::begin(&bench, bench.ring(), orders(), 1);
+    let mut file = "main.json".to_owned();
+    for (n, id) in names.iter().enumerate().skip(1) {
+        trading.more(orders() / 12);
+        if n % 2 == 0 {
+            // A file is swapped.
+            bench.put(&file, id);
+        } else {
+            // An operator says so.
+            file = format!("key-{n}.json");
+            let from = bench.put(&file, id);
+            desk(&bench, &state).rotate(&wish(Some(&from))).expect("rotated");
+        }
+        signs(&bench, id, 1);
+        // What is in flight is answered; then the old one is gone at the venue.
+        std::thread::sleep(Duration::from_millis(1_200));
+        bench.remove_key(names[n - 1]);
+    }
+    trading.until(orders());
+    let seen = trading.end();
+    clean(&bench, &seen, names[10], 1);
+    let chain = desk(&bench, &state).chain().expect("a whole audit");
+    let count = |event: &str| chain.entries.iter().filter(|e| e.event == event).count();
+    assert_eq!((count("switched"), count("refused")), (10, 0), "{:?}", chain.entries);
+    println!("{} orders, longest wait for an answer {:?}, {:?}", seen.placed, seen.gap, seen.ended);
+}
+
+#[test]
+fn a_new_key_that_does_not_work_changes_nothing() {
+    let mut bench = Bench::new(&["key-good-01", "key-good-02"], Faults::default());
+    let source = bench.put("main.json", "key-good-01");
+    bench.with_key("main", source);
+    let state = bench.state();
+    let noted = bench.dir.path().join("head");
+    bench.settings.keys.head_command = Some(format!("echo $HEAD > {}", noted.display()));
+    let trading = Trading::begin(&bench, bench.ring(), 0, 1);
+    trading.more(50);
+    // A torn pair: the new id with the old secret.
+    bench.put_with("main.json", "key-good-02", &secret("key-good-01"));
+    let from = bench.put_with("other.json", "key-good-02", &secret("nothing"));
+    let refused = desk(&bench, &state).rotate(&wish(Some(&from)));
+    assert!(matches!(&refused, Err(RunError::Key(why)) if why.contains("the old one signs on")), "{refused:?}");
+    trading.more(50);
+    // Its other half comes.
+    bench.put("main.json", "key-good-02");
+    signs(&bench, "key-good-02", 1);
+    trading.more(50);
+    let seen = trading.end();
+    clean(&bench, &seen, "key-good-02", 1);
+    let chain = desk(&bench, &state).chain().expect("a whole audit");
+    let head = std::fs::read_to_string(noted).expect("the head was sent");
+    assert!(chain.has(head.trim()), "a head that was noted is in the log");
+    assert!(
+        chain.entries.iter().any(|e| e.event == "rejected") && chain.entries.iter().any(|e| e.event == "rolled_back")
+    );
+}
+
+#[test]
+fn a_new_key_that_the_venue_drops_in_the_overlap_is_rolled_back_by_itself() {
+    let mut bench = Bench::new(&["key-old-0001", "key-new-0001"], Faults::default());
+    bench.settings.keys.overlap_s = 60;
+    let source = bench.put("main.json", "key-old-0001");
+    bench.with_key("main", source);
+    let trading = Trading::begin(&bench, bench.ring(), 0, 1);
+    trading.more(50);
+    bench.put("main.json", "key-new-0001");
+    signs(&bench, "key-new-0001", 1);
+    trading.more(50);
+    bench.remove_key("key-new-0001");
+    signs(&bench, "key-old-0001", 1);
+    trading.more(50);
+    let seen = trading.end();
+    clean(&bench, &seen, "key-old-0001", 1);
+    assert!(seen.gap < Duration::from_secs(1), "{:?}", seen.gap);
+}
+
+#[test]
+fn a_key_that_is_revoked_at_the_venue_gives_way_to_a_second_one_in_under_a_second() {
+    let mut bench = Bench::new(&["key-first-01", "key-second-1"], Faults::default());
+    for (label, id) in [("main", "key-first-01"), ("spare", "key-second-1")] {
+        let source = bench.put(&format!("{label}.json"), id);
+        bench.with_key(label, source);
+    }
+    let trading = Trading::begin(&bench, bench.ring(), 0, 1);
+    trading.more(100);
+    bench.remove_key("key-first-01");
+    let began = Instant::now();
+    signs(&bench, "key-second-1", 1);
+    trading.more(100);
+    println!("the second key signs after {:?}", began.elapsed());
+    let seen = trading.end();
+    clean(&bench, &seen, "key-second-1", 1);
+    assert!(seen.gap < Duration::from_secs(1), "{:?}", seen.gap);
+}
+
+#[test]
+fn two_sessions_that_share_a_key_rotate_and_neither_fails() {
+    let mut bench = Bench::new(&["key-share-01", "key-share-02"], Faults::default());
+    let source = bench.put("main.json", "key-share-01");
+    bench.with_key("main", source);
+    let state = bench.state();
+    let (one, two) = (Trading::begin(&bench, bench.ring(), 0, 1), Trading::begin(&bench, bench.ring(), 0, 2));
+    one.more(30);
+    two.more(30);
+    signs(&bench, "key-share-01", 2);
+    let from = bench.put("new.json", "key-share-02");
+    let document = desk(&bench, &state).rotate(&wish(Some(&from))).expect("rotated");
+    assert_eq!(document["confirmed_by"].as_array().map(Vec::len), Some(2), "{document}");
+    std::thread::sleep(Duration::from_millis(1_200));
+    bench.remove_key("key-share-01");
+    one.more(30);
+    two.more(30);
+    for seen in [one.end(), two.end()] {
+        clean(&bench, &seen, "key-share-02", 2);
+    }
+}
+
+#[test]
+fn a_key_that_is_revoked_by_an_operator_stops_at_once() {
+    let mut bench = Bench::new(&["key-alone-01"], Faults::default());
+    let source = bench.put("main.json", "key-alone-01");
+    bench.with_key("main", source);
+    let state = bench.state();
+    let trading = Trading::begin(&bench, bench.ring(), 0, 1);
+    trading.more(30);
+    let rehearsed = desk(&bench, &state).revoke("binance/main", None, true).expect("rehearsed");
+    assert_eq!(rehearsed["dry_run"], true);
+    trading.more(30);
+    let told = desk(&bench, &state).revoke("binance/main", None, false).expect("revoked");
+    assert!(told["orders"].as_str().is_some_and(|o| o.contains("cancelled")), "{told}");
+    std::thread::sleep(Duration::from_millis(3_500));
+    let seen = trading.end();
+    assert!(seen.ended.keys().any(|how| how == "rejected: key_narrowed"), "{:?}", seen.ended);
+    assert_eq!(seen.halts.len(), 1, "{:?}", seen.halts);
+    let again = bellwether::run::Ring::open(&bench.settings, &["binance".to_owned()], &state, false);
+    assert!(again.err().is_some_and(|e| e.to_string().contains("revoked")), "and a new process does not take it");
+    bench.admin("POST", &json!({"key": "key-alone-02:0123456789abcdef:read,trade"}));
+}
