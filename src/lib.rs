@@ -2,7 +2,23 @@
 //!
 //! `ARCHITECTURE.md` draws the rooms; `docs/life-of-a-tick.md` walks one tick through them.
 
+/// Whether a known bug is planted here: in builds that try out the storm, and nowhere else.
+#[cfg(bellwether_bugs)]
+macro_rules! planted {
+    ($name:literal) => {
+        crate::bugs::is($name)
+    };
+}
+#[cfg(not(bellwether_bugs))]
+macro_rules! planted {
+    ($name:literal) => {
+        false
+    };
+}
+
 pub mod api;
+#[cfg(bellwether_bugs)]
+mod bugs;
 pub mod config;
 pub mod data;
 pub mod exchange;

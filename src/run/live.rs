@@ -12,30 +12,30 @@ use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price
 use super::account::{Accounts, LOOK_EVERY_MS, signing_of, stored_with_cash, with_cash_of_venues};
 use super::asked::{Standing, positions};
 use super::backtest::config_hash;
-use super::keeper::{Keeper, Ring, Words};
+use super::keeper::{Ring, Signings, Words};
 use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
-use super::paper::{SessionPlan, Watcher, wall_now};
+use super::paper::{SessionPlan, Watcher};
 use super::pulse::{Around, pulse};
 use super::session::{Session, status};
 use super::setup::Setup;
 use super::supply::Offers;
+use super::surroundings::Surroundings;
 use super::tapes::{self, Ears};
 use super::watchdog::Watch;
 use super::{RunError, RunReport};
 use crate::api::Pages;
 use crate::config::{OnStop, Settings};
-use crate::engine::{Circuit, Command, Ending, Event, Told};
-use crate::exchange::OrderStatus;
-use crate::exchange::Topic;
-use crate::exchange::drive::{Desk, Drive, Hands, Histogram, Latency, Stages, WallClock};
+use crate::engine::{Circuit, Command, Ending, Engine, Event, Told};
+use crate::exchange::drive::{Desk, Drive, Hands, Histogram, Latency, Stages};
 use crate::exchange::feed::FeedEvent;
 use crate::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
+use crate::exchange::{Listing, OrderStatus, Topic};
 use crate::host::Registry;
 use crate::market::Kind;
 use crate::orders::Answer;
-use crate::tape::{InstrumentRecord, Mode, Start, TapeReader, VenueNote};
+use crate::tape::{InstrumentRecord, Mode, OnDisk, Start, TapeReader, VenueNote};
 
 /// How often people are told how it stands.
 const STATUS_EVERY_NS: i64 = 250_000_000;
@@ -65,31 +65,39 @@ pub fn session(
         .map_err(|e| RunError::Venue(format!("starting the runtime: {e}")))?;
     let transport: Arc<dyn Transport> =
         Arc::new(Live::new(LiveSettings::default()).map_err(|e| RunError::Venue(e.to_string()))?);
-    runtime.block_on(run(settings, registry, plan, keys, watcher, stop, transport))
+    runtime.block_on(async {
+        let signings = match keys {
+            Some(ring) => Some(ring.begin(settings, &*transport).await?),
+            None => None,
+        };
+        let around = Surroundings::of_this_machine(transport);
+        session_in(settings, registry, plan, signings, watcher, stop, around).await
+    })
 }
 
-async fn run(
+/// The same within other surroundings than this machine's, on the runtime of the caller: one thread, with time.
+///
+/// # Errors
+/// [`RunError`].
+pub async fn session_in(
     settings: &Settings,
     registry: &Registry,
     plan: SessionPlan<'_>,
-    mut keys: Option<Ring>,
+    keys: Option<Signings>,
     watcher: &mut dyn Watcher,
     stop: &AtomicBool,
-    transport: Arc<dyn Transport>,
+    around: Surroundings<'_>,
 ) -> Result<RunReport, RunError> {
+    let Surroundings { transport, clock, disk, keeps_latency } = around;
+    let wall_now = || clock().now();
     let began = Instant::now();
     let mode = if keys.is_some() { Mode::Live } else { Mode::Paper };
     let symbols = market::symbols(settings)?;
-    if let Some(ring) = &mut keys {
-        // A key that does not fit is said before anything else.
-        ring.admit(&*transport).await?;
-        ring.narrow(settings, &symbols)?;
-    }
     let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
     let standing = Standing::take(plan.state.as_deref(), settings, mode, &symbols, tapes)?;
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
     let found = match keys.as_ref().filter(|_| plan.resume.is_none()) {
-        Some(ring) => Some(with_cash_of_venues(settings, &places, &offers, ring, &*transport, &wall_now).await?),
+        Some(keys) => Some(with_cash_of_venues(settings, &places, &offers, keys, &*transport, &wall_now).await?),
         None => None,
     };
     let (found, held) = found.map_or((None, Vec::new()), |(settings, held)| (Some(settings), held));
@@ -99,34 +107,35 @@ async fn run(
     let builds = setup.plan.build.clone();
     let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
     let seconds = market::seconds(settings, &instruments, &*transport).await?;
-    let start = start_record(settings, &setup, &offers, &plan, mode);
+    let start = start_record(settings, &setup, &offers, &plan, mode, wall_now());
     let TakenUp { mut session, number, earlier, aside } = match &plan.resume {
-        Some(path) => take_up(path, registry, settings, mode)?,
+        Some(path) => take_up(path, registry, settings, mode, disk)?,
         None => {
             let (engine, sim) = setup.build(settings);
             let circuit = match mode {
                 Mode::Paper => Circuit::paper(engine, sim),
                 Mode::Live => Circuit::live(engine),
             };
-            let tape = plan.tape.as_deref().map(|p| (p, &start, settings.session.durability));
+            let tape = plan.tape.as_deref().map(|p| (p, &start, settings.session.durability, disk));
             let session = Session::new(circuit, instruments.clone(), tape)?;
             TakenUp { session, number: plan.session, earlier: Vec::new(), aside: Vec::new() }
         }
     };
     if plan.resume.is_none() && settings.backtest.warmup > 0 {
-        warm_up(&mut session, &places, &builds, settings.backtest.warmup, &*transport).await?;
+        warm_up(&mut session, &places, &builds, settings.backtest.warmup, wall_now(), &*transport).await?;
     }
     let latency = Latency::default();
     let stages = Arc::clone(latency.stages());
-    let keeper = session.tape_path().map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
-    let mut drive = Drive::new(transport, Box::<WallClock>::default()).with_probe(Box::new(latency));
+    let keeper =
+        session.tape_path().filter(|_| keeps_latency).map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
+    let mut drive = Drive::new(transport, clock()).with_probe(Box::new(latency));
     let mut by_instrument = BTreeMap::new();
     let mut accounts = Accounts::new(settings);
     let mut orders = BTreeMap::new();
     for place in &places {
         drive.add_feed(market::feed(place, &series, settings, number)?, place.urls.rest.clone());
-        if let Some(ring) = &keys {
-            let mut gateway = gateway(place, ring, number, settings.session.cancel_after_ms)?;
+        if let Some(keys) = &keys {
+            let mut gateway = gateway(place, keys, number, session.circuit.engine(), settings)?;
             let its = earlier.iter().filter(|e| place.listings.get(e.order.get().instrument).is_some());
             let its: Vec<&Earlier> = its.collect();
             its.iter().for_each(|e| gateway.adopt((*e).clone(), wall_now()));
@@ -149,14 +158,14 @@ async fn run(
     hands.accounts = accounts;
     hands.pages = settings.session.health_addr.map(Pages::serve).transpose().map_err(RunError::Settings)?;
     hands.begin_accounts(held, wall_now())?;
-    hands.key_words = keys.as_ref().map(Ring::words).unwrap_or_default();
-    let keeper_of_keys: Option<Keeper> = keys.map(Ring::keep).transpose()?;
+    hands.key_words = keys.as_ref().map(Signings::words).unwrap_or_default();
     let watched: &[_] = if mode == Mode::Live { &symbols } else { &[] };
     hands.watch = standing.watch(settings, watched, hands.session.tape_path().as_deref());
     hands.standing = Some(standing);
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
     drop(hands.watch.take());
-    drop(keeper_of_keys);
+    // Their keeper has last words.
+    drop(keys);
     hands.show();
     let Pilot { session, failed, told, standing, .. } = hands;
     if let Some(error) = failed {
@@ -187,12 +196,13 @@ async fn warm_up(
     places: &[Place],
     builds: &[(InstrumentId, Interval)],
     count: u64,
+    now: Ts,
     transport: &dyn Transport,
 ) -> Result<(), RunError> {
     let mut bars = Vec::new();
     for (id, interval) in builds {
         let Some(place) = places.iter().find(|p| p.listings.get(*id).is_some()) else { continue };
-        bars.extend(market::history(place, *id, *interval, count, wall_now(), transport).await?);
+        bars.extend(market::history(place, *id, *interval, count, now, transport).await?);
     }
     bars.sort_by_key(|b| (b.ts_close, b.instrument));
     for bar in &bars {
@@ -210,23 +220,40 @@ fn latency_note(stages: &Stages) -> String {
     format!("latency: {}", stages.all().map(of).join("; "))
 }
 
-fn gateway(place: &Place, ring: &Ring, session: u64, cancel_after_ms: u64) -> Result<Gateway, RunError> {
-    let signer = signing_of(place, ring)?;
+fn gateway(
+    place: &Place,
+    keys: &Signings,
+    session: u64,
+    engine: &Engine,
+    settings: &Settings,
+) -> Result<Gateway, RunError> {
+    let signer = signing_of(place, keys)?;
+    let cancel_after_ms = settings.session.cancel_after_ms;
     let mut settings = GatewaySettings::new(session, place.urls.clone());
     settings.account_every_ms = LOOK_EVERY_MS;
     settings.cancel_after_ms = cancel_after_ms;
+    // Fees are told in the digits in which the engine keeps that money.
+    let scale = |l: &Listing| (l.rules.symbol.settle().to_owned(), engine.money_scale(l.id));
+    settings.money_scales = place.listings.iter().map(scale).collect();
     Ok(Gateway::new(Arc::clone(&place.venue), place.listings.clone(), signer, settings, Arc::clone(&place.limits)))
 }
 
 /// Completes when the person asks to stop or the time is up.
 pub(super) async fn asked_to_stop(stop: &AtomicBool, ends_after: Option<Duration>) {
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     while !stop.load(Ordering::Relaxed) && ends_after.is_none_or(|d| began.elapsed() < d) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-fn start_record(settings: &Settings, setup: &Setup, offers: &Offers, plan: &SessionPlan<'_>, mode: Mode) -> Start {
+fn start_record(
+    settings: &Settings,
+    setup: &Setup,
+    offers: &Offers,
+    plan: &SessionPlan<'_>,
+    mode: Mode,
+    created: Ts,
+) -> Start {
     let of = |(i, offer): (&bellwether_sdk::Instrument, &super::supply::Offer)| {
         InstrumentRecord::new(i, offer.fees, offer.kinds.iter().map(Kind::to_string).collect())
     };
@@ -235,7 +262,7 @@ fn start_record(settings: &Settings, setup: &Setup, offers: &Offers, plan: &Sess
         session: plan.session,
         version: plan.program.0.to_owned(),
         program: plan.program.1.to_owned(),
-        created: wall_now(),
+        created,
         settings: stored_with_cash(&plan.settings_json, &settings.account.cash),
         instruments: setup.plan.instruments.iter().zip(&offers.rows).map(of).collect(),
         place: offers.place.clone(),
@@ -319,6 +346,9 @@ impl Sent {
     fn known(self, session: &Session) -> Vec<Earlier> {
         let orders = session.circuit.engine().orders();
         let of = |(id, mut earlier): (OrderId, Earlier)| {
+            if planted!("forget_fill_ids") {
+                earlier.seen.clear();
+            }
             let record = orders.get(id).ok()?;
             earlier.filled = record.filled;
             earlier.accepted = !matches!(record.state, OrderState::Sent | OrderState::Unknown);
@@ -336,14 +366,20 @@ impl Sent {
 }
 
 /// Takes a session up where its tape ended.
-fn take_up(path: &Path, registry: &Registry, settings: &Settings, mode: Mode) -> Result<TakenUp, RunError> {
+fn take_up(
+    path: &Path,
+    registry: &Registry,
+    settings: &Settings,
+    mode: Mode,
+    disk: OnDisk<'_>,
+) -> Result<TakenUp, RunError> {
     let mut reader = TapeReader::open(path)?;
     let mut sent = Sent::default();
     let tapes::TapeRun { mut session, start, cut, .. } =
         tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
     let aside = std::mem::take(&mut sent.aside);
-    let earlier = sent.known(&session);
-    session.resume_tape(reader, settings.session.durability, cut)?;
+    let earlier = if planted!("forget_on_restart") { Vec::new() } else { sent.known(&session) };
+    session.resume_tape(reader, settings.session.durability, cut, disk)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     // Books are from before: they begin again with their snapshots.
@@ -449,6 +485,7 @@ impl<'a> Pilot<'a> {
             self.fail(error, desk);
             return;
         }
+        self.watcher.heard(self.session.circuit.engine());
         if self.gateways.is_empty() {
             return;
         }
@@ -639,6 +676,7 @@ impl Hands for Pilot<'_> {
         match event {
             GatewayEvent::Answer(answer) => self.tell(Told::Answer(answer, now), desk),
             GatewayEvent::Unknown(id) => self.tell(Told::Answer(Answer::Unknown(id), now), desk),
+            GatewayEvent::Attempt(..) if planted!("lose_attempt") => {}
             GatewayEvent::Attempt(id, attempt) => self.write(VenueNote::Attempt(id, attempt), desk),
             GatewayEvent::FillId(id, trade) => self.write(VenueNote::Fill(id, trade), desk),
             GatewayEvent::Private(on) if on => drop(self.feed.remove("private")),

@@ -11,12 +11,13 @@ use super::backtest::{Prepared, config_hash};
 use super::control::Asked;
 use super::session::{Session, Status, status};
 use super::spec::SeriesRead;
+use super::surroundings;
 use super::tapes::{self, Deaf, TapeRun};
 use super::watchdog::Watch;
 use super::{RunError, RunReport};
 use crate::config::{OnStop, Settings};
 use crate::data::Catalog;
-use crate::engine::{Circuit, Ending, Merge, Person, Told};
+use crate::engine::{Circuit, Ending, Engine, Merge, Person, Told};
 use crate::host::Registry;
 use crate::tape::{InstrumentRecord, Mode, Start, TapeReader};
 
@@ -33,6 +34,9 @@ pub trait Watcher {
 
     /// An order, an answer, at engine time, as one line.
     fn effect(&mut self, at: Ts, line: &str);
+
+    /// The engine after each input of a session on a venue's feed; for checks at every step.
+    fn heard(&mut self, _engine: &Engine) {}
 }
 
 /// What a session is asked for beside its settings.
@@ -82,7 +86,7 @@ pub fn paper(
             Session::new(
                 circuit,
                 instruments.clone(),
-                plan.tape.as_deref().map(|p| (p, &start, settings.session.durability)),
+                plan.tape.as_deref().map(|p| (p, &start, settings.session.durability, surroundings::DISK)),
             )?
         }
         Some(path) => take_up(path, registry, settings, &mut merge)?,
@@ -174,7 +178,7 @@ fn take_up(path: &Path, registry: &Registry, settings: &Settings, merge: &mut Me
     for _ in 0..market {
         merge.next(|_| ()).map_err(|e| RunError::Data(e.to_string()))?;
     }
-    session.resume_tape(reader, settings.session.durability, cut)?;
+    session.resume_tape(reader, settings.session.durability, cut, surroundings::DISK)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     Ok(session)

@@ -10,7 +10,7 @@ use super::backtest::panic_text;
 use crate::config::Durability;
 use crate::engine::{Circuit, Engine, Outcome, Told};
 use crate::orders::order_hash;
-use crate::tape::{Record, Start, TapeError, TapeReader, TapeWriter, VenueNote, effect};
+use crate::tape::{OnDisk, Record, Start, TapeError, TapeReader, TapeWriter, VenueNote, effect};
 
 impl From<TapeError> for RunError {
     fn from(e: TapeError) -> Self {
@@ -37,11 +37,11 @@ impl Session {
     pub(super) fn new(
         circuit: Circuit,
         instruments: Vec<Instrument>,
-        tape: Option<(&Path, &Start, Durability)>,
+        tape: Option<(&Path, &Start, Durability, OnDisk<'_>)>,
     ) -> Result<Self, RunError> {
         let tape = tape
-            .map(|(path, start, durability)| -> Result<TapeWriter, TapeError> {
-                let mut tape = TapeWriter::create(path, durability)?;
+            .map(|(path, start, durability, disk)| -> Result<TapeWriter, TapeError> {
+                let mut tape = TapeWriter::create_on(path, durability, disk)?;
                 tape.append(&Record::Start(Box::new(start.clone())))?;
                 tape.flush()?;
                 Ok(tape)
@@ -57,8 +57,9 @@ impl Session {
         reader: TapeReader,
         durability: Durability,
         cut: Vec<String>,
+        disk: OnDisk<'_>,
     ) -> Result<(), RunError> {
-        let mut tape = TapeWriter::resume(reader, durability)?;
+        let mut tape = TapeWriter::resume_on(reader, durability, disk)?;
         for line in cut {
             tape.append(&Record::Effect(line))?;
         }
@@ -96,7 +97,9 @@ impl Session {
             self.lines.push((self.now, line));
         }
         *self.circuit.journal() = journal;
-        if let Some(tape) = &mut self.tape {
+        if let Some(tape) = &mut self.tape
+            && !planted!("no_commit")
+        {
             tape.commit()?;
         }
         Ok(())

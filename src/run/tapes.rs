@@ -157,8 +157,9 @@ pub(super) fn resumable(
     match (&run.damaged, &run.divergence) {
         (Some(why), _) => Err(RunError::Data(why.clone())),
         (None, Some(d)) => Err(RunError::Data(format!(
-            "{path}: this program makes something else of record {}; go on with the one that recorded it ({})",
-            d.record, run.start.version
+            "{path}: this program makes something else of record {}: {:?} stands there, and {:?} came of it now; go on with \
+             the one that recorded it ({})",
+            d.record, d.recorded, d.replayed, run.start.version
         ))),
         (None, None) => Ok(run),
     }

@@ -11,6 +11,6 @@ mod stage;
 #[cfg(all(test, unix))]
 mod tests;
 
-pub use file::{Disk, TapeError, TapeReader, TapeWriter};
+pub use file::{Disk, OnDisk, TapeError, TapeReader, TapeWriter};
 pub use line::effect;
 pub use record::{AnswerRecord, DepthRecord, InstrumentRecord, Mode, Record, Start, VenueNote};

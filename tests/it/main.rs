@@ -10,9 +10,11 @@ mod keys;
 mod l2;
 mod orders;
 mod payloads;
+mod properties;
 mod rooms;
 mod sandbox;
 mod sessions;
 mod stored;
+mod unsafe_code;
 #[cfg(unix)]
 mod watchdog;

@@ -146,6 +146,15 @@ struct Parsed {
     report: FileReport,
 }
 
+/// Reads and judges a file as [`import`] does, and keeps nothing: what the file is, before anything is done with it.
+///
+/// # Errors
+/// [`DataError`].
+pub fn read_only(path: &Path, spec: &ImportSpec) -> Result<FileReport, DataError> {
+    let mut watch = Watch { progress: &mut |_| {}, stop: &AtomicBool::new(false), done: 0, total: 0 };
+    Ok(parse(path, spec, &mut watch)?.report)
+}
+
 /// Imports files of one instrument into a catalog, all or nothing.
 ///
 /// # Errors

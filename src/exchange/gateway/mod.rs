@@ -27,7 +27,7 @@ use bellwether_sdk::{Decimal, InstrumentId, Money, OrderId, Price, Qty, Size, Ts
 use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Tag, nanos};
 use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, Position, Stamp, Urls, Venue};
 use crate::keys::Signing;
-use crate::orders::{Answer, Order};
+use crate::orders::{Answer, Order, REASONS};
 use crate::risk::Approved;
 use held::{Cancelling, Held, State};
 use notes::Orphan;
@@ -397,6 +397,7 @@ impl Gateway {
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
         match held.state {
             State::Waiting(_) => self.end(id, OrderStatus::Cancelled, "requested"),
+            State::Sent | State::Unknown if planted!("cancel_forgotten") => {}
             State::Sent | State::Unknown => held.cancelling = Cancelling::Wanted,
             State::Open if held.cancelling == Cancelling::No => {
                 held.cancelling = Cancelling::Wanted;
@@ -546,7 +547,7 @@ impl Gateway {
             self.reconcile_due = Ts::MAX;
         }
         for job in [Job::Open, Job::Conditional] {
-            if !self.is_under_way(&job) {
+            if !self.is_under_way(&job) && !planted!("no_reconcile") {
                 self.later(0, job, 0);
             }
         }
@@ -602,6 +603,12 @@ impl Gateway {
     }
 
     fn tell(&mut self, answer: Answer) {
+        // A tape cannot give back a reason that is not in the list.
+        debug_assert!(
+            !matches!(answer, Answer::Rejected(_, why) | Answer::Cancelled(_, why) | Answer::Expired(_, why)
+                if !REASONS.contains(&why)),
+            "{answer:?}"
+        );
         self.events.push_back(GatewayEvent::Answer(answer));
     }
 

@@ -197,7 +197,7 @@ impl Gateway {
         let now = self.now;
         let within = nanos(self.settings.fills_within_ms);
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
-        if held.told < held.filled {
+        if held.told < held.filled && !(held.ending.is_some() && planted!("end_before_fills")) {
             if held.fills_due == Ts::MAX {
                 held.fills_due = now.plus(within << held.fills_tries.min(6));
                 held.fills_tries += 1;
@@ -225,13 +225,16 @@ impl Gateway {
             self.later(0, Job::Fills(fill.instrument, fill.ts_venue), 0);
             return;
         }
-        if !self.fills_seen.insert((fill.instrument, fill.trade_id.clone())) {
+        if !self.fills_seen.insert((fill.instrument, fill.trade_id.clone())) && !planted!("double_fill") {
             return;
         }
         if !self.is_stray(id, &fill.client_id, &fill.venue_id) {
             self.named(id, &fill.venue_id);
         }
         let Some(held) = self.orders.get_mut(&id) else { return };
+        if held.ended.is_some() && planted!("late_fill_ignored") {
+            return;
+        }
         if held.ended.is_none() && held.state != State::Open {
             let was_unknown = held.state == State::Unknown;
             held.state = State::Open;

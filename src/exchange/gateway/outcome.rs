@@ -139,6 +139,9 @@ impl Gateway {
             // An id that was used before: whatever it names is asked for.
             Fault::Rejected if error.reason == "duplicate_order_id" => self.is_unknown(id),
             Fault::Rejected => self.end(id, OrderStatus::Rejected, error.reason),
+            Fault::Unknown | Fault::Malformed if planted!("unknown_is_rejected") => {
+                self.end(id, OrderStatus::Rejected, "venue_unreachable");
+            }
             Fault::Unknown | Fault::Malformed => self.is_unknown(id),
         }
         if error.fault == Fault::Rejected {
@@ -151,6 +154,10 @@ impl Gateway {
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.state == State::Sent && h.ended.is_none()) else {
             return;
         };
+        if planted!("resend_on_timeout") {
+            held.state = State::Waiting(self.now);
+            return;
+        }
         held.state = State::Unknown;
         held.missing = 0;
         self.events.push_back(GatewayEvent::Unknown(id));
@@ -316,13 +323,13 @@ impl Gateway {
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
         // Whatever was known of it when it was asked for is settled, or the answer is too early.
         let settled = held.sent.plus(settle);
-        if asked < settled {
+        if asked < settled && !planted!("not_found_at_once") {
             let early = u64::try_from((settled.nanos() - now.nanos()) / 1_000_000 + 1).unwrap_or(0);
             self.later(wait.max(early), Job::Order(id), tries + 1);
             return;
         }
         held.missing += 1;
-        if held.missing < MISSING_ENOUGH {
+        if held.missing < MISSING_ENOUGH && !planted!("not_found_at_once") {
             self.later(wait, Job::Order(id), tries + 1);
             return;
         }

@@ -220,7 +220,12 @@ impl Gateway {
             let link = line.link();
             let gone: Vec<u64> = self.said.iter().filter(|(_, f)| f.link == Some(link)).map(|(n, _)| *n).collect();
             for flight in gone.into_iter().filter_map(|n| self.said.remove(&n)).collect::<Vec<_>>() {
-                self.lost(flight, why);
+                match flight.job {
+                    Job::Place(id) if planted!("forget_on_disconnect") => {
+                        self.end(id, crate::exchange::OrderStatus::Rejected, "venue_unreachable");
+                    }
+                    _ => self.lost(flight, why),
+                }
             }
         }
     }
@@ -394,6 +399,9 @@ impl Gateway {
 
     /// Asks for what may have been missed: open orders, and fills of whatever is open as far as we know.
     pub(super) fn catch_up(&mut self) {
+        if planted!("no_reconcile") {
+            return;
+        }
         self.reconcile();
         let mut since: std::collections::BTreeMap<_, Ts> = std::collections::BTreeMap::new();
         for held in self.live.iter().filter_map(|id| self.orders.get(id)).filter(|h| h.sent != Ts::NONE) {

@@ -10,7 +10,7 @@ mod account;
 mod alarms;
 mod change;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +23,7 @@ use bellwether_sdk::{InstrumentId, Symbol, Ts};
 use self::account::Account;
 use super::RunError;
 use super::keyring::entries;
+use super::market;
 use super::paper::wall_now;
 use crate::config::{NarrowSettings, Settings, StrategySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
@@ -51,6 +52,31 @@ pub struct Ring {
     poll_ns: i64,
     head_command: Option<String>,
     head_due: Ts,
+}
+
+/// Who signs at the venues of a session.
+#[derive(Default)]
+pub struct Signings {
+    by_venue: BTreeMap<String, Signing>,
+    words: Words,
+    /// Who keeps them; nobody where they are not to change.
+    _keeper: Option<Keeper>,
+}
+
+impl Signings {
+    /// Those of venues by their names in the settings, which stay as they are.
+    pub fn fixed(by_venue: BTreeMap<String, Signing>) -> Self {
+        Self { by_venue, ..Self::default() }
+    }
+
+    /// Who signs at a venue.
+    pub(super) fn at(&self, venue: &str) -> Option<Signing> {
+        self.by_venue.get(venue).cloned()
+    }
+
+    pub(super) fn words(&self) -> Words {
+        self.words.clone()
+    }
 }
 
 /// What people are to be told.
@@ -140,8 +166,23 @@ impl Ring {
         of(venue).or_else(|| of(base)).and_then(|a| a.signing.clone())
     }
 
-    pub(super) fn words(&self) -> Words {
-        self.words.clone()
+    /// Tries the keys, sets their limits, and begins to keep them.
+    ///
+    /// # Errors
+    /// [`RunError`] where an account has no key that fits, or a limit is of something else.
+    pub(super) async fn begin(mut self, settings: &Settings, transport: &dyn Transport) -> Result<Signings, RunError> {
+        let symbols = market::symbols(settings)?;
+        self.admit(transport).await?;
+        self.narrow(settings, &symbols)?;
+        let mut by_venue = BTreeMap::new();
+        for symbol in &symbols {
+            let venue = market::venue_key(symbol)?;
+            if let Some(signing) = self.signing(&venue) {
+                by_venue.insert(venue, signing);
+            }
+        }
+        let words = self.words.clone();
+        Ok(Signings { by_venue, words, _keeper: Some(self.keep()?) })
     }
 
     /// Begins to keep them, until what is given is dropped.

@@ -60,6 +60,7 @@ pub const REASONS: &[&str] = &[
     "market_closed",
     "never_arrived",
     "no_liquidity",
+    "not_at_venue",
     "not_sent",
     "notional_below_minimum",
     "post_only",
@@ -72,11 +73,13 @@ pub const REASONS: &[&str] = &[
     "requested",
     "size_below_minimum",
     "size_off_lot",
+    "time_in_force",
     "transient",
     "unknown_order",
     "unknown_outcome",
     "unsupported",
     "venue_rejected",
+    "venue_unreachable",
     "would_trigger_at_once",
 ];
 

@@ -1,0 +1,210 @@
+//! What the engine believes, looked at after each of its inputs and held against the truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bellwether::engine::Engine;
+use bellwether::exchange::ClientId;
+use bellwether::exchange::gateway::order_of;
+use bellwether_sdk::{InstrumentId, OrderId, OrderState, Side};
+
+use crate::floor::{Floor, Order};
+use crate::world::column;
+
+const BTC: InstrumentId = InstrumentId(0);
+
+/// A fill as both sides know it: order, cents, 1e-5 BTC, fee in 1e-8 USDT.
+type FillKey = (u64, i64, i64, i128);
+
+/// What the engine believed last.
+#[derive(Default)]
+pub struct Known {
+    /// Orders by state, as columns of the coverage; the last is not ours to know.
+    pub states: [u64; 9],
+    /// Orders made, by number: state and what filled.
+    pub orders: BTreeMap<u64, (OrderState, i64)>,
+    open: BTreeSet<u64>,
+    /// Fills known, and the account by them.
+    pub fills: Vec<FillKey>,
+    /// Net of the fills, 1e-5 BTC.
+    pub position: i64,
+    /// Cash, 1e-8 USDT.
+    pub cash: i128,
+    /// How often each fill happened at the venue, and how many of its fills are counted.
+    happened: BTreeMap<FillKey, usize>,
+    happened_seen: usize,
+    /// A lot in the engine's digits.
+    lot: i64,
+    matched: BTreeMap<FillKey, usize>,
+    /// The next input is the first of a process.
+    is_new: bool,
+}
+
+impl Known {
+    /// A new process: what it knows, it has from its tape.
+    pub fn begins(&mut self) {
+        self.is_new = true;
+    }
+
+    /// The engine has heard an input. What does not fit, in words.
+    pub fn heard(&mut self, engine: &Engine, floor: &Floor, open_max: usize) -> Vec<String> {
+        let mut wrongs = Vec::new();
+        self.orders_of(engine, &mut wrongs);
+        self.fills_of(engine, floor, &mut wrongs);
+        if self.open.len() > open_max {
+            wrongs.push(format!("{} orders are open, the limit is {open_max}", self.open.len()));
+        }
+        let ledger = engine.ledger();
+        let (left, right) = ledger.conservation(0);
+        if left != right {
+            wrongs.push(format!("money is not conserved: {left:?} and {right:?}"));
+        }
+        let held = ledger.position(BTC).qty.mantissa();
+        if held != self.position * self.lot {
+            wrongs.push(format!("the position is {held}, the fills make {}", self.position * self.lot));
+        }
+        let scale = u32::from(engine.money_scale(BTC));
+        self.cash = ledger.cash(0).mantissa() / 10i128.pow(scale.saturating_sub(8));
+        wrongs
+    }
+
+    fn orders_of(&mut self, engine: &Engine, wrongs: &mut Vec<String>) {
+        let records = engine.orders().records();
+        if records.len() < self.orders.len() {
+            wrongs.push(format!("{} orders were known, now {}", self.orders.len(), records.len()));
+        }
+        let late = engine.orders().fills().iter().skip(self.fills.len()).map(|f| f.order);
+        let open = self.open.iter().map(|n| OrderId(*n));
+        let seen = if self.is_new { 0 } else { self.orders.len() };
+        let looked_at: BTreeSet<OrderId> = late.chain(open).chain(records.iter().skip(seen).map(|r| r.id)).collect();
+        for id in looked_at {
+            let Ok(record) = engine.orders().get(id) else { continue };
+            if record.state.is_open() {
+                self.open.insert(id.0)
+            } else {
+                self.open.remove(&id.0)
+            };
+            let now = (record.state, record.filled.mantissa());
+            match self.orders.get_mut(&record.id.0) {
+                None => {
+                    self.states[column(now.0)] += 1;
+                    self.orders.insert(record.id.0, now);
+                }
+                Some(before) if *before != now => {
+                    if !self.is_new && !may_become(before.0, now.0) || now.1 < before.1 {
+                        wrongs.push(format!("order {} went from {before:?} to {now:?}", record.id.0));
+                    }
+                    self.states[column(before.0)] -= 1;
+                    self.states[column(now.0)] += 1;
+                    *before = now;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn fills_of(&mut self, engine: &Engine, floor: &Floor, wrongs: &mut Vec<String>) {
+        let scale = u32::from(engine.money_scale(BTC));
+        let fills = engine.orders().fills();
+        let rules =
+            engine.view().instruments.first().map(|i| (i.instrument.tick.mantissa(), i.instrument.lot.mantissa()));
+        let (tick, lot) = rules.unwrap_or((1, 1));
+        self.lot = lot;
+        if std::mem::take(&mut self.is_new) {
+            if fills.len() < self.fills.len() {
+                wrongs.push(format!("{} fills were known, after the restart {}", self.fills.len(), fills.len()));
+            }
+            (self.fills.clear(), self.matched.clear());
+            self.position = 0;
+        }
+        for fill in fills.iter().skip(self.fills.len()) {
+            let fee = fill.fee.mantissa() / 10i128.pow(scale.saturating_sub(8));
+            let key = (fill.order.0, fill.price.mantissa() / tick, fill.qty.mantissa() / self.lot, fee);
+            self.position += if fill.side == Side::Buy { key.2 } else { -key.2 };
+            self.fills.push(key);
+            let booked = self.matched.entry(key).or_default();
+            *booked += 1;
+            for fill in floor.fills.iter().skip(self.happened_seen) {
+                if let Some(key) = key_of(floor, fill) {
+                    *self.happened.entry(key).or_default() += 1;
+                }
+            }
+            self.happened_seen = floor.fills.len();
+            let there = self.happened.get(&key).copied().unwrap_or(0);
+            if there < *booked {
+                wrongs.push(format!("fill {key:?} is booked {booked} times, and happened {there} times"));
+            }
+        }
+    }
+
+    /// Whether an order may still fill, as the engine knows it.
+    pub fn is_open(&self, number: u64) -> bool {
+        self.orders.get(&number).is_some_and(|o| o.0.is_open())
+    }
+
+    /// The orders that a message which cancels is about.
+    pub fn named_in(&self, text: &str, floor: &Floor) -> Vec<u64> {
+        let named = |o: &&Order| text.contains(&o.wish.client) || text.contains(&o.id.to_string());
+        floor.open().into_iter().filter_map(|i| floor.orders.get(i)).filter(named).filter_map(number).collect()
+    }
+
+    /// At rest, both sides must be equal, and what was to be cancelled must have ended. What is not, in words.
+    pub fn compare(&self, floor: &Floor, to_be_cancelled: &BTreeSet<u64>) -> Vec<String> {
+        let open = to_be_cancelled.iter().filter(|n| self.is_open(**n));
+        let mut wrongs: Vec<String> = open.map(|n| format!("order {n} was to be cancelled, and is open")).collect();
+        let mut there: BTreeMap<u64, Vec<&Order>> = BTreeMap::new();
+        for order in &floor.orders {
+            match number(order) {
+                Some(n) => there.entry(n).or_default().push(order),
+                None => wrongs.push(format!("the venue has a strange order: {order:?}")),
+            }
+        }
+        for (number, orders) in &there {
+            match (self.orders.get(number), orders.as_slice()) {
+                (None, _) => wrongs.push(format!("the venue has order {number}, which is not known")),
+                (Some(_), [_, _, ..]) => wrongs.push(format!("order {number} was accepted more than once: {orders:?}")),
+                (Some((state, filled)), [o]) => {
+                    if o.state.is_open() != state.is_open() || o.filled * self.lot != *filled {
+                        wrongs.push(format!("order {number} is {state:?}, {filled} filled; at the venue {o:?}"));
+                    }
+                }
+                (Some(_), []) => {}
+            }
+        }
+        for (number, (state, filled)) in &self.orders {
+            let ended_unseen = matches!(state, OrderState::Rejected | OrderState::Cancelled) && *filled == 0;
+            if !there.contains_key(number) && !ended_unseen {
+                wrongs.push(format!("order {number} is {state:?}, {filled} filled, and not at the venue"));
+            }
+        }
+        if self.fills.len() != floor.fills.len() {
+            wrongs.push(format!("{} fills are booked, {} happened", self.fills.len(), floor.fills.len()));
+        }
+        if self.position != floor.position() {
+            wrongs.push(format!("the position is {}, at the venue {}", self.position, floor.position()));
+        }
+        let cash = crate::life::CASH + floor.cash_change();
+        if self.cash != cash {
+            wrongs.push(format!("cash is {}, at the venue {cash}", self.cash));
+        }
+        wrongs
+    }
+}
+
+fn number(order: &Order) -> Option<u64> {
+    order.wish.client.parse::<ClientId>().ok().map(|c| order_of(c).0)
+}
+
+fn key_of(floor: &Floor, fill: &crate::floor::Fill) -> Option<FillKey> {
+    let order = floor.orders.get(fill.order)?;
+    Some((number(order)?, fill.price, fill.qty, fill.fee))
+}
+
+/// Whether an order's state may follow another. An end is final, but for fills that were heard of after it.
+fn may_become(before: OrderState, now: OrderState) -> bool {
+    match before {
+        OrderState::Sent | OrderState::Unknown => true,
+        OrderState::Acknowledged | OrderState::PartlyFilled => now != OrderState::Sent,
+        OrderState::Filled => false,
+        OrderState::Cancelled | OrderState::Rejected | OrderState::Expired => now == OrderState::Filled,
+    }
+}

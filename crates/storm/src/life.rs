@@ -1,0 +1,399 @@
+//! One seed: processes that live, die and are begun again in one world, until the weather is over and both sides are
+//! compared.
+
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bellwether::config::{Durability, Feed, OnStop, Settings, StrategySettings};
+use bellwether::engine::Engine;
+use bellwether::exchange::drive::Clock;
+use bellwether::host::Registry;
+use bellwether::keys::{Credential, Key, KeyError, Scheme, Scope, Signing};
+use bellwether::run::{RunError, SessionPlan, Signings, Status, Surroundings, Watcher, replay, session_in};
+use bellwether::tape::Disk;
+use bellwether_sdk::Ts;
+use tokio::sync::Notify;
+
+use crate::dice::Dice;
+use crate::disk::Rough;
+use crate::network::Network;
+use crate::sim::{MS, ShiftedClock, Sim, Stalled};
+use crate::strategy::Restless;
+use crate::venue::mouth;
+use crate::world::{Coverage, Fault, World};
+
+/// Cash of the account, 1e-8 USDT.
+pub const CASH: i128 = 10_000_000_000_000;
+/// Most orders that the guard lets be open.
+const OPEN_MAX: u32 = 40;
+/// What each seed must have seen before its weather ends.
+pub const FAULTS_MIN: u64 = 20;
+/// The weather lasts no longer than so many nanoseconds for each order to be made.
+const WEATHER_MAX: i64 = 4_500 * MS;
+/// So long both sides have, after the weather, to become equal.
+const REST_MAX: i64 = 400_000 * MS;
+
+/// What a seed is made of.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    /// The number that all chance comes from.
+    pub number: u64,
+    /// The protocol.
+    pub venue: String,
+    /// Orders to be made.
+    pub orders: u64,
+    /// How often the strategy acts at an event, of ten thousand.
+    pub pace: u64,
+    /// Keep a log of what happened.
+    pub log: bool,
+}
+
+/// What came of a seed.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What must not be; empty when all held.
+    pub wrongs: Vec<String>,
+    /// Orders made.
+    pub orders: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Faults.
+    pub faults: u64,
+    /// Processes begun after the first.
+    pub restarts: u64,
+    /// Simulated seconds.
+    pub seconds: f64,
+    /// Which fault met which state.
+    pub coverage: Coverage,
+    /// Lines of what happened.
+    pub log: Vec<String>,
+}
+
+/// Runs a seed.
+///
+/// # Errors
+/// What could not be set up; what must not be is in the report.
+pub fn run(seed: &Seed) -> anyhow::Result<Report> {
+    let dir = tempfile::tempdir()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    runtime.block_on(async { Lives::new(seed, dir.path().join("tape"))?.all(seed.orders).await })
+}
+
+/// How a process ended.
+#[derive(Debug)]
+enum End {
+    Died,
+    Failed(RunError),
+    Done,
+}
+
+struct Lives {
+    sim: Arc<Sim>,
+    tape: PathBuf,
+    settings: Settings,
+    registry: Registry,
+    session: u64,
+    stop: AtomicBool,
+}
+
+impl Lives {
+    fn new(seed: &Seed, tape: PathBuf) -> anyhow::Result<Self> {
+        let mouth = mouth(&seed.venue).ok_or_else(|| anyhow::anyhow!("no venue {:?} is simulated", seed.venue))?;
+        let syncs = seed.number.is_multiple_of(2);
+        let settings = settings(seed, mouth.symbol(), syncs)?;
+        let (died, stirred) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let mut world = World::new(seed.number, mouth, syncs, Arc::clone(&died), Arc::clone(&stirred));
+        world.log = seed.log.then(Vec::new);
+        Ok(Self {
+            sim: Sim::new(world, died, stirred),
+            tape,
+            settings,
+            registry: Registry::new().with::<Restless>(),
+            session: Dice(seed.number).roll() | 1,
+            stop: AtomicBool::new(false),
+        })
+    }
+
+    async fn all(self, orders: u64) -> anyhow::Result<Report> {
+        let venue = tokio::spawn(venue(Arc::clone(&self.sim)));
+        tokio::select! {
+            biased;
+            done = self.lives() => done?,
+            () = self.weather(orders) => {}
+        }
+        venue.abort();
+        if self.sim.world().wrongs.is_empty() {
+            self.check_tape();
+        }
+        Ok(self.report())
+    }
+
+    /// Begins processes as long as they die.
+    async fn lives(&self) -> anyhow::Result<()> {
+        loop {
+            match self.one().await {
+                End::Done if self.stop.load(Ordering::Relaxed) => {
+                    self.compare("after the end");
+                    return Ok(());
+                }
+                End::Done => self.sim.world().wrong("a session ended that nobody had ended".to_owned()),
+                End::Failed(error) => self.failed(&error)?,
+                End::Died => self.died()?,
+            }
+            let down = self.sim.world().dice.between(20, 4_000);
+            self.sim.pass(down).await;
+            let flips = self.sim.world().odds(1_000);
+            if flips && self.tape.exists() {
+                self.flipped().await?;
+            }
+        }
+    }
+
+    /// One process, from its beginning to its end.
+    async fn one(&self) -> End {
+        let (life, key) = {
+            let mut world = self.sim.world();
+            (world.begins(), world.key.clone())
+        };
+        let is_first = !self.tape.exists();
+        let plan = SessionPlan {
+            state: None,
+            tape: is_first.then(|| self.tape.clone()),
+            resume: (!is_first).then(|| self.tape.clone()),
+            ends_after: None,
+            program: ("storm", ""),
+            settings_json: serde_json::to_string(&self.settings).unwrap_or_default(),
+            session: self.session,
+        };
+        let signing = |venue: &str| {
+            let secret = Credential::new(key.clone(), Scheme::HmacSha256, "secret")?;
+            let key = Key::new("storm", "", Scope::Trade, Arc::new(secret), Ts::NONE);
+            Ok((venue.to_owned(), Signing::new(format!("{venue}/main"), key, Vec::new())))
+        };
+        let keys = match ["binance", "bybit"].map(signing).into_iter().collect::<Result<_, KeyError>>() {
+            Ok(by_venue) => Signings::fixed(by_venue),
+            Err(error) => return End::Failed(RunError::Settings(error.to_string())),
+        };
+        let mut eyes = Eyes { sim: Arc::clone(&self.sim), life };
+        let clock = || -> Box<dyn Clock> { Box::new(ShiftedClock { sim: Arc::clone(&self.sim), last: 0 }) };
+        let disk = |file| -> Box<dyn Disk> { Box::new(Rough::new(Arc::clone(&self.sim), life, file)) };
+        let around = Surroundings {
+            transport: Arc::new(Network { sim: Arc::clone(&self.sim), life }),
+            clock: &clock,
+            disk: &disk,
+            keeps_latency: false,
+        };
+        let process = session_in(&self.settings, &self.registry, plan, Some(keys), &mut eyes, &self.stop, around);
+        let process = Stalled::new(Arc::clone(&self.sim), process);
+        let end = tokio::select! {
+            biased;
+            () = self.sim.died.notified() => End::Died,
+            ended = process => ended.map_or_else(End::Failed, |_| End::Done),
+        };
+        let mut world = self.sim.world();
+        if world.is_dead(life) {
+            return End::Died;
+        }
+        world.dead = true;
+        end
+    }
+
+    /// While no process runs, a bit of the tape flips: the next one must refuse it. Then it is mended.
+    async fn flipped(&self) -> anyhow::Result<()> {
+        let good = std::fs::read(&self.tape)?;
+        let mut bad = good.clone();
+        let at = usize::try_from(self.sim.world().dice.below(good.len() as u64))?;
+        bad[at] ^= 1 << self.sim.world().dice.below(8);
+        std::fs::write(&self.tape, &bad)?;
+        self.sim.world().struck(Fault::BitFlipped);
+        match self.one().await {
+            End::Failed(RunError::Venue(_)) | End::Died => {}
+            End::Failed(RunError::Data(why)) if why.contains("damaged") || why.contains("no tape") => {}
+            other => self.sim.world().wrong(format!("a tape with byte {at} changed was believed: {other:?}")),
+        }
+        Ok(std::fs::write(&self.tape, good)?)
+    }
+
+    /// A process died. Where the machine lost its power, so did the disk.
+    fn died(&self) -> anyhow::Result<()> {
+        let mut world = self.sim.world();
+        if world.syncs && world.odds(5_000) && self.tape.exists() {
+            let file = OpenOptions::new().write(true).open(&self.tape)?;
+            let len = file.metadata()?.len();
+            let left = world.power_lost(len);
+            file.set_len(left)?;
+            // The length may have reached the disk where the bytes have not.
+            if world.dice.chance(3_000) {
+                file.set_len(len)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A process gave up: the disk or the venue may be why, and it is begun again.
+    fn failed(&self, error: &RunError) -> anyhow::Result<()> {
+        let mut world = self.sim.world();
+        world.note(|| format!("the process ends: {error}"));
+        let text = error.to_string();
+        let never_began = text.contains("does not begin with what") || text.contains("is no tape of version");
+        match error {
+            RunError::Tape(_) | RunError::Venue(_) => {}
+            RunError::Data(_) if never_began && world.floor.orders.is_empty() => std::fs::remove_file(&self.tape)?,
+            _ => world.wrong(format!("a process ended: {text}")),
+        }
+        Ok(())
+    }
+
+    /// Lets the weather go on until there was enough of it, and waits until both sides are at rest.
+    async fn weather(&self, orders: u64) {
+        let sim = &self.sim;
+        let mut old_key_since = None;
+        loop {
+            sim.pass(100).await;
+            let mut world = sim.world();
+            if !world.wrongs.is_empty() {
+                return;
+            }
+            // Who runs the bot gives it the new key.
+            let since = *old_key_since.get_or_insert(world.now);
+            if world.key == world.key_used {
+                old_key_since = None;
+            } else if world.now > since + 3_000 * MS {
+                world.die(Fault::Death);
+            }
+            if world.known.orders.len() as u64 >= orders && world.faults >= FAULTS_MIN
+                || world.now / WEATHER_MAX > i64::try_from(orders).unwrap_or(i64::MAX)
+            {
+                if world.life > 1 {
+                    break;
+                }
+                world.die(Fault::Death);
+            }
+        }
+        sim.world().calms();
+        let until = sim.elapsed() + REST_MAX;
+        let mut equal_since = None;
+        loop {
+            sim.pass(200).await;
+            let mut world = sim.world();
+            if !world.wrongs.is_empty() {
+                return;
+            }
+            if world.key != world.key_used {
+                world.die(Fault::Death);
+            }
+            let wrongs = world.known.compare(&world.floor, &world.to_be_cancelled);
+            let since = *equal_since.get_or_insert(world.now);
+            if !wrongs.is_empty() || world.dead {
+                equal_since = None;
+            } else if world.now > since + 20_000 * MS {
+                break;
+            }
+            if world.now > until {
+                wrongs.into_iter().for_each(|w| world.wrong(format!("at rest: {w}")));
+                return;
+            }
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        sim.pass(REST_MAX / MS).await;
+        sim.world().wrong("the session does not end".to_owned());
+    }
+
+    fn compare(&self, when: &str) {
+        let mut world = self.sim.world();
+        for wrong in world.known.compare(&world.floor, &world.to_be_cancelled) {
+            world.wrong(format!("{when}: {wrong}"));
+        }
+        if self.settings.session.on_stop == OnStop::Cancel && !world.floor.open().is_empty() {
+            world.wrong(format!("{when}: orders are open that were to be cancelled"));
+        }
+    }
+
+    /// The tape is whole, and says what happened.
+    fn check_tape(&self) {
+        let wrong = match replay(&self.tape, &self.registry) {
+            Err(e) => Some(e.to_string()),
+            Ok(r) if r.divergence.is_some() || r.damaged.is_some() || r.torn > 0 => {
+                Some(format!("{:?}, {:?}, {} torn bytes", r.divergence, r.damaged, r.torn))
+            }
+            Ok(_) => None,
+        };
+        if let Some(wrong) = wrong {
+            self.sim.world().wrong(format!("the tape does not replay: {wrong}"));
+        }
+    }
+
+    fn report(&self) -> Report {
+        let mut world = self.sim.world();
+        let venues = std::mem::take(&mut world.floor.wrongs);
+        let mut wrongs = std::mem::take(&mut world.wrongs);
+        wrongs.extend(venues);
+        Report {
+            wrongs,
+            orders: world.known.orders.len() as u64,
+            fills: world.floor.fills.len() as u64,
+            faults: world.faults,
+            restarts: world.life.saturating_sub(1),
+            seconds: world.now as f64 / 1e9,
+            coverage: world.coverage,
+            log: world.log.take().unwrap_or_default(),
+        }
+    }
+}
+
+/// What goes on at the venue.
+async fn venue(sim: Arc<Sim>) {
+    loop {
+        let next = sim.world().step().min(sim.elapsed() + 3_600_000 * MS);
+        tokio::select! {
+            biased;
+            () = sim.stirred.notified() => {}
+            () = tokio::time::sleep_until(sim.instant(next)) => {}
+        }
+    }
+}
+
+/// Looks at the engine after each input.
+struct Eyes {
+    sim: Arc<Sim>,
+    life: u64,
+}
+
+impl Watcher for Eyes {
+    fn status(&mut self, _: &Status) {}
+
+    fn effect(&mut self, at: Ts, line: &str) {
+        self.sim.world().note(|| format!("process: {} {line}", at.nanos()));
+    }
+
+    fn heard(&mut self, engine: &Engine) {
+        let mut world = self.sim.world();
+        if world.is_dead(self.life) {
+            return;
+        }
+        let World { known, floor, cancelling, .. } = &mut *world;
+        let wrongs = known.heard(engine, floor, OPEN_MAX as usize);
+        cancelling.retain(|n| known.is_open(*n));
+        wrongs.into_iter().for_each(|w| world.wrong(w));
+    }
+}
+
+fn settings(seed: &Seed, symbol: &str, syncs: bool) -> anyhow::Result<Settings> {
+    let mut settings = Settings::default();
+    settings.account.cash = format!("{}USDT", CASH / 100_000_000);
+    settings.backtest.instruments = vec![symbol.parse()?];
+    settings.backtest.kinds = vec!["trades".to_owned(), "quotes".to_owned()];
+    settings.risk.open_orders_max = Some(OPEN_MAX);
+    settings.session.feed = Feed::Venue;
+    settings.session.durability = if syncs { Durability::Sync } else { Durability::Direct };
+    settings.session.on_stop = if seed.number % 3 == 0 { OnStop::Keep } else { OnStop::Cancel };
+    let params = [("seed", seed.number % 9_000_000_000_000), ("orders", seed.orders), ("pace", seed.pace)];
+    settings.strategy = vec![StrategySettings {
+        plugin: "restless".to_owned(),
+        params: params.into_iter().map(|(name, value)| (name.to_owned(), value.to_string())).collect(),
+        ..StrategySettings::default()
+    }];
+    Ok(settings)
+}

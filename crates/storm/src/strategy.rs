@@ -1,0 +1,103 @@
+//! A strategy that trades for the sake of it: orders of all kinds at random prices, cancels at random, nothing held short.
+
+use bellwether_sdk::{
+    Context, InstrumentId, Intent, ParamError, Params, Plugin, Price, Qty, Quote, Side, Strategy, TimeInForce, Trade,
+};
+
+use crate::dice::Dice;
+
+/// What can be set.
+#[derive(Debug, Clone, Params)]
+pub struct RestlessParams {
+    /// Seed of its decisions.
+    #[param(default = 1, range = 0..=9_000_000_000_000)]
+    pub seed: i64,
+    /// Orders it makes; then it is still.
+    #[param(default = 200, range = 1..=10_000_000)]
+    pub orders: i64,
+    /// How often it acts at an event, of ten thousand.
+    #[param(default = 3000, range = 0..=10_000)]
+    pub pace: i64,
+}
+
+/// The strategy.
+#[derive(Debug)]
+pub struct Restless {
+    params: RestlessParams,
+    dice: Dice,
+    made: i64,
+}
+
+impl Restless {
+    fn act(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId) {
+        let pace = u64::try_from(self.params.pace).unwrap_or(0);
+        if ctx.last(instrument).is_zero() || !self.dice.chance(pace) {
+            return;
+        }
+        let lot = ctx.instrument(instrument).lot.mantissa();
+        let burst = if self.dice.chance(600) { 5 } else { 1 };
+        let (mut held, mut selling) = (ctx.position(instrument).qty.mantissa(), 0);
+        for open in ctx.open_orders().iter().filter(|o| o.side == Side::Sell) {
+            selling += open.qty_left.mantissa();
+        }
+        for _ in 0..burst {
+            if self.made >= self.params.orders {
+                break;
+            }
+            self.made += 1;
+            let qty = self.dice.between(1_000, 50_000) * lot;
+            let sell = held - selling >= qty && self.dice.chance(6_500);
+            let side = if sell { Side::Sell } else { Side::Buy };
+            if sell {
+                selling += qty;
+                held = held.max(selling);
+            }
+            let intent = self.intent(ctx, instrument, side, Qty::from_mantissa(qty));
+            ctx.place(intent);
+        }
+        if self.dice.chance(3_000) && !ctx.open_orders().is_empty() {
+            let which = self.dice.below(ctx.open_orders().len() as u64);
+            let id = usize::try_from(which).ok().and_then(|i| ctx.open_orders().get(i)).map(|o| o.id);
+            id.into_iter().for_each(|id| ctx.cancel(id));
+        }
+        if self.dice.chance(80) {
+            ctx.cancel_all(instrument);
+        }
+    }
+
+    fn intent(&mut self, ctx: &Context<'_>, instrument: InstrumentId, side: Side, qty: Qty) -> Intent {
+        let (last, tick) = (ctx.last(instrument).mantissa(), ctx.instrument(instrument).tick.mantissa());
+        let near = last / tick * tick + self.dice.between(-30, 30) * tick;
+        let far = near - side.sign() * self.dice.between(50, 300) * tick;
+        let limit = |price| Intent::limit(instrument, side, qty, Price::from_mantissa(price));
+        match self.dice.below(10) {
+            0..3 => limit(near),
+            3..7 => limit(far),
+            7 => limit(near).post_only(),
+            8 => limit(near).tif(TimeInForce::Ioc),
+            _ => Intent::market(instrument, side, qty),
+        }
+    }
+}
+
+impl Strategy for Restless {
+    fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &Trade) {
+        self.act(ctx, trade.instrument);
+    }
+
+    fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &Quote) {
+        self.act(ctx, quote.instrument);
+    }
+}
+
+impl Plugin for Restless {
+    type Params = RestlessParams;
+    const NAME: &'static str = "restless";
+    const SUMMARY: &'static str = "places and cancels orders at random, for the storm";
+    const DIRECTIONAL: bool = false;
+
+    fn new(params: RestlessParams) -> Result<Self, ParamError> {
+        let dice = Dice(params.seed.unsigned_abs() ^ 0x5707);
+        Ok(Self { params, dice, made: 0 })
+    }
+}
