@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bellwether::config::Durability;
-use bellwether::engine::{Circuit, Engine, EngineConfig, Event, Input, SlotConfig, Told};
+use bellwether::engine::{OnHalt, Circuit, Engine, EngineConfig, Event, Input, SlotConfig, Told};
 use bellwether::exchange::drive::Histogram;
 use bellwether::exchange::feed::{Feed, FeedEvent, FeedSettings};
 use bellwether::exchange::gateway::{Gateway, GatewaySettings};
@@ -193,6 +193,7 @@ fn circuit(fast: usize, slow: usize) -> Circuit {
             instruments: vec![BTC],
             input: Input { bars: None, trades: true, quotes: false, depth: false },
             sizer: Sizer::Qty(Decimal::new(1, 2)),
+            on_halt: OnHalt::Cancel,
         }],
         guard: Guard::default(),
         warmup: 0,

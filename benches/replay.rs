@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bellwether::config::{Settings, StrategySettings};
 use bellwether::data::{Catalog, ImportSpec, import};
-use bellwether::engine::{Engine, EngineConfig, Input, Outcome, Replay, SlotConfig};
+use bellwether::engine::{OnHalt, Engine, EngineConfig, Input, Outcome, Replay, SlotConfig};
 use bellwether::host::Registry;
 use bellwether::market::{Batch, Currency, Kind, Source, VecSource};
 use bellwether::portfolio::{Ledger, Terms};
@@ -132,6 +132,7 @@ fn replay(kind: Kind, batch: Batch, strategy: Box<dyn Strategy>) -> (Outcome, Du
             instruments: vec![ID],
             input: Input { bars, trades: bars.is_none(), quotes: false, depth: false },
             sizer: Sizer::Qty(Decimal::new(1, 2)),
+            on_halt: OnHalt::Cancel,
         }],
         guard: Guard::default(),
         warmup: 0,

@@ -332,6 +332,17 @@ pub enum Feed {
     Venue,
 }
 
+/// What becomes of a strategy's open orders when it is stopped before the session ends. The session goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnHalt {
+    /// They are cancelled, but for the stops and targets that protect a position.
+    #[default]
+    Cancel,
+    /// They stay.
+    Keep,
+}
+
 /// One strategy of the run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -339,8 +350,14 @@ pub struct StrategySettings {
     /// Its name in this run; by default the plugin's.
     #[serde(default)]
     pub id: String,
-    /// Which strategy.
+    /// Which strategy: a name that `bellwether strategy list` shows, or the file of a WebAssembly component.
     pub plugin: String,
+    /// SHA-256 of that file, hex: another content is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// What becomes of its open orders when it is stopped because it misbehaved or gave up.
+    #[serde(default)]
+    pub on_halt: OnHalt,
     /// What it trades; by default the run's instruments.
     #[schemars(with = "Vec<String>")]
     #[serde(default)]

@@ -55,7 +55,7 @@ pub struct VenueError {
     /// Why, as a word of a closed list that reports and strategies can rely on: `insufficient_funds`,
     /// `post_only_would_take`, `unknown_order`, `duplicate_order_id`, `size_below_minimum`, `notional_below_minimum`,
     /// `price_out_of_bounds`, `price_off_tick`, `size_off_lot`, `reduce_only`, `would_trigger_at_once`, `no_liquidity`,
-    /// `market_closed`, else `venue_rejected`.
+    /// `market_closed`, `key_narrowed` (a key's limits, ours), else `venue_rejected`.
     pub reason: &'static str,
 }
 

@@ -1,28 +1,126 @@
-//! Strategies by name: the registry of native plugins, and how one is made from its settings.
+//! Strategies by name: the registry of native plugins, and the door by which other hosts hand theirs in.
 //!
-//! Native strategies only for now; a WebAssembly host will stand beside it behind the same [`Registry`].
+//! A name with a dot or a slash in it is a file, and files are for the [`Loader`]; everything else is looked up among the
+//! plugins the program was built with.
 
-use bellwether_sdk::{ParamError, ParamSpec, ParamValues, Params, Plugin, Strategy};
+use std::sync::Arc;
 
-/// A strategy that can be made by name.
-#[derive(Clone, Copy)]
-pub struct Entry {
+use bellwether_sdk::{OrderKinds, ParamError, ParamSpec, ParamValues, Params, Plugin, Strategy};
+
+/// What a strategy says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
     /// Its name in flags and config.
-    pub name: &'static str,
+    pub name: String,
     /// One line for lists.
-    pub summary: &'static str,
+    pub summary: String,
+    /// Its own version; empty for natives, whose version is the program's.
+    pub version: String,
     /// Whether it emits signals, to be sized by a sizer.
     pub directional: bool,
+    /// Whether it looks at events alone and places no orders itself.
+    pub signal_only: bool,
+    /// Versions of equal number take each other's state; zero: none does.
+    pub state_version: u32,
+    /// Names of the instruments it may trade; empty: any.
+    pub instruments: Vec<String>,
+    /// The kinds of orders it may place.
+    pub orders: OrderKinds,
+    /// The largest value of one order in quote currency, as text; `None`: no limit of its own.
+    pub order_notional_max: Option<bellwether_sdk::Decimal>,
+}
+
+/// Makes a strategy of parameters.
+pub type Make = dyn Fn(&ParamValues) -> Result<Box<dyn Strategy>, ParamError> + Send + Sync;
+
+/// A strategy that can be made by name.
+#[derive(Clone)]
+pub struct Entry {
+    /// What it says of itself.
+    pub manifest: Manifest,
     /// Its parameters.
-    pub specs: fn() -> Vec<ParamSpec>,
+    pub specs: Vec<ParamSpec>,
+    /// SHA-256 of the file it came from, hex; empty for natives.
+    pub sha256: String,
     /// Makes one.
-    pub make: fn(&ParamValues) -> Result<Box<dyn Strategy>, ParamError>,
+    pub make: Arc<Make>,
+}
+
+impl Entry {
+    /// The entry of a native plugin.
+    pub fn native<P: Plugin>() -> Self {
+        let may = P::capabilities();
+        Self {
+            manifest: Manifest {
+                name: P::NAME.to_owned(),
+                summary: P::SUMMARY.to_owned(),
+                version: String::new(),
+                directional: P::DIRECTIONAL,
+                signal_only: P::SIGNAL_ONLY,
+                state_version: P::STATE_VERSION,
+                instruments: may.instruments.iter().map(|i| (*i).to_owned()).collect(),
+                orders: may.orders,
+                order_notional_max: may.order_notional_max,
+            },
+            specs: P::Params::specs(),
+            sha256: String::new(),
+            make: Arc::new(|values| Ok(Box::new(P::new(P::Params::from_values(values)?)?))),
+        }
+    }
+
+    /// Its name in flags and config.
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// Whether it emits signals, to be sized by a sizer.
+    pub fn directional(&self) -> bool {
+        self.manifest.directional
+    }
+}
+
+/// A strategy of that name cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// No plugin has this name.
+    #[error("unknown strategy {name:?}; there are: {}", known.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// A file was named, and this program was built without a host for files.
+    #[error("{file}: this program was built without WebAssembly; build it with the feature `wasm`")]
+    NoLoader {
+        /// The file.
+        file: String,
+    },
+    /// The file is no strategy that can be run.
+    #[error("{file}: {why}")]
+    Refused {
+        /// The file.
+        file: String,
+        /// What was found, and what to do.
+        why: String,
+    },
+}
+
+/// A host of strategies that come as files.
+pub trait Loader: Send + Sync {
+    /// The strategy of a file. With a `pin`, the one whose SHA-256 that is (hex), wherever a copy of it may be.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`].
+    fn load(&self, file: &str, pin: Option<&str>) -> Result<Entry, HostError>;
 }
 
 /// All strategies a program knows, in order of registration.
 #[derive(Clone, Default)]
 pub struct Registry {
     entries: Vec<Entry>,
+    loader: Option<Arc<dyn Loader>>,
 }
 
 impl Registry {
@@ -34,24 +132,51 @@ impl Registry {
     /// The same with one more strategy; a later one of the same name replaces the earlier.
     #[must_use]
     pub fn with<P: Plugin>(mut self) -> Self {
-        self.entries.retain(|e| e.name != P::NAME);
-        self.entries.push(Entry {
-            name: P::NAME,
-            summary: P::SUMMARY,
-            directional: P::DIRECTIONAL,
-            specs: P::Params::specs,
-            make: |values| Ok(Box::new(P::new(P::Params::from_values(values)?)?)),
-        });
+        self.entries.retain(|e| e.name() != P::NAME);
+        self.entries.push(Entry::native::<P>());
         self
     }
 
-    /// All entries.
+    /// The same with a host for files.
+    #[must_use]
+    pub fn with_loader(mut self, loader: Arc<dyn Loader>) -> Self {
+        self.loader = Some(loader);
+        self
+    }
+
+    /// All native entries.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The entry of a name.
-    pub fn get(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|e| e.name == name)
+    /// The strategy of a name or file.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn get(&self, name: &str) -> Result<Entry, HostError> {
+        self.get_pinned(name, None)
     }
+
+    /// The same; a file only with the content whose SHA-256 is `pin`.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn get_pinned(&self, name: &str, pin: Option<&str>) -> Result<Entry, HostError> {
+        if let Some(entry) = self.entries.iter().find(|e| e.name() == name) {
+            return Ok(entry.clone());
+        }
+        if is_file(name) {
+            return match &self.loader {
+                Some(loader) => loader.load(name, pin),
+                None => Err(HostError::NoLoader { file: name.to_owned() }),
+            };
+        }
+        let known = self.entries.iter().map(|e| e.name().to_owned()).collect();
+        Err(HostError::Unknown { name: name.to_owned(), known })
+    }
+}
+
+/// Whether a name means a file: it has a dot or a slash, which names of plugins have not.
+pub fn is_file(name: &str) -> bool {
+    name.contains(['.', '/', '\\'])
 }

@@ -113,6 +113,13 @@ impl Signer for Credential {
         }
     }
 
+    fn public_key(&self) -> Vec<u8> {
+        match &self.secret {
+            Secret::Secp256k1(key) => key.verifying_key().to_sec1_bytes().to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
     fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, KeyError> {
         let failed = || KeyError::Sign(self.scheme().name());
         Ok(match &self.secret {

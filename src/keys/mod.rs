@@ -22,7 +22,7 @@ pub use error::KeyError;
 pub use harden::no_core_dumps;
 pub use material::{Material, tail};
 pub use narrow::{Asked, Narrow};
-pub use office::{LEASE_MS, Lease, Office, Order, Orders, RotationLock, fingerprint};
+pub use office::{LEASE_MS, Lease, Office, Order, Orders, RotationLock, fingerprint, fingerprint_of};
 pub use permissions::{Permissions, Remark, Scope, Verdict, expiry, judge};
 pub use signing::{Key, KeyNews, Signing, Use};
 pub use sources::{Reference, SOURCES, Source, Stage};
@@ -97,6 +97,12 @@ pub trait Signer: Send + Sync {
     /// The passphrase that some venues want beside the signature (OKX); empty for none. It goes to the venue only.
     fn passphrase(&self) -> &str {
         ""
+    }
+
+    /// The public key, where the id does not stand for it: a secp256k1 key's id is an account's, the key an agent's. Else
+    /// empty.
+    fn public_key(&self) -> Vec<u8> {
+        Vec::new()
     }
 
     /// The raw signature of a payload.

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::KeyError;
+use super::{KeyError, Signer};
 
 /// A lease that was not renewed for so long, milliseconds, is of a process that is gone.
 pub const LEASE_MS: i64 = 5_000;
@@ -77,6 +77,12 @@ pub struct Lease {
 /// What stands for a key between processes: the start of the SHA-256 of its public id.
 pub fn fingerprint(key_id: &str) -> String {
     crate::orders::hex(&Sha256::digest(key_id)).chars().take(16).collect()
+}
+
+/// The same for a key at hand, with its public key where the id does not stand for it.
+pub fn fingerprint_of(signer: &dyn Signer) -> String {
+    let hash = Sha256::new().chain_update(signer.key_id()).chain_update(signer.public_key()).finalize();
+    crate::orders::hex(&hash).chars().take(16).collect()
 }
 
 /// The folder.
@@ -212,6 +218,15 @@ mod tests {
         assert_eq!(office.order("b", |o| o.revoked.push("f2".to_owned())).expect("said"), 2);
         let orders = Office::open(dir.path(), "binance/main").expect("open").orders().expect("read");
         assert_eq!((orders["a"].key.as_str(), orders["b"].revoked.as_slice()), ("f1", &["f2".to_owned()][..]));
+    }
+
+    #[test]
+    fn two_agents_of_one_account_are_two_keys() {
+        let agent = |secret: &str| crate::keys::Credential::new("0xaccount", crate::keys::Scheme::Secp256k1, secret);
+        let (one, two) = (agent(&"01".repeat(32)).expect("a key"), agent(&"02".repeat(32)).expect("a key"));
+        assert_ne!(fingerprint_of(&one), fingerprint_of(&two));
+        let plain = crate::keys::Credential::new("id", crate::keys::Scheme::HmacSha256, "s").expect("a key");
+        assert_eq!(fingerprint_of(&plain), fingerprint("id"));
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Key {
 
     /// What stands for it between processes.
     pub fn fingerprint(&self) -> String {
-        super::fingerprint(self.signer.key_id())
+        super::fingerprint_of(&*self.signer)
     }
 
     /// Its source's name of the version.
@@ -163,6 +163,10 @@ impl Signer for Key {
 
     fn passphrase(&self) -> &str {
         self.signer.passphrase()
+    }
+
+    fn public_key(&self) -> Vec<u8> {
+        self.signer.public_key()
     }
 
     fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, KeyError> {

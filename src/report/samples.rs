@@ -59,6 +59,7 @@ pub(super) fn empty() -> Outcome {
         refusals: vec![],
         signals: 0,
         signals_dropped: vec![],
+        halts: vec![],
         notes: vec![],
         order_hash: "00".repeat(32),
     }

@@ -148,6 +148,8 @@ pub(super) fn config_hash(settings: &Settings) -> String {
     relevant.state_dir = None;
     relevant.data = crate::config::DataSettings::default();
     relevant.session.durability = crate::config::Durability::default();
+    // What is in a strategy's file counts, not where it lies.
+    relevant.strategy.iter_mut().filter(|s| s.sha256.is_some()).for_each(|s| s.plugin.clear());
     // Settings are plain data, so writing them cannot fail.
     let text = serde_json::to_vec(&relevant).unwrap_or_default();
     hex(&Sha256::digest(&text))

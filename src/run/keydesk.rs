@@ -11,7 +11,7 @@ use super::keyring::{KeyEntry, Loaded, Place, Tried, all_entries, office, tried,
 use super::paper::wall_now;
 use crate::config::{OnRevoke, Settings};
 use crate::exchange::transport::{Live, LiveSettings};
-use crate::keys::{Audit, Chain, Key, Lease, Material, Office, Reference, Signer, Stage, Verdict, fingerprint, tail};
+use crate::keys::{Audit, Chain, Key, Lease, Material, Office, Reference, Signer, Stage, Verdict, tail};
 
 /// Where and in whose name an operator works.
 #[derive(Debug, Clone)]
@@ -235,8 +235,8 @@ impl KeyDesk<'_> {
         let mut meant: Vec<String> =
             leases.iter().filter(|l| l.key.starts_with(&prefix)).map(|l| l.fingerprint.clone()).collect();
         // The source may be down in an emergency; what processes use is known all the same.
-        if let Ok(loaded) = Loaded::read(entry.clone(), &office) {
-            meant.push(fingerprint(&loaded.material.key_id));
+        if let Ok(key) = Loaded::read(entry.clone(), &office).and_then(|loaded| loaded.key()) {
+            meant.push(key.fingerprint());
         }
         meant.sort();
         meant.dedup();

@@ -14,7 +14,8 @@ use crate::exchange::probe::{Counter, Probed};
 use crate::exchange::transport::Transport;
 use crate::exchange::{Product, Urls, VENUES, Venue};
 use crate::keys::{
-    Credential, Key, KeyError, Material, Office, Reference, Remark, Scope, Source, Stage, Verdict, fingerprint, judge,
+    Credential, Key, KeyError, Material, Office, Reference, Remark, Scope, Source, Stage, Verdict, fingerprint_of,
+    judge,
 };
 
 /// A key as the settings have it.
@@ -162,8 +163,8 @@ impl Loaded {
     pub(super) fn read(entry: KeyEntry, office: &Office) -> Result<Self, KeyError> {
         let mut source = entry.source(office)?;
         let material = source.fetch(Stage::Current)?;
-        let orders = office.orders()?;
-        if orders.values().any(|o| o.revoked.contains(&fingerprint(&material.key_id))) {
+        let fingerprint = fingerprint_of(&material.credential(&entry.venue, &source.place())?);
+        if office.orders()?.values().any(|o| o.revoked.contains(&fingerprint)) {
             return Err(KeyError::source(
                 source.place(),
                 format!(

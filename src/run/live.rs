@@ -598,7 +598,7 @@ impl<'a> Pilot<'a> {
                 if stands_in {
                     self.tell(Told::Market(Event::Quote(&quote)), desk);
                 }
-                (quote.instrument, crate::market::mid(&quote), stands_in)
+                (quote.instrument, quote.mid(), stands_in)
             }
             FeedEvent::Reconnecting(_, _, _, why) => return self.note(format!("second source disconnected: {why}")),
             _ => return,

@@ -6,9 +6,9 @@ use bellwether_sdk::{AccountKind, Instrument, InstrumentId, InstrumentKind, Inte
 
 use super::RunError;
 use super::supply::Supply;
-use crate::config::{Settings, StrategySettings, parse_time};
-use crate::engine::Input;
-use crate::host::Registry;
+use crate::config::{self, Settings, StrategySettings, parse_time};
+use crate::engine::{Input, OnHalt};
+use crate::host::{HostError, Registry};
 use crate::market::Kind;
 use crate::signal::{SIZER_PARAMS, Sizer};
 use crate::sim::Profile;
@@ -19,6 +19,7 @@ pub(super) struct Planned {
     pub(super) strategy: Box<dyn Strategy>,
     pub(super) instruments: Vec<InstrumentId>,
     pub(super) sizer: Sizer,
+    pub(super) on_halt: OnHalt,
     /// Whether it emits signals.
     pub(super) directional: bool,
     /// What a reader must know of how it is sized, if the settings do not say.
@@ -105,15 +106,16 @@ pub(super) fn make_strategies(
 ) -> Result<Vec<Planned>, RunError> {
     let mut planned: Vec<Planned> = Vec::new();
     for wanted in strategies_of(settings) {
-        let entry = registry.get(&wanted.plugin).ok_or_else(|| {
-            let names: Vec<&str> = registry.entries().iter().map(|e| e.name).collect();
-            let near = nearest(&wanted.plugin, names.iter().copied());
-            RunError::Settings(format!(
-                "unknown strategy {:?}{}; there are: {}",
-                wanted.plugin,
-                near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default(),
-                names.join(", ")
-            ))
+        let entry = registry.get_pinned(&wanted.plugin, wanted.sha256.as_deref()).map_err(|e| match e {
+            HostError::Unknown { name, known } => {
+                let near = nearest(&name, known.iter().map(String::as_str));
+                RunError::Settings(format!(
+                    "unknown strategy {name:?}{}; there are: {}",
+                    near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default(),
+                    known.join(", ")
+                ))
+            }
+            other => RunError::Settings(other.to_string()),
         })?;
         let symbols = if wanted.instruments.is_empty() {
             default_instruments(settings, supply)?
@@ -125,30 +127,37 @@ pub(super) fn make_strategies(
         let at = |e: bellwether_sdk::ParamError| RunError::Settings(format!("strategy {}: {e}", wanted.plugin));
         let mut params = wanted.params.clone();
         let given = params.len();
-        let sizer =
-            if entry.directional { Sizer::take(&mut params, ids.len()).map_err(at)? } else { Sizer::EquityPct(100.0) };
+        let sizer = if entry.directional() {
+            Sizer::take(&mut params, ids.len()).map_err(at)?
+        } else {
+            Sizer::EquityPct(100.0)
+        };
         let strategy = (entry.make)(&params).map_err(|e| match e {
             bellwether_sdk::ParamError::Unknown { name, known } => {
-                let sizing = SIZER_PARAMS.iter().map(|p| p.0).filter(|_| entry.directional);
+                let sizing = SIZER_PARAMS.iter().map(|p| p.0).filter(|_| entry.directional());
                 let near = nearest(&name, known.split(", ").chain(sizing));
                 RunError::Settings(format!(
                     "strategy {}: unknown parameter {name:?}{}; there are: {known}{}",
                     wanted.plugin,
                     near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default(),
-                    if entry.directional { ", and for the size qty, notional, notional_pct" } else { "" }
+                    if entry.directional() { ", and for the size qty, notional, notional_pct" } else { "" }
                 ))
             }
             other => at(other),
         })?;
         let id = if wanted.id.is_empty() { wanted.plugin.clone() } else { wanted.id.clone() };
         let id = if planned.iter().any(|p| p.id == id) { format!("{id}#{}", planned.len() + 1) } else { id };
-        let sized = !entry.directional || params.len() < given;
+        let sized = !entry.directional() || params.len() < given;
         let size_note = (!sized).then(|| match &sizer {
             Sizer::EquityPct(pct) => format!("{id}: no size given; each position takes {pct:.0} % of the equity"),
             Sizer::Qty(_) | Sizer::Notional(_) => String::new(),
         });
-        let directional = entry.directional;
-        planned.push(Planned { id, strategy, instruments: ids, sizer, directional, size_note });
+        let directional = entry.directional();
+        let on_halt = match wanted.on_halt {
+            config::OnHalt::Cancel => OnHalt::Cancel,
+            config::OnHalt::Keep => OnHalt::Keep,
+        };
+        planned.push(Planned { id, strategy, instruments: ids, sizer, on_halt, directional, size_note });
     }
     Ok(planned)
 }

@@ -90,7 +90,7 @@ impl Session {
     fn write_effects(&mut self) -> Result<(), RunError> {
         let mut journal = std::mem::take(self.circuit.journal());
         for passed in journal.drain(..) {
-            let line = effect(&passed, &self.instruments, |id| self.circuit.engine().money_scale(id));
+            let line = effect(&passed, &self.instruments, self.circuit.engine());
             if let Some(tape) = &mut self.tape {
                 tape.append(&Record::Effect(line.clone()))?;
             }

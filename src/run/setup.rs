@@ -50,6 +50,7 @@ impl Setup {
                 strategy: s.strategy,
                 instruments: s.instruments,
                 sizer: s.sizer,
+                on_halt: s.on_halt,
             })
             .collect();
         let limits = limits(&settings.risk, &plan.instruments)?;

@@ -82,11 +82,10 @@ impl From<crate::data::DataError> for RunError {
 
 impl From<crate::engine::ReplayError> for RunError {
     fn from(e: crate::engine::ReplayError) -> Self {
-        use crate::engine::{EngineError, ReplayError};
+        use crate::engine::ReplayError;
         match e {
             ReplayError::Interrupted => Self::Interrupted,
             ReplayError::Source(e) => Self::Data(e.to_string()),
-            ReplayError::Engine(EngineError::Flood { .. }) => Self::Strategy(e.to_string()),
             _ => Self::Arithmetic(e.to_string()),
         }
     }

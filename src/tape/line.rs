@@ -2,17 +2,21 @@
 
 use bellwether_sdk::{Instrument, InstrumentId, OrderKind, Size, TimeInForce, Trail};
 
-use crate::engine::Passed;
+use crate::engine::{Engine, Passed};
 use crate::orders::{Answer, Order};
 use crate::risk::{Cause, GuardAct, Level};
 
-/// What went through the exchange door, as one line in a fixed form. `money_scale` gives the digits of an instrument's
-/// settlement currency.
-pub fn effect(passed: &Passed, instruments: &[Instrument], money_scale: impl Fn(InstrumentId) -> u8) -> String {
+/// What went through the exchange door, as one line in a fixed form.
+pub fn effect(passed: &Passed, instruments: &[Instrument], engine: &Engine) -> String {
+    let money_scale = |id| engine.money_scale(id);
     match passed {
         Passed::Submit(order) => submit(order, instruments),
         Passed::Cancel(id, _) => format!("cancel {}", id.0),
         Passed::Answer(answer, at) => format!("{} at {}", answer_line(answer, instruments, money_scale), at.nanos()),
+        Passed::Halted(place) => match engine.halts().get(*place) {
+            Some(halt) => format!("halt {}: {} at {}", halt.strategy, halt.reason, halt.at.nanos()),
+            None => "halt".to_owned(),
+        },
         Passed::Guard(act) => format!("guard {}", guard_line(act, instruments)),
     }
 }

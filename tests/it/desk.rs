@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use bellwether::engine::{Engine, EngineConfig, Input, Outcome, Replay, SlotConfig};
+use bellwether::engine::{OnHalt, Engine, EngineConfig, Input, Outcome, Replay, SlotConfig};
 use bellwether::market::{Batch, Currency, Kind, Source, VecSource};
 use bellwether::portfolio::{Ledger, Terms};
 use bellwether::risk::{Guard, Limits};
@@ -241,6 +241,7 @@ impl Desk {
                     depth: has(|k| *k == Kind::Depth),
                 },
                 sizer: Sizer::Qty(Decimal::new(1, 0)),
+                on_halt: OnHalt::Cancel,
             }],
             guard: Guard::new(self.limits),
             warmup: self.warmup,

@@ -21,6 +21,7 @@ mod interrupt;
 mod logging;
 mod out;
 mod plan;
+mod plugins;
 mod progress;
 mod record;
 mod steps;
@@ -46,7 +47,7 @@ pub fn main(registry: &Registry) -> ExitCode {
         }
     };
     let _logs = logging::start(&cli.global);
-    match commands::run(&cli, registry) {
+    match plugins::with_files(registry).and_then(|registry| commands::run(&cli, &registry)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),
     }

@@ -100,9 +100,13 @@ fn choose_strategies(settings: &mut Settings, args: &RunArgs, registry: &Registr
         settings.strategy = vec![StrategySettings { plugin: "ema_cross".to_owned(), ..Default::default() }];
     }
     for strategy in &mut settings.strategy {
-        strategies::entry(registry, &strategy.plugin)?;
+        let entry = strategies::of_settings(registry, strategy)?;
+        if !entry.sha256.is_empty() {
+            // From here on this content and no other: on the tape, in the report, and whenever it is loaded again.
+            strategy.sha256 = Some(entry.sha256.clone());
+        }
         if strategy.id.is_empty() {
-            strategy.id.clone_from(&strategy.plugin);
+            strategy.id = entry.manifest.name;
         }
     }
     Ok(())
@@ -188,23 +192,23 @@ fn set_param(
     let scoped: Vec<usize> =
         (0..settings.strategy.len()).filter(|i| scope == "strategy" || settings.strategy[*i].id == scope).collect();
     let Some(first) = scoped.first() else { return Err(unknown_key(settings, key)) };
-    let first = strategies::entry(registry, &settings.strategy[*first].plugin)?;
+    let first = strategies::of_settings(registry, &settings.strategy[*first])?;
     let mut values = None;
     for index in scoped {
         let strategy = &mut settings.strategy[index];
-        let entry = strategies::entry(registry, &strategy.plugin)?;
-        if !strategies::param_names(entry).contains(&name) {
+        let entry = strategies::of_settings(registry, strategy)?;
+        if !strategies::param_names(&entry).contains(&name) {
             continue;
         }
-        let all = axes::values(value, strategies::can_list(entry, name))
+        let all = axes::values(value, strategies::can_list(&entry, name))
             .map_err(|why| Failure::new(Code::Usage, format!("reading --set {key}={value}: {why}")))?;
-        if entry.directional && strategies::is_sizer(name) {
+        if entry.directional() && strategies::is_sizer(name) {
             // One way of sizing stands; the flag's takes the place of the file's.
             strategy.params.retain(|other, _| !strategies::is_sizer(other));
         }
         for one in &all {
             let params = std::collections::BTreeMap::from([(name.to_owned(), one.clone())]);
-            check_alone(entry, &params)?;
+            check_alone(&entry, &params)?;
         }
         if let Some(one) = all.first() {
             strategy.params.insert(name.to_owned(), one.clone());
@@ -212,7 +216,7 @@ fn set_param(
         values = Some(all);
     }
     let values =
-        values.ok_or_else(|| strategies::unknown_param(first, name).prefixed(&format!("reading --set {key}: ")))?;
+        values.ok_or_else(|| strategies::unknown_param(&first, name).prefixed(&format!("reading --set {key}: ")))?;
     axes.retain(|(other, _)| other != key);
     if values.len() > 1 {
         axes.push((key.to_owned(), values));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use bellwether::config::{REDACTED, Settings, redact};
-use bellwether::host::{Entry, Registry};
+use bellwether::host::{Entry, Registry, is_file};
 use bellwether::market::Kind;
 use bellwether::report::{DataUse, Document, Provenance, RunStore, StrategyUse};
 use bellwether::run::{self, RunReport};
@@ -158,6 +158,11 @@ pub(crate) fn stored_settings(settings: &Settings) -> Result<Value, Failure> {
         settings.data.dir = dir;
     }
     settings.state_dir = None;
+    for strategy in settings.strategy.iter_mut().filter(|s| is_file(&s.plugin)) {
+        if let Ok(file) = std::path::absolute(&strategy.plugin) {
+            strategy.plugin = file.display().to_string();
+        }
+    }
     let mut value = serde_json::to_value(&settings)
         .map_err(|e| Failure::new(Code::Failed, format!("storing the settings: {e}")))?;
     redact(&mut value);
@@ -170,14 +175,14 @@ fn data_use((symbol, kind, rows, first, end): &(Symbol, Kind, u64, Ts, Ts)) -> D
 
 fn uses(settings: &Settings, registry: &Registry, artefact: &str) -> Result<Vec<StrategyUse>, Failure> {
     let of = |s: &bellwether::config::StrategySettings| {
-        let entry = strategies::entry(registry, &s.plugin)?;
+        let entry = strategies::of_settings(registry, s)?;
         let given = if s.instruments.is_empty() { &settings.backtest.instruments } else { &s.instruments };
         Ok(StrategyUse {
             id: s.id.clone(),
             plugin: s.plugin.clone(),
-            params: params(entry, &s.params),
+            params: params(&entry, &s.params),
             instruments: given.iter().map(ToString::to_string).collect(),
-            artefact_hash: artefact.to_owned(),
+            artefact_hash: if entry.sha256.is_empty() { artefact.to_owned() } else { entry.sha256 },
         })
     };
     settings.strategy.iter().map(of).collect()
@@ -185,7 +190,7 @@ fn uses(settings: &Settings, registry: &Registry, artefact: &str) -> Result<Vec<
 
 /// All parameters, defaults included; numbers as numbers.
 fn params(entry: &Entry, given: &BTreeMap<String, String>) -> BTreeMap<String, Value> {
-    let specs = (entry.specs)();
+    let specs = &entry.specs;
     let defaults = specs.iter().filter_map(|s| Some((s.name.to_owned(), s.default.clone()?)));
     let mut all: BTreeMap<String, String> = defaults.collect();
     all.extend(given.clone());

@@ -122,7 +122,7 @@ fn drop_report(words: &mut Vec<String>) {
 /// A range about the first number that the first strategy has.
 fn vary(document: &Document, registry: &Registry) -> Option<String> {
     let strategy = document.run.strategies.first()?;
-    let specs = (registry.get(&strategy.plugin)?.specs)();
+    let specs = registry.get(&strategy.plugin).ok()?.specs;
     specs.iter().filter(|s| s.kind == "integer").find_map(|spec| {
         let now = strategy.params.get(spec.name)?.as_i64().filter(|n| *n >= 2)?;
         let step = (now / 2).max(1);

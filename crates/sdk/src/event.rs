@@ -87,6 +87,17 @@ pub struct Quote {
     pub instrument: InstrumentId,
 }
 
+impl Quote {
+    /// The middle of bid and offer, toward the bid; its only side, or zero when it has none.
+    #[inline]
+    pub const fn mid(&self) -> Price {
+        match (self.bid.mantissa(), self.ask.mantissa()) {
+            (0, one) | (one, 0) => Price::from_mantissa(one),
+            (bid, ask) => Price::from_mantissa(bid + (ask - bid) / 2),
+        }
+    }
+}
+
 /// A complete bar: what traded in `[ts_open, ts_close)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bar {

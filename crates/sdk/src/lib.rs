@@ -3,6 +3,7 @@
 //! No I/O, no clock, no keys, no async: what is not here a strategy cannot name. Builds for the host and for
 //! `wasm32-unknown-unknown`.
 
+mod capabilities;
 mod event;
 pub mod indicators;
 mod instrument;
@@ -22,10 +23,14 @@ mod time;
 /// For the state of strategies: derive with `#[serde(crate = "bellwether_sdk::serde")]`.
 pub use serde;
 
+/// The version of this sdk.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 // The derives name the sdk by its crate name, also in here.
 extern crate self as bellwether_sdk;
 
 pub use bellwether_sdk_macros::{Choice, Params};
+pub use capabilities::{Capabilities, OrderKinds};
 pub use event::{Aggressor, Bar, Depth, Funding, Level, Quote, Side, Trade};
 pub use instrument::{Instrument, InstrumentId, InstrumentKind, Symbol, SymbolError};
 pub use mode::Mode;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bar, Fill, Funding, Instrument, InstrumentId, Intent, Interval, Money, OrderId, OrderState, OrderUpdate,
-    ParamError, Params, Price, Qty, Quote, Side, Signal, Trade, Ts,
+    Bar, Capabilities, Fill, Funding, Instrument, InstrumentId, Intent, Interval, Money, OrderId, OrderState,
+    OrderUpdate, ParamError, Params, Price, Qty, Quote, Side, Signal, Tag, Trade, Ts,
 };
 
 /// What kind of account a strategy needs.
@@ -89,6 +89,32 @@ pub trait Strategy: Send {
         let _ = probe;
     }
 
+    /// Events per instrument after which it no longer matters where it began: the history from which it can be rebuilt
+    /// where its state cannot be taken up. Zero: not declared.
+    fn rebuild_window(&self) -> u64 {
+        0
+    }
+
+    /// Trades of one instrument in a row. A host whose strategy is far away takes them at once; gives how many were heard:
+    /// it ends after the one at which something was asked for. Strategies leave this as it is.
+    #[doc(hidden)]
+    fn on_trades(&mut self, ctx: &mut Context<'_>, trades: &[Trade]) -> usize {
+        hear_each(ctx, trades, |ctx, trade| self.on_trade(ctx, trade))
+    }
+
+    /// The same for bars.
+    #[doc(hidden)]
+    fn on_bars(&mut self, ctx: &mut Context<'_>, bars: &[Bar]) -> usize {
+        hear_each(ctx, bars, |ctx, bar| self.on_bar(ctx, bar))
+    }
+
+    /// Whether the engine should give it [`on_trades`](Self::on_trades) and [`on_bars`](Self::on_bars): only where it looks
+    /// at nothing but the events.
+    #[doc(hidden)]
+    fn takes_many(&self) -> bool {
+        false
+    }
+
     /// Its state as bytes, to be taken up again by [`restore`](Self::restore).
     fn save(&self) -> Vec<u8> {
         Vec::new()
@@ -103,6 +129,16 @@ pub trait Strategy: Send {
     }
 }
 
+fn hear_each<E>(ctx: &mut Context<'_>, events: &[E], mut hear: impl FnMut(&mut Context<'_>, &E)) -> usize {
+    for (i, event) in events.iter().enumerate() {
+        hear(ctx, event);
+        if !ctx.out.actions.is_empty() {
+            return i + 1;
+        }
+    }
+    events.len()
+}
+
 /// A strategy that can be made from parameters: what a registry holds.
 pub trait Plugin: Strategy + Sized + 'static {
     /// Its parameters.
@@ -113,6 +149,17 @@ pub trait Plugin: Strategy + Sized + 'static {
     const SUMMARY: &'static str;
     /// Whether it emits signals (which a sizer turns into orders) instead of sized intents.
     const DIRECTIONAL: bool;
+    /// Whether it looks at events alone, never at last prices, positions, orders or equity through the [`Context`], and
+    /// places no orders itself. As a WebAssembly component it is then given many events at once, and sees nothing else.
+    const SIGNAL_ONLY: bool = false;
+    /// The version of its state: bytes that one version of the code saved are given to another when both say the same
+    /// number here. Zero: never.
+    const STATE_VERSION: u32 = 0;
+
+    /// What it may do at the most.
+    fn capabilities() -> Capabilities {
+        Capabilities::default()
+    }
 
     /// Makes one.
     ///
@@ -208,6 +255,8 @@ pub enum Action {
     Timer(Ts, u64),
     /// Deliver bars of another interval, built from what the run has.
     SubscribeBars(InstrumentId, Interval),
+    /// Never be called again in this run, for a reason.
+    Halt(Tag),
 }
 
 /// Where actions are collected. The engine owns it.
@@ -233,6 +282,13 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn new(now: Ts, instrument: InstrumentId, view: &'a View, own: &'a OwnView, out: &'a mut Outbox) -> Self {
         Self { now, instrument, view, own, out }
+    }
+
+    /// For hosts: all that is behind it.
+    #[doc(hidden)]
+    #[inline]
+    pub fn parts(&mut self) -> (&'a View, &'a OwnView, &mut Outbox) {
+        (self.view, self.own, self.out)
     }
 
     /// Engine time of the event.
@@ -324,6 +380,12 @@ impl<'a> Context<'a> {
     /// Asks for bars of another interval, built from finer data. Call it in [`Strategy::on_start`].
     pub fn subscribe_bars(&mut self, instrument: InstrumentId, interval: Interval) {
         self.out.actions.push(Action::SubscribeBars(instrument, interval));
+    }
+
+    /// Gives up: this strategy is not called again in this run, and the reason stands in the report and on the tape. What
+    /// becomes of its open orders is a setting; other strategies go on.
+    pub fn halt(&mut self, reason: impl Into<Tag>) {
+        self.out.actions.push(Action::Halt(reason.into()));
     }
 }
 

@@ -170,7 +170,7 @@ impl<S: Strategy> Desk<S> {
             Action::Cancel(id) => self.own.orders.retain(|o| o.id != *id),
             Action::CancelAll(instrument) => self.own.orders.retain(|o| o.instrument != *instrument),
             Action::Timer(at, id) => self.timers.push((*at, *id)),
-            Action::Signal(_) | Action::SubscribeBars(..) => {}
+            Action::Signal(_) | Action::SubscribeBars(..) | Action::Halt(_) => {}
         }
     }
 
@@ -328,11 +328,12 @@ impl<S: Strategy> Desk<S> {
                 Action::Place(_, intent) => (order_text(intent), intent.instrument),
                 Action::Cancel(id) => (format!("cancel-{}", id.0), InstrumentId(0)),
                 Action::CancelAll(instrument) => ("cancel-all".to_owned(), *instrument),
+                Action::Halt(_) => ("halt".to_owned(), InstrumentId(0)),
                 Action::Timer(..) | Action::SubscribeBars(..) => continue,
             };
             let space = if story.is_empty() { "" } else { " " };
             let _ = write!(story, "{space}{event}:{word}");
-            if self.view.instruments.len() > 1 && !matches!(action, Action::Cancel(_)) {
+            if self.view.instruments.len() > 1 && !matches!(action, Action::Cancel(_) | Action::Halt(_)) {
                 let _ = write!(story, ":{}", self.view.instruments[instrument.index()].instrument.symbol.base());
             }
         }

@@ -113,7 +113,8 @@ impl Known {
             if fills.len() < self.fills.len() {
                 wrongs.push(format!("{} fills were known, after the restart {}", self.fills.len(), fills.len()));
             }
-            (self.fills.clear(), self.matched.clear());
+            self.fills.clear();
+            self.matched.clear();
             self.position = 0;
         }
         for fill in fills.iter().skip(self.fills.len()) {

@@ -388,7 +388,7 @@ fn settings(seed: &Seed, symbol: &str, syncs: bool) -> anyhow::Result<Settings> 
     settings.risk.open_orders_max = Some(OPEN_MAX);
     settings.session.feed = Feed::Venue;
     settings.session.durability = if syncs { Durability::Sync } else { Durability::Direct };
-    settings.session.on_stop = if seed.number % 3 == 0 { OnStop::Keep } else { OnStop::Cancel };
+    settings.session.on_stop = if seed.number.is_multiple_of(3) { OnStop::Keep } else { OnStop::Cancel };
     let params = [("seed", seed.number % 9_000_000_000_000), ("orders", seed.orders), ("pace", seed.pace)];
     settings.strategy = vec![StrategySettings {
         plugin: "restless".to_owned(),

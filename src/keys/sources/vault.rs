@@ -138,7 +138,14 @@ impl VaultSource {
     }
 
     fn version(&mut self) -> Result<u64, KeyError> {
-        self.ask(async |client, mount, path| kv2::read_metadata(client, mount, path).await).map(|m| m.current_version)
+        let told = self.ask(async |client, mount, path| kv2::read_metadata(client, mount, path).await)?;
+        let newest = told.versions.get(&told.current_version.to_string());
+        match newest.is_some_and(|v| v.destroyed || !v.deletion_time.is_empty()) {
+            true => {
+                Err(self.wrong(format!("its newest version, {}, is deleted; write a new one", told.current_version)))
+            }
+            false => Ok(told.current_version),
+        }
     }
 }
 

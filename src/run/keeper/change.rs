@@ -5,7 +5,7 @@ use bellwether_sdk::Ts;
 
 use super::account::{Account, usage};
 use super::{MS, Probe, Words, write};
-use crate::keys::{Audit, Key, KeyError, Material, Order, Signer, Stage, Verdict, fingerprint, judge, tail};
+use crate::keys::{Audit, Key, KeyError, Material, Order, Signer, Stage, Verdict, judge, tail};
 use crate::run::keyring::{tried, words};
 use crate::run::paper::wall_now;
 
@@ -58,12 +58,6 @@ impl Account {
     pub(super) fn bring(&mut self, at: usize, material: Material, probe: &Probe<'_>) {
         let (Some(signing), Some(loaded)) = (&self.signing, self.loaded.get_mut(at)) else { return };
         let place = loaded.source.place();
-        let fingerprint = fingerprint(&material.key_id);
-        let is_out = |o: &Order| o.revoked.contains(&fingerprint) || o.aside.contains(&fingerprint);
-        if self.office.orders().is_ok_and(|orders| orders.values().any(is_out)) {
-            self.lease.failed = "the key that the source gives is revoked or was left aside".to_owned();
-            return;
-        }
         let key = match loaded.entry.key(&material, &place) {
             Ok(key) => key,
             Err(error) => {
@@ -72,6 +66,12 @@ impl Account {
                 return self.source_down(&label, &error, probe.audit, probe.words);
             }
         };
+        let fingerprint = key.fingerprint();
+        let is_out = |o: &Order| o.revoked.contains(&fingerprint) || o.aside.contains(&fingerprint);
+        if self.office.orders().is_ok_and(|orders| orders.values().any(is_out)) {
+            self.lease.failed = "the key that the source gives is revoked or was left aside".to_owned();
+            return;
+        }
         let name = key.name();
         let told = |event: &str, detail: &str| write(probe.audit, probe.words, event, &self.name, &name, detail);
         told("loaded", &format!("scope {} from {place}", key.scope().name()));

@@ -195,6 +195,8 @@ struct Trader {
     progress: Arc<AtomicU64>,
     go_on: Arc<AtomicBool>,
     answered: Option<Instant>,
+    /// When orders are sent again after a refusal.
+    again: Ts,
     began: bool,
 }
 
@@ -206,23 +208,30 @@ impl Trader {
             let order = approved(&self.rules, self.seen.placed, self.price);
             desk.submit(0, order, self.price);
         }
-        if self.open == 0 {
+        let over = !self.seen.halts.is_empty() && !self.go_on.load(Ordering::Relaxed);
+        if self.open == 0 || over {
             desk.stop();
         }
     }
 
-    fn over(&mut self, how: String, desk: &mut Desk<'_>) {
+    fn over(&mut self, how: String, now: Ts, desk: &mut Desk<'_>) {
+        let refused = how.starts_with("rejected");
         *self.seen.ended.entry(how).or_default() += 1;
         self.open -= 1;
         self.progress.fetch_add(1, Ordering::Relaxed);
-        self.fill(desk);
+        if refused {
+            // What is refused at once and asked for at once would leave the session no time for anything else.
+            self.again = now.plus(1_000_000);
+        } else {
+            self.fill(desk);
+        }
     }
 }
 
 impl Hands for Trader {
     fn on_feed(&mut self, _: usize, _: bellwether::exchange::feed::FeedEvent<'_>, _: Ts, _: &mut Desk<'_>) {}
 
-    fn on_gateway(&mut self, _: usize, event: GatewayEvent, _: Ts, desk: &mut Desk<'_>) {
+    fn on_gateway(&mut self, _: usize, event: GatewayEvent, now: Ts, desk: &mut Desk<'_>) {
         if let GatewayEvent::Answer(_) = &event {
             let gap = self.answered.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
             self.seen.gap = self.seen.gap.max(gap);
@@ -233,23 +242,28 @@ impl Hands for Trader {
                 self.seen.accepted += 1;
                 desk.cancel(0, id);
             }
-            GatewayEvent::Answer(Answer::Cancelled(_, why)) => self.over(format!("cancelled: {why}"), desk),
-            GatewayEvent::Answer(Answer::Rejected(_, why)) => self.over(format!("rejected: {why}"), desk),
-            GatewayEvent::Answer(Answer::Expired(_, why)) => self.over(format!("expired: {why}"), desk),
-            GatewayEvent::Halt(why) => self.seen.halts.push(why),
+            GatewayEvent::Answer(Answer::Cancelled(_, why)) => self.over(format!("cancelled: {why}"), now, desk),
+            GatewayEvent::Answer(Answer::Rejected(_, why)) => self.over(format!("rejected: {why}"), now, desk),
+            GatewayEvent::Answer(Answer::Expired(_, why)) => self.over(format!("expired: {why}"), now, desk),
+            GatewayEvent::Halt(why) => {
+                self.seen.halts.push(why);
+                self.again = now;
+            }
             GatewayEvent::Note(note) => self.seen.notes.push(note),
             _ => {}
         }
     }
 
-    fn on_time(&mut self, _: Ts, desk: &mut Desk<'_>) {
+    fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        // One that is halted looks now and then whether it is to end.
+        self.again = if self.seen.halts.is_empty() { Ts::MAX } else { now.plus(10_000_000) };
         if self.began {
             self.fill(desk);
         }
     }
 
     fn next_due(&self) -> Ts {
-        Ts::MAX
+        self.again
     }
 }
 
@@ -318,6 +332,7 @@ impl Trading {
                     progress: counter,
                     go_on: heard,
                     answered: None,
+                    again: Ts::MAX,
                     began: false,
                 };
                 drive.run(&mut trader, std::future::pending()).await;

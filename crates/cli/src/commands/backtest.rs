@@ -72,6 +72,7 @@ fn single(global: &Global, args: &BacktestArgs, plan: &Plan, registry: &Registry
         tracing::info!(path = %path.display(), "run stored");
     }
     answer(global, args, &document, matches!(saved, Ok(Some(_))), registry)?;
+    crate::plugins::none_stopped(&report)?;
     saved.map(|_| ()).map_err(|e| {
         let failure = Failure::from(e).prefixed("storing the run: ");
         failure.help("make room, or name another folder with --state-dir DIR; --no-save keeps no run")

@@ -165,9 +165,11 @@ pub(super) fn finish(
     }
     let saved = if args.no_save { None } else { store.save(&document, None).ok() };
     if args.json {
-        return out::document(&document);
+        out::document(&document)?;
+    } else {
+        let mut text = terminal::render(&document, out::terminal());
+        text.push_str(&steps::after_session(global, &document, saved.is_some(), report.tape.as_deref()));
+        out::answer(&text)?;
     }
-    let mut text = terminal::render(&document, out::terminal());
-    text.push_str(&steps::after_session(global, &document, saved.is_some(), report.tape.as_deref()));
-    out::answer(&text)
+    crate::plugins::none_stopped(report)
 }

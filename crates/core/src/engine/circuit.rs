@@ -72,6 +72,8 @@ pub enum Passed {
     Cancel(OrderId, InstrumentId),
     /// An answer in, at engine time.
     Answer(Answer, Ts),
+    /// Not through the door, but as much an effect: a strategy was halted, by its place in [`Engine::halts`].
+    Halted(usize),
     /// The guard did something by itself or was told.
     Guard(GuardAct),
 }
@@ -88,6 +90,8 @@ enum Door {
 pub struct Circuit {
     door: Door,
     started: bool,
+    /// Halts that are in the journal.
+    halts: usize,
 }
 
 impl Circuit {
@@ -95,12 +99,12 @@ impl Circuit {
     pub fn paper(engine: Engine, sim: Sim) -> Self {
         let mut pair = Pair::new(engine, sim);
         pair.journal = Some(Vec::new());
-        Self { door: Door::Sim(pair), started: false }
+        Self { door: Door::Sim(pair), started: false, halts: 0 }
     }
 
     /// An open circuit: the caller sends commands and brings answers.
     pub fn live(engine: Engine) -> Self {
-        Self { door: Door::Venue { engine, out: Vec::new(), journal: Vec::new() }, started: false }
+        Self { door: Door::Venue { engine, out: Vec::new(), journal: Vec::new() }, started: false, halts: 0 }
     }
 
     /// The engine.
@@ -156,6 +160,15 @@ impl Circuit {
     /// # Errors
     /// [`ReplayError`] when the engine cannot go on.
     pub fn tell(&mut self, told: Told<'_>) -> Result<(), ReplayError> {
+        self.hear(told)?;
+        for halt in self.halts..self.engine().halts().len() {
+            self.journal().push(Passed::Halted(halt));
+            self.halts = halt + 1;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, told: Told<'_>) -> Result<(), ReplayError> {
         if !self.started {
             self.started = true;
             self.engine_mut().start(time_of(&told))?;

@@ -20,5 +20,5 @@ pub use merge::Merge;
 pub use outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
 pub use pair::Pair;
 pub use replay::{Replay, ReplayError, SeriesPart};
-pub use slot::{Input, SlotConfig};
+pub use slot::{Halt, Input, OnHalt, SlotConfig};
 pub use timers::Class;

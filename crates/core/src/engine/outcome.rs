@@ -3,6 +3,7 @@
 
 use bellwether_sdk::{AccountKind, Instrument, Money, Price, Qty, Ts};
 
+use super::Halt;
 use crate::market::Currency;
 use crate::orders::{FillRecord, OrderRecord, Words};
 use crate::portfolio::{OpenLot, TradeRecord};
@@ -62,6 +63,8 @@ pub struct Outcome {
     pub signals: u64,
     /// Why signals made no order.
     pub signals_dropped: Vec<(String, u64)>,
+    /// Strategies that were stopped before the end, in order.
+    pub halts: Vec<Halt>,
     /// Things the reader of a result must know, as sentences.
     pub notes: Vec<String>,
     /// SHA-256 of the canonical order records, hex.

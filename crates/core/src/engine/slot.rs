@@ -1,6 +1,6 @@
 //! A strategy in its place: what it is given, what it owns, how its wishes are sized.
 
-use bellwether_sdk::{InstrumentId, Interval, OwnView, PositionView, Strategy};
+use bellwether_sdk::{InstrumentId, Interval, OwnView, PositionView, Strategy, Ts};
 
 use crate::portfolio::Lots;
 use crate::signal::Sizer;
@@ -30,6 +30,29 @@ pub struct SlotConfig {
     pub input: Input,
     /// How its signals are sized.
     pub sizer: Sizer,
+    /// What becomes of its open orders when it is halted.
+    pub on_halt: OnHalt,
+}
+
+/// What becomes of a strategy's open orders when it is halted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnHalt {
+    /// They are cancelled, but for the stops and targets that protect a position.
+    #[default]
+    Cancel,
+    /// They stay.
+    Keep,
+}
+
+/// A strategy that is not called any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halt {
+    /// Its id.
+    pub strategy: String,
+    /// Engine time.
+    pub at: Ts,
+    /// Why.
+    pub reason: String,
 }
 
 /// A strategy at work.
@@ -47,6 +70,11 @@ pub(super) struct Slot {
     pub(super) seen: Vec<u64>,
     /// Bars it asked for beside its input.
     pub(super) more_bars: Vec<(InstrumentId, Interval)>,
+    pub(super) on_halt: OnHalt,
+    /// When a timer of it was last due, and how many were at that very time.
+    fired: (Ts, usize),
+    /// Set once it is not called any more.
+    pub(super) halted: bool,
 }
 
 impl Slot {
@@ -69,7 +97,16 @@ impl Slot {
             trades_it,
             seen: vec![0; instruments],
             more_bars: Vec::new(),
+            on_halt: config.on_halt,
+            fired: (Ts::NONE, 0),
+            halted: false,
         }
+    }
+
+    /// A timer of it is due; says whether there have been more than `max` at this time.
+    pub(super) fn is_hurried(&mut self, now: Ts, max: usize) -> bool {
+        self.fired = if self.fired.0 == now { (now, self.fired.1 + 1) } else { (now, 1) };
+        self.fired.1 > max
     }
 
     pub(super) fn wants_bars(&self, instrument: InstrumentId, interval: Interval) -> bool {

@@ -7,7 +7,6 @@ pub mod book;
 mod kind;
 mod stream;
 
-use bellwether_sdk::{Price, Quote};
 pub use kind::{Kind, KindError};
 
 pub use stream::{Batch, DepthBatch, DepthHead, Source, SourceError, VecSource};
@@ -23,11 +22,3 @@ pub struct Currency {
 
 /// The digits a currency has unless an instrument of the run needs more.
 pub const MONEY_SCALE_MIN: u8 = 8;
-
-/// The middle of a quote, or its only side; zero when it has none.
-pub fn mid(quote: &Quote) -> Price {
-    match (quote.bid.mantissa(), quote.ask.mantissa()) {
-        (0, one) | (one, 0) => Price::from_mantissa(one),
-        (bid, ask) => Price::from_mantissa(bid + (ask - bid) / 2),
-    }
-}

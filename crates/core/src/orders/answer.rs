@@ -56,6 +56,7 @@ pub const REASONS: &[&str] = &[
     "instrument_not_listed",
     "insufficient_funds",
     "ioc",
+    "key_narrowed",
     "malformed",
     "market_closed",
     "never_arrived",

@@ -17,7 +17,6 @@ mod ticks;
 use bellwether_sdk::{Bar, Depth, Funding, Instrument, InstrumentId, OrderId, Price, Qty, Quote, Rate, Trade, Ts};
 
 use crate::market::book::Book;
-use crate::market::mid;
 use crate::orders::{Answer, Order};
 use crate::portfolio::{Ledger, PortfolioError};
 use crate::risk::Approved;
@@ -334,7 +333,7 @@ impl Sim {
         let i = quote.instrument.index();
         self.markets[i].quote = *quote;
         if self.config.profile == Profile::Quote {
-            let mid = mid(quote);
+            let mid = quote.mid();
             if !mid.is_zero() {
                 self.saw(i, mid, Qty::ZERO, Ts::NONE)?;
             }

@@ -5,11 +5,11 @@ use super::*;
 impl Engine {
     /// Carries out what a strategy asked for, in order.
     pub(super) fn act(&mut self, i: usize) -> Result<(), EngineError> {
-        let asked = self.outbox.actions.len();
-        if asked > ACTIONS_MAX {
-            return Err(EngineError::Flood { strategy: self.slots[i].id.clone(), asked });
-        }
         let mut actions = std::mem::take(&mut self.outbox.actions);
+        if actions.len() > ACTIONS_MAX {
+            let reason = format!("{} actions in one event; the limit is {ACTIONS_MAX}", actions.len());
+            actions = vec![Action::Halt(reason.into())];
+        }
         for action in actions.drain(..) {
             match action {
                 Action::Signal(signal) => self.on_signal(i, signal),
@@ -20,11 +20,30 @@ impl Engine {
                 Action::CancelAll(instrument) => self.cancel_where(i, |o, _| o.instrument == instrument),
                 Action::Timer(at, timer) => self.timers.add(at.max(self.now), Due::Timer(i, timer)),
                 Action::SubscribeBars(instrument, interval) => self.subscribe(i, instrument, interval),
+                Action::Halt(reason) => {
+                    self.halt(i, reason.into_owned());
+                    break;
+                }
             }
         }
         // The memory is used again by the next event.
+        actions.clear();
         self.outbox.actions = actions;
         Ok(())
+    }
+
+    /// A strategy is not called any more. The others go on.
+    pub(super) fn halt(&mut self, i: usize, reason: String) {
+        if std::mem::replace(&mut self.slots[i].halted, true) {
+            return;
+        }
+        let first = self.slots[i].own.instruments.first().copied().unwrap_or_default();
+        self.say(i, first, What::Halted, || reason.clone());
+        self.halts.push(Halt { strategy: self.slots[i].id.clone(), at: self.now, reason });
+        if self.slots[i].on_halt == OnHalt::Cancel {
+            let protects = |role| matches!(role, Role::StopLoss | Role::TakeProfit | Role::TrailingStop);
+            self.cancel_where(i, |_, role| !protects(role));
+        }
     }
 
     pub(super) fn subscribe(&mut self, i: usize, instrument: InstrumentId, interval: Interval) {

@@ -51,7 +51,7 @@ impl Calm for Trade {
         self.instrument
     }
     fn is_heard_by(&self, slot: &Slot) -> bool {
-        slot.input.trades && slot.trades_it[self.instrument.index()]
+        slot.input.trades && slot.trades_it[self.instrument.index()] && !slot.halted
     }
     #[inline]
     fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {
@@ -82,7 +82,7 @@ impl Calm for Bar {
         self.instrument
     }
     fn is_heard_by(&self, slot: &Slot) -> bool {
-        slot.wants_bars(self.instrument, self.interval)
+        slot.wants_bars(self.instrument, self.interval) && !slot.halted
     }
     #[inline]
     fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {

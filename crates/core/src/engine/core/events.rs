@@ -47,7 +47,7 @@ impl Engine {
         let id = quote.instrument;
         self.pass_time(quote.ts);
         self.view.instruments[id.index()].quote = *quote;
-        let mid = mid(quote);
+        let mid = quote.mid();
         if !mid.is_zero() {
             self.recorder.price(id, self.now, mid, Qty::ZERO);
             self.mark(id, mid)?;
@@ -112,7 +112,7 @@ impl Engine {
             instrument: id,
         };
         self.view.instruments[id.index()].quote = quote;
-        let mid = mid(&quote);
+        let mid = quote.mid();
         self.recorder.price(id, self.now, mid, Qty::ZERO);
         self.mark(id, mid)?;
         let book = BookView { ts: self.now, instrument: id, bids: &bids, asks: &asks };

@@ -10,6 +10,9 @@ impl Engine {
     pub fn stop(&mut self) -> Result<(), EngineError> {
         for i in 0..self.slots.len() {
             let slot = &mut self.slots[i];
+            if slot.halted {
+                continue;
+            }
             let first = slot.own.instruments.first().copied().unwrap_or_default();
             let mut ctx = Context::new(self.now, first, &self.view, &slot.own, &mut self.outbox);
             slot.strategy.on_stop(&mut ctx);
@@ -42,6 +45,9 @@ impl Engine {
             let gaps = self.book_gaps;
             self.notes
                 .push(format!("the depth feed broke off {gaps} times; the book was not used until the next snapshot"));
+        }
+        for halt in &self.halts {
+            self.notes.push(format!("strategy {} was stopped: {}", halt.strategy, halt.reason));
         }
         if self.impossible > 0 {
             self.notes.push(format!("{} answers of the exchange were impossible and were refused", self.impossible));
@@ -91,6 +97,7 @@ impl Engine {
             refusals: most_first(self.refusals),
             signals: self.signals,
             signals_dropped: most_first(self.dropped),
+            halts: self.halts,
             notes: self.notes,
             order_hash: hash,
         }

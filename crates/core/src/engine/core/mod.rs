@@ -19,11 +19,11 @@ use bellwether_sdk::{
 
 use super::outcome::Outcome;
 use super::record::Recorder;
-use super::slot::{Slot, SlotConfig};
+use super::slot::{Halt, OnHalt, Slot, SlotConfig};
 use super::timers::{Class, Due, Timers};
+use crate::market::Currency;
 use crate::market::bars::BarBuilder;
 use crate::market::book::{Applied, Book};
-use crate::market::{Currency, mid};
 use crate::orders::{Answer, FillRecord, Order, OrderError, Orders, order_hash};
 use crate::portfolio::{Ledger, LotFill, PortfolioError, TradeRecord};
 use crate::risk::{Approved, Guard, Pace, RiskView};
@@ -49,14 +49,6 @@ pub enum EngineError {
     /// counted.)
     #[error(transparent)]
     Order(#[from] OrderError),
-    /// A strategy asked for more in one event than anybody means.
-    #[error("strategy {strategy} asked for {asked} actions in one event; the limit is {ACTIONS_MAX}")]
-    Flood {
-        /// Its id.
-        strategy: String,
-        /// How many.
-        asked: usize,
-    },
 }
 
 /// A market event.
@@ -111,6 +103,8 @@ pub enum What {
     Refused,
     /// The exchange answered.
     Answer,
+    /// A strategy is not called any more.
+    Halted,
 }
 
 impl What {
@@ -122,6 +116,7 @@ impl What {
             Self::Order => "order",
             Self::Refused => "refused",
             Self::Answer => "answer",
+            Self::Halted => "halted",
         }
     }
 }
@@ -172,8 +167,6 @@ pub struct Engine {
     protective: BTreeMap<OrderId, Order>,
     /// Protective orders that an order in flight replaced: they come back when the exchange refuses it.
     replaced: BTreeMap<OrderId, Vec<Order>>,
-    /// When something was last due, and how often at that very time.
-    fired: (Ts, usize),
     trades: Vec<TradeRecord>,
     recorder: Recorder,
     probe: Probe,
@@ -201,6 +194,8 @@ pub struct Engine {
     sent: VecDeque<Ts>,
     /// What became of wishes, in words, while somebody listens.
     log: Option<Vec<Said>>,
+    /// Strategies that were halted, in order.
+    halts: Vec<Halt>,
     /// Set while the last orders of a run are made: strategies are no longer heard.
     closing: bool,
 }
@@ -238,7 +233,6 @@ impl Engine {
             brackets: BTreeMap::new(),
             protective: BTreeMap::new(),
             replaced: BTreeMap::new(),
-            fired: (Ts::NONE, 0),
             trades: Vec::with_capacity(ORDERS_ROOM),
             recorder: Recorder::new(count, config.chart_width, start),
             probe: Probe::default(),
@@ -257,6 +251,7 @@ impl Engine {
             watching,
             sent: VecDeque::new(),
             log: None,
+            halts: Vec::new(),
             closing: false,
         }
     }
@@ -347,6 +342,11 @@ impl Engine {
         self.slots.iter().map(|s| s.id.clone()).collect()
     }
 
+    /// Strategies that are not called any more, in the order in which they were halted.
+    pub fn halts(&self) -> &[Halt] {
+        &self.halts
+    }
+
     /// Market events heard so far.
     pub fn events(&self) -> u64 {
         self.events
@@ -370,10 +370,9 @@ impl Engine {
     pub fn fire_before(&mut self, at: Ts, class: Class) -> Result<bool, EngineError> {
         let Some((ts, due)) = self.timers.take_before(at, class) else { return Ok(false) };
         self.now = self.now.max(ts);
-        self.fired = if self.fired.0 == self.now { (self.now, self.fired.1 + 1) } else { (self.now, 1) };
         match due {
-            Due::Timer(slot, _) if self.fired.1 > ACTIONS_MAX => {
-                return Err(EngineError::Flood { strategy: self.slots[slot].id.clone(), asked: self.fired.1 });
+            Due::Timer(slot, _) if self.slots[slot].is_hurried(self.now, ACTIONS_MAX) => {
+                self.halt(slot, format!("more than {ACTIONS_MAX} timers at one time"));
             }
             Due::Bar(builder) => {
                 if let Some(bar) = self.builders[builder].take_due(self.now) {
@@ -418,10 +417,10 @@ impl Engine {
         id: InstrumentId,
         hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
     ) -> Result<(), EngineError> {
-        if self.closing {
+        let slot = &mut self.slots[i];
+        if self.closing || slot.halted {
             return Ok(());
         }
-        let slot = &mut self.slots[i];
         let mut ctx = Context::new(self.now, id, &self.view, &slot.own, &mut self.outbox);
         hook(slot.strategy.as_mut(), &mut ctx);
         if self.outbox.actions.is_empty() { Ok(()) } else { self.act(i) }
@@ -440,6 +439,9 @@ impl Engine {
         hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
     ) -> Result<(), EngineError> {
         let slot = &mut self.slots[i];
+        if slot.halted {
+            return Ok(());
+        }
         let mut ctx = Context::new(self.now, id, &self.view, &slot.own, &mut self.outbox);
         hook(slot.strategy.as_mut(), &mut ctx);
         let before = self.outbox.actions.len();

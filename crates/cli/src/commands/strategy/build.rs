@@ -1,0 +1,136 @@
+//! `strategy build`: a package with a strategy in it becomes a WebAssembly component. The strategy is built as it is; a small
+//! crate around it, written here, gives it the exports.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::package::{Package, cargo, output};
+use super::sources;
+use crate::failure::{Code, Failure};
+use crate::out;
+
+/// The target that strategies are compiled for.
+const TARGET: &str = "wasm32-unknown-unknown";
+
+#[derive(Debug, Args)]
+pub(super) struct BuildArgs {
+    /// The folder of the strategy: a Rust package, or one with a strategy.py.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Where the component goes; by default NAME.wasm in that folder.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Compile the package for this machine instead, to see what the compiler says.
+    #[arg(long, conflicts_with = "out")]
+    native: bool,
+    /// Do not let cargo reach for the network.
+    #[arg(long)]
+    offline: bool,
+}
+
+/// A component that was built.
+pub(super) struct Built {
+    pub(super) file: PathBuf,
+    pub(super) bytes: usize,
+}
+
+pub(super) fn run(args: &BuildArgs) -> Result<(), Failure> {
+    if args.native {
+        let package = Package::read(&args.folder, args.offline)?;
+        return native(&package, args.offline);
+    }
+    let built = build(&args.folder, args.out.as_deref(), args.offline)?;
+    let file = built.file.display();
+    out::answer(&format!(
+        "{file}: {:.1} kB\n\nTry: bellwether strategy check {file}\n     bellwether backtest --strategy {file}",
+        built.bytes as f64 / 1000.0
+    ))
+}
+
+fn native(package: &Package, offline: bool) -> Result<(), Failure> {
+    let mut command = cargo();
+    command.args(["build", "--release", "--manifest-path"]).arg(package.folder.join("Cargo.toml"));
+    if offline {
+        command.arg("--offline");
+    }
+    run_cargo(&mut command)
+}
+
+/// Builds the component of a Rust package.
+pub(super) fn build(folder: &Path, out: Option<&Path>, offline: bool) -> Result<Built, Failure> {
+    target_is_there()?;
+    let package = Package::read(folder, offline)?;
+    let shell = package.target.join("bellwether").join(&package.name);
+    write_shell(&package, &shell)?;
+    let mut command = cargo();
+    command.args(["build", "--release", "--target", TARGET, "--manifest-path"]).arg(shell.join("Cargo.toml"));
+    command.arg("--target-dir").arg(package.target.join("bellwether").join("target"));
+    // What the caller's own build was told is not meant for this one.
+    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
+    if offline {
+        command.arg("--offline");
+    }
+    run_cargo(&mut command)?;
+    let module = format!("{}_component.wasm", package.ident());
+    let module = package.target.join("bellwether").join("target").join(TARGET).join("release").join(module);
+    let bytes =
+        std::fs::read(&module).map_err(|e| Failure::new(Code::Failed, format!("reading {}: {e}", module.display())))?;
+    let component = bellwether_wasm::componentize(&bytes).map_err(|e| Failure::new(Code::Failed, e.to_string()))?;
+    let file = out.map_or_else(|| folder.join(format!("{}.wasm", package.ident())), Path::to_owned);
+    std::fs::write(&file, &component)
+        .map_err(|e| Failure::new(Code::Failed, format!("writing {}: {e}", file.display())))?;
+    Ok(Built { file, bytes: component.len() })
+}
+
+fn run_cargo(command: &mut std::process::Command) -> Result<(), Failure> {
+    // Its answers are for people, as ours on stderr are.
+    let status = command.stdout(std::process::Stdio::null()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Failure::new(Code::Failed, "cargo could not build it; its words are above")),
+        Err(e) => {
+            Err(Failure::new(Code::Failed, format!("running cargo: {e}")).help("install Rust: https://rustup.rs"))
+        }
+    }
+}
+
+/// The crate around the strategy: its library as a component's module.
+fn write_shell(package: &Package, shell: &Path) -> Result<(), Failure> {
+    let guest = package.sdk.join("../guest");
+    let guest = guest.canonicalize().map_err(|_| {
+        Failure::bad(format!("there is no bellwether-guest beside the sdk in {}", package.sdk.display()))
+            .help("`bellwether strategy new NAME` writes both")
+    })?;
+    let manifest = format!(
+        "[workspace]\n\n[package]\nname = \"{name}-component\"\nversion = \"{version}\"\nedition = \"2024\"\npublish = false\n\n\
+         [lib]\ncrate-type = [\"cdylib\"]\n\n[dependencies]\n{name} = {{ path = {folder:?} }}\nbellwether-guest = {{ path = {guest:?} }}\n\n\
+         [profile.release]\nopt-level = 3\nlto = true\ncodegen-units = 1\npanic = \"abort\"\nstrip = true\n",
+        name = package.name,
+        version = package.version,
+        folder = package.folder,
+    );
+    sources::write(&shell.join("Cargo.toml"), &manifest)?;
+    let source = format!(
+        "//! Written by `bellwether strategy build`.\nbellwether_guest::export!({}::{});\n",
+        package.ident(),
+        package.plugin
+    );
+    sources::write(&shell.join("src").join("lib.rs"), &source)?;
+    // The versions that the strategy is tested with; where it names none, those of this command.
+    let lock = std::fs::read_to_string(package.workspace.join("Cargo.lock"));
+    let lock = lock.unwrap_or_else(|_| sources::text("Cargo.lock").to_owned());
+    sources::write(&shell.join("Cargo.lock"), &lock)
+}
+
+fn target_is_there() -> Result<(), Failure> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut command = std::process::Command::new(rustc);
+    command.args(["--print", "target-libdir", "--target", TARGET]);
+    let folder = output(&mut command)?;
+    if Path::new(String::from_utf8_lossy(&folder).trim()).is_dir() {
+        return Ok(());
+    }
+    Err(Failure::new(Code::Failed, format!("the compiler cannot build for {TARGET}"))
+        .help(format!("install it: rustup target add {TARGET}")))
+}

@@ -1,0 +1,100 @@
+//! `strategy new`: a folder with a strategy in it that builds, tests and runs as it is.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::sources;
+use crate::failure::{Code, Failure};
+use crate::out;
+
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    /// Its name: letters, digits, `-` and `_`. Also the folder's.
+    name: String,
+    /// The language to write it in.
+    #[arg(long, value_enum, default_value_t = Lang::Rust)]
+    lang: Lang,
+    /// Build with the sdk in this folder (a checkout's `crates/sdk`) instead of the one this command carries.
+    #[arg(long, value_name = "PATH")]
+    sdk: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Lang {
+    Rust,
+    Python,
+}
+
+pub(super) fn run(args: &NewArgs) -> Result<(), Failure> {
+    let name = Name::of(&args.name)?;
+    let folder = Path::new(&args.name);
+    if folder.exists() {
+        return Err(Failure::new(Code::Refused, format!("{} is there already", folder.display()))
+            .help("choose another name, or remove it first"));
+    }
+    match args.lang {
+        Lang::Rust => rust(folder, &name, args.sdk.as_deref())?,
+        Lang::Python => python(folder, &name)?,
+    }
+    let (dir, file) = (folder.display(), format!("{}.wasm", name.ident));
+    let test = if args.lang == Lang::Rust { "  cargo test\n" } else { "" };
+    out::answer(&format!(
+        "{dir}: written. Next:\n\n  cd {dir}\n{test}  bellwether strategy build\n  bellwether strategy check ./{file}\n  \
+         bellwether backtest --strategy ./{file}\n  bellwether paper --strategy ./{file}"
+    ))
+}
+
+/// A name in its spellings.
+struct Name {
+    /// As a package: `my-cross`.
+    package: String,
+    /// As a module and in flags: `my_cross`.
+    ident: String,
+    /// As a type: `MyCross`.
+    ty: String,
+}
+
+impl Name {
+    fn of(text: &str) -> Result<Self, Failure> {
+        let good = text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.len() <= 40
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if !good {
+            return Err(Failure::new(Code::Usage, format!("{text:?} is no name for a strategy"))
+                .help("begin with a letter; then letters, digits, - and _, 40 at the most"));
+        }
+        let lower = text.to_ascii_lowercase();
+        let words = lower.split(['-', '_']).filter(|w| !w.is_empty());
+        let capital = |w: &str| w[..1].to_ascii_uppercase() + &w[1..];
+        Ok(Self { package: lower.replace('_', "-"), ident: lower.replace('-', "_"), ty: words.map(capital).collect() })
+    }
+
+    fn fill(&self, template: &str) -> String {
+        template.replace("{{package}}", &self.package).replace("{{ident}}", &self.ident).replace("{{Type}}", &self.ty)
+    }
+}
+
+fn rust(folder: &Path, name: &Name, sdk: Option<&Path>) -> Result<(), Failure> {
+    let sdk = match sdk {
+        Some(path) => path.canonicalize().map_err(|e| {
+            Failure::new(Code::Usage, format!("--sdk {}: {e}", path.display())).help("name a checkout's crates/sdk")
+        })?,
+        None => {
+            sources::unpack(&folder.join(".bellwether"))?;
+            PathBuf::from(".bellwether/crates/sdk")
+        }
+    };
+    let manifest = name.fill(include_str!("templates/Cargo.toml")).replace("{{sdk}}", &sdk.display().to_string());
+    sources::write(&folder.join("Cargo.toml"), &manifest)?;
+    sources::write(&folder.join("Cargo.lock"), sources::text("Cargo.lock"))?;
+    sources::write(&folder.join("src").join("lib.rs"), &name.fill(include_str!("templates/lib.rs")))?;
+    sources::write(&folder.join(".gitignore"), "/target\n*.wasm\n")
+}
+
+fn python(folder: &Path, name: &Name) -> Result<(), Failure> {
+    sources::write(&folder.join("strategy.py"), &name.fill(include_str!("templates/strategy.py")))?;
+    sources::write(&folder.join("bellwether.py"), include_str!("templates/bellwether.py"))?;
+    sources::write(&folder.join("wit").join("strategy.wit"), sources::text("crates/guest/wit/strategy.wit"))?;
+    sources::write(&folder.join(".gitignore"), "__pycache__\n*.wasm\n")
+}

@@ -1,0 +1,378 @@
+//! A strategy in its instance, behind the sdk's trait.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use bellwether_sdk::{
+    AccountKind, Action, Bar, BookView, Context, Fill, Funding, InstrumentId, OpenOrder, OrderUpdate, Outbox, OwnView,
+    ParamError, ParamValues, PositionView, Price, Probe, Quote, Signal, Strategy, Trade, Ts, View,
+};
+use wasmtime::Store;
+
+use crate::bindings::{Strategy as Bindings, wit};
+use crate::limits::{Bounds, Limits, TICK_MS, why};
+use crate::load::Loaded;
+use crate::{asked, seen};
+
+/// Actions of one event; the engine's own limit is the same.
+const ACTIONS_MAX: u32 = 10_000;
+
+/// An instance and its store.
+pub(crate) struct Instance {
+    store: Store<Bounds>,
+    bindings: Bindings,
+    limits: Limits,
+}
+
+impl Instance {
+    /// A new instance of a component.
+    pub(crate) fn new(loaded: &Loaded) -> Result<Self, String> {
+        let limits = loaded.limits;
+        let mut store = Store::new(loaded.pre.engine(), Bounds::new(&limits));
+        store.limiter(|bounds| bounds);
+        store.set_hostcall_fuel(limits.words_max);
+        store.set_epoch_deadline(limits.call_ms_max / TICK_MS + 1);
+        let made = store.set_fuel(limits.fuel_to_begin).and_then(|()| loaded.pre.instantiate(&mut store));
+        match made {
+            Ok(bindings) => Ok(Self { store, bindings, limits }),
+            Err(e) => Err(why(&e, store.data().over_memory, &limits)),
+        }
+    }
+
+    /// Calls into it with so much fuel.
+    #[inline]
+    pub(crate) fn call<T>(
+        &mut self,
+        fuel: u64,
+        call: impl FnOnce(&wit::Guest, &mut Store<Bounds>) -> wasmtime::Result<T>,
+    ) -> Result<T, String> {
+        self.store.set_epoch_deadline(self.limits.call_ms_max / TICK_MS + 1);
+        let called =
+            self.store.set_fuel(fuel).and_then(|()| call(self.bindings.bellwether_strategy_plugin(), &mut self.store));
+        called.map_err(|e| why(&e, self.store.data().over_memory, &self.limits))
+    }
+}
+
+/// What the instance knows of the view: what differs is told before a hook.
+#[derive(Default)]
+struct Mirror {
+    seen: Vec<(Price, Quote)>,
+    positions: Vec<PositionView>,
+    orders: Vec<OpenOrder>,
+}
+
+/// What has changed, to be told.
+type Changes = (Vec<wit::Seen>, Vec<wit::Position>, Option<Vec<wit::OpenOrder>>);
+
+impl Mirror {
+    fn of(view: &View, own: &OwnView) -> Self {
+        let fresh = |i| (Price::ZERO, Quote { instrument: InstrumentId(i), ..Quote::default() });
+        Self {
+            seen: (0..view.instruments.len() as u16).map(fresh).collect(),
+            positions: vec![PositionView::default(); own.positions.len()],
+            orders: Vec::new(),
+        }
+    }
+
+    /// Comes to what is there now; `None` when that was known.
+    #[inline]
+    fn catch_up(&mut self, view: &View, own: &OwnView) -> Option<Changes> {
+        let same = view.instruments.iter().zip(&self.seen).all(|(v, known)| v.last == known.0 && v.quote == known.1)
+            && own.positions == self.positions
+            && own.orders == self.orders;
+        if same { None } else { Some(self.differences(view, own)) }
+    }
+
+    #[cold]
+    fn differences(&mut self, view: &View, own: &OwnView) -> Changes {
+        let mut seen = Vec::new();
+        for (now, known) in view.instruments.iter().zip(&mut self.seen) {
+            if (now.last, now.quote) != *known {
+                *known = (now.last, now.quote);
+                seen.push(wit::Seen { last: now.last.mantissa(), quote: seen::quote(&now.quote) });
+            }
+        }
+        let mut positions = Vec::new();
+        for ((now, known), instrument) in own.positions.iter().zip(&mut self.positions).zip(0..) {
+            if now != known {
+                *known = *now;
+                let (qty, entry) = (now.qty.mantissa(), now.entry.mantissa());
+                positions.push(wit::Position { instrument, qty, entry });
+            }
+        }
+        let orders = (own.orders != self.orders).then(|| {
+            self.orders.clone_from(&own.orders);
+            own.orders.iter().map(seen::open_order).collect()
+        });
+        (seen, positions, orders)
+    }
+}
+
+/// The strategy.
+pub(crate) struct WasmStrategy {
+    instance: RefCell<Instance>,
+    loaded: Arc<Loaded>,
+    account: AccountKind,
+    warmup: u64,
+    mirror: Option<Mirror>,
+    /// It is not called any more.
+    over: bool,
+    rows: Vec<i64>,
+}
+
+impl WasmStrategy {
+    /// Makes one of its parameters.
+    pub(crate) fn new(loaded: &Arc<Loaded>, values: &ParamValues) -> Result<Self, ParamError> {
+        let conflict = |why: String| ParamError::Conflict(format!("{}: {why}", loaded.name));
+        let mut instance = Instance::new(loaded).map_err(conflict)?;
+        let params: Vec<(String, String)> = values.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let made = instance.call(loaded.limits.fuel_to_begin, |guest, store| guest.call_create(store, &params));
+        let created = made.map_err(conflict)?.map_err(|error| match error {
+            wit::ParamError::Unknown((name, known)) => ParamError::Unknown { name, known },
+            wit::ParamError::Value((name, value, why)) => ParamError::Value { name, value, why },
+            wit::ParamError::Conflict(why) => ParamError::Conflict(why),
+        })?;
+        Ok(Self {
+            instance: RefCell::new(instance),
+            loaded: Arc::clone(loaded),
+            account: match created.account {
+                wit::Account::Cash => AccountKind::Cash,
+                wit::Account::Margin => AccountKind::Margin,
+            },
+            warmup: created.warmup,
+            mirror: None,
+            over: false,
+            rows: Vec::new(),
+        })
+    }
+
+    fn begin(&mut self, view: &View, own: &OwnView) -> Result<(), String> {
+        let instruments: Vec<_> = view.instruments.iter().map(|v| seen::instrument(&v.instrument)).collect();
+        let mine: Vec<u16> = own.instruments.iter().map(|id| id.0).collect();
+        self.mirror = Some(Mirror::of(view, own));
+        self.instance.get_mut().call(self.loaded.limits.fuel_to_begin, |guest, store| {
+            guest.call_seat(store, view.equity_scale, &instruments, &mine)
+        })
+    }
+
+    /// Calls a hook and takes what was asked for; what goes wrong halts the strategy. `implied` is what the event itself tells
+    /// the strategy of the view.
+    #[inline]
+    fn hear(
+        &mut self,
+        ctx: &mut Context<'_>,
+        implied: impl FnOnce(&mut Mirror),
+        hook: impl FnOnce(&wit::Guest, &mut Store<Bounds>, wit::Moment) -> wasmtime::Result<u32>,
+    ) {
+        if self.over {
+            return;
+        }
+        let now = ctx.now();
+        let (view, own, out) = ctx.parts();
+        let before = out.actions.len();
+        if let Err(why) = self.try_hear(now, (view, own, &mut *out), implied, hook) {
+            self.over = true;
+            out.actions.truncate(before);
+            out.actions.push(Action::Halt(why.into()));
+        }
+    }
+
+    #[inline]
+    fn try_hear(
+        &mut self,
+        now: Ts,
+        (view, own, out): (&View, &OwnView, &mut Outbox),
+        implied: impl FnOnce(&mut Mirror),
+        hook: impl FnOnce(&wit::Guest, &mut Store<Bounds>, wit::Moment) -> wasmtime::Result<u32>,
+    ) -> Result<(), String> {
+        let begins = self.mirror.is_none();
+        if begins {
+            self.begin(view, own)?;
+        }
+        let limits = &self.loaded.limits;
+        let fuel = if begins { limits.fuel_to_begin } else { limits.fuel_per_event };
+        let instance = self.instance.get_mut();
+        let signal_only = self.loaded.signal_only;
+        if let Some(mirror) = self.mirror.as_mut().filter(|_| !signal_only) {
+            implied(mirror);
+            if let Some((seen, positions, orders)) = mirror.catch_up(view, own) {
+                instance.call(fuel, |guest, store| guest.call_sync(store, &seen, &positions, orders.as_deref()))?;
+            }
+        }
+        let equity = seen::wide(view.equity.mantissa());
+        let at = wit::Moment { now: now.nanos(), next_order: out.next_order, equity };
+        match instance.call(fuel, |guest, store| hook(guest, store, at))? {
+            0 => Ok(()),
+            asked => take(instance, fuel, asked, own, out, signal_only),
+        }
+    }
+
+    /// Events in rows, all at once.
+    fn hear_many<E>(
+        &mut self,
+        ctx: &mut Context<'_>,
+        events: &[E],
+        row: impl Fn(&E, &mut Vec<i64>),
+        hook: impl FnOnce(&wit::Guest, &mut Store<Bounds>, &[i64]) -> wasmtime::Result<u32>,
+    ) -> usize {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        for event in events {
+            row(event, &mut rows);
+        }
+        let mut heard = events.len();
+        let fuel = self.loaded.limits.fuel_per_event;
+        let (_, own, out) = ctx.parts();
+        let instance = self.instance.get_mut();
+        let called = instance.call(fuel, |guest, store| hook(guest, store, &rows)).and_then(|at| {
+            let at = at as usize;
+            if at >= events.len() {
+                return Ok(());
+            }
+            heard = at + 1;
+            take(instance, fuel, 1, own, out, true)
+        });
+        if let Err(why) = called {
+            // At which of the events it failed is not known: it has heard none of them.
+            heard = 1;
+            self.over = true;
+            out.actions.clear();
+            out.actions.push(Action::Halt(why.into()));
+        }
+        self.rows = rows;
+        heard
+    }
+}
+
+fn take(
+    instance: &mut Instance,
+    fuel: u64,
+    asked: u32,
+    own: &OwnView,
+    out: &mut Outbox,
+    signal_only: bool,
+) -> Result<(), String> {
+    if asked > ACTIONS_MAX {
+        return Err(format!("it asked for {asked} things in one event; the limit is {ACTIONS_MAX}"));
+    }
+    let actions = instance.call(fuel, |guest, store| guest.call_take(store))?;
+    asked::actions(actions, own, out, signal_only)
+}
+
+/// Nothing but what the event is.
+fn nothing(_: &mut Mirror) {}
+
+impl Strategy for WasmStrategy {
+    fn account(&self) -> AccountKind {
+        self.account
+    }
+
+    fn on_start(&mut self, ctx: &mut Context<'_>) {
+        self.hear(ctx, nothing, |guest, store, at| guest.call_start(store, at));
+    }
+
+    fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &Trade) {
+        let saw = |m: &mut Mirror| m.seen[trade.instrument.index()].0 = trade.price;
+        self.hear(ctx, saw, |guest, store, at| guest.call_on_trade(store, at, seen::trade(trade)));
+    }
+
+    fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &Quote) {
+        let saw = |m: &mut Mirror| {
+            let (last, known) = &mut m.seen[quote.instrument.index()];
+            *known = *quote;
+            let mid = quote.mid();
+            if !mid.is_zero() {
+                *last = mid;
+            }
+        };
+        self.hear(ctx, saw, |guest, store, at| guest.call_on_quote(store, at, seen::quote(quote)));
+    }
+
+    fn on_book(&mut self, ctx: &mut Context<'_>, book: &BookView<'_>) {
+        let (bids, asks) = (seen::levels(book.bids), seen::levels(book.asks));
+        self.hear(ctx, nothing, |guest, store, at| {
+            guest.call_on_book(store, at, book.ts.nanos(), book.instrument.0, &bids, &asks)
+        });
+    }
+
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let saw = |m: &mut Mirror| m.seen[bar.instrument.index()].0 = bar.close;
+        self.hear(ctx, saw, |guest, store, at| guest.call_on_bar(store, at, seen::bar(bar)));
+    }
+
+    fn on_funding(&mut self, ctx: &mut Context<'_>, funding: &Funding) {
+        self.hear(ctx, nothing, |guest, store, at| guest.call_on_funding(store, at, seen::funding(funding)));
+    }
+
+    fn on_signal(&mut self, ctx: &mut Context<'_>, signal: &Signal) {
+        self.hear(ctx, nothing, |guest, store, at| guest.call_on_signal(store, at, &seen::signal(signal)));
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        self.hear(ctx, nothing, |guest, store, at| guest.call_on_order(store, at, &seen::update(update)));
+    }
+
+    fn on_fill(&mut self, ctx: &mut Context<'_>, fill: &Fill) {
+        self.hear(ctx, nothing, |guest, store, at| guest.call_on_fill(store, at, seen::fill(fill)));
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, timer: u64) {
+        self.hear(ctx, nothing, |guest, store, at| guest.call_on_timer(store, at, timer));
+    }
+
+    fn on_stop(&mut self, ctx: &mut Context<'_>) {
+        self.hear(ctx, nothing, |guest, store, at| guest.call_stop(store, at));
+    }
+
+    fn rebuild_window(&self) -> u64 {
+        self.warmup
+    }
+
+    fn takes_many(&self) -> bool {
+        self.loaded.signal_only && self.mirror.is_some() && !self.over
+    }
+
+    fn on_trades(&mut self, ctx: &mut Context<'_>, trades: &[Trade]) -> usize {
+        let Some(first) = trades.first() else { return 0 };
+        let row = |t: &Trade, rows: &mut Vec<i64>| rows.extend_from_slice(&seen::trade_row(t));
+        let id = first.instrument.0;
+        self.hear_many(ctx, trades, row, |guest, store, rows| guest.call_on_trades(store, id, rows))
+    }
+
+    fn on_bars(&mut self, ctx: &mut Context<'_>, bars: &[Bar]) -> usize {
+        let Some(first) = bars.first() else { return 0 };
+        let row = |b: &Bar, rows: &mut Vec<i64>| rows.extend_from_slice(&seen::bar_row(b));
+        let (id, interval) = (first.instrument.0, first.interval.nanos());
+        self.hear_many(ctx, bars, row, |guest, store, rows| guest.call_on_bars(store, id, interval, rows))
+    }
+
+    fn observe(&self, probe: &mut Probe) {
+        if self.over || self.mirror.is_none() {
+            return;
+        }
+        let fuel = self.loaded.limits.fuel_per_event;
+        let told = self.instance.borrow_mut().call(fuel, |guest, store| guest.call_observe(store, probe.instrument.0));
+        let Ok(told) = told else { return };
+        for value in told.values {
+            if let Some(name) = self.loaded.names.keep(&value.name) {
+                probe.value(name, Some(value.now));
+            }
+        }
+        for condition in told.conditions {
+            if let Some(name) = self.loaded.names.keep(&condition.name) {
+                probe.condition(name, condition.now, condition.trigger);
+            }
+        }
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let fuel = self.loaded.limits.fuel_to_begin;
+        // One that cannot save has nothing to give on.
+        self.instance.borrow_mut().call(fuel, |guest, store| guest.call_save(store)).unwrap_or_default()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        let fuel = self.loaded.limits.fuel_to_begin;
+        self.instance.get_mut().call(fuel, |guest, store| guest.call_restore(store, state))?
+    }
+}

@@ -1,0 +1,92 @@
+//! What a strategy may use, and how it is said that it used more.
+
+use wasmtime::{Config, Engine, OptLevel, ResourceLimiter, Trap};
+
+/// How often the clock that deadlines are counted by moves on.
+pub(crate) const TICK_MS: u64 = 10;
+
+/// What one strategy may use. Instructions are `wasmtime`'s units of fuel, about one per instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory.
+    pub memory_max: usize,
+    /// Instructions of one event: a loop without end stops at the same place in every run.
+    pub fuel_per_event: u64,
+    /// Instructions to be made, started, saved or restored.
+    pub fuel_to_begin: u64,
+    /// Milliseconds of one call by the clock on the wall, for what instructions do not count well. Only a call that takes
+    /// so long depends on how fast the machine is.
+    pub call_ms_max: u64,
+    /// Bytes of a component's file.
+    pub file_max: u64,
+    /// Bytes of what a strategy says in one call: names, reasons, state.
+    pub words_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_max: 256 << 20,
+            fuel_per_event: 200_000_000,
+            fuel_to_begin: 5_000_000_000,
+            call_ms_max: 10_000,
+            file_max: 64 << 20,
+            words_max: 16 << 20,
+        }
+    }
+}
+
+/// The engine that all components are compiled by.
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .wasm_backtrace_max_frames(None);
+    Engine::new(&config)
+}
+
+/// Bounds of an instance, and whether it asked for more memory than it may have.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    memory_max: usize,
+    pub(crate) over_memory: bool,
+}
+
+impl Bounds {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { memory_max: limits.memory_max, over_memory: false }
+    }
+}
+
+impl ResourceLimiter for Bounds {
+    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = desired <= self.memory_max;
+        self.over_memory |= !fits;
+        Ok(fits)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= 100_000)
+    }
+}
+
+/// Why a call failed, in words that are the same in every run.
+pub(crate) fn why(error: &wasmtime::Error, over_memory: bool, limits: &Limits) -> String {
+    if over_memory {
+        return format!("it wanted more than {} MiB of memory", limits.memory_max >> 20);
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => {
+            format!("it took more than {} million instructions in one event", limits.fuel_per_event / 1_000_000)
+        }
+        Some(Trap::Interrupt) => format!("it took longer than {} ms in one call", limits.call_ms_max),
+        Some(Trap::StackOverflow) => "it called itself too deeply: the stack is used up".to_owned(),
+        Some(Trap::UnreachableCodeReached) => "it panicked".to_owned(),
+        Some(trap) => format!("it trapped: {trap}"),
+        None => format!("it broke the contract: {}", error.root_cause()),
+    }
+}

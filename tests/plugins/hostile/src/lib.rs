@@ -1,0 +1,171 @@
+//! A strategy that misbehaves in every way there is, as its parameter says. For tests of the host.
+
+use bellwether_sdk::{
+    Bar, Capabilities, Choice, Context, InstrumentId, Intent, OrderKinds, ParamError, Params, Plugin, Price, Qty, Side,
+    Signal, Size, Strategy,
+};
+
+#[derive(Debug, Clone, Copy, PartialEq, Choice)]
+pub enum How {
+    Well,
+    LoopInNew,
+    LoopInStart,
+    LoopInTick,
+    LoopInRestore,
+    LoopInSave,
+    Panic,
+    Recursion,
+    Memory,
+    Flood,
+    Timers,
+    NanStrength,
+    HugeQty,
+    NegativeQty,
+    HugePrice,
+    NegativePrice,
+    ForeignInstrument,
+    LongText,
+    NanSize,
+    Peek,
+    Halt,
+}
+
+#[derive(Params)]
+pub struct HostileParams {
+    /// What it does.
+    #[param(default = How::Well)]
+    pub how: How,
+    /// At which bar.
+    #[param(default = 50)]
+    pub at: u64,
+}
+
+pub struct Hostile {
+    how: How,
+    at: u64,
+    bars: u64,
+    hoard: Vec<Vec<u8>>,
+}
+
+fn forever() {
+    let mut n = 0_u64;
+    loop {
+        n = std::hint::black_box(n.wrapping_add(1));
+    }
+}
+
+fn deeper(n: u64) -> u64 {
+    let room = std::hint::black_box([n; 64]);
+    deeper(n + 1) + room[(n % 64) as usize]
+}
+
+impl Hostile {
+    fn misbehave(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let id = bar.instrument;
+        let order = |qty: i64, price: i64| {
+            Intent::limit(id, Side::Buy, Qty::from_mantissa(qty), Price::from_mantissa(price))
+        };
+        match self.how {
+            How::LoopInTick => forever(),
+            How::Panic => panic!("on purpose"),
+            How::Recursion => {
+                std::hint::black_box(deeper(0));
+            }
+            How::Memory => loop {
+                self.hoard.push(std::hint::black_box(vec![1; 1 << 20]));
+            },
+            How::Flood => (0..1_000_000).for_each(|_| {
+                ctx.place(order(1, 1));
+            }),
+            How::Timers => ctx.timer(ctx.now(), 0),
+            How::NanStrength => ctx.signal(Signal { strength: f64::NAN, ..Signal::long(id) }),
+            How::HugeQty => {
+                ctx.place(order(i64::MAX, bar.close.mantissa()));
+                ctx.place(Intent { size: Size::Qty(Qty::from_mantissa(i64::MAX)), ..order(1, i64::MAX) });
+            }
+            How::NegativeQty => {
+                ctx.place(order(-5, bar.close.mantissa()));
+                ctx.place(order(i64::MIN, bar.close.mantissa()));
+            }
+            How::HugePrice => {
+                ctx.place(order(1, i64::MAX));
+            }
+            How::NegativePrice => {
+                ctx.place(order(1, i64::MIN));
+                ctx.signal(Signal::long(id).stop(Price::from_mantissa(i64::MIN)).target(Price::from_mantissa(-1)));
+            }
+            How::ForeignInstrument => ctx.cancel_all(InstrumentId(9)),
+            How::LongText => ctx.signal(Signal::long(id).reason("x".repeat(1 << 20))),
+            How::NanSize => ctx.signal(Signal::long(id).size(bellwether_sdk::SizeHint::EquityPct(f64::INFINITY))),
+            How::Halt => ctx.halt("enough"),
+            How::Peek => peek(),
+            How::Well | How::LoopInNew | How::LoopInStart | How::LoopInRestore | How::LoopInSave => {}
+        }
+    }
+}
+
+/// Looks for a key by every means that the standard library has; panics with what it finds.
+fn peek() {
+    let found = std::env::var("BELLWETHER_KEYS__BINANCE__MAIN__SECRET").ok();
+    let found = found.or_else(|| std::env::vars().map(|(k, v)| format!("{k}={v}")).next());
+    let found = found.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let found = found.or_else(|| std::env::current_dir().ok().map(|d| d.display().to_string()));
+    let found = found.or_else(|| std::net::TcpStream::connect("127.0.0.1:80").ok().map(|_| "a socket".to_owned()));
+    assert_eq!(found, None);
+}
+
+impl Strategy for Hostile {
+    fn on_start(&mut self, _: &mut Context<'_>) {
+        if self.how == How::LoopInStart {
+            forever();
+        }
+    }
+
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        self.bars += 1;
+        if self.bars == 1 && self.how != How::Peek {
+            ctx.place(Intent::limit(bar.instrument, Side::Buy, Qty::from_mantissa(1), Price::from_mantissa(1)));
+        }
+        if self.bars == self.at {
+            self.misbehave(ctx, bar);
+        }
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, _: u64) {
+        ctx.timer(ctx.now(), 0);
+    }
+
+    fn save(&self) -> Vec<u8> {
+        if self.how == How::LoopInSave {
+            forever();
+        }
+        self.bars.to_le_bytes().to_vec()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        if self.how == How::LoopInRestore {
+            forever();
+        }
+        self.bars = u64::from_le_bytes(state.try_into().map_err(|_| "not eight bytes".to_owned())?);
+        Ok(())
+    }
+}
+
+impl Plugin for Hostile {
+    type Params = HostileParams;
+    const NAME: &'static str = "hostile";
+    const SUMMARY: &'static str = "misbehaves as told";
+    const DIRECTIONAL: bool = true;
+    const STATE_VERSION: u32 = 1;
+
+    fn capabilities() -> Capabilities {
+        Capabilities { orders: OrderKinds::ALL, ..Capabilities::default() }
+    }
+
+    fn new(params: HostileParams) -> Result<Self, ParamError> {
+        if params.how == How::LoopInNew {
+            forever();
+        }
+        Ok(Self { how: params.how, at: params.at, bars: 0, hoard: Vec::new() })
+    }
+}
