@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bellwether::config::Durability;
-use bellwether::engine::{OnHalt, Circuit, Engine, EngineConfig, Event, Input, SlotConfig, Told};
+use bellwether::engine::{Circuit, Engine, EngineConfig, Event, Input, OnHalt, SlotConfig, Told};
 use bellwether::exchange::drive::Histogram;
 use bellwether::exchange::feed::{Feed, FeedEvent, FeedSettings};
 use bellwether::exchange::gateway::{Gateway, GatewaySettings};

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bellwether::config::{Settings, StrategySettings};
 use bellwether::data::{Catalog, ImportSpec, import};
-use bellwether::engine::{OnHalt, Engine, EngineConfig, Input, Outcome, Replay, SlotConfig};
+use bellwether::engine::{Engine, EngineConfig, Input, OnHalt, Outcome, Replay, SlotConfig};
 use bellwether::host::Registry;
 use bellwether::market::{Batch, Currency, Kind, Source, VecSource};
 use bellwether::portfolio::{Ledger, Terms};

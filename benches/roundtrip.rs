@@ -261,6 +261,7 @@ fn session(address: &str, lasts: Duration, tape: &Path) -> LatencyReport {
         program: ("bench", ""),
         settings_json: serde_json::to_string(&settings).expect("settings"),
         session: 1,
+        tokens: &bellwether::keys::token,
     };
     let ring = run::Ring::open(&settings, &["binance".to_owned()], state, false).expect("a key");
     run::session(&settings, &registry, plan, Some(ring), &mut Nobody, &AtomicBool::new(false)).expect("a session");

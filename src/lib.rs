@@ -27,6 +27,8 @@ pub mod keys;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod sinks;
+pub mod sources;
 pub mod tape;
 
 pub use bellwether_core::{engine, market, orders, portfolio, risk, signal, sim};

@@ -11,6 +11,8 @@ mod redact;
 mod risk;
 mod settings;
 mod shape;
+mod signals;
+mod sinks;
 mod state;
 mod suggest;
 mod time;
@@ -27,6 +29,11 @@ pub use settings::{
     Settings, SimSettings, Slippage, StrategySettings, VenueSettings,
 };
 pub use shape::known_paths;
+pub use signals::{
+    AleoSource, Combine, FileSource, Freshness, OnConflict, ProcessSource, SignalSettings, SourceSettings,
+    TokenMetricsSource, WebhookAuth, WebhookSource,
+};
+pub use sinks::{Level, SinkKind, SinkSettings};
 pub use state::{create_private, state_dir};
 pub use suggest::suggest;
 pub use time::{parse_time, parse_time_range};

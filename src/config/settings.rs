@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::risk::RiskSettings;
-use super::{KeySettings, KeysSettings};
+use super::{KeySettings, KeysSettings, SignalSettings, SinkSettings, SourceSettings};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,12 @@ pub struct Settings {
     pub session: SessionSettings,
     /// Venues' addresses, by name: `binance` for spot, `binance_linear` for its contracts.
     pub venue: BTreeMap<String, VenueSettings>,
+    /// Signals from outside, and those that strategies emit.
+    pub signals: SignalSettings,
+    /// Sources of signals, by name.
+    pub source: BTreeMap<String, SourceSettings>,
+    /// Places that messages go to, by name.
+    pub sink: BTreeMap<String, SinkSettings>,
     /// Keys of accounts: where they come from, not what they are.
     pub key: Vec<KeySettings>,
     /// How they are kept.
@@ -53,6 +59,9 @@ impl Default for Settings {
             risk: RiskSettings::default(),
             session: SessionSettings::default(),
             venue: BTreeMap::new(),
+            signals: SignalSettings::default(),
+            source: BTreeMap::new(),
+            sink: BTreeMap::new(),
             key: Vec::new(),
             keys: KeysSettings::default(),
             strategy: Vec::new(),

@@ -6,6 +6,7 @@
 //! * [`Catalog`] — what is stored, streams of it, its hashes
 //! * [`import()`] — foreign files in; all or nothing
 //! * [`Batch`] and [`Catalog::take_in`] — rows that came from a venue itself
+//! * [`news`] — signals and features: their JSON form, and series of them
 //! * [`check()`], [`show()`], [`resample()`], [`export()`] — what the `data` commands are made of
 
 mod catalog;
@@ -19,6 +20,7 @@ mod import;
 mod intake;
 mod lock;
 mod manifest;
+pub mod news;
 mod reader;
 mod resample;
 mod rules;

@@ -15,6 +15,7 @@ mod office;
 mod permissions;
 mod signing;
 mod sources;
+mod token;
 
 pub use audit::{Audit, Chain, Entry};
 pub use credential::Credential;
@@ -26,6 +27,7 @@ pub use office::{LEASE_MS, Lease, Office, Order, Orders, RotationLock, fingerpri
 pub use permissions::{Permissions, Remark, Scope, Verdict, expiry, judge};
 pub use signing::{Key, KeyNews, Signing, Use};
 pub use sources::{Reference, SOURCES, Source, Stage};
+pub use token::{Token, token};
 
 /// How a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

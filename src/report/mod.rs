@@ -7,6 +7,7 @@
 pub mod compare;
 pub mod document;
 mod error;
+pub mod evaluation;
 pub mod export;
 pub mod html;
 pub mod metrics;

@@ -179,7 +179,7 @@ impl Accounts {
     }
 }
 
-impl Pilot<'_> {
+impl Pilot<'_, '_> {
     /// What the accounts hold when a session begins stands aside; one that goes on waits until the venue has been
     /// looked at.
     pub(super) fn begin_accounts(&mut self, held: Vec<Holdings>, now: Ts) -> Result<(), RunError> {

@@ -98,7 +98,7 @@ pub(super) fn positions(engine: &Engine) -> BTreeMap<Symbol, Decimal> {
     view.iter().map(of).collect()
 }
 
-impl Pilot<'_> {
+impl Pilot<'_, '_> {
     /// Does what was asked from outside.
     pub(super) fn hear_asked(&mut self, now: Ts, desk: &mut Desk<'_>) {
         while let Some(asked) = self.watch.as_ref().and_then(Watch::asked) {

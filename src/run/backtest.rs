@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bellwether_sdk::{InstrumentId, Symbol, Ts};
 use sha2::{Digest, Sha256};
 
+use super::news;
 use super::setup::Setup;
 use super::spec::SeriesRead;
 use super::{RunError, RunReport};
@@ -17,6 +18,7 @@ use crate::engine::Replay;
 use crate::host::Registry;
 use crate::market::{Kind, Source};
 use crate::orders::hex;
+use crate::signal::News;
 
 /// Runs a backtest as the settings say.
 ///
@@ -74,6 +76,7 @@ impl<'a> Prepared<'a> {
             Some(sources) => sources,
             None => self.sources()?,
         };
+        let news = self.news()?;
         let data_hash = self.data_hash()?;
         let symbols: Vec<Symbol> = self.setup.plan.instruments.iter().map(|i| i.symbol.clone()).collect();
         let config_hash = config_hash(self.settings);
@@ -91,7 +94,7 @@ impl<'a> Prepared<'a> {
                 read += clock.elapsed().saturating_sub(read_since);
             }
         };
-        let mut replay = Replay::new(engine, sim, stop, &mut reading);
+        let mut replay = Replay::new(engine, sim, stop, &mut reading).with_news(news);
         let ran = catch_unwind(AssertUnwindSafe(|| replay.run(sources, close_at_end)));
         let mut series: Vec<SeriesRead> = replay
             .read()
@@ -127,6 +130,11 @@ impl<'a> Prepared<'a> {
         })
     }
 
+    /// The stored news that the settings name, each at the time at which it could be known.
+    pub(super) fn news(&self) -> Result<Vec<News>, RunError> {
+        news::stored(self.settings, &self.setup.plan.instruments, &self.setup.plan.range)
+    }
+
     /// The hash of all data in range.
     pub(super) fn data_hash(&self) -> Result<String, RunError> {
         let mut hash = Sha256::new();
@@ -138,6 +146,10 @@ impl<'a> Prepared<'a> {
                 Err(e) => return Err(e.into()),
             }
         }
+        // Without news the hash is that of the market data alone.
+        for news in self.news()? {
+            hash.update(format!("{news:?}\n"));
+        }
         Ok(hex(&hash.finalize()))
     }
 }
@@ -147,6 +159,7 @@ pub(super) fn config_hash(settings: &Settings) -> String {
     let mut relevant = settings.clone();
     relevant.state_dir = None;
     relevant.data = crate::config::DataSettings::default();
+    relevant.sink.clear();
     relevant.session.durability = crate::config::Durability::default();
     // What is in a strategy's file counts, not where it lies.
     relevant.strategy.iter_mut().filter(|s| s.sha256.is_some()).for_each(|s| s.plugin.clear());

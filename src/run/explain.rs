@@ -183,7 +183,8 @@ pub fn explain_run(
 ) -> Result<Vec<Moment>, RunError> {
     let catalog = Catalog::open(&settings.data.dir)?;
     let prepared = Prepared::new(settings, registry, &catalog)?;
-    let mut merge = Merge::new(prepared.sources()?).map_err(|e| RunError::Data(e.to_string()))?;
+    let merge = Merge::new(prepared.sources()?).map_err(|e| RunError::Data(e.to_string()))?;
+    let mut merge = merge.with_news(prepared.news()?);
     let instruments = prepared.setup.plan.instruments.clone();
     let (engine, sim) = prepared.setup.build(settings);
     let mut session = Session::new(Circuit::paper(engine, sim), instruments, None)?;

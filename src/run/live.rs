@@ -15,15 +15,17 @@ use super::backtest::config_hash;
 use super::keeper::{Ring, Signings, Words};
 use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
+use super::news::Outside;
 use super::paper::{SessionPlan, Watcher};
 use super::pulse::{Around, pulse};
+use super::report::Reporter;
 use super::session::{Session, status};
 use super::setup::Setup;
 use super::supply::Offers;
 use super::surroundings::Surroundings;
 use super::tapes::{self, Ears};
 use super::watchdog::Watch;
-use super::{RunError, RunReport};
+use super::{RunError, RunReport, ask};
 use crate::api::Pages;
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Engine, Event, Told};
@@ -35,6 +37,8 @@ use crate::exchange::{Listing, OrderStatus, Topic};
 use crate::host::Registry;
 use crate::market::Kind;
 use crate::orders::Answer;
+use crate::signal::News;
+use crate::sources::{Mail, Question};
 use crate::tape::{InstrumentRecord, Mode, OnDisk, Start, TapeReader, VenueNote};
 
 /// How often people are told how it stands.
@@ -152,7 +156,15 @@ pub async fn session_in(
         let number = drive.add_feed(feed, second.place.urls.rest.clone());
         second_by_feed.insert(number, second.scale);
     }
-    let mut hands = Pilot::new(session, settings, watcher, by_instrument);
+    let outside = Outside::open(settings, &instruments, plan.tokens)?;
+    let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, mode.name(), watcher)?;
+    if reporter.is_open() || settings.signals.only {
+        session.circuit.engine_mut().keep_signals();
+    }
+    reporter.began(wall_now(), plan.resume.is_some());
+    drive.ring_for(outside.mailbox.bell());
+    let mut hands = Pilot::new(session, settings, &mut reporter, by_instrument);
+    (hands.outside, hands.stop, hands.number) = (Some(outside), Some(stop), plan.session);
     hands.seconds = second_by_feed;
     hands.orders = orders;
     hands.accounts = accounts;
@@ -167,7 +179,8 @@ pub async fn session_in(
     // Their keeper has last words.
     drop(keys);
     hands.show();
-    let Pilot { session, failed, told, standing, .. } = hands;
+    let Pilot { session, failed, told, outside, standing, .. } = hands;
+    let sent = reporter.ended(wall_now(), failed.as_ref());
     if let Some(error) = failed {
         return Err(error);
     }
@@ -177,6 +190,7 @@ pub async fn session_in(
     drop(standing);
     outcome.notes.extend(notes);
     outcome.notes.extend(told.into_iter().map(|(note, count)| format!("{note} ({count} times)")));
+    outcome.notes.extend(outside.iter().flat_map(|o| o.sources.counts()).chain(sent));
     outcome.notes.push(latency_note(&stages));
     Ok(RunReport {
         outcome,
@@ -390,9 +404,9 @@ fn take_up(
 }
 
 /// What holds a session together: hears feeds and gateways, tells the session, sends what it wants sent.
-pub(super) struct Pilot<'a> {
+pub(super) struct Pilot<'a, 'b> {
     pub(super) session: Session,
-    watcher: &'a mut dyn Watcher,
+    watcher: &'a mut Reporter<'b>,
     on_stop: OnStop,
     currency: String,
     start_equity: f64,
@@ -417,6 +431,12 @@ pub(super) struct Pilot<'a> {
     stale: BTreeSet<Topic>,
     /// The second source's price told last, and when.
     referred: BTreeMap<InstrumentId, (Price, Ts)>,
+    /// What comes from outside the market.
+    outside: Option<Outside>,
+    /// Set when a person ends the session from a chat.
+    stop: Option<&'a AtomicBool>,
+    /// The upper half of order ids, and of signals' ids.
+    number: u64,
     /// The end was asked for; the session ends at this time at the latest.
     pub(super) ending: Option<Ts>,
     /// The kill switch was pulled, and whether positions are to be closed.
@@ -436,11 +456,11 @@ pub(super) struct Pilot<'a> {
     failed: Option<RunError>,
 }
 
-impl<'a> Pilot<'a> {
+impl<'a, 'b> Pilot<'a, 'b> {
     fn new(
         session: Session,
         settings: &Settings,
-        watcher: &'a mut dyn Watcher,
+        watcher: &'a mut Reporter<'b>,
         gateways: BTreeMap<InstrumentId, usize>,
     ) -> Self {
         let engine = session.circuit.engine();
@@ -461,6 +481,9 @@ impl<'a> Pilot<'a> {
             seconds: BTreeMap::new(),
             stale: BTreeSet::new(),
             referred: BTreeMap::new(),
+            outside: None,
+            stop: None,
+            number: 0,
             ending: None,
             killed: None,
             watch: None,
@@ -484,6 +507,9 @@ impl<'a> Pilot<'a> {
         if let Err(error) = self.session.tell(told) {
             self.fail(error, desk);
             return;
+        }
+        if self.session.circuit.engine().has_signals() {
+            self.watcher.signals(self.session.circuit.engine_mut(), self.number);
         }
         self.watcher.heard(self.session.circuit.engine());
         if self.gateways.is_empty() {
@@ -627,7 +653,7 @@ impl<'a> Pilot<'a> {
     }
 }
 
-impl Hands for Pilot<'_> {
+impl Hands for Pilot<'_, '_> {
     fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
         self.heard = now;
         if !self.seconds.is_empty()
@@ -699,6 +725,26 @@ impl Hands for Pilot<'_> {
         }
     }
 
+    fn on_bell(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        while let Some(mail) = self.outside.as_ref().and_then(|o| o.mailbox.take()) {
+            let at = now.max(self.session.now);
+            match mail {
+                Mail::News(news) => self.tell(Told::News(&News { at, ..news }), desk),
+                Mail::Note(text) => self.note(text),
+                Mail::Ask(question, reply) => {
+                    if let Some(news) = ask::news_of(question, at) {
+                        self.tell(Told::News(&news), desk);
+                    }
+                    if let Some(stop) = self.stop.filter(|_| question == Question::Stop) {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    // Who asked may have gone away.
+                    let _ = reply.send(ask::answer(question, self.session.circuit.engine()));
+                }
+            }
+        }
+    }
+
     fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>) {
         if let Some(watch) = &self.watch {
             watch.beat();
@@ -745,7 +791,7 @@ impl Hands for Pilot<'_> {
     }
 }
 
-impl Pilot<'_> {
+impl Pilot<'_, '_> {
     /// The session ends as its settings say.
     pub(super) fn end_session(&mut self, now: Ts, desk: &mut Desk<'_>) {
         let ending = Ending { cancel: self.on_stop == OnStop::Cancel, close: self.on_stop == OnStop::Close };

@@ -9,16 +9,21 @@ use bellwether_sdk::{Symbol, Ts};
 use super::asked::Standing;
 use super::backtest::{Prepared, config_hash};
 use super::control::Asked;
+use super::news::Outside;
+use super::report::Reporter;
 use super::session::{Session, Status, status};
 use super::spec::SeriesRead;
 use super::surroundings;
 use super::tapes::{self, Deaf, TapeRun};
 use super::watchdog::Watch;
-use super::{RunError, RunReport};
+use super::{RunError, RunReport, ask};
 use crate::config::{OnStop, Settings};
 use crate::data::Catalog;
+use crate::data::news::SignalForm;
 use crate::engine::{Circuit, Ending, Engine, Merge, Person, Told};
 use crate::host::Registry;
+use crate::signal::News;
+use crate::sources::{Mail, Question, Tokens};
 use crate::tape::{InstrumentRecord, Mode, Start, TapeReader};
 
 /// How long the loop sleeps at most before it looks whether to stop.
@@ -34,6 +39,11 @@ pub trait Watcher {
 
     /// An order, an answer, at engine time, as one line.
     fn effect(&mut self, at: Ts, line: &str);
+
+    /// A signal that a strategy emitted, where they are kept.
+    fn signal(&mut self, signal: &SignalForm) {
+        let _ = signal;
+    }
 
     /// The engine after each input of a session on a venue's feed; for checks at every step.
     fn heard(&mut self, _engine: &Engine) {}
@@ -55,6 +65,8 @@ pub struct SessionPlan<'a> {
     pub session: u64,
     /// The state folder, where sessions keep their locks and hear what is asked of them; `None` for neither.
     pub state: Option<PathBuf>,
+    /// Finds the tokens of sources and sinks.
+    pub tokens: Tokens<'a>,
 }
 
 /// Runs paper mode over the catalog's data, paced as the settings say.
@@ -71,11 +83,14 @@ pub fn paper(
     let began = Instant::now();
     let catalog = Catalog::open(&settings.data.dir)?;
     let prepared = Prepared::new(settings, registry, &catalog)?;
-    let mut merge = Merge::new(prepared.sources()?).map_err(|e| RunError::Data(e.to_string()))?;
+    let merge = Merge::new(prepared.sources()?).map_err(|e| RunError::Data(e.to_string()))?;
+    let mut merge = merge.with_news(prepared.news()?);
     let data_hash = prepared.data_hash()?;
     let profile = prepared.setup.plan.profile.to_string();
     let notes = prepared.setup.plan.notes.clone();
     let instruments = prepared.setup.plan.instruments.clone();
+    let outside = Outside::open(settings, &instruments, plan.tokens)?;
+    let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, "paper", watcher)?;
     let start = start_record(settings, &prepared, &catalog, &plan);
     let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
     let mut standing = Standing::take(plan.state.as_deref(), settings, Mode::Paper, &[], tapes)?;
@@ -91,61 +106,13 @@ pub fn paper(
         }
         Some(path) => take_up(path, registry, settings, &mut merge)?,
     };
-    let start_equity = session.circuit.engine().start_equity();
-    let currency = session.circuit.engine().reporting().to_owned();
-    let mut tell = |session: &mut Session| {
-        for (at, line) in session.take_lines() {
-            watcher.effect(at, &line);
-        }
-        watcher.status(&status(session.circuit.engine(), &currency, start_equity));
-    };
-    let watch = standing.watch(settings, &[], session.tape_path().as_deref());
-    let mut killed = None;
-    let mut pace = Pace::new(settings.session.pace, plan.ends_after);
-    while let Some(next) = merge.next_ts() {
-        let due = session.circuit.next_due();
-        // What is due at the same time as an event comes in its turn with the event.
-        let (at, by_itself) = if due < next { (due, true) } else { (next, false) };
-        let waited = pace.wait_for(at, stop, watch.as_ref(), || tell(&mut session));
-        if waited == Waited::Over {
-            break;
-        }
-        let now = session.now;
-        match watch.as_ref().and_then(Watch::asked) {
-            Some(Asked::Stop) => break,
-            Some(Asked::Kill { flatten, operator, reason }) => {
-                session.tell(Told::Kill(false, Person { operator: &operator, reason: &reason }, now))?;
-                killed = Some(flatten);
-                break;
-            }
-            Some(Asked::Arm { operator, reason }) => {
-                session.tell(Told::Arm(Person { operator: &operator, reason: &reason }, now))?;
-            }
-            None => {}
-        }
-        if waited == Waited::Asked {
-            continue;
-        }
-        if by_itself {
-            session.tell(Told::Clock(at))?;
-        } else if let Some(told) = merge.next(|told| session.tell(told)).map_err(|e| RunError::Data(e.to_string()))? {
-            told?;
-        }
-        if pace.is_time_to_tell() {
-            session.flush()?;
-            tell(&mut session);
-            standing.see(session.circuit.engine());
-        }
+    if reporter.is_open() || settings.signals.only {
+        session.circuit.engine_mut().keep_signals();
     }
-    let (at, on_stop) = (session.now, settings.session.on_stop);
-    let ending = match killed {
-        Some(flatten) => Ending { cancel: true, close: flatten },
-        None => Ending { cancel: on_stop == OnStop::Cancel, close: on_stop == OnStop::Close },
-    };
-    session.tell(Told::Stop(at, ending))?;
-    tell(&mut session);
-    drop(watch);
-    standing.see(session.circuit.engine());
+    reporter.began(wall_now(), plan.resume.is_some());
+    let ran = hear_all(&mut session, settings, &plan, &mut merge, (&outside, &mut standing), &mut reporter, stop);
+    let sent = reporter.ended(wall_now(), ran.as_ref().err());
+    ran?;
     let series: Vec<SeriesRead> = merge
         .read()
         .iter()
@@ -153,7 +120,7 @@ pub fn paper(
         .collect();
     let tape = session.tape_path();
     let mut outcome = session.finish()?;
-    outcome.notes.extend(notes);
+    outcome.notes.extend(notes.into_iter().chain(outside.sources.counts()).chain(sent));
     outcome.notes.push(match settings.session.pace {
         0 => "paper mode over stored data, without waiting".to_owned(),
         pace => format!("paper mode over stored data at {pace} × real time"),
@@ -170,14 +137,111 @@ pub fn paper(
     })
 }
 
+/// Hears the data and what comes from outside, until one of them or a person ends the session.
+fn hear_all(
+    session: &mut Session,
+    settings: &Settings,
+    plan: &SessionPlan<'_>,
+    merge: &mut Merge,
+    (outside, standing): (&Outside, &mut Standing),
+    reporter: &mut Reporter<'_>,
+    stop: &AtomicBool,
+) -> Result<(), RunError> {
+    let watch = standing.watch(settings, &[], session.tape_path().as_deref());
+    let mut killed = None;
+    let start_equity = session.circuit.engine().start_equity();
+    let currency = session.circuit.engine().reporting().to_owned();
+    let mut tell = |session: &mut Session| {
+        for (at, line) in session.take_lines() {
+            reporter.effect(at, &line);
+        }
+        reporter.status(&status(session.circuit.engine(), &currency, start_equity));
+        reporter.signals(session.circuit.engine_mut(), plan.session);
+    };
+    let mut pace = Pace::new(settings.session.pace, plan.ends_after);
+    while let Some(next) = merge.next_ts() {
+        while let Some(mail) = outside.mailbox.take() {
+            hear(session, mail, pace.heard_at(session.now, next), stop)?;
+        }
+        let due = session.circuit.next_due();
+        // What is due at the same time as an event comes in its turn with the event.
+        let (at, by_itself) = if due < next { (due, true) } else { (next, false) };
+        match pace.wait_for(at, stop, watch.as_ref(), |at_most| outside.mailbox.wait(at_most), || tell(session)) {
+            Waited::Due => {}
+            Waited::Asked => {
+                match watch.as_ref().and_then(Watch::asked) {
+                    None => {}
+                    Some(Asked::Stop) => break,
+                    Some(Asked::Kill { flatten, operator, reason }) => {
+                        let who = Person { operator: &operator, reason: &reason };
+                        session.tell(Told::Kill(false, who, session.now))?;
+                        killed = Some(flatten);
+                        break;
+                    }
+                    Some(Asked::Arm { operator, reason }) => {
+                        session.tell(Told::Arm(Person { operator: &operator, reason: &reason }, session.now))?;
+                    }
+                }
+                continue;
+            }
+            Waited::Mail(mail) => {
+                hear(session, *mail, pace.heard_at(session.now, at), stop)?;
+                // People see at once what came of it.
+                tell(session);
+                continue;
+            }
+            Waited::Over => break,
+        }
+        if by_itself {
+            session.tell(Told::Clock(at))?;
+        } else if let Some(told) = merge.next(|told| session.tell(told)).map_err(|e| RunError::Data(e.to_string()))? {
+            told?;
+        }
+        if pace.is_time_to_tell() {
+            session.flush()?;
+            tell(session);
+            standing.see(session.circuit.engine());
+        } else if session.circuit.engine().has_signals() {
+            tell(session);
+        }
+    }
+    let (at, on_stop) = (session.now, settings.session.on_stop);
+    let ending = match killed {
+        Some(flatten) => Ending { cancel: true, close: flatten },
+        None => Ending { cancel: on_stop == OnStop::Cancel, close: on_stop == OnStop::Close },
+    };
+    session.tell(Told::Stop(at, ending))?;
+    tell(session);
+    drop(watch);
+    standing.see(session.circuit.engine());
+    Ok(())
+}
+
+/// Hears mail at engine time `now`.
+fn hear(session: &mut Session, mail: Mail, now: Ts, stop: &AtomicBool) -> Result<(), RunError> {
+    match mail {
+        Mail::News(news) => session.tell(Told::News(&News { at: now, ..news }))?,
+        Mail::Note(text) => session.say(text),
+        Mail::Ask(question, reply) => {
+            if let Some(news) = ask::news_of(question, now) {
+                session.tell(Told::News(&news))?;
+            }
+            if question == Question::Stop {
+                stop.store(true, Ordering::Relaxed);
+            }
+            // Who asked may have gone away.
+            let _ = reply.send(ask::answer(question, session.circuit.engine()));
+        }
+    }
+    Ok(())
+}
+
 /// Takes a session up where its tape ended: the inputs make it what it was, and the data goes on after them.
 fn take_up(path: &Path, registry: &Registry, settings: &Settings, merge: &mut Merge) -> Result<Session, RunError> {
     let mut reader = TapeReader::open(path)?;
     let TapeRun { mut session, market, cut, .. } =
         tapes::resumable(&mut reader, registry, settings, Mode::Paper, &mut Deaf)?;
-    for _ in 0..market {
-        merge.next(|_| ()).map_err(|e| RunError::Data(e.to_string()))?;
-    }
+    merge.skip(market).map_err(|e| RunError::Data(e.to_string()))?;
     session.resume_tape(reader, settings.session.durability, cut, surroundings::DISK)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
@@ -210,11 +274,12 @@ pub(super) fn wall_now() -> Ts {
     Ts::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
-/// Why waiting ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a wait ended.
 enum Waited {
     /// The time has come.
     Due,
+    /// Mail has come before.
+    Mail(Box<Mail>),
     /// Somebody asks something of the session.
     Asked,
     /// The session is to end.
@@ -238,8 +303,28 @@ impl Pace {
         Self { times, origin: None, begun: now, ends_after, told: now }
     }
 
-    /// Waits until data time `at` is due.
-    fn wait_for(&mut self, at: Ts, stop: &AtomicBool, watch: Option<&Watch>, mut idle: impl FnMut()) -> Waited {
+    /// The engine time of what is heard between an input at `now` and the next at `next`; before the first input it is that
+    /// one's.
+    fn heard_at(&self, now: Ts, next: Ts) -> Ts {
+        let passed = self.origin.filter(|_| self.times > 0).map_or(Ts::NONE, |(first, begun)| {
+            let passed = i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX);
+            first.plus(passed.saturating_mul(i64::from(self.times)))
+        });
+        match passed.max(now) {
+            Ts::NONE => next,
+            at => at.min(next),
+        }
+    }
+
+    /// Waits until data time `at` is due, mail comes or the session is to end.
+    fn wait_for(
+        &mut self,
+        at: Ts,
+        stop: &AtomicBool,
+        watch: Option<&Watch>,
+        wait: impl Fn(Duration) -> Option<Mail>,
+        mut idle: impl FnMut(),
+    ) -> Waited {
         let (first, begun) = *self.origin.get_or_insert((at, Instant::now()));
         loop {
             if stop.load(Ordering::Relaxed) || self.ends_after.is_some_and(|d| self.begun.elapsed() >= d) {
@@ -257,7 +342,9 @@ impl Pace {
             let data_ns = at.nanos().saturating_sub(first.nanos()).max(0) / i64::from(self.times);
             let due = Duration::from_nanos(u64::try_from(data_ns).unwrap_or(0));
             let Some(left) = due.checked_sub(begun.elapsed()).filter(|d| !d.is_zero()) else { return Waited::Due };
-            std::thread::sleep(left.min(NAP));
+            if let Some(mail) = wait(left.min(NAP)) {
+                return Waited::Mail(Box::new(mail));
+            }
             if self.is_time_to_tell() {
                 idle();
             }

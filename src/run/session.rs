@@ -129,6 +129,11 @@ impl Session {
         std::mem::take(&mut self.lines)
     }
 
+    /// Something for people that is neither input nor effect.
+    pub(super) fn say(&mut self, text: String) {
+        self.lines.push((self.now, text));
+    }
+
     /// Hands waiting inputs to the operating system.
     pub(super) fn flush(&mut self) -> Result<(), RunError> {
         if let Some(tape) = &mut self.tape {

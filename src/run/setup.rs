@@ -7,10 +7,11 @@ use super::limits::limits;
 use super::money::Account;
 use super::plan::{Plan, make_strategies, symbols_of};
 use super::supply::Supply;
-use crate::config::{Settings, Slippage};
+use crate::config::{Combine, OnConflict, Settings, SignalSettings, Slippage};
 use crate::engine::{Engine, EngineConfig, SlotConfig};
 use crate::host::Registry;
 use crate::risk::{Guard, Limits};
+use crate::signal::{Combination, Conflict, Rule};
 use crate::sim::{MarginTerms, Sim, SimConfig, SlippageModel};
 
 /// The fee where neither settings nor venue say one: 10 basis points.
@@ -63,7 +64,7 @@ impl Setup {
         let finest = self.plan.bars_of_stream.iter().flatten().min().copied();
         let second = Interval::from_nanos(1_000_000_000).unwrap_or(Interval::MINUTE);
         let sim = Sim::new(self.sim, instruments.clone(), self.account.ledger(&instruments));
-        let engine = Engine::new(EngineConfig {
+        let mut engine = Engine::new(EngineConfig {
             ledger: self.account.ledger(&instruments),
             instruments,
             currencies: self.account.currencies,
@@ -75,7 +76,29 @@ impl Setup {
             build: self.plan.build,
             bars_of_stream: self.plan.bars_of_stream,
         });
+        engine.combine(combination(&settings.signals));
+        if settings.signals.only {
+            engine.only_emit();
+        }
         (engine, sim)
+    }
+}
+
+fn combination(settings: &SignalSettings) -> Combination {
+    Combination {
+        rule: match settings.combine {
+            Combine::Latest => Rule::Latest,
+            Combine::Priority => Rule::Priority,
+            Combine::Weighted => Rule::Weighted,
+        },
+        conflict: match settings.conflict {
+            OnConflict::Rule => Conflict::Rule,
+            OnConflict::Flat => Conflict::Flat,
+            OnConflict::Hold => Conflict::Hold,
+        },
+        order: settings.order.clone(),
+        weights: settings.weights.clone(),
+        threshold: settings.threshold,
     }
 }
 

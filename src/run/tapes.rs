@@ -265,6 +265,7 @@ impl TapeRun {
                 | Record::Stop(..)
                 | Record::BookLost(..)
                 | Record::Reference(..)
+                | Record::News(..)
                 | Record::Hold(..)
                 | Record::Kill(..)
                 | Record::Arm(..)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Ending, Event, Person, Told};
 use crate::orders::{Answer, reason_of};
 use crate::risk::Hold;
+use crate::signal::News;
 
 /// One record: an input of the session, or an effect that it had.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,8 @@ pub enum Record {
     End(String),
     /// What a venue calls things: neither input nor effect, for going on at the venue after the session ended.
     Venue(VenueNote),
+    /// News from outside the market.
+    News(Box<News>),
     /// Entries were held, or released, by a cause of this name.
     Hold(String, bool, Ts),
     /// The kill switch: whether to close positions, who pulled it, and why.
@@ -317,6 +320,7 @@ impl Record {
             Told::Resume(at) => Self::Resume(*at),
             Told::Answer(answer, at) => Self::Answer(AnswerRecord::of(answer), *at),
             Told::Stop(at, ending) => Self::Stop(*at, ending.cancel, ending.close),
+            Told::News(news) => Self::News(Box::new((*news).clone())),
             Told::Hold(hold, on, at) => Self::Hold(hold.name().to_owned(), *on, *at),
             Told::Kill(flatten, who, at) => Self::Kill(*flatten, who.operator.to_owned(), who.reason.to_owned(), *at),
             Told::Arm(who, at) => Self::Arm(who.operator.to_owned(), who.reason.to_owned(), *at),
@@ -338,6 +342,7 @@ impl Record {
             Self::Resume(at) => hear(Told::Resume(*at)),
             Self::Answer(answer, at) => hear(Told::Answer(answer.answer()?, *at)),
             Self::Stop(at, cancel, close) => hear(Told::Stop(*at, Ending { cancel: *cancel, close: *close })),
+            Self::News(news) => hear(Told::News(news)),
             Self::Hold(name, on, at) => {
                 let hold = Hold::ALL.into_iter().find(|h| h.name() == name)?;
                 hear(Told::Hold(hold, *on, *at))

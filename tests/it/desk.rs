@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use bellwether::engine::{OnHalt, Engine, EngineConfig, Input, Outcome, Replay, SlotConfig};
+use bellwether::engine::{Engine, EngineConfig, Input, OnHalt, Outcome, Replay, SlotConfig};
 use bellwether::market::{Batch, Currency, Kind, Source, VecSource};
 use bellwether::portfolio::{Ledger, Terms};
 use bellwether::risk::{Guard, Limits};

@@ -14,6 +14,7 @@ mod properties;
 mod rooms;
 mod sandbox;
 mod sessions;
+mod signals;
 mod stored;
 mod unsafe_code;
 #[cfg(unix)]

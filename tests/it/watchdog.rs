@@ -101,6 +101,7 @@ fn a_session_that_hangs() {
         resume: None,
         ends_after: Some(Duration::from_secs(60)),
         program: ("test", ""),
+        tokens: &bellwether::keys::token,
         settings_json: serde_json::to_string(&settings).expect("settings"),
         session: 1,
     };

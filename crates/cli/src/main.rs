@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         .with::<strategy_donchian_breakout::DonchianBreakout>()
         .with::<strategy_buy_and_hold::BuyAndHold>()
         .with::<strategy_momentum_rotation::MomentumRotation>()
-        .with::<strategy_quoter::Quoter>();
+        .with::<strategy_quoter::Quoter>()
+        .with::<strategy_follow::Follow>();
     bellwether_cli::main(&registry)
 }

@@ -24,6 +24,13 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     answer(&text)
 }
 
+/// Prints a value as one line of JSON.
+pub(crate) fn line(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value)
+        .map_err(|e| Failure::new(Code::Failed, format!("writing the answer as JSON: {e}")))?;
+    answer(&text)
+}
+
 /// Prints the document of a run, as one line of JSON.
 pub(crate) fn document(document: &Document) -> Result<(), Failure> {
     let mut stdout = BufWriter::new(std::io::stdout().lock());

@@ -42,7 +42,7 @@ pub use params::{ParamError, ParamSpec, ParamType, ParamValues, Params};
 pub use per_instrument::PerInstrument;
 pub use signal::{Direction, Signal, SizeHint};
 pub use strategy::{
-    AccountKind, Action, BookView, Context, InstrumentView, OpenOrder, Outbox, OwnView, Plugin, PositionView, Probe,
-    Strategy, View,
+    AccountKind, Action, BookView, Context, Feature, Features, InstrumentView, OpenOrder, Outbox, OwnView, Plugin,
+    PositionView, Probe, Strategy, View,
 };
 pub use time::{Interval, IntervalError, Ts};

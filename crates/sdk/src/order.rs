@@ -15,7 +15,7 @@ pub struct OrderId(pub u64);
 pub type Tag = Cow<'static, str>;
 
 /// How far a trailing stop follows behind the best price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trail {
     /// A fixed price distance.
     Offset(Price),

@@ -17,7 +17,7 @@ pub enum Direction {
 }
 
 /// A wish for a size that goes with a signal; the strategy's sizer decides where this is absent.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum SizeHint {
     /// A quantity of base.
     Qty(Decimal),
@@ -28,7 +28,7 @@ pub enum SizeHint {
 }
 
 /// A wish: be long, short or flat in an instrument, with what is known about how strongly, how long and why.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// Number within its source; the engine fills it in when zero.
     pub id: u64,

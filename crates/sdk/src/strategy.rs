@@ -1,5 +1,7 @@
 //! The contract: what a strategy implements, what it sees, and what it can do.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -214,6 +216,36 @@ pub struct View {
     pub equity: Money,
     /// The scale of `equity`.
     pub equity_scale: u8,
+    /// What is known from outside the market.
+    pub features: Features,
+}
+
+/// A number from outside the market, such as a grade or a count on a chain.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Feature {
+    /// Its value, always finite.
+    pub value: f64,
+    /// Engine time since which it is known.
+    pub ts: Ts,
+}
+
+/// The newest value of every feature, by name; of one instrument or of none.
+#[derive(Debug, Clone, Default)]
+pub struct Features {
+    by_name: BTreeMap<Tag, BTreeMap<Option<InstrumentId>, Feature>>,
+}
+
+impl Features {
+    /// Takes a new value.
+    pub fn set(&mut self, name: Tag, instrument: Option<InstrumentId>, feature: Feature) {
+        self.by_name.entry(name).or_default().insert(instrument, feature);
+    }
+
+    /// The value for an instrument, else the one that is of no instrument.
+    pub fn get(&self, name: &str, instrument: InstrumentId) -> Option<Feature> {
+        let of = self.by_name.get(name)?;
+        of.get(&Some(instrument)).or_else(|| of.get(&None)).copied()
+    }
 }
 
 /// What one strategy sees of its own.
@@ -347,6 +379,11 @@ impl<'a> Context<'a> {
     /// The account's equity in the reporting currency, for sizing formulas.
     pub fn equity_f64(&self) -> f64 {
         self.view.equity.to_f64(self.view.equity_scale)
+    }
+
+    /// A number from outside the market, for the event's instrument or for none; `None` until it is known.
+    pub fn feature(&self, name: &str) -> Option<Feature> {
+        self.view.features.get(name, self.instrument)
     }
 
     /// Emits a signal; the sizer and risk decide what becomes of it.

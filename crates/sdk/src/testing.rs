@@ -284,6 +284,12 @@ impl<S: Strategy> Desk<S> {
         self.call(book.instrument, |s, ctx| s.on_book(ctx, book));
     }
 
+    /// Feeds a signal made elsewhere.
+    pub fn signal(&mut self, signal: &Signal, ts: Ts) {
+        self.begin(ts);
+        self.call(signal.instrument, |s, ctx| s.on_signal(ctx, signal));
+    }
+
     /// Fills an open order whole, at its price: the position changes, then the strategy hears of it.
     ///
     /// # Panics

@@ -166,6 +166,7 @@ impl Lives {
             program: ("storm", ""),
             settings_json: serde_json::to_string(&self.settings).unwrap_or_default(),
             session: self.session,
+            tokens: &bellwether::keys::token,
         };
         let signing = |venue: &str| {
             let secret = Credential::new(key.clone(), Scheme::HmacSha256, "secret")?;

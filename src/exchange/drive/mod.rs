@@ -18,6 +18,7 @@ use std::time::Duration;
 use bellwether_sdk::{InstrumentId, OrderId, Price, Qty, Ts};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::Notify;
 
 use super::Response;
 use super::feed::{Feed, FeedEvent};
@@ -97,6 +98,11 @@ pub trait Hands {
     /// A gateway told something.
     fn on_gateway(&mut self, gateway: usize, event: GatewayEvent, now: Ts, desk: &mut Desk<'_>);
 
+    /// The bell rang: something came by another way than a feed or gateway.
+    fn on_bell(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        let _ = (now, desk);
+    }
+
     /// The time that [`next_due`](Self::next_due) named has come.
     fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>);
 
@@ -119,6 +125,14 @@ enum Done {
 
 type Begun = Pin<Box<dyn Future<Output = Done> + Send>>;
 
+/// Completes when a bell rings; never where there is none.
+async fn rung(bell: Option<&Notify>) {
+    match bell {
+        Some(bell) => bell.notified().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Feeds and gateways on one transport.
 pub struct Drive {
     transport: Arc<dyn Transport>,
@@ -133,6 +147,8 @@ pub struct Drive {
     actions: Vec<(Of, Action)>,
     /// Connections that were given up before they opened.
     given_up: BTreeSet<(Of, Link)>,
+    /// Rings when the hands have something to look at.
+    bell: Option<Arc<Notify>>,
     stop: bool,
 }
 
@@ -150,6 +166,7 @@ impl Drive {
             begun: FuturesUnordered::new(),
             actions: Vec::new(),
             given_up: BTreeSet::new(),
+            bell: None,
             stop: false,
         }
     }
@@ -171,6 +188,11 @@ impl Drive {
         self.gateways.push(gateway);
         self.gateway_urls.push(rest_url.into());
         self.gateways.len() - 1
+    }
+
+    /// From now on the hands hear it when this bell rings.
+    pub fn ring_for(&mut self, bell: Arc<Notify>) {
+        self.bell = Some(bell);
     }
 
     /// The gateways.
@@ -199,6 +221,7 @@ impl Drive {
         for gateway in &mut self.gateways {
             gateway.start(now);
         }
+        let bell = self.bell.clone();
         let mut set_for = Ts::MAX;
         let mut frames = 0;
         while !self.stop {
@@ -227,6 +250,10 @@ impl Drive {
                     asked_to_stop = true;
                     let now = self.clock.now();
                     hands.on_stop(now, &mut Desk { gateways: &mut self.gateways, now, stop: &mut self.stop });
+                }
+                () = rung(bell.as_deref()) => {
+                    let now = self.clock.now();
+                    hands.on_bell(now, &mut Desk { gateways: &mut self.gateways, now, stop: &mut self.stop });
                 }
                 Some(done) = self.begun.next(), if !self.begun.is_empty() => self.done(done, hands),
                 (of, link, frame) = self.sockets.next() => {

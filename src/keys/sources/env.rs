@@ -58,6 +58,12 @@ impl Source for EnvSource {
     }
 }
 
+/// The secret of something that has no public id, by its kind and name.
+pub(in crate::keys) fn secret(kind: &str, name: &str) -> Result<Zeroizing<String>, KeyError> {
+    let variable = format!("{}_SECRET", prefix(kind, name));
+    value(&variable, &environment)?.ok_or(KeyError::Absent { name: variable })
+}
+
 /// A variable's text; `Err` when it is not UTF-8.
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<Result<String, std::ffi::OsString>>;
 

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{KeyError, Material};
+pub(super) use env::secret;
 
 /// The kinds of sources there are: the word before the colon.
 pub const SOURCES: [&str; 8] = ["env", "file", "dir", "exec", "age", "keyring", "vault", "aws"];

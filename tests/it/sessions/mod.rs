@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use bellwether::config::{Feed, Settings, StrategySettings};
+use bellwether::config::{Feed, Settings, SourceSettings, StrategySettings, WebhookSource};
 use bellwether::engine::Outcome;
 use bellwether::host::Registry;
 use bellwether::run::{self, SessionPlan, Status, Watcher};
@@ -102,7 +102,7 @@ fn session(plugin: &str, venues: Venues, lasts: Duration, change: impl FnOnce(&m
         venue.market_url = Some(market);
     }
     change(&mut settings);
-    let registry = Registry::new().with::<BuyOnce>().with::<Listener>();
+    let registry = Registry::new().with::<BuyOnce>().with::<Listener>().with::<strategy_follow::Follow>();
     let plan = SessionPlan {
         state: None,
         tape: None,
@@ -111,6 +111,7 @@ fn session(plugin: &str, venues: Venues, lasts: Duration, change: impl FnOnce(&m
         program: ("test", ""),
         settings_json: serde_json::to_string(&settings).expect("settings"),
         session: 1,
+        tokens: &crate::signals::desk::token,
     };
     run::session(&settings, &registry, plan, None, &mut Nobody, &AtomicBool::new(false)).expect("a session").outcome
 }
@@ -177,4 +178,24 @@ fn past_bars_of_the_venue_warm_strategies_up() {
     let closes = CLOSES.lock().expect("closes").clone();
     assert_eq!(closes.get(..3), Some([10_300, 10_400, 10_500].as_slice()), "the last three complete minutes");
     assert_eq!(outcome.warmup, 3);
+}
+
+#[test]
+fn an_alert_is_traded_on_a_venues_feed_as_soon_as_it_comes() {
+    let address = crate::signals::server::free_port();
+    let hook = WebhookSource { listen: address.to_string(), ..WebhookSource::default() };
+    let sender = std::thread::spawn(move || {
+        // By then the feed has told prices; the server listens once the session runs.
+        std::thread::sleep(Duration::from_millis(2_000));
+        let body =
+            format!(r#"{{"secret":"open sesame","id":"1","instrument":"{SYMBOL}","direction":"long","qty":"1"}}"#);
+        crate::signals::server::post(address, "", &body)
+    });
+    let venues = Venues { first: trading("100.0", 60_000), second: trading("100.0", 0) };
+    let outcome = session("follow", venues, Duration::from_secs(6), |s| {
+        s.account.kind = Some(AccountKind::Margin);
+        s.source.insert("tv".to_owned(), SourceSettings::Webhook(hook));
+    });
+    assert_eq!(sender.join().expect("a request").0, 200);
+    assert_eq!((outcome.orders.len(), outcome.fills.len()), (1, 1), "{:?}", outcome.notes);
 }

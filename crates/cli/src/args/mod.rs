@@ -97,6 +97,10 @@ pub(crate) enum Command {
     Keys(crate::commands::keys::KeysArgs),
     /// Serve an exchange on this machine: stored data, simulated matching, Binance's spot protocols.
     Sandbox(crate::commands::sandbox::SandboxArgs),
+    /// Signals as data: run, store, measure.
+    Signals(crate::commands::signals::SignalsArgs),
+    /// Try the places that messages go to.
+    Notify(crate::commands::notify::NotifyArgs),
     /// Print JSON Schemas of what this program reads and writes.
     Schema(crate::commands::schema::SchemaArgs),
 }

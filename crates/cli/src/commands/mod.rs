@@ -12,11 +12,13 @@ pub(crate) mod grid;
 pub(crate) mod keys;
 pub(crate) mod latency;
 pub(crate) mod live;
+pub(crate) mod notify;
 pub(crate) mod paper;
 pub(crate) mod replay;
 pub(crate) mod runs;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
+pub(crate) mod signals;
 pub(crate) mod state;
 pub(crate) mod statement;
 pub(crate) mod stop;
@@ -53,6 +55,8 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
         Command::Strategy(args) => strategy::run(args, registry),
         Command::Exchange(args) => exchange::run(global, args),
         Command::Sandbox(args) => sandbox::run(global, args),
+        Command::Signals(args) => signals::run(global, args, registry),
+        Command::Notify(args) => notify::run(global, args),
         Command::Schema(args) => schema::run(args),
     }
 }

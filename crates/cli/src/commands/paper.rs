@@ -41,7 +41,7 @@ pub(crate) struct PaperArgs {
 
 /// Where market data comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum FeedKind {
+pub(crate) enum FeedKind {
     /// The catalog, paced.
     Store,
     /// The venue's own streams; no key is needed.
@@ -114,7 +114,7 @@ pub(crate) fn run(global: &Global, args: &PaperArgs, registry: &Registry) -> Res
 }
 
 /// What a session needs beside its settings.
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     tape: Option<PathBuf>,
     resume: Option<PathBuf>,
     ends_after: Option<Duration>,
@@ -125,7 +125,7 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// As the library wants it.
-    pub(super) fn as_plan(&self) -> SessionPlan<'_> {
+    pub(crate) fn as_plan(&self) -> SessionPlan<'_> {
         SessionPlan {
             tape: self.tape.clone(),
             resume: self.resume.clone(),
@@ -134,12 +134,13 @@ impl Prepared {
             settings_json: self.settings_json.clone(),
             session: record::new_session(),
             state: Some(self.state.clone()),
+            tokens: &bellwether::keys::token,
         }
     }
 }
 
 /// Prepares a session: its tape, or the one to go on with.
-pub(super) fn session_plan(global: &Global, args: &SessionArgs, settings: &Settings) -> Result<Prepared, Failure> {
+pub(crate) fn session_plan(global: &Global, args: &SessionArgs, settings: &Settings) -> Result<Prepared, Failure> {
     Ok(Prepared {
         tape: if args.resume.is_some() { None } else { Some(record::new_tape(global, settings)?) },
         resume: args.resume.as_deref().map(|asked| record::find_tape(global, asked)).transpose()?,

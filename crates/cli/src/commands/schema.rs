@@ -23,12 +23,15 @@ enum Of {
     Backtest,
     /// The settings file.
     Config,
+    /// A signal or feature, as a line of JSON.
+    Signal,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &SchemaArgs) -> Result<(), Failure> {
     match args.of {
         Of::Backtest => out::json(&bellwether::report::schema()),
+        Of::Signal => out::json(&bellwether::data::news::schema()),
         Of::Config => out::json(&schemars::schema_for!(bellwether::config::Settings)),
     }
 }

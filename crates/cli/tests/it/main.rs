@@ -13,6 +13,7 @@ mod kill;
 #[cfg(unix)]
 mod operation;
 mod pipes;
+mod plugins;
 mod runs;
 mod sandbox;
 mod session;

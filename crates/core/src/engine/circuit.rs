@@ -12,6 +12,7 @@ use super::replay::ReplayError;
 use super::timers::Class;
 use crate::orders::{Answer, Order};
 use crate::risk::{GuardAct, Hold};
+use crate::signal::News;
 use crate::sim::Sim;
 
 /// What a session is told, in order.
@@ -33,6 +34,8 @@ pub enum Told<'a> {
     Resume(Ts),
     /// The session ends: open orders are cancelled or left, positions closed or left.
     Stop(Ts, Ending),
+    /// News from outside the market.
+    News(&'a News),
     /// Entries are held for a reason that the engine does not see, or (`false`) no longer.
     Hold(Hold, bool, Ts),
     /// Somebody pulled the kill switch: all orders are cancelled and, with `true`, all positions closed.
@@ -228,6 +231,11 @@ impl Circuit {
                 self.come_to(at, Class::Funding)
             }
             Told::Stop(at, ending) => self.stop(at, ending),
+            Told::News(news) => {
+                self.come_to(news.at, Class::News)?;
+                self.engine_mut().on_news(news)?;
+                self.pump()
+            }
             Told::Hold(hold, on, at) => {
                 self.come_to(at, Class::Funding)?;
                 self.engine_mut().hold(hold, on, at);
@@ -305,6 +313,7 @@ impl Passed {
 fn time_of(told: &Told<'_>) -> Ts {
     match told {
         Told::Market(event) => event.ts(),
+        Told::News(news) => news.at,
         Told::OpenPrint(bar) => bar.ts_open,
         Told::BookLost(_, at)
         | Told::Reference(_, _, at)

@@ -1,16 +1,42 @@
 //! Stored streams as one row of inputs, in the order in which a backtest hears them.
 
-use bellwether_sdk::{Depth, Ts};
+use std::collections::VecDeque;
+
+use bellwether_sdk::{Depth, InstrumentId, Ts};
 
 use super::circuit::Told;
 use super::core::Event;
-use super::replay::{Cursor, SeriesPart};
+use super::replay::{Cursor, Key, SeriesPart};
+use super::timers::Class;
 use crate::market::{Batch, Source, SourceError};
+use crate::signal::News;
+
+/// News in the order in which they are heard.
+#[derive(Debug, Default)]
+pub(super) struct NewsQueue(VecDeque<News>);
+
+impl NewsQueue {
+    pub(super) fn new(mut news: Vec<News>) -> Self {
+        // Those of one time keep the order in which they were stored.
+        news.sort_by_key(|n| n.at);
+        Self(news.into())
+    }
+
+    /// The place of the next among all events.
+    pub(super) fn key(&self) -> Option<Key> {
+        self.0.front().map(|news| (news.at, Class::News, InstrumentId::default()))
+    }
+
+    pub(super) fn pop(&mut self) -> Option<News> {
+        self.0.pop_front()
+    }
+}
 
 /// Streams merged by time, one event at a time.
 pub struct Merge {
     cursors: Vec<Cursor>,
     read: Vec<SeriesPart>,
+    news: NewsQueue,
 }
 
 impl Merge {
@@ -26,12 +52,34 @@ impl Merge {
                 cursors.push(cursor);
             }
         }
-        Ok(Self { cursors, read: Vec::new() })
+        Ok(Self { cursors, read: Vec::new(), news: NewsQueue::default() })
+    }
+
+    /// The same with news that are heard in their time. They end with the market.
+    #[must_use]
+    pub fn with_news(self, news: Vec<News>) -> Self {
+        Self { news: NewsQueue::new(news), ..self }
     }
 
     /// Engine time of the next event; `None` at the end.
     pub fn next_ts(&self) -> Option<Ts> {
-        self.cursors.iter().filter_map(Cursor::key).min().map(|k| k.0)
+        let market = self.cursors.iter().filter_map(Cursor::key).min()?;
+        Some(self.news.key().map_or(market, |news| news.min(market)).0)
+    }
+
+    /// Passes over market events, with the news before them.
+    ///
+    /// # Errors
+    /// [`SourceError`] when a stream cannot be read on.
+    pub fn skip(&mut self, market: u64) -> Result<(), SourceError> {
+        let mut left = market;
+        while left > 0 {
+            match self.next(|told| !matches!(told, Told::News(_)))? {
+                Some(is_market) => left -= u64::from(is_market),
+                None => return Ok(()),
+            }
+        }
+        Ok(())
     }
 
     /// Hands the next event to `hear`; `None` at the end.
@@ -40,7 +88,10 @@ impl Merge {
     /// [`SourceError`] when a stream cannot be read on.
     pub fn next<T>(&mut self, hear: impl FnOnce(Told<'_>) -> T) -> Result<Option<T>, SourceError> {
         let keys = self.cursors.iter().enumerate().filter_map(|(i, c)| Some((c.key()?, i)));
-        let Some((_, first)) = keys.min() else { return Ok(None) };
+        let Some((key, first)) = keys.min() else { return Ok(None) };
+        if self.news.key().is_some_and(|news| news < key) {
+            return Ok(self.news.pop().map(|news| hear(Told::News(&news))));
+        }
         let cursor = &mut self.cursors[first];
         let heard = cursor.hand_on(hear);
         if !cursor.fill(&mut |_| ())? {

@@ -7,6 +7,7 @@ use super::core::{Command, Engine, Event};
 use super::replay::ReplayError;
 use super::timers::Class;
 use crate::orders::Answer;
+use crate::signal::News;
 use crate::sim::Sim;
 
 /// Engine and simulated exchange.
@@ -74,6 +75,13 @@ impl Pair {
         self.engine.on_event(event)?;
         let quiet = self.engine.commands().is_empty() && !self.engine.has_guard_acts();
         if quiet { Ok(()) } else { self.pump() }
+    }
+
+    /// News from outside the market.
+    pub(super) fn news(&mut self, news: &News) -> Result<(), ReplayError> {
+        self.come_to(news.at, Class::News)?;
+        self.engine.on_news(news)?;
+        if self.engine.commands().is_empty() { Ok(()) } else { self.pump() }
     }
 
     /// Carries commands to the exchange and answers back until all is quiet.

@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bellwether_sdk::{Depth, InstrumentId, Ts};
 
 use super::core::{Calm, Engine, EngineError, Event};
+use super::merge::NewsQueue;
 use super::pair::Pair;
 use super::timers::Class;
 use crate::market::{Batch, Kind, Source, SourceError};
 use crate::portfolio::PortfolioError;
+use crate::signal::News;
 use crate::sim::Sim;
 
 /// A replay could not go on.
@@ -126,12 +128,19 @@ pub struct Replay<'a> {
     /// Told before (`true`) and after (`false`) a stream is read, so that reading can be timed apart.
     reading: &'a mut dyn FnMut(bool),
     read: Vec<SeriesPart>,
+    news: NewsQueue,
 }
 
 impl<'a> Replay<'a> {
     /// A replay before its first event.
     pub fn new(engine: Engine, sim: Sim, stop: &'a AtomicBool, reading: &'a mut dyn FnMut(bool)) -> Self {
-        Self { pair: Pair::new(engine, sim), stop, reading, read: Vec::new() }
+        Self { pair: Pair::new(engine, sim), stop, reading, read: Vec::new(), news: NewsQueue::default() }
+    }
+
+    /// The same with news that are heard in their time.
+    #[must_use]
+    pub fn with_news(self, news: Vec<News>) -> Self {
+        Self { news: NewsQueue::new(news), ..self }
     }
 
     /// What was read of each stream, in the order in which they ended.
@@ -151,14 +160,24 @@ impl<'a> Replay<'a> {
                 live.push(cursor);
             }
         }
-        let first = live.iter().filter_map(Cursor::key).min().map_or(Ts::NONE, |k| k.0);
+        let first = live.iter().filter_map(Cursor::key).min();
+        let first = first.map_or(Ts::NONE, |k| self.news.key().map_or(k, |news| news.min(k)).0);
         self.pair.engine.start(first)?;
         self.pair.pump()?;
         while !live.is_empty() {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(ReplayError::Interrupted);
             }
-            let (first, limit) = first_and_limit(&live);
+            let (first, mut limit) = first_and_limit(&live);
+            if let Some(key) = self.news.key() {
+                if live[first].key().is_some_and(|next| key < next) {
+                    if let Some(news) = self.news.pop() {
+                        self.pair.news(&news)?;
+                    }
+                    continue;
+                }
+                limit = Some(limit.map_or(key, |l| l.min(key)));
+            }
             self.run_until(&mut live[first], limit)?;
             if !live[first].fill(self.reading)? {
                 self.read.push(live.remove(first).read);

@@ -22,6 +22,8 @@ pub enum Class {
     BarClose,
     /// Timers.
     Timer,
+    /// News from outside the market: heard when the market of that moment has been.
+    News,
     /// Open prints of bars.
     BarOpen,
 }

@@ -1,5 +1,15 @@
 //! From wishes to sized intents: the sizer and the rules for signals that repeat, reverse or come too late.
 
+mod combine;
+mod measure;
+mod news;
+
+pub use combine::{Combination, Combiner, Conflict, Rule};
+pub use measure::{
+    AtHorizon, JUDGED_FROM, Measure, MeasureSpec, Opinion, REAL_BELOW, Tradable, Verdict, draw, measure,
+};
+pub use news::{Body, Heard, News};
+
 use bellwether_sdk::{
     Bracket, Decimal, Direction, Instrument, Intent, Money, OrderKind, ParamError, ParamValues, Qty, Side, Signal,
     Size, SizeHint, Tag, TimeInForce,

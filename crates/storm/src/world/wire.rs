@@ -18,8 +18,12 @@ impl World {
 
     /// A request of a process; `None` when it is dead.
     pub fn requests(&mut self, life: u64, request: &Request) -> Option<oneshot::Receiver<Answered>> {
+        if self.is_dead(life) {
+            return None;
+        }
         let body = format!("{}{}", request.query, request.body);
         self.leaves(life, &body, request.write && request.method == bellwether::exchange::Method::Delete);
+        // What it died of sending may still leave.
         if self.is_dead(life) && !self.dice.chance(5_000) {
             return None;
         }
@@ -60,9 +64,12 @@ impl World {
 
     /// A process says something on a connection.
     pub fn says(&mut self, life: u64, id: u64, text: &str) {
+        if self.is_dead(life) {
+            return;
+        }
         self.leaves(life, text, text.contains("ancel"));
         let wait = self.delay();
-        // What the dead hand over as they die may still leave.
+        // What it died of sending may still leave.
         let lost = self.is_dead(life) && self.dice.chance(5_000);
         let Some(line) = self.lines.get_mut(&id).filter(|l| !l.mute && !lost) else { return };
         line.to_venue = line.to_venue.max(self.now + wait * MS);
@@ -72,9 +79,6 @@ impl World {
 
     /// What a process sends is looked at before it leaves; it may die of it.
     fn leaves(&mut self, life: u64, text: &str, cancels: bool) {
-        if self.is_dead(life) {
-            return;
-        }
         let client = self.mouth.places(text);
         if let Some(client) = &client {
             match client.parse::<ClientId>().map(order_of) {

@@ -15,7 +15,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 #[derive(Debug, Args)]
 pub(super) struct BuildArgs {
-    /// The folder of the strategy: a Rust package, or one with a strategy.py.
+    /// The folder of the strategy's Rust package.
     #[arg(default_value = ".")]
     folder: PathBuf,
     /// Where the component goes; by default NAME.wasm in that folder.
@@ -42,10 +42,7 @@ pub(super) fn run(args: &BuildArgs) -> Result<(), Failure> {
     }
     let built = build(&args.folder, args.out.as_deref(), args.offline)?;
     let file = built.file.display();
-    out::answer(&format!(
-        "{file}: {:.1} kB\n\nTry: bellwether strategy check {file}\n     bellwether backtest --strategy {file}",
-        built.bytes as f64 / 1000.0
-    ))
+    out::answer(&format!("{file}: {:.1} kB\n\nTry: bellwether backtest --strategy {file}", built.bytes as f64 / 1000.0))
 }
 
 fn native(package: &Package, offline: bool) -> Result<(), Failure> {

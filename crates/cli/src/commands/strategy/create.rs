@@ -38,10 +38,17 @@ pub(super) fn run(args: &NewArgs) -> Result<(), Failure> {
         Lang::Python => python(folder, &name)?,
     }
     let (dir, file) = (folder.display(), format!("{}.wasm", name.ident));
-    let test = if args.lang == Lang::Rust { "  cargo test\n" } else { "" };
+    let build = match args.lang {
+        Lang::Rust => "cargo test\n  bellwether strategy build".to_owned(),
+        Lang::Python => {
+            format!(
+                "pip install componentize-py\n  componentize-py -d wit -w strategy componentize --stub-wasi strategy -o {file}"
+            )
+        }
+    };
     out::answer(&format!(
-        "{dir}: written. Next:\n\n  cd {dir}\n{test}  bellwether strategy build\n  bellwether strategy check ./{file}\n  \
-         bellwether backtest --strategy ./{file}\n  bellwether paper --strategy ./{file}"
+        "{dir}: written. Next:\n\n  cd {dir}\n  {build}\n  \
+         bellwether backtest --strategy ./{file}\n  bellwether paper --strategy ./{file} --interval 1h"
     ))
 }
 

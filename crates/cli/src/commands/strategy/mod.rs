@@ -1,4 +1,4 @@
-//! `strategy`: which strategies there are and what they take; making, building and checking one of your own.
+//! `strategy`: which strategies there are and what they take; making and building one of your own.
 
 #[cfg(feature = "wasm")]
 mod build;

@@ -13,6 +13,10 @@ impl Engine {
         for action in actions.drain(..) {
             match action {
                 Action::Signal(signal) => self.on_signal(i, signal),
+                Action::Place(_, intent) if self.paused && !intent.reduce_only => {
+                    *self.dropped.entry("paused").or_default() += 1;
+                }
+                Action::Place(..) if self.only_emits => *self.dropped.entry("only_signals").or_default() += 1,
                 Action::Place(id, intent) => {
                     self.place(i, id, &intent, Role::Intent);
                 }
@@ -66,8 +70,20 @@ impl Engine {
         if signal.id == 0 {
             signal.id = self.signals;
         }
+        if signal.ts_made == Ts::NONE {
+            signal.ts_made = self.now;
+        }
+        if signal.source.is_empty() {
+            signal.source = self.slots[i].id.clone().into();
+        }
         let id = signal.instrument;
         self.say(i, id, What::Signal, || words_of(&signal));
+        if let Some(emitted) = &mut self.emitted {
+            emitted.push((i, signal.clone()));
+        }
+        if self.only_emits {
+            return;
+        }
         let slot = &self.slots[i];
         let pending = slot
             .own
@@ -101,6 +117,10 @@ impl Engine {
                     "orders in flight are cancelled: already where it wants to be".to_owned()
                 });
                 self.cancel_where(i, |o, role| o.instrument == id && role == Role::Signal);
+            }
+            Sized::Order(intent) if self.paused && !intent.reduce_only => {
+                *self.dropped.entry("paused").or_default() += 1;
+                self.say(i, id, What::Dropped, || "no order: paused".to_owned());
             }
             Sized::Order(intent) => {
                 // A new wish replaces what is left of the last one, and the protection of what it undoes.

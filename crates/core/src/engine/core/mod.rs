@@ -6,6 +6,7 @@ mod calm;
 mod events;
 mod finish;
 mod guard;
+mod news;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,7 +28,7 @@ use crate::market::book::{Applied, Book};
 use crate::orders::{Answer, FillRecord, Order, OrderError, Orders, order_hash};
 use crate::portfolio::{Ledger, LotFill, PortfolioError, TradeRecord};
 use crate::risk::{Approved, Guard, Pace, RiskView};
-use crate::signal::{Sized, SizingView, size};
+use crate::signal::{Combiner, Heard, Sized, SizingView, size};
 
 /// Levels of a book that strategies see, per side.
 const BOOK_LEVELS: usize = 20;
@@ -196,6 +197,15 @@ pub struct Engine {
     log: Option<Vec<Said>>,
     /// Strategies that were halted, in order.
     halts: Vec<Halt>,
+    /// The messages from outside that were heard, and what their sources want.
+    heard: Heard,
+    combiner: Combiner,
+    /// The signals that strategies emitted, while somebody takes them.
+    emitted: Option<Vec<(usize, Signal)>>,
+    /// Whether signals are emitted only, and no order is made.
+    only_emits: bool,
+    /// Whether a person has paused the run: only what reduces is sent.
+    paused: bool,
     /// Set while the last orders of a run are made: strategies are no longer heard.
     closing: bool,
 }
@@ -214,6 +224,7 @@ impl Engine {
                 .collect(),
             equity: start,
             equity_scale: config.currencies[0].scale,
+            features: bellwether_sdk::Features::default(),
         };
         Self {
             now: Ts::NONE,
@@ -252,6 +263,11 @@ impl Engine {
             sent: VecDeque::new(),
             log: None,
             halts: Vec::new(),
+            heard: Heard::default(),
+            combiner: Combiner::default(),
+            emitted: None,
+            only_emits: false,
+            paused: false,
             closing: false,
         }
     }

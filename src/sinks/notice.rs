@@ -1,0 +1,123 @@
+//! What is reported, and under which topic.
+
+use std::collections::BTreeMap;
+
+use bellwether_sdk::Ts;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::Level;
+
+/// The topics there are, with what they are about.
+pub const TOPICS: [(&str, &str); 14] = [
+    ("start", "a session began, or went on after it ended unexpectedly"),
+    ("stop", "a session ended"),
+    ("fill", "an order filled"),
+    ("order", "an order was refused, rejected or expired"),
+    ("guard", "the risk guard warns or has tripped, or nothing is sent any more"),
+    ("stale", "a feed or source is silent, disconnected or not to be trusted"),
+    ("unknown", "nobody knows yet what became of an order, or one is not ours"),
+    ("difference", "books and venue disagree"),
+    ("key", "a key expires, changed, fails or is used by others"),
+    ("clock", "clocks differ"),
+    ("disk", "the disk is slow or full"),
+    ("source", "a source refused messages or was started again"),
+    ("signal", "a strategy emitted a signal"),
+    ("digest", "the day in a few lines"),
+];
+
+/// Something to be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Engine time.
+    pub at: Ts,
+    /// How grave.
+    pub level: Level,
+    /// About what; one of [`TOPICS`].
+    pub topic: String,
+    /// In words.
+    pub text: String,
+    /// More about it by name, for templates and programs.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+    /// Of a signal: its JSON form.
+    #[serde(default)]
+    pub signal: Option<Value>,
+}
+
+impl Notice {
+    /// A notice in words.
+    pub fn new(at: Ts, level: Level, topic: &str, text: impl Into<String>) -> Self {
+        Self { at, level, topic: topic.to_owned(), text: text.into(), fields: BTreeMap::new(), signal: None }
+    }
+}
+
+/// A notice on its way to one place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Its number at this place, from 1: receivers may know a repeated one by it.
+    pub number: u64,
+    /// An id that no other message has.
+    pub id: String,
+    /// The words as the place's template makes them.
+    pub text: String,
+    /// What it is of.
+    pub notice: Notice,
+}
+
+/// What words of a session's lines mean: the beginning, or a part.
+const WORDS: [(&str, Level, &str); 17] = [
+    ("filled ", Level::Info, "fill"),
+    ("rejected ", Level::Warning, "order"),
+    ("expired ", Level::Info, "order"),
+    ("unknown ", Level::Error, "unknown"),
+    ("an open order that is not ours", Level::Warning, "unknown"),
+    ("feed is stale", Level::Warning, "stale"),
+    ("feed disconnected", Level::Warning, "stale"),
+    ("second source", Level::Warning, "stale"),
+    ("book lost", Level::Warning, "stale"),
+    ("stale, no", Level::Warning, "stale"),
+    ("nothing is sent any more", Level::Error, "guard"),
+    ("guard", Level::Error, "guard"),
+    ("reconcil", Level::Error, "difference"),
+    ("key ", Level::Warning, "key"),
+    ("clock", Level::Warning, "clock"),
+    ("tape waits for its disk", Level::Error, "disk"),
+    ("message is refused", Level::Warning, "source"),
+];
+
+/// Level and topic of a line of a session; `None` for what is not reported by itself (orders on their way).
+pub fn topic_of(line: &str) -> Option<(Level, &'static str)> {
+    let begins = |word: &str| word.ends_with(' ') && line.starts_with(word);
+    let found = WORDS.iter().find(|(word, ..)| begins(word) || !word.ends_with(' ') && line.contains(word));
+    match found {
+        Some((_, level, topic)) => Some((*level, topic)),
+        None if ["order ", "cancel ", "accepted ", "cancelled ", "funding "].iter().any(|w| line.starts_with(w)) => {
+            None
+        }
+        // What nobody foresaw is told all the same.
+        None => Some((Level::Warning, "source")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_leads_to_a_topic_that_there_is() {
+        for (_, _, topic) in WORDS {
+            assert!(TOPICS.iter().any(|(name, _)| *name == topic), "{topic}");
+        }
+    }
+
+    #[test]
+    fn lines_of_a_session_find_their_topic() {
+        assert_eq!(topic_of("filled 3 0.5 @ 100 fee 0.1 taker at 5"), Some((Level::Info, "fill")));
+        assert_eq!(topic_of("unknown 7"), Some((Level::Error, "unknown")));
+        assert_eq!(topic_of("order 3 buy 1 binance:BTC/USDT market gtc signal"), None);
+        assert_eq!(topic_of("feed is stale: Trades(InstrumentId(0))"), Some((Level::Warning, "stale")));
+        assert_eq!(topic_of("tv: a message is refused (1): malformed"), Some((Level::Warning, "source")));
+        assert_eq!(topic_of("something new under the sun"), Some((Level::Warning, "source")));
+    }
+}

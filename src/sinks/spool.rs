@@ -1,0 +1,225 @@
+//! The spool of one place: messages that are not delivered yet, on disk, in order, within a bound.
+//!
+//! Lines of JSON in one file, and the count of bytes delivered in another. When all is delivered both begin anew. A line
+//! that a crash cut off is dropped when the file is opened; a delivery whose mark was lost is made again, with its number.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Message, Notice};
+
+/// Messages on disk.
+#[derive(Debug)]
+pub struct Spool {
+    path: PathBuf,
+    mark_path: PathBuf,
+    file: File,
+    /// Bytes delivered, and bytes there are.
+    delivered: u64,
+    size: u64,
+    bytes_max: u64,
+    next_number: u64,
+    /// What makes ids of this spool its own.
+    name: String,
+    /// Messages dropped since one was taken last.
+    dropped: u64,
+}
+
+impl Spool {
+    /// Opens the spool of a place in a folder, with what waited when it was closed.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn open(dir: &Path, name: &str, bytes_max: u64) -> io::Result<Self> {
+        crate::config::create_private(dir)?;
+        let path = dir.join(format!("{name}.jsonl"));
+        let mark_path = dir.join(format!("{name}.mark"));
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
+        let size = whole_lines(&mut file)?;
+        file.set_len(size)?;
+        let mark = fs::read_to_string(&mark_path).unwrap_or_default();
+        let mut mark = mark.split_whitespace().map(|n| n.parse::<u64>().unwrap_or(0));
+        let delivered = mark.next().unwrap_or(0).min(size);
+        let numbered = mark.next().unwrap_or(0);
+        let mut spool = Self {
+            path,
+            mark_path,
+            file,
+            delivered,
+            size,
+            bytes_max,
+            next_number: numbered + 1,
+            name: name.to_owned(),
+            dropped: 0,
+        };
+        spool.next_number = spool.last_number()?.max(numbered) + 1;
+        Ok(spool)
+    }
+
+    /// Takes a notice; false when there is no room and it was dropped, which the next message that is taken says.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn put(&mut self, text: String, notice: Notice) -> io::Result<bool> {
+        let text = match self.dropped {
+            0 => text,
+            n => format!("{text}\n({n} messages before this one were dropped: the spool was full)"),
+        };
+        let number = self.next_number;
+        let message = Message { number, id: format!("{}-{number}", self.name), text, notice };
+        let mut line = serde_json::to_vec(&message).map_err(io::Error::other)?;
+        line.push(b'\n');
+        if self.size - self.delivered + line.len() as u64 > self.bytes_max {
+            self.dropped += 1;
+            return Ok(false);
+        }
+        self.file.write_all(&line)?;
+        self.size += line.len() as u64;
+        (self.next_number, self.dropped) = (number + 1, 0);
+        Ok(true)
+    }
+
+    /// The first message that waits, with its length on disk.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn first(&mut self) -> io::Result<Option<(Message, u64)>> {
+        while self.delivered < self.size {
+            let mut reader = BufReader::new(File::open(&self.path)?);
+            reader.seek(SeekFrom::Start(self.delivered))?;
+            let mut line = Vec::new();
+            let length = reader.read_until(b'\n', &mut line)? as u64;
+            match serde_json::from_slice(&line) {
+                Ok(message) => return Ok(Some((message, length))),
+                // Somebody wrote into the file. What does not read is passed over.
+                Err(_) if length > 0 => self.delivered(length)?,
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first message, of this length, is delivered.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn delivered(&mut self, length: u64) -> io::Result<()> {
+        self.delivered += length;
+        if self.delivered >= self.size {
+            self.file.set_len(0)?;
+            (self.delivered, self.size) = (0, 0);
+        }
+        let part = self.mark_path.with_extension("mark.part");
+        fs::write(&part, format!("{} {}", self.delivered, self.next_number - 1))?;
+        fs::rename(&part, &self.mark_path)
+    }
+
+    /// Puts a message aside that its place will never take.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn set_aside(&self, message: &Message, why: &str) -> io::Result<()> {
+        let path = self.path.with_extension("refused.jsonl");
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let line = serde_json::json!({"why": why, "message": message});
+        file.write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// Bytes that wait.
+    pub const fn waiting(&self) -> u64 {
+        self.size - self.delivered
+    }
+
+    fn last_number(&self) -> io::Result<u64> {
+        let mut last = 0;
+        for line in BufReader::new(File::open(&self.path)?).lines() {
+            if let Ok(message) = serde_json::from_str::<Message>(&line?) {
+                last = message.number;
+            }
+        }
+        Ok(last)
+    }
+}
+
+/// How many bytes of a file are whole lines.
+fn whole_lines(file: &mut File) -> io::Result<u64> {
+    let mut reader = BufReader::new(&mut *file);
+    reader.seek(SeekFrom::Start(0))?;
+    let (mut whole, mut line) = (0, Vec::new());
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line)? as u64;
+        if read == 0 || !line.ends_with(b"\n") {
+            return Ok(whole);
+        }
+        whole += read;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_sdk::Ts;
+
+    use super::*;
+    use crate::config::Level;
+
+    fn notice(text: &str) -> Notice {
+        Notice::new(Ts::from_millis(1), Level::Info, "fill", text)
+    }
+
+    fn put(spool: &mut Spool, text: &str) -> bool {
+        spool.put(text.to_owned(), notice(text)).expect("written")
+    }
+
+    fn next(spool: &mut Spool) -> Option<String> {
+        let (message, length) = spool.first().expect("read")?;
+        spool.delivered(length).expect("marked");
+        Some(format!("{} {}", message.id, message.text))
+    }
+
+    #[test]
+    fn messages_survive_the_process_and_come_in_order_once() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut spool = Spool::open(dir.path(), "chat", 10_000).expect("open");
+        ["a", "b", "c"].iter().for_each(|t| assert!(put(&mut spool, t)));
+        assert_eq!(next(&mut spool).as_deref(), Some("chat-1 a"));
+        drop(spool);
+        let mut spool = Spool::open(dir.path(), "chat", 10_000).expect("open");
+        assert!(put(&mut spool, "d"));
+        let rest: Vec<_> = std::iter::from_fn(|| next(&mut spool)).collect();
+        assert_eq!(rest, ["chat-2 b", "chat-3 c", "chat-4 d"]);
+        drop(spool);
+        // An empty spool goes on counting.
+        let mut spool = Spool::open(dir.path(), "chat", 10_000).expect("open");
+        assert!(put(&mut spool, "e"));
+        assert_eq!(next(&mut spool).as_deref(), Some("chat-5 e"));
+    }
+
+    #[test]
+    fn what_finds_no_room_is_dropped_and_the_next_one_says_so() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut spool = Spool::open(dir.path(), "chat", 400).expect("open");
+        let taken = (0..10).filter(|i| put(&mut spool, &format!("message {i}"))).count();
+        assert!((1..10).contains(&taken), "{taken}");
+        while next(&mut spool).is_some() {}
+        assert!(put(&mut spool, "room again"));
+        let said = next(&mut spool).expect("a message");
+        assert!(said.contains(&format!("({} messages before this one were dropped", 10 - taken)), "{said}");
+    }
+
+    #[test]
+    fn a_line_that_a_crash_cut_off_is_no_message() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut spool = Spool::open(dir.path(), "chat", 10_000).expect("open");
+        assert!(put(&mut spool, "whole"));
+        drop(spool);
+        let path = dir.path().join("chat.jsonl");
+        let mut file = OpenOptions::new().append(true).open(path).expect("file");
+        file.write_all(b"{\"number\":2,\"te").expect("written");
+        let mut spool = Spool::open(dir.path(), "chat", 10_000).expect("open");
+        assert!(put(&mut spool, "next"));
+        let all: Vec<_> = std::iter::from_fn(|| next(&mut spool)).collect();
+        assert_eq!(all, ["chat-1 whole", "chat-2 next"]);
+    }
+}
