@@ -225,7 +225,7 @@ fn tell(tape: &mut TapeWriter, circuit: &mut Circuit, trade: &Trade) -> usize {
     let instruments = [rules().instrument(BTC)];
     let mut journal = std::mem::take(circuit.journal());
     for passed in journal.drain(..) {
-        let line = effect(&passed, &instruments, |id| circuit.engine().money_scale(id));
+        let line = effect(&passed, &instruments, circuit.engine());
         tape.append(&Record::Effect(line)).expect("appended");
     }
     *circuit.journal() = journal;

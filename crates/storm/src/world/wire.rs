@@ -22,7 +22,7 @@ impl World {
             return None;
         }
         let body = format!("{}{}", request.query, request.body);
-        self.leaves(life, &body, request.write && request.method == bellwether::exchange::Method::Delete);
+        self.leaves(&body, request.write && request.method == bellwether::exchange::Method::Delete);
         // What it died of sending may still leave.
         if self.is_dead(life) && !self.dice.chance(5_000) {
             return None;
@@ -67,7 +67,7 @@ impl World {
         if self.is_dead(life) {
             return;
         }
-        self.leaves(life, text, text.contains("ancel"));
+        self.leaves(text, text.contains("ancel"));
         let wait = self.delay();
         // What it died of sending may still leave.
         let lost = self.is_dead(life) && self.dice.chance(5_000);
@@ -78,7 +78,7 @@ impl World {
     }
 
     /// What a process sends is looked at before it leaves; it may die of it.
-    fn leaves(&mut self, life: u64, text: &str, cancels: bool) {
+    fn leaves(&mut self, text: &str, cancels: bool) {
         let client = self.mouth.places(text);
         if let Some(client) = &client {
             match client.parse::<ClientId>().map(order_of) {
