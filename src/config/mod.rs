@@ -25,8 +25,8 @@ pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
 pub use redact::{REDACTED, redact};
 pub use risk::{Amount, OnTrip, OwnLimits, RiskSettings};
 pub use settings::{
-    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, Foreign, OnHalt, OnHang, OnStop, SessionSettings,
-    Settings, SimSettings, Slippage, StrategySettings, VenueSettings,
+    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, Foreign, OnHalt, OnHang, OnStop,
+    SessionSettings, Settings, SimSettings, Slippage, StrategySettings, VenueSettings,
 };
 pub use shape::known_paths;
 pub use signals::{
