@@ -11,7 +11,9 @@ use crate::config::{Settings, VenueSettings};
 use crate::exchange::feed::{Feed, FeedSettings};
 use crate::exchange::machine::Limits;
 use crate::exchange::transport::Transport;
-use crate::exchange::{Ask, Listings, Product, Reply, Rules, Topic, Urls, VENUES, Venue, venue, venue_on_testnet};
+use crate::exchange::{
+    Ask, Fault, Listings, Product, Reply, Rules, Topic, Urls, VENUES, Venue, venue, venue_on_testnet,
+};
 use crate::market::Kind;
 
 /// A venue's product in a session.
@@ -110,6 +112,18 @@ pub(super) async fn instruments(
     let empty = Listings::default();
     let failed = |what: String| RunError::Venue(format!("{name}: asking for the instruments at {}: {what}", urls.rest));
     let request = venue.ask(&Ask::Instruments, &empty).map_err(|e| failed(e.to_string()))?;
+    // A venue that is busy is asked again: nothing hangs on when.
+    for wait_s in [1, 2, 4, 8, 16] {
+        let answer = transport.http(&urls.rest, &request).await.map_err(|e| failed(e.to_string()))?;
+        match venue.reply(&Ask::Instruments, &answer, &empty) {
+            Ok(Reply::Instruments(rules, odd)) => return Ok((rules, odd)),
+            Err(e) if matches!(e.fault, Fault::RateLimited | Fault::Transient) => {
+                tokio::time::sleep(std::time::Duration::from_secs(wait_s)).await;
+            }
+            Err(e) => return Err(failed(e.to_string())),
+            Ok(_) => return Err(failed("the answer is of another kind".to_owned())),
+        }
+    }
     let answer = transport.http(&urls.rest, &request).await.map_err(|e| failed(e.to_string()))?;
     match venue.reply(&Ask::Instruments, &answer, &empty).map_err(|e| failed(e.to_string()))? {
         Reply::Instruments(rules, odd) => Ok((rules, odd)),
