@@ -117,7 +117,7 @@ pub(super) async fn instruments(
         let answer = transport.http(&urls.rest, &request).await.map_err(|e| failed(e.to_string()))?;
         match venue.reply(&Ask::Instruments, &answer, &empty) {
             Ok(Reply::Instruments(rules, odd)) => return Ok((rules, odd)),
-            Err(e) if matches!(e.fault, Fault::RateLimited | Fault::Transient) => {
+            Err(e) if matches!(e.fault, Fault::RateLimited { .. } | Fault::Transient) => {
                 tokio::time::sleep(std::time::Duration::from_secs(wait_s)).await;
             }
             Err(e) => return Err(failed(e.to_string())),
