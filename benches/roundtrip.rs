@@ -254,6 +254,7 @@ fn session(address: &str, lasts: Duration, tape: &Path) -> LatencyReport {
     }];
     let registry = Registry::new().with::<Answerer>();
     let plan = SessionPlan {
+        state: None,
         tape: Some(tape.to_owned()),
         resume: None,
         ends_after: Some(lasts),

@@ -16,6 +16,7 @@ macro_rules! planted {
     };
 }
 
+pub mod api;
 #[cfg(bellwether_bugs)]
 mod bugs;
 pub mod config;

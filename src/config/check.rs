@@ -82,7 +82,18 @@ fn check_numbers(settings: &Settings) -> Result<(), ConfigError> {
         ("risk.order_notional_max", risk.order_notional_max, 0.0, f64::INFINITY),
         ("risk.position_notional_max", risk.position_notional_max, 0.0, f64::INFINITY),
     ];
-    for (key, value, low, high) in ranges {
+    let limits = [
+        ("risk.position_qty_max", risk.position_qty_max),
+        ("risk.leverage_max", risk.leverage_max),
+        ("risk.total_notional_max", risk.total_notional_max),
+        ("risk.total_leverage_max", risk.total_leverage_max),
+        ("risk.daily_loss_max", risk.daily_loss_max),
+        ("risk.price_gap_bps_max", risk.price_gap_bps_max),
+        ("risk.price_collar_bps_max", risk.price_collar_bps_max),
+    ];
+    let limits = limits.map(|(key, value)| (key, value, 0.0, f64::INFINITY));
+    let drawdown = ("risk.drawdown_pct_max", risk.drawdown_pct_max, 0.01, 100.0);
+    for (key, value, low, high) in ranges.into_iter().chain(limits).chain([drawdown]) {
         let Some(value) = value else { continue };
         if !(low..=high).contains(&value.to_f64()) {
             let why = format!("found {value}; must be from {low} to {high}");

@@ -8,6 +8,7 @@ mod file;
 mod keys;
 mod load;
 mod redact;
+mod risk;
 mod settings;
 mod shape;
 mod signals;
@@ -22,9 +23,10 @@ pub use file::SettingsFile;
 pub use keys::{KeyScope, KeySettings, KeysSettings, NarrowSettings, OnRevoke};
 pub use load::{ENV_CONFIG, ENV_PREFIX, Loaded, Override, env_overrides, load};
 pub use redact::{REDACTED, redact};
+pub use risk::{Amount, OnTrip, OwnLimits, RiskSettings};
 pub use settings::{
-    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, OnHalt, OnStop, RiskSettings, SessionSettings,
-    Settings, SimSettings, Slippage, StrategySettings, VenueSettings,
+    AccountSettings, BacktestSettings, DataSettings, Durability, Feed, Foreign, OnHalt, OnHang, OnStop,
+    SessionSettings, Settings, SimSettings, Slippage, StrategySettings, VenueSettings,
 };
 pub use shape::known_paths;
 pub use signals::{

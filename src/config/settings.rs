@@ -7,6 +7,7 @@ use bellwether_sdk::{AccountKind, Decimal, Interval, Symbol};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::risk::RiskSettings;
 use super::{KeySettings, KeysSettings, SignalSettings, SinkSettings, SourceSettings};
 
 /// All settings.
@@ -195,36 +196,6 @@ pub struct SimSettings {
     pub latency_ms: u64,
 }
 
-/// Limits of the risk guard; absent means none.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RiskSettings {
-    /// Largest value of one order, in quote currency.
-    #[schemars(with = "Option<NumberForm>")]
-    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
-    pub order_notional_max: Option<Decimal>,
-    /// Largest value of the position in one instrument, in quote currency.
-    #[schemars(with = "Option<NumberForm>")]
-    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
-    pub position_notional_max: Option<Decimal>,
-    /// Most open orders in one instrument.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub open_orders_max: Option<u32>,
-    /// Most orders within any 60 seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub orders_per_minute_max: Option<u32>,
-    /// Largest loss of equity since the start of the UTC day, in reporting currency; beyond it only orders that reduce
-    /// are let through.
-    #[schemars(with = "Option<NumberForm>")]
-    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
-    pub daily_loss_max: Option<Decimal>,
-    /// Largest distance of a price from its second source's, basis points; beyond it only orders that reduce are let
-    /// through.
-    #[schemars(with = "Option<NumberForm>")]
-    #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
-    pub price_gap_bps_max: Option<Decimal>,
-}
-
 /// What becomes of open orders and positions when a session ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -236,6 +207,30 @@ pub enum OnStop {
     Keep,
     /// Open orders are cancelled and positions closed (paper: at the last price).
     Close,
+}
+
+/// What the watchdog does at the venue when a session hangs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnHang {
+    /// All open orders of the session's instruments are cancelled, also those of others.
+    #[default]
+    Cancel,
+    /// And positions are closed at the market.
+    Flatten,
+    /// Nothing: orders stay, protective ones too.
+    Leave,
+}
+
+/// What is done when the venue's account has what is not in our books.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Foreign {
+    /// Entries wait until a person has looked.
+    #[default]
+    Hold,
+    /// It is reported and left alone.
+    Leave,
 }
 
 /// Paper and live sessions.
@@ -264,6 +259,19 @@ pub struct SessionSettings {
     pub stale_trades_ms: u64,
     /// Where the tape has an order before it leaves: `staged`, `direct` or `sync`.
     pub durability: Durability,
+    /// A session that does not move for so many milliseconds hangs: the watchdog ends it. 0 never.
+    pub hang_ms: u64,
+    /// What the watchdog does at the venue before it ends a session that hangs.
+    pub on_hang: OnHang,
+    /// Where the venue can, it cancels our orders by itself when it has not heard of us for so many milliseconds; 0 never.
+    pub cancel_after_ms: u64,
+    /// Where `/health` and `/metrics` of a session on a venue's feed are served: an address of this machine.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health_addr: Option<std::net::SocketAddr>,
+    /// What is done when the venue's account differs from our books by what is not ours: entries are held until a
+    /// person has looked (`hold`), or it is left alone (`leave`).
+    pub foreign: Foreign,
 }
 
 impl Default for SessionSettings {
@@ -279,6 +287,11 @@ impl Default for SessionSettings {
             stale_ms: 10_000,
             stale_trades_ms: 60_000,
             durability: Durability::Staged,
+            hang_ms: 10_000,
+            on_hang: OnHang::Cancel,
+            cancel_after_ms: 0,
+            health_addr: None,
+            foreign: Foreign::Hold,
         }
     }
 }
@@ -402,7 +415,7 @@ fn text_option<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Err
     Ok(Option::<Scalar>::deserialize(d)?.map(Scalar::into_text))
 }
 
-fn decimal<'de, D: Deserializer<'de>>(d: D) -> Result<Decimal, D::Error> {
+pub(super) fn decimal<'de, D: Deserializer<'de>>(d: D) -> Result<Decimal, D::Error> {
     Scalar::deserialize(d)?.into_text().parse().map_err(serde::de::Error::custom)
 }
 

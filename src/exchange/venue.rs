@@ -205,6 +205,21 @@ pub trait Venue: Send + Sync {
     /// [`VenueError`], sorted into its class.
     fn act_reply(&self, act: &Act, response: &Response, listings: &Listings) -> Result<Vec<ActReply>, VenueError>;
 
+    /// The requests that have the venue cancel our orders by itself, unless it is told so again within so many
+    /// milliseconds (a dead man's switch); zero takes that back. None where the venue has no such thing. Which orders it
+    /// cancels is the venue's own: all of the account, or of an instrument.
+    fn cancel_after(&self, _within_ms: u64, _listings: &Listings) -> Vec<Request> {
+        Vec::new()
+    }
+
+    /// Reads the answer to one of them.
+    ///
+    /// # Errors
+    /// [`VenueError`], sorted into its class.
+    fn cancel_after_reply(&self, _response: &Response) -> Result<(), VenueError> {
+        Ok(())
+    }
+
     /// Adds key, time and signature to a request.
     ///
     /// # Errors

@@ -136,6 +136,16 @@ pub fn load(entry: &KeyEntry) -> Result<(Material, Credential), KeyError> {
     Ok((material, credential))
 }
 
+/// Reads all keys that a session at a venue (its name in the settings) would sign with; how many there are.
+///
+/// # Errors
+/// [`KeyError`] of the first that does not read.
+pub fn try_keys(settings: &Settings, venue: &str) -> Result<usize, KeyError> {
+    let entries = entries(&settings.key, venue, &settings.session.account)?;
+    entries.iter().try_for_each(|entry| load(entry).map(drop))?;
+    Ok(entries.len())
+}
+
 /// A key with where it came from.
 pub(super) struct Loaded {
     pub(super) entry: KeyEntry,

@@ -9,19 +9,24 @@ use std::time::{Duration, Instant};
 
 use bellwether_sdk::{Funding, InstrumentId, Interval, OrderId, OrderState, Price, Qty, Rate, Ts};
 
+use super::account::{Accounts, LOOK_EVERY_MS, signing_of, stored_with_cash, with_cash_of_venues};
+use super::asked::{Standing, positions};
 use super::backtest::config_hash;
 use super::keeper::{Ring, Signings, Words};
 use super::latency::LatencyKeeper;
 use super::market::{self, Place, Scale};
 use super::news::Outside;
 use super::paper::{SessionPlan, Watcher};
+use super::pulse::{Around, pulse};
 use super::report::Reporter;
 use super::session::{Session, status};
 use super::setup::Setup;
 use super::supply::Offers;
 use super::surroundings::Surroundings;
 use super::tapes::{self, Ears};
+use super::watchdog::Watch;
 use super::{RunError, RunReport, ask};
+use crate::api::Pages;
 use crate::config::{OnStop, Settings};
 use crate::engine::{Circuit, Command, Ending, Engine, Event, Told};
 use crate::exchange::drive::{Desk, Drive, Hands, Histogram, Latency, Stages};
@@ -44,7 +49,7 @@ const REFER_EVERY_NS: i64 = 100_000_000;
 
 /// How long a live session waits at its end for the venue to say what became of its orders: longer than a venue is silent
 /// after too many requests in a minute. Who cannot wait asks to stop a second time.
-const FAREWELL_NS: i64 = 75_000_000_000;
+pub(super) const FAREWELL_NS: i64 = 75_000_000_000;
 
 /// Runs a session on venues' feeds: paper without keys, live with them.
 ///
@@ -92,14 +97,22 @@ pub async fn session_in(
     let began = Instant::now();
     let mode = if keys.is_some() { Mode::Live } else { Mode::Paper };
     let symbols = market::symbols(settings)?;
+    let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
+    let standing = Standing::take(plan.state.as_deref(), settings, mode, &symbols, tapes)?;
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
+    let found = match keys.as_ref().filter(|_| plan.resume.is_none()) {
+        Some(keys) => Some(with_cash_of_venues(settings, &places, &offers, keys, &*transport, &wall_now).await?),
+        None => None,
+    };
+    let (found, held) = found.map_or((None, Vec::new()), |(settings, held)| (Some(settings), held));
+    let settings = found.as_ref().unwrap_or(settings);
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
     let builds = setup.plan.build.clone();
     let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
     let seconds = market::seconds(settings, &instruments, &*transport).await?;
     let start = start_record(settings, &setup, &offers, &plan, mode, wall_now());
-    let TakenUp { mut session, number, earlier } = match &plan.resume {
+    let TakenUp { mut session, number, earlier, aside } = match &plan.resume {
         Some(path) => take_up(path, registry, settings, mode, disk)?,
         None => {
             let (engine, sim) = setup.build(settings);
@@ -109,7 +122,7 @@ pub async fn session_in(
             };
             let tape = plan.tape.as_deref().map(|p| (p, &start, settings.session.durability, disk));
             let session = Session::new(circuit, instruments.clone(), tape)?;
-            TakenUp { session, number: plan.session, earlier: Vec::new() }
+            TakenUp { session, number: plan.session, earlier: Vec::new(), aside: Vec::new() }
         }
     };
     if plan.resume.is_none() && settings.backtest.warmup > 0 {
@@ -121,17 +134,19 @@ pub async fn session_in(
         session.tape_path().filter(|_| keeps_latency).map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
     let mut drive = Drive::new(transport, clock()).with_probe(Box::new(latency));
     let mut by_instrument = BTreeMap::new();
+    let mut accounts = Accounts::new(settings);
     let mut orders = BTreeMap::new();
     for place in &places {
         drive.add_feed(market::feed(place, &series, settings, number)?, place.urls.rest.clone());
         if let Some(keys) = &keys {
-            let mut gateway = gateway(place, keys, number, session.circuit.engine())?;
+            let mut gateway = gateway(place, keys, number, session.circuit.engine(), settings)?;
             let its = earlier.iter().filter(|e| place.listings.get(e.order.get().instrument).is_some());
             let its: Vec<&Earlier> = its.collect();
             its.iter().for_each(|e| gateway.adopt((*e).clone(), wall_now()));
             let number = drive.add_gateway(gateway, place.urls.rest.clone());
             orders.extend(its.iter().map(|e| (e.order.get().id, number)));
             by_instrument.extend(place.listings.iter().map(|l| (l.id, number)));
+            accounts.add(number, place.listings.iter().map(|l| l.id).collect(), places.len() == 1, &aside);
         }
     }
     let mut second_by_feed = BTreeMap::new();
@@ -152,12 +167,19 @@ pub async fn session_in(
     (hands.outside, hands.stop, hands.number) = (Some(outside), Some(stop), plan.session);
     hands.seconds = second_by_feed;
     hands.orders = orders;
+    hands.accounts = accounts;
+    hands.pages = settings.session.health_addr.map(Pages::serve).transpose().map_err(RunError::Settings)?;
+    hands.begin_accounts(held, wall_now())?;
     hands.key_words = keys.as_ref().map(Signings::words).unwrap_or_default();
+    let watched: &[_] = if mode == Mode::Live { &symbols } else { &[] };
+    hands.watch = standing.watch(settings, watched, hands.session.tape_path().as_deref());
+    hands.standing = Some(standing);
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
+    drop(hands.watch.take());
     // Their keeper has last words.
     drop(keys);
     hands.show();
-    let Pilot { session, failed, told, outside, .. } = hands;
+    let Pilot { session, failed, told, outside, standing, .. } = hands;
     let sent = reporter.ended(wall_now(), failed.as_ref());
     if let Some(error) = failed {
         return Err(error);
@@ -165,6 +187,7 @@ pub async fn session_in(
     drop(keeper);
     let tape = session.tape_path();
     let mut outcome = session.finish()?;
+    drop(standing);
     outcome.notes.extend(notes);
     outcome.notes.extend(told.into_iter().map(|(note, count)| format!("{note} ({count} times)")));
     outcome.notes.extend(outside.iter().flat_map(|o| o.sources.counts()).chain(sent));
@@ -211,11 +234,18 @@ fn latency_note(stages: &Stages) -> String {
     format!("latency: {}", stages.all().map(of).join("; "))
 }
 
-fn gateway(place: &Place, keys: &Signings, session: u64, engine: &Engine) -> Result<Gateway, RunError> {
-    let facts = place.venue.facts();
-    let key = market::settings_key(facts.venue, facts.product);
-    let signer = keys.at(&key).ok_or_else(|| RunError::Settings(format!("no key of {key} is loaded")))?;
+fn gateway(
+    place: &Place,
+    keys: &Signings,
+    session: u64,
+    engine: &Engine,
+    settings: &Settings,
+) -> Result<Gateway, RunError> {
+    let signer = signing_of(place, keys)?;
+    let cancel_after_ms = settings.session.cancel_after_ms;
     let mut settings = GatewaySettings::new(session, place.urls.clone());
+    settings.account_every_ms = LOOK_EVERY_MS;
+    settings.cancel_after_ms = cancel_after_ms;
     // Fees are told in the digits in which the engine keeps that money.
     let scale = |l: &Listing| (l.rules.symbol.settle().to_owned(), engine.money_scale(l.id));
     settings.money_scales = place.listings.iter().map(scale).collect();
@@ -247,7 +277,7 @@ fn start_record(
         version: plan.program.0.to_owned(),
         program: plan.program.1.to_owned(),
         created,
-        settings: plan.settings_json.clone(),
+        settings: stored_with_cash(&plan.settings_json, &settings.account.cash),
         instruments: setup.plan.instruments.iter().zip(&offers.rows).map(of).collect(),
         place: offers.place.clone(),
         pace: if settings.session.feed == crate::config::Feed::Venue { 0 } else { settings.session.pace },
@@ -261,6 +291,8 @@ struct TakenUp {
     number: u64,
     /// The orders that it had sent to venues.
     earlier: Vec<Earlier>,
+    /// What it had noted of the venues' accounts.
+    aside: Vec<VenueNote>,
 }
 
 /// Hears what a live session had sent, which is not sent again, and what the venue called it.
@@ -269,6 +301,8 @@ struct Sent {
     orders: BTreeMap<OrderId, Earlier>,
     /// The id of a fill whose answer has not been heard: a crash may have come between.
     coming: Option<(OrderId, String)>,
+    /// What was noted of the venues' accounts.
+    aside: Vec<VenueNote>,
 }
 
 impl Ears for Sent {
@@ -316,6 +350,7 @@ impl Ears for Sent {
                 }
             }
             VenueNote::Fill(id, trade) => self.coming = Some((id, trade)),
+            aside @ VenueNote::Aside(..) => self.aside.push(aside),
         }
     }
 }
@@ -356,6 +391,7 @@ fn take_up(
     let mut sent = Sent::default();
     let tapes::TapeRun { mut session, start, cut, .. } =
         tapes::resumable(&mut reader, registry, settings, mode, &mut sent)?;
+    let aside = std::mem::take(&mut sent.aside);
     let earlier = if planted!("forget_on_restart") { Vec::new() } else { sent.known(&session) };
     session.resume_tape(reader, settings.session.durability, cut, disk)?;
     let now = session.now;
@@ -364,12 +400,12 @@ fn take_up(
     for i in 0..session.circuit.engine().view().instruments.len() {
         session.tell(Told::BookLost(InstrumentId(i as u16), now))?;
     }
-    Ok(TakenUp { session, number: start.session, earlier })
+    Ok(TakenUp { session, number: start.session, earlier, aside })
 }
 
 /// What holds a session together: hears feeds and gateways, tells the session, sends what it wants sent.
-struct Pilot<'a, 'b> {
-    session: Session,
+pub(super) struct Pilot<'a, 'b> {
+    pub(super) session: Session,
     watcher: &'a mut Reporter<'b>,
     on_stop: OnStop,
     currency: String,
@@ -378,7 +414,7 @@ struct Pilot<'a, 'b> {
     /// The next settlement of each perpetual: when, at which rate and mark.
     funding: BTreeMap<InstrumentId, (Ts, Rate, Price)>,
     /// By instrument: the number of its gateway. Empty in paper mode.
-    gateways: BTreeMap<InstrumentId, usize>,
+    pub(super) gateways: BTreeMap<InstrumentId, usize>,
     /// Of orders that went out: their gateway.
     orders: BTreeMap<OrderId, usize>,
     /// Orders that did not leave because the tape waits for its disk; they are answered next.
@@ -402,7 +438,21 @@ struct Pilot<'a, 'b> {
     /// The upper half of order ids, and of signals' ids.
     number: u64,
     /// The end was asked for; the session ends at this time at the latest.
-    ending: Option<Ts>,
+    pub(super) ending: Option<Ts>,
+    /// The kill switch was pulled, and whether positions are to be closed.
+    pub(super) killed: Option<bool>,
+    /// Who watches whether the session moves.
+    pub(super) watch: Option<Watch>,
+    /// The session's locks.
+    pub(super) standing: Option<Standing>,
+    /// The venues' accounts.
+    pub(super) accounts: Accounts,
+    /// Where others look how it stands.
+    pub(super) pages: Option<Pages>,
+    /// When a feed last said something.
+    heard: Ts,
+    /// How late the loop was for its last status.
+    lag_ns: i64,
     failed: Option<RunError>,
 }
 
@@ -435,14 +485,24 @@ impl<'a, 'b> Pilot<'a, 'b> {
             stop: None,
             number: 0,
             ending: None,
+            killed: None,
+            watch: None,
+            standing: None,
+            accounts: Accounts::default(),
+            pages: None,
+            heard: Ts::NONE,
+            lag_ns: 0,
             failed: None,
         }
     }
 
     /// Tells the session, and sends what it wants sent: the tape has it already.
-    fn tell(&mut self, told: Told<'_>, desk: &mut Desk<'_>) {
+    pub(super) fn tell(&mut self, told: Told<'_>, desk: &mut Desk<'_>) {
         if self.failed.is_some() {
             return;
+        }
+        if let Some(watch) = &self.watch {
+            watch.beat();
         }
         if let Err(error) = self.session.tell(told) {
             self.fail(error, desk);
@@ -457,7 +517,10 @@ impl<'a, 'b> Pilot<'a, 'b> {
         }
         for command in self.session.circuit.outgoing() {
             match command {
-                Command::Submit(order) if self.session.is_behind().is_some() => self.held_back.push(order.get().id),
+                // What only makes a position smaller leaves even so: its record survives this process.
+                Command::Submit(order) if self.session.is_behind().is_some() && !order.get().only_reduces() => {
+                    self.held_back.push(order.get().id);
+                }
                 Command::Submit(order) => {
                     let (id, instrument) = (order.get().id, order.get().instrument);
                     let Some(number) = self.gateways.get(&instrument) else { continue };
@@ -475,7 +538,10 @@ impl<'a, 'b> Pilot<'a, 'b> {
     }
 
     /// Whether nothing is awaited of the venue any more: no order is open or, where they are kept, each is known to rest.
-    fn is_over(&self, desk: &mut Desk<'_>) -> bool {
+    pub(super) fn is_over(&self, desk: &mut Desk<'_>) -> bool {
+        if let Some(flatten) = self.killed {
+            return self.session.circuit.engine().open_orders().next().is_none() && (!flatten || self.is_flat());
+        }
         if self.on_stop == OnStop::Keep {
             return self.gateways.values().all(|number| desk.gateway(*number).is_none_or(|g| g.is_settled()));
         }
@@ -490,7 +556,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
         }
     }
 
-    fn write(&mut self, note: VenueNote, desk: &mut Desk<'_>) {
+    pub(super) fn write(&mut self, note: VenueNote, desk: &mut Desk<'_>) {
         if let Err(error) = self.session.note(note) {
             self.fail(error, desk);
         }
@@ -504,7 +570,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
         desk.stop();
     }
 
-    fn note(&mut self, note: String) {
+    pub(super) fn note(&mut self, note: String) {
         let count = self.told.entry(note.clone()).or_default();
         *count += 1;
         if *count == 1 {
@@ -524,6 +590,20 @@ impl<'a, 'b> Pilot<'a, 'b> {
         let mut status = status(self.session.circuit.engine(), &self.currency, self.start_equity);
         status.feed = self.feed.values().cloned().collect::<Vec<_>>().join(", ");
         self.watcher.status(&status);
+    }
+
+    fn show_pulse(&self, now: Ts) {
+        let Some(pages) = &self.pages else { return };
+        let around = Around {
+            mode: if self.gateways.is_empty() { "paper" } else { "live" },
+            heard: self.heard,
+            now,
+            stale_topics: self.stale.len(),
+            loop_lag_ns: self.lag_ns,
+            queued_orders: self.held_back.len(),
+            tape_backlog: self.session.backlog(),
+        };
+        pages.show(pulse(self.session.circuit.engine(), &around));
     }
 
     /// A second source: its price judges the first's; while the first is stale, its trades and quotes stand in.
@@ -575,6 +655,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
 
 impl Hands for Pilot<'_, '_> {
     fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        self.heard = now;
         if !self.seconds.is_empty()
             && let Some(scale) = self.seconds.get(&feed).copied()
         {
@@ -617,7 +698,7 @@ impl Hands for Pilot<'_, '_> {
         }
     }
 
-    fn on_gateway(&mut self, _gateway: usize, event: GatewayEvent, now: Ts, desk: &mut Desk<'_>) {
+    fn on_gateway(&mut self, gateway: usize, event: GatewayEvent, now: Ts, desk: &mut Desk<'_>) {
         match event {
             GatewayEvent::Answer(answer) => self.tell(Told::Answer(answer, now), desk),
             GatewayEvent::Unknown(id) => self.tell(Told::Answer(Answer::Unknown(id), now), desk),
@@ -637,7 +718,7 @@ impl Hands for Pilot<'_, '_> {
                 self.feed.insert("halt".to_owned(), format!("HALTED: {why}"));
                 self.note(format!("nothing is sent any more: {why}"));
             }
-            _ => {}
+            other => self.on_account(gateway, other, now, desk),
         }
         if self.ending.is_some() && self.is_over(desk) {
             desk.stop();
@@ -665,14 +746,28 @@ impl Hands for Pilot<'_, '_> {
     }
 
     fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        if let Some(watch) = &self.watch {
+            watch.beat();
+        }
+        self.hear_asked(now, desk);
         self.answer_held_back(now, desk);
         self.settle_funding(now, desk);
         if self.session.circuit.next_due() <= now {
             self.tell(Told::Clock(now), desk);
         }
         if self.status_due <= now {
+            let late = now.nanos().saturating_sub(self.status_due.nanos());
+            self.lag_ns = if self.status_due == Ts::NONE { 0 } else { late };
             self.status_due = now.plus(STATUS_EVERY_NS);
             self.show();
+            self.show_pulse(now);
+            let engine = self.session.circuit.engine();
+            if let Some(watch) = &self.watch {
+                watch.note_positions(positions(engine));
+            }
+            if let Some(standing) = &mut self.standing {
+                standing.see(engine);
+            }
         }
         if self.ending.is_some_and(|at| at <= now) {
             let open = self.session.circuit.engine().open_orders().count();
@@ -690,7 +785,23 @@ impl Hands for Pilot<'_, '_> {
     }
 
     fn on_stop(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        if self.ending.is_none() {
+            self.end_session(now, desk);
+        }
+    }
+}
+
+impl Pilot<'_, '_> {
+    /// The session ends as its settings say.
+    pub(super) fn end_session(&mut self, now: Ts, desk: &mut Desk<'_>) {
         let ending = Ending { cancel: self.on_stop == OnStop::Cancel, close: self.on_stop == OnStop::Close };
+        if self.on_stop == OnStop::Keep {
+            for number in self.gateways.values() {
+                if let Some(gateway) = desk.gateway(*number) {
+                    gateway.let_orders_stay(now);
+                }
+            }
+        }
         self.tell(Told::Stop(now.max(self.session.now), ending), desk);
         self.show();
         if self.gateways.is_empty() || self.is_over(desk) {

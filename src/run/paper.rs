@@ -6,18 +6,21 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bellwether_sdk::{Symbol, Ts};
 
+use super::asked::Standing;
 use super::backtest::{Prepared, config_hash};
+use super::control::Asked;
 use super::news::Outside;
 use super::report::Reporter;
 use super::session::{Session, Status, status};
 use super::spec::SeriesRead;
 use super::surroundings;
 use super::tapes::{self, Deaf, TapeRun};
+use super::watchdog::Watch;
 use super::{RunError, RunReport, ask};
 use crate::config::{OnStop, Settings};
 use crate::data::Catalog;
 use crate::data::news::SignalForm;
-use crate::engine::{Circuit, Ending, Engine, Merge, Told};
+use crate::engine::{Circuit, Ending, Engine, Merge, Person, Told};
 use crate::host::Registry;
 use crate::signal::News;
 use crate::sources::{Mail, Question, Tokens};
@@ -60,6 +63,8 @@ pub struct SessionPlan<'a> {
     pub settings_json: String,
     /// The upper half of order ids.
     pub session: u64,
+    /// The state folder, where sessions keep their locks and hear what is asked of them; `None` for neither.
+    pub state: Option<PathBuf>,
     /// Finds the tokens of sources and sinks.
     pub tokens: Tokens<'a>,
 }
@@ -87,6 +92,8 @@ pub fn paper(
     let outside = Outside::open(settings, &instruments, plan.tokens)?;
     let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, "paper", watcher)?;
     let start = start_record(settings, &prepared, &catalog, &plan);
+    let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
+    let mut standing = Standing::take(plan.state.as_deref(), settings, Mode::Paper, &[], tapes)?;
     let mut session = match &plan.resume {
         None => {
             let (engine, sim) = prepared.setup.build(settings);
@@ -103,7 +110,7 @@ pub fn paper(
         session.circuit.engine_mut().keep_signals();
     }
     reporter.began(wall_now(), plan.resume.is_some());
-    let ran = hear_all(&mut session, settings, &plan, &mut merge, &outside, &mut reporter, stop);
+    let ran = hear_all(&mut session, settings, &plan, &mut merge, (&outside, &mut standing), &mut reporter, stop);
     let sent = reporter.ended(wall_now(), ran.as_ref().err());
     ran?;
     let series: Vec<SeriesRead> = merge
@@ -136,10 +143,12 @@ fn hear_all(
     settings: &Settings,
     plan: &SessionPlan<'_>,
     merge: &mut Merge,
-    outside: &Outside,
+    (outside, standing): (&Outside, &mut Standing),
     reporter: &mut Reporter<'_>,
     stop: &AtomicBool,
 ) -> Result<(), RunError> {
+    let watch = standing.watch(settings, &[], session.tape_path().as_deref());
+    let mut killed = None;
     let start_equity = session.circuit.engine().start_equity();
     let currency = session.circuit.engine().reporting().to_owned();
     let mut tell = |session: &mut Session| {
@@ -157,8 +166,24 @@ fn hear_all(
         let due = session.circuit.next_due();
         // What is due at the same time as an event comes in its turn with the event.
         let (at, by_itself) = if due < next { (due, true) } else { (next, false) };
-        match pace.wait_for(at, stop, |at_most| outside.mailbox.wait(at_most), || tell(session)) {
+        match pace.wait_for(at, stop, watch.as_ref(), |at_most| outside.mailbox.wait(at_most), || tell(session)) {
             Waited::Due => {}
+            Waited::Asked => {
+                match watch.as_ref().and_then(Watch::asked) {
+                    None => {}
+                    Some(Asked::Stop) => break,
+                    Some(Asked::Kill { flatten, operator, reason }) => {
+                        let who = Person { operator: &operator, reason: &reason };
+                        session.tell(Told::Kill(false, who, session.now))?;
+                        killed = Some(flatten);
+                        break;
+                    }
+                    Some(Asked::Arm { operator, reason }) => {
+                        session.tell(Told::Arm(Person { operator: &operator, reason: &reason }, session.now))?;
+                    }
+                }
+                continue;
+            }
             Waited::Mail(mail) => {
                 hear(session, *mail, pace.heard_at(session.now, at), stop)?;
                 // People see at once what came of it.
@@ -175,14 +200,20 @@ fn hear_all(
         if pace.is_time_to_tell() {
             session.flush()?;
             tell(session);
+            standing.see(session.circuit.engine());
         } else if session.circuit.engine().has_signals() {
             tell(session);
         }
     }
     let (at, on_stop) = (session.now, settings.session.on_stop);
-    let ending = Ending { cancel: on_stop == OnStop::Cancel, close: on_stop == OnStop::Close };
+    let ending = match killed {
+        Some(flatten) => Ending { cancel: true, close: flatten },
+        None => Ending { cancel: on_stop == OnStop::Cancel, close: on_stop == OnStop::Close },
+    };
     session.tell(Told::Stop(at, ending))?;
     tell(session);
+    drop(watch);
+    standing.see(session.circuit.engine());
     Ok(())
 }
 
@@ -249,6 +280,8 @@ enum Waited {
     Due,
     /// Mail has come before.
     Mail(Box<Mail>),
+    /// Somebody asks something of the session.
+    Asked,
     /// The session is to end.
     Over,
 }
@@ -288,6 +321,7 @@ impl Pace {
         &mut self,
         at: Ts,
         stop: &AtomicBool,
+        watch: Option<&Watch>,
         wait: impl Fn(Duration) -> Option<Mail>,
         mut idle: impl FnMut(),
     ) -> Waited {
@@ -295,6 +329,12 @@ impl Pace {
         loop {
             if stop.load(Ordering::Relaxed) || self.ends_after.is_some_and(|d| self.begun.elapsed() >= d) {
                 return Waited::Over;
+            }
+            if let Some(watch) = watch {
+                watch.beat();
+                if watch.is_asked() {
+                    return Waited::Asked;
+                }
             }
             if self.times == 0 {
                 return Waited::Due;

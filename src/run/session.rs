@@ -110,6 +110,11 @@ impl Session {
         self.tape.as_ref().filter(|t| t.is_behind()).map(TapeWriter::backlog)
     }
 
+    /// Bytes of the tape that wait for the disk.
+    pub(super) fn backlog(&self) -> u64 {
+        self.tape.as_ref().map_or(0, TapeWriter::backlog)
+    }
+
     /// Writes down what the venue calls something, before anybody relies on it.
     pub(super) fn note(&mut self, note: VenueNote) -> Result<(), RunError> {
         if let Some(tape) = &mut self.tape {

@@ -3,6 +3,7 @@
 use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, Rate};
 
 use super::RunError;
+use super::limits::limits;
 use super::money::Account;
 use super::plan::{Plan, make_strategies, symbols_of};
 use super::supply::Supply;
@@ -22,6 +23,7 @@ pub(super) struct Setup {
     slots: Vec<SlotConfig>,
     account: Account,
     sim: SimConfig,
+    limits: Limits,
 }
 
 impl Setup {
@@ -52,20 +54,13 @@ impl Setup {
                 on_halt: s.on_halt,
             })
             .collect();
-        Ok(Self { plan, slots, account, sim })
+        let limits = limits(&settings.risk, &plan.instruments)?;
+        Ok(Self { plan, slots, account, sim, limits })
     }
 
     /// Engine and exchange, each with its own books.
     pub(super) fn build(self, settings: &Settings) -> (Engine, Sim) {
         let instruments = self.plan.instruments;
-        let limits = Limits {
-            order_notional_max: settings.risk.order_notional_max,
-            position_notional_max: settings.risk.position_notional_max,
-            open_orders_max: settings.risk.open_orders_max.filter(|_| !planted!("risk_off")),
-            orders_per_minute_max: settings.risk.orders_per_minute_max,
-            daily_loss_max: settings.risk.daily_loss_max,
-            price_gap_max: settings.risk.price_gap_bps_max.and_then(|bps| Rate::from_bps(bps).ok()),
-        };
         let finest = self.plan.bars_of_stream.iter().flatten().min().copied();
         let second = Interval::from_nanos(1_000_000_000).unwrap_or(Interval::MINUTE);
         let sim = Sim::new(self.sim, instruments.clone(), self.account.ledger(&instruments));
@@ -75,7 +70,7 @@ impl Setup {
             currencies: self.account.currencies,
             account: self.plan.account,
             slots: self.slots,
-            guard: Guard { limits },
+            guard: Guard::new(self.limits),
             warmup: settings.backtest.warmup,
             chart_width: finest.unwrap_or(second),
             build: self.plan.build,

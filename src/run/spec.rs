@@ -60,6 +60,9 @@ pub enum RunError {
     /// The venue cannot be reached, or refuses.
     #[error("{0}")]
     Venue(String),
+    /// It may not be: another session has the account, or a guard that tripped was not armed.
+    #[error("{0}")]
+    Refused(String),
     /// A secret is missing, and there is no terminal to ask for it.
     #[error("{0}")]
     Secret(String),

@@ -4,6 +4,7 @@ use bellwether_sdk::{Instrument, InstrumentId, OrderKind, Size, TimeInForce, Tra
 
 use crate::engine::{Engine, Passed};
 use crate::orders::{Answer, Order};
+use crate::risk::{Cause, GuardAct, Level};
 
 /// What went through the exchange door, as one line in a fixed form.
 pub fn effect(passed: &Passed, instruments: &[Instrument], engine: &Engine) -> String {
@@ -16,6 +17,7 @@ pub fn effect(passed: &Passed, instruments: &[Instrument], engine: &Engine) -> S
             Some(halt) => format!("halt {}: {} at {}", halt.strategy, halt.reason, halt.at.nanos()),
             None => "halt".to_owned(),
         },
+        Passed::Guard(act) => format!("guard {}", guard_line(act, instruments)),
     }
 }
 
@@ -53,6 +55,22 @@ fn submit(order: &Order, instruments: &[Instrument]) -> String {
         line.push_str(&format!(" parent {} group {}", order.parent.0, order.oco.0));
     }
     line
+}
+
+fn guard_line(act: &GuardAct, instruments: &[Instrument]) -> String {
+    let level = |level: &Level| {
+        let whose = level.instrument.and_then(|id| instruments.get(id.index()));
+        let whose = whose.map(|i| format!(" {}", i.symbol)).unwrap_or_default();
+        format!("{}{whose} {} of {}", level.limit.name(), level.used_text(), level.max_text())
+    };
+    match act {
+        GuardAct::Warned(at) => format!("warns {}", level(at)),
+        GuardAct::Tripped(Cause::Limit(at), policy) => format!("tripped {}: {}", level(at), policy.name()),
+        GuardAct::Tripped(Cause::Kill, policy) => format!("tripped kill_switch: {}", policy.name()),
+        GuardAct::Armed => "armed".to_owned(),
+        GuardAct::Held(hold) => format!("holds entries: {}", hold.name()),
+        GuardAct::Released(hold) => format!("releases entries: {}", hold.name()),
+    }
 }
 
 fn answer_line(answer: &Answer, instruments: &[Instrument], money_scale: impl Fn(InstrumentId) -> u8) -> String {

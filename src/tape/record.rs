@@ -6,8 +6,9 @@ use bellwether_sdk::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Ending, Event, Told};
+use crate::engine::{Ending, Event, Person, Told};
 use crate::orders::{Answer, reason_of};
+use crate::risk::Hold;
 use crate::signal::News;
 
 /// One record: an input of the session, or an effect that it had.
@@ -47,6 +48,12 @@ pub enum Record {
     Venue(VenueNote),
     /// News from outside the market.
     News(Box<News>),
+    /// Entries were held, or released, by a cause of this name.
+    Hold(String, bool, Ts),
+    /// The kill switch: whether to close positions, who pulled it, and why.
+    Kill(bool, String, String, Ts),
+    /// A person armed the guard: who, and why.
+    Arm(String, String, Ts),
 }
 
 /// What a venue calls things.
@@ -56,6 +63,9 @@ pub enum VenueNote {
     Attempt(OrderId, u64),
     /// The id of the fill that the next answer tells.
     Fill(OrderId, String),
+    /// What an account has beside our books from now on: the number of its gateway, a currency or an instrument, and
+    /// the amount.
+    Aside(u64, String, String),
 }
 
 /// What a session is made of: enough to build its engine again.
@@ -311,10 +321,13 @@ impl Record {
             Told::Answer(answer, at) => Self::Answer(AnswerRecord::of(answer), *at),
             Told::Stop(at, ending) => Self::Stop(*at, ending.cancel, ending.close),
             Told::News(news) => Self::News(Box::new((*news).clone())),
+            Told::Hold(hold, on, at) => Self::Hold(hold.name().to_owned(), *on, *at),
+            Told::Kill(flatten, who, at) => Self::Kill(*flatten, who.operator.to_owned(), who.reason.to_owned(), *at),
+            Told::Arm(who, at) => Self::Arm(who.operator.to_owned(), who.reason.to_owned(), *at),
         }
     }
 
-    /// Hands an input to `hear`; `None` when the record is none, or is an answer that does not read.
+    /// Hands an input to `hear`; `None` when the record is none, or holds an amount or a name that does not read.
     pub fn tell<T>(&self, hear: impl FnOnce(Told<'_>) -> T) -> Option<T> {
         Some(match self {
             Self::Trade(t) => hear(Told::Market(Event::Trade(t))),
@@ -330,6 +343,12 @@ impl Record {
             Self::Answer(answer, at) => hear(Told::Answer(answer.answer()?, *at)),
             Self::Stop(at, cancel, close) => hear(Told::Stop(*at, Ending { cancel: *cancel, close: *close })),
             Self::News(news) => hear(Told::News(news)),
+            Self::Hold(name, on, at) => {
+                let hold = Hold::ALL.into_iter().find(|h| h.name() == name)?;
+                hear(Told::Hold(hold, *on, *at))
+            }
+            Self::Kill(flatten, operator, reason, at) => hear(Told::Kill(*flatten, Person { operator, reason }, *at)),
+            Self::Arm(operator, reason, at) => hear(Told::Arm(Person { operator, reason }, *at)),
             Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_) => return None,
         })
     }

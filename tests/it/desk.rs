@@ -243,7 +243,7 @@ impl Desk {
                 sizer: Sizer::Qty(Decimal::new(1, 0)),
                 on_halt: OnHalt::Cancel,
             }],
-            guard: Guard { limits: self.limits },
+            guard: Guard::new(self.limits),
             warmup: self.warmup,
             chart_width: self.chart_width,
             build: Vec::new(),
@@ -268,6 +268,7 @@ impl Desk {
         );
         let (left, right) = replay.pair.engine.ledger().conservation(0);
         assert_eq!(left, right, "money was made or lost from nothing");
+        assert_eq!(replay.pair.engine.impossible_answers(), 0, "the exchange said what cannot be");
         replay.pair.engine.finish()
     }
 }

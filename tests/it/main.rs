@@ -5,6 +5,7 @@ mod conservation;
 mod desk;
 mod exchange;
 mod fills;
+mod guard;
 mod keys;
 mod l2;
 mod orders;
@@ -16,3 +17,5 @@ mod sessions;
 mod signals;
 mod stored;
 mod unsafe_code;
+#[cfg(unix)]
+mod watchdog;

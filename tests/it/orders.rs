@@ -1,7 +1,7 @@
 //! Order kinds, times in force and refusals, told as journals.
 
 use bellwether::engine::Outcome;
-use bellwether::risk::Limits;
+use bellwether::risk::{InstrumentLimits, Limits};
 use bellwether::sim::{Profile, SlippageModel};
 use bellwether_sdk::{
     Bracket, Context, Decimal, InstrumentId, Intent, Interval, OrderKind, Rate, Role, Side, Size, TimeInForce, Trail,
@@ -231,7 +231,8 @@ fn latency_makes_an_order_late() {
 
 #[test]
 fn risk_refuses_with_a_reason_that_is_counted() {
-    let limits = Limits { order_notional_max: Some(Decimal::new(150, 0)), ..Limits::default() };
+    let each = InstrumentLimits { order_notional_max: Some(Decimal::new(150, 0)), ..Default::default() };
+    let limits = Limits { each, ..Limits::default() };
     let outcome = Desk { limits, ..Desk::default() }.bars("100 100 100", |n, ctx| {
         if n == 0 {
             ctx.place(Intent::market(ID, Side::Buy, qty(2)));

@@ -109,6 +109,7 @@ impl From<RunError> for Failure {
             RunError::Data(_) => Self::bad(text).help("`bellwether data list` shows what is stored"),
             RunError::Venue(_) => Self::new(Code::Venue, text)
                 .help("check the network and the address (`[venue.NAME] rest_url`); `bellwether paper` works without"),
+            RunError::Refused(_) => Self::new(Code::Refused, text),
             RunError::Secret(_) => Self::new(Code::Usage, text),
             RunError::Key(_) => Self::new(Code::Refused, text)
                 .help("`bellwether keys check` tries all keys; docs/keys.md says how to make one that fits"),

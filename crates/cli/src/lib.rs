@@ -46,7 +46,7 @@ pub fn main(registry: &Registry) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { Code::Usage } else { Code::Done } as u8);
         }
     };
-    logging::start(&cli.global);
+    let _logs = logging::start(&cli.global);
     match plugins::with_files(registry).and_then(|registry| commands::run(&cli, &registry)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(),

@@ -81,10 +81,14 @@ pub(crate) fn settings_of(stored: &Document) -> Result<Settings, Failure> {
     })
 }
 
+/// The state folder, made.
+pub(crate) fn state(global: &Global) -> Result<std::path::PathBuf, Failure> {
+    Ok(bellwether::config::state_dir(&plan::settings(global)?.settings)?)
+}
+
 /// The store of runs, its folder made.
 pub(crate) fn store(global: &Global) -> Result<RunStore, Failure> {
-    let settings = plan::settings(global)?.settings;
-    Ok(RunStore::new(&bellwether::config::state_dir(&settings)?))
+    Ok(RunStore::new(&state(global)?))
 }
 
 /// A new number for a session: the upper half of its order ids at a venue.
@@ -124,8 +128,7 @@ pub(crate) fn find_tape(global: &Global, asked: &str) -> Result<std::path::PathB
 }
 
 fn tapes(global: &Global) -> Result<std::path::PathBuf, Failure> {
-    let settings = plan::settings(global)?.settings;
-    let dir = bellwether::config::state_dir(&settings)?.join("tapes");
+    let dir = state(global)?.join("tapes");
     bellwether::config::create_private(&dir)
         .map_err(|e| Failure::new(Code::Failed, format!("making {}: {e}", dir.display())))?;
     Ok(dir)

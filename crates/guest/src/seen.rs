@@ -181,6 +181,7 @@ pub(crate) fn fill(f: wit::Fill) -> Fill {
             wit::Role::TrailingStop => Role::TrailingStop,
             wit::Role::Liquidation => Role::Liquidation,
             wit::Role::EndOfData => Role::EndOfData,
+            wit::Role::Guard => Role::Guard,
         },
     }
 }

@@ -197,6 +197,8 @@ pub enum Role {
     Liquidation,
     /// `--close-at-end`.
     EndOfData,
+    /// The risk guard closes a position.
+    Guard,
 }
 
 impl Role {
@@ -210,7 +212,13 @@ impl Role {
             Self::TrailingStop => "trailing_stop",
             Self::Liquidation => "liquidation",
             Self::EndOfData => "end_of_data",
+            Self::Guard => "guard",
         }
+    }
+
+    /// Whether such orders only close what is open.
+    pub const fn is_protective(self) -> bool {
+        !matches!(self, Self::Signal | Self::Intent)
     }
 }
 

@@ -159,6 +159,7 @@ impl Lives {
         };
         let is_first = !self.tape.exists();
         let plan = SessionPlan {
+            state: None,
             tape: is_first.then(|| self.tape.clone()),
             resume: (!is_first).then(|| self.tape.clone()),
             ends_after: None,

@@ -161,6 +161,7 @@ pub(crate) const fn fill(f: &Fill) -> wit::Fill {
             Role::TrailingStop => wit::Role::TrailingStop,
             Role::Liquidation => wit::Role::Liquidation,
             Role::EndOfData => wit::Role::EndOfData,
+            Role::Guard => wit::Role::Guard,
         },
     }
 }

@@ -79,6 +79,14 @@ impl Venue for Binance {
         answers::reply(act, response, listings)
     }
 
+    fn cancel_after(&self, within_ms: u64, listings: &Listings) -> Vec<Request> {
+        orders::cancel_after(self.dialect, within_ms, listings)
+    }
+
+    fn cancel_after_reply(&self, response: &Response) -> Result<(), VenueError> {
+        if response.is_ok() { Ok(()) } else { Err(errors::of_response(response, true)) }
+    }
+
     fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError> {
         sign::request(request, signer, stamp)
     }

@@ -18,7 +18,11 @@ use super::dialect::{Dialect, Door, Verb};
 use super::params::Params;
 use super::rest::listing;
 use super::words::side_word;
+use crate::exchange::http::Method;
 use crate::orders::Order;
+
+/// What a countdown costs of the request budget ("Auto-Cancel All Open Orders", November 2025).
+const COUNTDOWN_WEIGHT: u32 = 10;
 
 /// Before the number, in venue ids of orders that live apart.
 pub(super) const ALGO: &str = "algo-";
@@ -90,6 +94,18 @@ pub(super) fn spoken(d: &Dialect, act: &Act, listings: &Listings) -> Result<(&'s
     };
     let lacks = || VenueError::unsupported(format!("{} has no {verb:?}", d.name()));
     Ok((d.door(verb).ok_or_else(lacks)?, params))
+}
+
+/// Futures have a countdown for each instrument; spot has none.
+pub(super) fn cancel_after(d: &Dialect, within_ms: u64, listings: &Listings) -> Vec<Request> {
+    if d.product == Product::Spot {
+        return Vec::new();
+    }
+    let one = |listing: &Listing| {
+        let query = symbol(listing).text("countdownTime", within_ms).query();
+        Request::new(Method::Post, "/fapi/v1/countdownCancelAll", query, COUNTDOWN_WEIGHT).signed()
+    };
+    listings.iter().map(one).collect()
 }
 
 fn symbol(listing: &Listing) -> Params {

@@ -36,6 +36,10 @@ pub use latency::{Histogram, Latency, Probe, Stage, Stages};
 /// messages at once; until they are told, no other socket would be read, no request answered and no timer run.
 const FRAMES_PER_TURN: u32 = 64;
 
+/// Events of gateways that are told before sockets and clocks are looked at again. Hands that answer a refusal with the
+/// next order, which is refused at once, would otherwise never let go.
+const EVENTS_PER_TURN: u32 = 1_024;
+
 /// Which machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Of {
@@ -121,6 +125,17 @@ enum Done {
     Opened(Of, Link, Result<Box<dyn Socket>, TransportError>),
     Answered(Of, Tag, Result<Response, TransportError>),
     Closed,
+}
+
+/// How a turn went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    /// There was nothing to do.
+    Still,
+    /// All was done.
+    Moved,
+    /// There is more to do.
+    Unfinished,
 }
 
 type Begun = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -231,7 +246,8 @@ impl Drive {
                 self.on_time(now, hands);
                 due = Ts::NONE;
             }
-            if self.settle(hands).await || due == Ts::NONE {
+            let settled = self.settle(hands).await;
+            if settled != Settled::Still || due == Ts::NONE {
                 due = self.next_due(hands);
             }
             if self.stop {
@@ -264,6 +280,7 @@ impl Drive {
                     }
                 }
                 () = &mut sleep, if set_for != Ts::MAX => set_for = Ts::MAX,
+                () = tokio::task::yield_now(), if settled == Settled::Unfinished => {}
             }
         }
         // What the last callback wanted sent, such as cancels, still goes out.
@@ -352,11 +369,12 @@ impl Drive {
         }
     }
 
-    /// Carries actions out and tells events until nothing moves; whether anything did.
-    async fn settle(&mut self, hands: &mut dyn Hands) -> bool {
+    /// Carries actions out and tells events until nothing moves, or the turn is over.
+    async fn settle(&mut self, hands: &mut dyn Hands) -> Settled {
         let mut any = false;
+        let mut left = EVENTS_PER_TURN;
         loop {
-            let moved = self.tell(hands);
+            let moved = self.tell(hands, &mut left);
             let mut actions = std::mem::take(&mut self.actions);
             for (i, gateway) in self.gateways.iter_mut().enumerate() {
                 actions.extend(gateway.actions().map(|a| (Of::Gateway(i), a)));
@@ -370,18 +388,25 @@ impl Drive {
             }
             self.actions = actions;
             any |= !done;
-            if done {
+            if done || left == 0 {
                 self.probe.stamp(Stage::Done);
-                return any;
+                return match (done, any) {
+                    (false, _) => Settled::Unfinished,
+                    (true, true) => Settled::Moved,
+                    (true, false) => Settled::Still,
+                };
             }
         }
     }
 
-    /// Tells what gateways have to tell; whether there was anything.
-    fn tell(&mut self, hands: &mut dyn Hands) -> bool {
+    /// Tells what gateways have to tell, `left` events at most; whether there was anything.
+    fn tell(&mut self, hands: &mut dyn Hands, left: &mut u32) -> bool {
         let mut moved = false;
         for i in 0..self.gateways.len() {
-            while let Some(event) = self.gateways[i].next_event() {
+            while *left > 0
+                && let Some(event) = self.gateways[i].next_event()
+            {
+                *left -= 1;
                 moved = true;
                 let now = self.clock.now();
                 let (gateways, stop) = (&mut self.gateways, &mut self.stop);

@@ -22,7 +22,7 @@ mod wires;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bellwether_sdk::{Decimal, InstrumentId, OrderId, Price, Qty, Size, Ts};
+use bellwether_sdk::{Decimal, InstrumentId, Money, OrderId, Price, Qty, Size, Ts};
 
 use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Tag, nanos};
 use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, Position, Stamp, Urls, Venue};
@@ -35,6 +35,9 @@ use requests::{Flight, Job, Waiting};
 use wires::Wires;
 
 pub use held::order_of;
+
+/// How far back fills are asked for when the account differs from our books.
+const FILLS_AGAIN_NS: i64 = 3_600_000_000_000;
 
 /// What a gateway tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +61,13 @@ pub enum GatewayEvent {
     Balance(Balance),
     /// A position, whole.
     Position(Position),
+    /// All balances of the account; those that are nothing are left out.
+    Balances(Vec<Balance>),
+    /// All positions of the account; those that are nothing are left out.
+    Positions(Vec<Position>),
+    /// A fill's fee was paid in another currency than the settlement's: whose fill, the fee and its currency, and what
+    /// the fill has of it in settlement currency.
+    FeePaid(InstrumentId, Decimal, String, Money),
     /// An open order in the account that this gateway did not send.
     Foreign(OrderRow),
     /// A fill's fee was paid in a currency that is neither settlement nor base: it is not in the fill.
@@ -95,6 +105,12 @@ pub struct GatewaySettings {
     pub reconcile_every_ms: u64,
     /// The same while the private stream is off.
     pub reconcile_blind_ms: u64,
+    /// The venue cancels our orders by itself when it has not heard of us for so many milliseconds, where it can; it is
+    /// told three times as often. 0 for not at all.
+    pub cancel_after_ms: u64,
+    /// Balances, positions and the venue's clock are asked for so often, milliseconds, and after every reconnect; 0 only
+    /// at the start.
+    pub account_every_ms: u64,
     /// Digits of settlement currencies; where one is missing, the instrument's price and quantity digits together.
     pub money_scales: BTreeMap<String, u8>,
 }
@@ -113,6 +129,8 @@ impl GatewaySettings {
             fills_within_ms: 500,
             reconcile_every_ms: 60_000,
             reconcile_blind_ms: 5_000,
+            cancel_after_ms: 0,
+            account_every_ms: 0,
             money_scales: BTreeMap::new(),
         }
     }
@@ -186,6 +204,9 @@ pub struct Gateway {
     nonce: u64,
     next_number: u64,
     reconcile_due: Ts,
+    account_due: Ts,
+    switch_due: Ts,
+    switch_failed: bool,
     halted: Option<String>,
     out: VecDeque<Action>,
     events: VecDeque<GatewayEvent>,
@@ -231,6 +252,9 @@ impl Gateway {
             nonce: 0,
             next_number: 0,
             reconcile_due: Ts::MAX,
+            account_due: Ts::MAX,
+            switch_due: Ts::MAX,
+            switch_failed: false,
             halted: None,
             out: VecDeque::new(),
             events: VecDeque::new(),
@@ -243,6 +267,10 @@ impl Gateway {
         self.at(now);
         for job in [Job::Time, Job::Balances, Job::Positions, Job::Open, Job::Conditional] {
             self.later(0, job, 0);
+        }
+        self.account_later();
+        if self.settings.cancel_after_ms > 0 {
+            self.switch_due = now;
         }
         self.wires.begin(now);
         self.on_time(now);
@@ -461,6 +489,15 @@ impl Gateway {
         if now >= self.reconcile_due {
             self.reconcile();
         }
+        if now >= self.switch_due {
+            let within = self.settings.cancel_after_ms;
+            self.later(0, Job::Switch(within), 0);
+            self.switch_due = now.plus(nanos(within / 3));
+        }
+        if now >= self.account_due {
+            self.ask_account(0);
+            self.later(0, Job::Time, 0);
+        }
         self.drop_orphans();
         self.pump();
     }
@@ -478,7 +515,28 @@ impl Gateway {
         let orders = self.live.iter().map(|id| self.due_of(*id)).min();
         let waiting = self.waiting.iter().map(|w| w.due).min();
         let all = [said, orders, waiting, Some(self.wires_due()), Some(self.reconcile_due)];
-        all.into_iter().flatten().min().unwrap_or(Ts::MAX)
+        let all = all.into_iter().chain([Some(self.account_due), Some(self.switch_due)]);
+        all.flatten().min().unwrap_or(Ts::MAX)
+    }
+
+    /// Orders are to stay when this process ends: the venue's dead man's switch is taken back.
+    pub fn let_orders_stay(&mut self, now: Ts) {
+        self.at(now);
+        if self.switch_due != Ts::MAX {
+            self.switch_due = Ts::MAX;
+            self.later(0, Job::Switch(0), 0);
+            self.pump();
+        }
+    }
+
+    /// What came of telling the dead man's switch; a failure is told once, and it is told again at its time.
+    fn on_switch(&mut self, outcome: Result<(), super::VenueError>) {
+        if let Err(error) = &outcome
+            && !self.switch_failed
+        {
+            self.note(format!("the venue's dead man's switch was not set: {error}"));
+        }
+        self.switch_failed = outcome.is_err();
     }
 
     /// Compares with the venue: what is open, and what filled.
@@ -493,6 +551,33 @@ impl Gateway {
                 self.later(0, job, 0);
             }
         }
+    }
+
+    /// Asks for balances, positions, open orders and fills after so many milliseconds.
+    pub fn look_at_account(&mut self, wait_ms: u64, now: Ts) {
+        let now = self.at(now);
+        self.ask_account(wait_ms);
+        let from = now.plus(-FILLS_AGAIN_NS);
+        let instruments: Vec<InstrumentId> = self.listings.iter().map(|l| l.id).collect();
+        for instrument in instruments {
+            self.later(wait_ms, Job::Fills(instrument, from), 0);
+        }
+        self.later(wait_ms, Job::Open, 0);
+        self.pump();
+    }
+
+    fn ask_account(&mut self, wait_ms: u64) {
+        for job in [Job::Balances, Job::Positions] {
+            self.later(wait_ms, job, 0);
+        }
+        self.account_later();
+    }
+
+    fn account_later(&mut self) {
+        self.account_due = match self.settings.account_every_ms {
+            0 => Ts::MAX,
+            every => self.now.plus(nanos(every)),
+        };
     }
 
     fn reconcile_later(&mut self) {

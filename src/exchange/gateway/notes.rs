@@ -256,8 +256,8 @@ impl Gateway {
     fn book(&mut self, id: OrderId, fill: &FillNote) {
         let Some(listing) = self.listings.get(fill.instrument) else { return };
         let rules = &listing.rules;
-        let settle = rules.symbol.settle();
-        let scale = self.settings.money_scales.get(settle).copied();
+        let settle = rules.symbol.settle().to_owned();
+        let scale = self.settings.money_scales.get(&settle).copied();
         let scale = scale.unwrap_or_else(|| (rules.price_scale + rules.qty_scale).min(18));
         let fee = fees::in_settlement(fill, rules, scale);
         let Some(held) = self.orders.get_mut(&id) else { return };
@@ -279,6 +279,12 @@ impl Gateway {
             liquidity: fill.liquidity,
             bar_ts: Ts::NONE,
         });
+        let elsewhere = !fill.fee_currency.is_empty() && !fill.fee_currency.eq_ignore_ascii_case(&settle);
+        if elsewhere && fill.fee.mantissa() != 0 {
+            let booked = fee.unwrap_or(Money::ZERO);
+            let paid = GatewayEvent::FeePaid(fill.instrument, fill.fee, fill.fee_currency.clone(), booked);
+            self.events.push_back(paid);
+        }
         if let Some(ended) = ended {
             self.note(format!("order {} filled after it was {}", id.0, ended.name()));
         }

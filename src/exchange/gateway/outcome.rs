@@ -242,10 +242,12 @@ impl Gateway {
             (Job::Ticket(_), Ok(Reply::StreamTicket(ticket))) => self.on_ticket(ticket, key.as_ref()),
             (Job::KeepTicket(_), Ok(_)) => self.keep_later(),
             (Job::Balances, Ok(Reply::Balances(rows))) => {
-                self.events.extend(rows.into_iter().map(GatewayEvent::Balance));
+                self.events.extend(rows.iter().cloned().map(GatewayEvent::Balance));
+                self.events.push_back(GatewayEvent::Balances(rows));
             }
             (Job::Positions, Ok(Reply::Positions(rows))) => {
-                self.events.extend(rows.into_iter().map(GatewayEvent::Position));
+                self.events.extend(rows.iter().cloned().map(GatewayEvent::Position));
+                self.events.push_back(GatewayEvent::Positions(rows));
             }
             (job, Ok(other)) => {
                 self.note(format!("another answer than to the question: {other:?}"));
@@ -257,6 +259,10 @@ impl Gateway {
 
     fn ask_failed(&mut self, job: Job, tries: u32, error: &VenueError, key: Option<&Arc<Key>>) {
         if error.fault == Fault::Unsupported {
+            if job == Job::Positions {
+                // Where there are no contracts there are no positions.
+                self.events.push_back(GatewayEvent::Positions(Vec::new()));
+            }
             return;
         }
         let another = self.fault_of_all(error, key);

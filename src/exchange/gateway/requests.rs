@@ -36,6 +36,8 @@ pub(super) enum Job {
     KeepTicket(String),
     Balances,
     Positions,
+    /// Tells the venue's dead man's switch that we live; with zero, that it is not wanted any more.
+    Switch(u64),
 }
 
 impl Job {
@@ -43,7 +45,7 @@ impl Job {
     const fn purpose(&self) -> Use {
         match self {
             Self::Place(_) => Use::Place,
-            Self::Cancel(_) | Self::CancelAll(_) | Self::CancelStray(..) => Use::Cancel,
+            Self::Cancel(_) | Self::CancelAll(_) | Self::CancelStray(..) | Self::Switch(_) => Use::Cancel,
             Self::Amend(..) => Use::Amend,
             Self::Order(_) | Self::Open | Self::Conditional => Use::Orders,
             Self::Fills(..) => Use::Fills,
@@ -92,6 +94,7 @@ impl Flight {
 pub(super) enum Sent {
     Act(Act),
     Ask(Ask),
+    Switch,
 }
 
 impl Gateway {
@@ -209,6 +212,12 @@ impl Gateway {
     }
 
     fn send(&mut self, job: Job, tries: u32) {
+        if let Job::Switch(within_ms) = job {
+            for request in self.venue.cancel_after(within_ms, &self.listings) {
+                self.send_http(job.clone(), tries, Sent::Switch, request);
+            }
+            return;
+        }
         if job.is_act() {
             if let Some(act) = self.act(&job) {
                 self.send_act(job, tries, act);
@@ -355,6 +364,10 @@ impl Gateway {
                 let outcome = answer.and_then(|r| self.venue.act_reply(act, r, &self.listings));
                 self.on_act(flight, outcome);
             }
+            Sent::Switch => {
+                let outcome = answer.and_then(|r| self.venue.cancel_after_reply(r));
+                self.on_switch(outcome);
+            }
             Sent::Ask(ask) => {
                 let outcome = answer.and_then(|r| self.venue.reply(ask, r, &self.listings));
                 self.on_reply(flight, outcome);
@@ -367,6 +380,7 @@ impl Gateway {
         let error = VenueError::new(Fault::Unknown, "", why);
         match flight.sent {
             Sent::Act(_) => self.on_act(flight, Err(error)),
+            Sent::Switch => self.on_switch(Err(error)),
             Sent::Ask(_) => self.on_reply(flight, Err(error)),
         }
     }

@@ -389,6 +389,9 @@ impl Gateway {
         if era == Era::Now {
             if !before {
                 self.events.push_back(GatewayEvent::Private(true));
+                if self.settings.account_every_ms > 0 {
+                    self.ask_account(0);
+                }
             }
             self.catch_up();
         }

@@ -156,6 +156,11 @@ pub(super) fn act(act: &Act, listings: &Listings) -> Result<Request, VenueError>
     }
 }
 
+/// Kraken's switch is of the whole account, in seconds.
+pub(super) fn cancel_after(within_ms: u64) -> Request {
+    write("CancelAllOrdersAfter", FORM, form(&[("timeout", within_ms.div_ceil(1_000).to_string())]), 0)
+}
+
 pub(super) fn no_replace() -> VenueError {
     VenueError::unsupported(
         "kraken replaces no order by another of any kind in one step; amend it, or cancel and place",

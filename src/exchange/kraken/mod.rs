@@ -69,6 +69,14 @@ impl Venue for Kraken {
         acts::reply(act, response)
     }
 
+    fn cancel_after(&self, within_ms: u64, _: &Listings) -> Vec<Request> {
+        vec![acts::cancel_after(within_ms)]
+    }
+
+    fn cancel_after_reply(&self, response: &Response) -> Result<(), VenueError> {
+        errors::result(response, true).map(drop)
+    }
+
     fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError> {
         sign::sign(request, signer, stamp)
     }

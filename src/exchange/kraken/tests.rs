@@ -253,6 +253,8 @@ fn what_cannot_be_expressed_is_refused() {
     }
     let sale = buy(LIMIT, |o| (o.reduce_only, o.side) = (true, Side::Sell));
     assert!(Kraken::spot().act(&Act::Place(sale), &listings()).is_ok(), "a spot sale reduces by itself");
+    let switch = Kraken::spot().cancel_after(30_000, &listings());
+    assert_eq!((switch[0].path.as_str(), switch[0].body.as_str()), ("/0/private/CancelAllOrdersAfter", "timeout=30"));
     for act in [
         Act::CancelAll(ID),
         Act::PlaceMany(Vec::new()),

@@ -83,6 +83,14 @@ impl Venue for Okx {
         orders::act_reply(response)
     }
 
+    fn cancel_after(&self, within_ms: u64, _: &Listings) -> Vec<Request> {
+        vec![self.marked(orders::cancel_after(within_ms))]
+    }
+
+    fn cancel_after_reply(&self, response: &Response) -> Result<(), VenueError> {
+        errors::open(response).map(drop)
+    }
+
     fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError> {
         sign::request(request, signer, stamp)
     }

@@ -153,6 +153,13 @@ pub(super) fn act(table: &Table, act: &Act, listings: &Listings) -> Result<Reque
     Ok(request.body("application/json", body).signed())
 }
 
+/// OKX's switch is of the whole account, in seconds: none, or from 10 to 120.
+pub(super) fn cancel_after(within_ms: u64) -> Request {
+    let seconds = if within_ms == 0 { 0 } else { within_ms.div_ceil(1_000).clamp(10, 120) };
+    let request = Request::new(Method::Post, "/api/v5/trade/cancel-all-after", "", 1);
+    request.body("application/json", format!("{{\"timeOut\":\"{seconds}\"}}")).signed()
+}
+
 /// An act as a message of the private socket; `None` where an instrument has no number.
 pub(super) fn say(
     table: &Table,

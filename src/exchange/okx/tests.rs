@@ -200,6 +200,10 @@ fn changes_cancels_and_batches_become_these_requests() {
     ] {
         assert_eq!(asked(venue.act(&act, &l)), format!("POST /api/v5/trade/{expected}"));
     }
+    let switch = |ms| venue.cancel_after(ms, &l).into_iter().map(|r| (r.path, r.body)).collect::<Vec<_>>();
+    let path = "/api/v5/trade/cancel-all-after".to_owned();
+    assert_eq!(switch(30_000), [(path.clone(), r#"{"timeOut":"30"}"#.to_owned())]);
+    assert_eq!(switch(0), [(path, r#"{"timeOut":"0"}"#.to_owned())]);
     let no = "unsupported: venue_rejected";
     assert_eq!(asked(venue.act(&Act::CancelAll(ID), &l)), no);
     assert_eq!(asked(venue.act(&Act::PlaceMany(Vec::new()), &l)), no);

@@ -13,7 +13,7 @@ use crate::exchange::{
 };
 use crate::orders::{Order, WordId};
 use crate::portfolio::{Position, Terms};
-use crate::risk::{Approved, Guard, Limits, Pace, RiskView};
+use crate::risk::{Approved, Guard, InstrumentLimits, Limits, Pace, RiskView};
 
 /// Beyond the time after which "not found" is believed: how long a lost write is asked about, milliseconds.
 const ASK_FOR_MS: u64 = 5_000;
@@ -125,11 +125,9 @@ async fn approved(
     order: Order,
     reference: Option<bellwether_sdk::Decimal>,
 ) -> Result<(Approved<Order>, Price), LookError> {
-    // Order rate and daily loss are of sessions: one order by hand has neither.
+    // Leverage, order rate and daily loss are of sessions: one order by hand has none.
     let limits = Limits {
-        order_notional_max: settings.risk.order_notional_max,
-        position_notional_max: settings.risk.position_notional_max,
-        open_orders_max: settings.risk.open_orders_max,
+        each: InstrumentLimits { leverage_max: None, ..super::super::limits::each(&settings.risk) },
         ..Limits::default()
     };
     let last = match reference {
@@ -140,11 +138,11 @@ async fn approved(
             _ => return Err(desk.unexpected()),
         },
     };
-    let qty = match limits.position_notional_max {
+    let qty = match limits.each.position_notional_max {
         Some(_) if !desk.is_dry() => held(desk, rules).await?,
         _ => Qty::ZERO,
     };
-    let open_orders = match limits.open_orders_max {
+    let open_orders = match limits.each.open_orders_max {
         Some(_) if !desk.is_dry() => match desk.ask(&Ask::OpenOrders(Some(ONE))).await? {
             Reply::Orders(rows, _) => u32::try_from(rows.len()).unwrap_or(u32::MAX),
             _ => return Err(desk.unexpected()),
@@ -166,7 +164,7 @@ async fn approved(
         reference: Price::ZERO,
         pace: Pace::default(),
     };
-    Ok((Guard { limits }.approve(order, &view)?, last))
+    Ok((Guard::new(limits).approve(order, &view)?, last))
 }
 
 /// The price at which a market order would begin to fill, else the last one.

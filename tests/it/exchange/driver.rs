@@ -14,7 +14,7 @@ use bellwether::exchange::feed::{Feed, FeedEvent, FeedSettings};
 use bellwether::exchange::gateway::{Gateway, GatewayEvent, GatewaySettings};
 use bellwether::exchange::machine::Limits;
 use bellwether::exchange::transport::{Frame, Live, LiveSettings, Socket, Transport, TransportError};
-use bellwether::exchange::{Request, Topic, Urls, Venue};
+use bellwether::exchange::{Listings, Request, Topic, Urls, Venue};
 use bellwether::orders::Answer;
 use bellwether_sdk::{OrderId, Price, Side, Ts};
 use serde_json::{Value, json};
@@ -250,6 +250,52 @@ fn a_flood_of_messages_does_not_keep_clocks_and_other_sockets_waiting() {
         let mut drive = Drive::new(Arc::new(Flood), Box::new(WallClock::default()));
         drive.add_feed(feed, urls.rest);
         drive.run(&mut Trader::default(), tokio::time::sleep(Duration::from_millis(50))).await;
+    });
+}
+
+/// Answers the refusal of an order with the next one.
+#[derive(Default)]
+struct Stubborn(u64);
+
+impl Stubborn {
+    fn place(&mut self, desk: &mut Desk<'_>) {
+        self.0 += 1;
+        desk.submit(0, approved(order(self.0, Side::Buy, 5, 9_000)), Price::from_mantissa(10_000));
+    }
+}
+
+impl Hands for Stubborn {
+    fn on_feed(&mut self, _: usize, _: FeedEvent<'_>, _: Ts, _: &mut Desk<'_>) {}
+
+    fn on_gateway(&mut self, _: usize, event: GatewayEvent, _: Ts, desk: &mut Desk<'_>) {
+        if let GatewayEvent::Answer(Answer::Rejected(..)) = event {
+            self.place(desk);
+        }
+    }
+
+    fn on_time(&mut self, _: Ts, desk: &mut Desk<'_>) {
+        self.place(desk);
+    }
+
+    fn next_due(&self) -> Ts {
+        if self.0 == 0 { Ts::NONE } else { Ts::MAX }
+    }
+}
+
+#[test]
+fn an_order_for_every_refusal_does_not_keep_the_end_waiting() {
+    block_on(async {
+        let venue: Arc<dyn Venue> = Arc::new(Toy::numbers());
+        let urls = venue.facts().urls.clone();
+        let limits = Limits::new(6_000, 100);
+        // Not listed at the venue: refused before anything is sent.
+        let nothing = Listings::default();
+        let gateway = Gateway::new(venue, nothing, credential(), GatewaySettings::new(9, urls.clone()), limits);
+        let mut drive = Drive::new(Arc::new(Flood), Box::new(WallClock::default()));
+        drive.add_gateway(gateway, urls.rest);
+        let mut hands = Stubborn::default();
+        drive.run(&mut hands, tokio::time::sleep(Duration::from_millis(50))).await;
+        assert!(hands.0 > 2_000, "{} orders", hands.0);
     });
 }
 

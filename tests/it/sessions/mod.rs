@@ -104,6 +104,7 @@ fn session(plugin: &str, venues: Venues, lasts: Duration, change: impl FnOnce(&m
     change(&mut settings);
     let registry = Registry::new().with::<BuyOnce>().with::<Listener>().with::<strategy_follow::Follow>();
     let plan = SessionPlan {
+        state: None,
         tape: None,
         resume: None,
         ends_after: Some(lasts),

@@ -97,6 +97,7 @@ impl Desk {
 /// A session's plan with a tape.
 pub fn plan(tape: Option<&Path>, settings: &Settings) -> SessionPlan<'static> {
     SessionPlan {
+        state: None,
         tape: tape.map(Path::to_owned),
         resume: None,
         ends_after: None,

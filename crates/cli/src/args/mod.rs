@@ -44,6 +44,12 @@ pub(crate) struct Global {
     /// Fewer logs.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) quiet: u8,
+    /// Log as JSON, one object a line.
+    #[arg(long, global = true)]
+    pub(crate) log_json: bool,
+    /// Log to files in a folder too: one a day, fourteen are kept.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) log_dir: Option<PathBuf>,
 }
 
 /// The commands.
@@ -55,6 +61,16 @@ pub(crate) enum Command {
     Paper(crate::commands::paper::PaperArgs),
     /// Run strategies at a venue with real orders.
     Live(crate::commands::live::LiveArgs),
+    /// End running sessions; with --now, at once: the kill switch.
+    Stop(crate::commands::stop::StopArgs),
+    /// Arm a guard that has tripped, and take the kill switch's file away.
+    Arm(crate::commands::arm::ArmArgs),
+    /// Look at what a session needs before it begins.
+    Doctor(crate::commands::doctor::DoctorArgs),
+    /// Keep the state folder in a file, or bring it back.
+    State(crate::commands::state::StateArgs),
+    /// Hold a live session's books against the venue's own history.
+    Statement(crate::commands::statement::StatementArgs),
     /// Why a run traded at a moment, or why it did not.
     Explain(crate::commands::explain::ExplainArgs),
     /// Hear a session's tape again and hold its effects against the recorded ones.

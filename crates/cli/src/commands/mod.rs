@@ -1,9 +1,11 @@
 //! One file per command: its flags and what it does.
 
+pub(crate) mod arm;
 pub(crate) mod backtest;
 pub(crate) mod compare;
 pub(crate) mod config;
 pub(crate) mod data;
+pub(crate) mod doctor;
 pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod grid;
@@ -17,6 +19,9 @@ pub(crate) mod runs;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod signals;
+pub(crate) mod state;
+pub(crate) mod statement;
+pub(crate) mod stop;
 pub(crate) mod strategy;
 pub(crate) mod verify;
 
@@ -30,6 +35,11 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
     let global = &cli.global;
     match &cli.command {
         Command::Backtest(args) => backtest::run(global, args, registry),
+        Command::Doctor(args) => doctor::run(global, args),
+        Command::State(args) => state::run(global, args),
+        Command::Statement(args) => statement::run(global, args, registry),
+        Command::Stop(args) => stop::run(global, args),
+        Command::Arm(args) => arm::run(global, args),
         Command::Explain(args) => explain::run(global, args, registry),
         Command::Keys(args) => keys::run(global, args),
         Command::Latency(args) => latency::run(global, args),

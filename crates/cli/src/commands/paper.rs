@@ -120,6 +120,7 @@ pub(crate) struct Prepared {
     ends_after: Option<Duration>,
     artefact: String,
     settings_json: String,
+    state: PathBuf,
 }
 
 impl Prepared {
@@ -132,6 +133,7 @@ impl Prepared {
             program: (record::VERSION, &self.artefact),
             settings_json: self.settings_json.clone(),
             session: record::new_session(),
+            state: Some(self.state.clone()),
             tokens: &bellwether::keys::token,
         }
     }
@@ -145,6 +147,7 @@ pub(crate) fn session_plan(global: &Global, args: &SessionArgs, settings: &Setti
         ends_after: args.ends_after.and_then(|i| u64::try_from(i.nanos()).ok()).map(Duration::from_nanos),
         artefact: record::program_hash(),
         settings_json: record::stored_settings(settings)?.to_string(),
+        state: record::state(global)?,
     })
 }
 

@@ -101,13 +101,46 @@ Examples:
         #[arg(long)]
         effects: bool,
     },
+    /// Check every frame of a tape: damage, a torn end, whether it ended. Exits 5 when a record was changed.
+    #[command(after_help = "\
+Examples:
+  bellwether tape verify
+  bellwether tape verify session.tape --json")]
+    Verify {
+        /// The tape: a file, or `last`.
+        #[arg(default_value = "last")]
+        tape: String,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a tape as JSON, one record a line: its number and what it holds.
+    #[command(after_help = "\
+Examples:
+  bellwether tape export
+  bellwether tape export session.tape > session.jsonl")]
+    Export {
+        /// The tape: a file, or `last`.
+        #[arg(default_value = "last")]
+        tape: String,
+    },
 }
 
 /// Runs `tape`.
 pub(crate) fn tape(global: &Global, args: &TapeArgs) -> Result<(), Failure> {
-    let TapeCommand::Show { tape, effects } = &args.what;
-    let path = record::find_tape(global, tape)?;
     let mut failed = None;
+    let (tape, effects) = match &args.what {
+        TapeCommand::Show { tape, effects } => (tape, effects),
+        TapeCommand::Verify { tape, json } => return verify(global, tape, *json),
+        TapeCommand::Export { tape } => {
+            run::export(&record::find_tape(global, tape)?, |line| {
+                failed = out::answer(line).err();
+                failed.is_none()
+            })?;
+            return failed.map_or(Ok(()), Err);
+        }
+    };
+    let path = record::find_tape(global, tape)?;
     run::show(&path, |number, line| {
         if *effects && !line.starts_with("effect ") {
             return true;
@@ -116,4 +149,33 @@ pub(crate) fn tape(global: &Global, args: &TapeArgs) -> Result<(), Failure> {
         failed.is_none()
     })?;
     failed.map_or(Ok(()), Err)
+}
+
+fn verify(global: &Global, tape: &str, as_json: bool) -> Result<(), Failure> {
+    let path = record::find_tape(global, tape)?;
+    let found = run::verify(&path)?;
+    if as_json {
+        out::json(&json!({
+            "schema_version": 1, "tape": path.display().to_string(), "version": found.version,
+            "records": found.records, "inputs": found.inputs, "effects": found.effects, "ended": found.ended,
+            "torn_bytes": found.torn, "damaged": found.damaged,
+        }))?;
+    } else {
+        let mut text = match &found.damaged {
+            Some(why) => format!("DAMAGED: {why}\n"),
+            None => format!("{}: whole\n", path.display()),
+        };
+        text.push_str(&format!(
+            "{} records of version {}: {} inputs, {} effects\n",
+            found.records, found.version, found.inputs, found.effects
+        ));
+        if !found.ended {
+            text.push_str("note: the session did not end properly, or goes on\n");
+        }
+        if found.torn > 0 {
+            text.push_str(&format!("note: {} bytes at the end are no whole record: a crash left them\n", found.torn));
+        }
+        out::answer(&text)?;
+    }
+    if found.damaged.is_none() { Ok(()) } else { Err(Failure::silent(Code::Different)) }
 }

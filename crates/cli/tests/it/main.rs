@@ -8,6 +8,10 @@ mod explain;
 mod grid;
 mod help;
 mod keys;
+#[cfg(unix)]
+mod kill;
+#[cfg(unix)]
+mod operation;
 mod pipes;
 #[cfg(feature = "wasm")]
 mod plugins;

@@ -161,3 +161,22 @@ fn a_grid_and_a_tape_of_another_mode_make_no_session() {
     desk.fails("replay nosuch.tape", 3, "nosuch.tape");
     assert!(path.exists());
 }
+
+/// `older.tape` was recorded before tapes knew holds, kill switch and what stands aside, with a position open at its end.
+#[test]
+fn an_older_versions_tape_is_read_and_its_session_goes_on_with_its_position() {
+    let desk = Desk::new().at_root();
+    let path = desk.path("older.tape");
+    std::fs::copy(crate::desk::root().join("crates/cli/tests/fixtures/older.tape"), &path).expect("copied");
+    let found = replay(&desk, &path, 0);
+    let hash = "4992e0aee912cf8655557f5e339bd40073f69bb5dc93b2cf518839e76b95a5c7";
+    assert_eq!((&found["equal"], &found["order_hash"]["recorded"]), (&true.into(), &hash.into()));
+    let flags = format!(
+        "--strategy buy_and_hold --set strategy.notional=1000 {BTC} --kind trades --to 2025-03-25T23:07:30Z \
+         --set risk.position_notional_max=5000"
+    );
+    let resumed = paper(&desk, "state", &format!("{flags} --resume {}", path.display()));
+    assert_eq!(resumed["open_positions"][0]["qty"], "0.011452", "{resumed:.400}");
+    assert_eq!(resumed["fills"].as_array().map(Vec::len), Some(1), "it bought again");
+    assert_eq!(replay(&desk, &path, 0)["equal"], true);
+}

@@ -11,6 +11,7 @@ use super::pair::Pair;
 use super::replay::ReplayError;
 use super::timers::Class;
 use crate::orders::{Answer, Order};
+use crate::risk::{GuardAct, Hold};
 use crate::signal::News;
 use crate::sim::Sim;
 
@@ -35,6 +36,21 @@ pub enum Told<'a> {
     Stop(Ts, Ending),
     /// News from outside the market.
     News(&'a News),
+    /// Entries are held for a reason that the engine does not see, or (`false`) no longer.
+    Hold(Hold, bool, Ts),
+    /// Somebody pulled the kill switch: all orders are cancelled and, with `true`, all positions closed.
+    Kill(bool, Person<'a>, Ts),
+    /// A person arms the guard again.
+    Arm(Person<'a>, Ts),
+}
+
+/// Who asked for something, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Person<'a> {
+    /// Who.
+    pub operator: &'a str,
+    /// Why.
+    pub reason: &'a str,
 }
 
 /// How a session ends.
@@ -61,6 +77,8 @@ pub enum Passed {
     Answer(Answer, Ts),
     /// Not through the door, but as much an effect: a strategy was halted, by its place in [`Engine::halts`].
     Halted(usize),
+    /// The guard did something by itself or was told.
+    Guard(GuardAct),
 }
 
 /// Who stands behind the door.
@@ -218,6 +236,21 @@ impl Circuit {
                 self.engine_mut().on_news(news)?;
                 self.pump()
             }
+            Told::Hold(hold, on, at) => {
+                self.come_to(at, Class::Funding)?;
+                self.engine_mut().hold(hold, on, at);
+                self.pump()
+            }
+            Told::Kill(flatten, _, at) => {
+                self.come_to(at, Class::Funding)?;
+                self.engine_mut().kill(flatten, at);
+                self.pump()
+            }
+            Told::Arm(_, at) => {
+                self.come_to(at, Class::Funding)?;
+                self.engine_mut().arm(at);
+                self.pump()
+            }
         }
     }
 
@@ -256,6 +289,7 @@ impl Circuit {
         match &mut self.door {
             Door::Sim(pair) => pair.pump(),
             Door::Venue { engine, out, journal } => {
+                journal.extend(engine.take_guard_acts().into_iter().map(Passed::Guard));
                 for command in engine.commands().drain(..) {
                     journal.push(Passed::of(&command));
                     out.push(command);
@@ -286,6 +320,9 @@ fn time_of(told: &Told<'_>) -> Ts {
         | Told::Clock(at)
         | Told::Resume(at)
         | Told::Answer(_, at)
-        | Told::Stop(at, _) => *at,
+        | Told::Stop(at, _)
+        | Told::Hold(_, _, at)
+        | Told::Kill(_, _, at)
+        | Told::Arm(_, at) => *at,
     }
 }

@@ -15,7 +15,7 @@ mod slot;
 mod timers;
 
 pub use self::core::{Command, Engine, EngineConfig, EngineError, Event, Said, What};
-pub use circuit::{Circuit, Ending, Passed, Told, Waiting};
+pub use circuit::{Circuit, Ending, Passed, Person, Told, Waiting};
 pub use merge::Merge;
 pub use outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
 pub use pair::Pair;

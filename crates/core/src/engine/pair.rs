@@ -73,7 +73,8 @@ impl Pair {
             self.pump()?;
         }
         self.engine.on_event(event)?;
-        if self.engine.commands().is_empty() { Ok(()) } else { self.pump() }
+        let quiet = self.engine.commands().is_empty() && !self.engine.has_guard_acts();
+        if quiet { Ok(()) } else { self.pump() }
     }
 
     /// News from outside the market.
@@ -86,6 +87,12 @@ impl Pair {
     /// Carries commands to the exchange and answers back until all is quiet.
     pub(super) fn pump(&mut self) -> Result<(), ReplayError> {
         loop {
+            if self.engine.has_guard_acts() {
+                let acts = self.engine.take_guard_acts();
+                if let Some(journal) = &mut self.journal {
+                    journal.extend(acts.into_iter().map(Passed::Guard));
+                }
+            }
             let now = self.engine.now().max(self.sim.now());
             for command in self.engine.commands().drain(..) {
                 if let Some(journal) = &mut self.journal {

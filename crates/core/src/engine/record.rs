@@ -340,6 +340,11 @@ impl Recorder {
         self.daily.last().map_or(self.start_equity(), |d| d.equity)
     }
 
+    /// How many days have ended.
+    pub(super) fn days(&self) -> i64 {
+        self.daily.len() as i64
+    }
+
     /// Equity before the first event.
     pub(super) fn start_equity(&self) -> Money {
         self.start

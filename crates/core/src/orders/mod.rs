@@ -46,6 +46,11 @@ pub struct Order {
 }
 
 impl Order {
+    /// Whether it can do nothing but make a position smaller.
+    pub const fn only_reduces(&self) -> bool {
+        self.reduce_only || self.role.is_protective()
+    }
+
     /// Its limit price or trigger; zero for market and trailing orders.
     pub fn price(&self) -> bellwether_sdk::Price {
         match self.kind {

@@ -262,6 +262,18 @@ impl Ledger {
         if self.single { Some(amount) } else { self.converted(currency, amount) }
     }
 
+    /// What a unit of a currency's mantissa is in the reporting currency's at the present marks, as a fraction; `None`
+    /// when there is no price or the numbers are too large.
+    pub fn reporting_per(&self, currency: usize) -> Option<(i128, i128)> {
+        let mark = |instrument: usize| Some(i128::from(self.positions[instrument].mark.mantissa())).filter(|m| *m > 0);
+        match self.conversions[currency] {
+            Conversion::Same => Some((1, 1)),
+            Conversion::None => None,
+            Conversion::Times { instrument, num, den } => Some((mark(instrument)?.checked_mul(num)?, den)),
+            Conversion::Over { instrument, num, den } => Some((num, den.checked_mul(mark(instrument)?)?)),
+        }
+    }
+
     fn converted(&self, currency: usize, amount: Money) -> Option<Money> {
         let price = |instrument: usize| {
             let mark = i128::from(self.positions[instrument].mark.mantissa());

@@ -302,3 +302,12 @@ fn an_amend_answers_with_the_amended_order() {
     let reply = &answer(&spot(), &act, 200, &body).expect("amended")[0];
     assert_eq!((reply.venue_id.as_str(), reply.status), ("23", OrderStatus::Acknowledged));
 }
+
+#[test]
+fn the_dead_mans_switch_counts_down_for_each_contract_and_spot_has_none() {
+    let asked = futures().cancel_after(30_000, &listings(Product::Linear));
+    let of_btc = asked.iter().find(|r| r.query.contains("symbol=BTCUSDT")).expect("one of BTC");
+    assert_eq!((of_btc.path.as_str(), of_btc.signed), ("/fapi/v1/countdownCancelAll", true));
+    assert_eq!(of_btc.query, "symbol=BTCUSDT&countdownTime=30000");
+    assert_eq!(spot().cancel_after(30_000, &listings(Product::Spot)), []);
+}

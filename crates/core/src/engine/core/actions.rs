@@ -2,9 +2,6 @@
 
 use super::*;
 
-/// A minute.
-const MINUTE_NS: i64 = 60_000_000_000;
-
 impl Engine {
     /// Carries out what a strategy asked for, in order.
     pub(super) fn act(&mut self, i: usize) -> Result<(), EngineError> {
@@ -249,23 +246,6 @@ impl Engine {
         sent
     }
 
-    /// How fast orders go out and how the day goes; worked out only where a limit asks for it.
-    fn pace(&mut self) -> Pace {
-        while self.sent.front().is_some_and(|at| at.plus(MINUTE_NS) <= self.now) {
-            self.sent.pop_front();
-        }
-        let lost = |start: Money| start.mantissa().saturating_sub(self.view.equity.mantissa());
-        let day_loss = match self.guard.limits.daily_loss_max {
-            Some(_) => Money::from_mantissa(lost(self.recorder.day_start())),
-            None => Money::ZERO,
-        };
-        Pace {
-            orders_last_minute: u32::try_from(self.sent.len()).unwrap_or(u32::MAX),
-            day_loss,
-            reporting_scale: self.currencies[0].scale,
-        }
-    }
-
     /// Enters an order, asks risk, and sends it if approved.
     pub(super) fn send(&mut self, order: Order) -> bool {
         let index = order.instrument.index();
@@ -273,7 +253,7 @@ impl Engine {
         self.orders.create(&order, self.now);
         let open_orders =
             self.slots.iter().flat_map(|s| &s.own.orders).filter(|o| o.instrument == order.instrument).count();
-        let pace = self.pace();
+        let pace = self.pace(&order);
         let terms = self.ledger.terms(order.instrument);
         let view = RiskView {
             instrument: &self.view.instruments[index].instrument,
@@ -287,6 +267,7 @@ impl Engine {
         };
         match self.guard.approve(order, &view) {
             Ok(approved) => {
+                self.guard.note(&order, &view);
                 self.slots[i].own.orders.push(OpenOrder {
                     id: order.id,
                     instrument: order.instrument,
@@ -299,7 +280,7 @@ impl Engine {
                     },
                 });
                 self.commands.push(Command::Submit(approved));
-                if self.guard.limits.orders_per_minute_max.is_some() {
+                if self.guard.limits().orders_per_minute_max.is_some() {
                     self.sent.push_back(self.now);
                 }
                 self.say(i, order.instrument, What::Order, || format!("order {} approved and sent", order.id.0));

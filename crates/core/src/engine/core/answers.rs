@@ -9,6 +9,28 @@ impl Engine {
     /// [`EngineError`].
     pub fn on_answer(&mut self, answer: &Answer, at: Ts) -> Result<(), EngineError> {
         self.now = self.now.max(at);
+        match self.answered(answer) {
+            // A venue may say what cannot be: it is refused and counted, and what was known stays.
+            Err(EngineError::Order(error)) => self.refuse_answer(&error),
+            done => done?,
+        }
+        self.enforce();
+        Ok(())
+    }
+
+    fn refuse_answer(&mut self, error: &OrderError) {
+        self.impossible += 1;
+        if self.impossible == 1 {
+            self.notes.push(format!("the exchange said what cannot be, first at {}: {error}", self.now.nanos()));
+        }
+    }
+
+    /// Answers that were impossible for their order: they were refused, and changed nothing.
+    pub fn impossible_answers(&self) -> u64 {
+        self.impossible
+    }
+
+    fn answered(&mut self, answer: &Answer) -> Result<(), EngineError> {
         match *answer {
             Answer::Accepted(id) => {
                 self.orders.acknowledge(id)?;
@@ -59,6 +81,9 @@ impl Engine {
         let equity = self.ledger.equity();
         self.view.equity = equity;
         self.recorder.equity(self.now, equity, self.ledger.open_count() > 0);
+        if self.watching {
+            self.judge();
+        }
     }
 
     pub(super) fn filled(&mut self, fill: FillRecord, qty_total: Qty, role: Role) -> Result<(), EngineError> {
@@ -89,7 +114,12 @@ impl Engine {
             tag,
             role,
         };
+        let closed = self.trades.len();
         lots.fill(self.ledger.terms(fill.instrument), &lot_fill, &mut self.trades)?;
+        let stopped = matches!(role, Role::StopLoss | Role::TrailingStop);
+        for trade in &self.trades[closed..] {
+            self.guard.count_trade(fill.instrument, trade.pnl, stopped, self.now);
+        }
         self.slots[i].own.positions[fill.instrument.index()] = lots.view();
         self.equity_changed();
         self.note_state(i, fill.order, state, qty_left);

@@ -113,7 +113,8 @@ impl Engine {
         let (Some(listener), None) = (hearing.next(), hearing.next()) else { return Ok(0) };
         let Some(per_unit) = self.ledger.equity_per_price_unit(id) else { return Ok(0) };
         let built = self.builders.iter().any(|b| b.instrument() == id);
-        if built || self.warmup > 0 || self.closing || !self.commands.is_empty() {
+        let watched = self.watching || self.guard.is_tripped();
+        if built || watched || self.warmup > 0 || self.closing || !self.commands.is_empty() {
             return Ok(0);
         }
         let mut taken = 0;
@@ -172,6 +173,7 @@ impl Engine {
         if let Some(last) = told.last() {
             self.now = now;
             self.recorder.stretch(told, equity_at, self.ledger.open_count() > 0);
+            self.price_at[id.index()] = now;
             self.ledger.mark(id, last.prices()[3])?;
         }
         Ok(taken)

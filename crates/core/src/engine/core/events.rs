@@ -11,12 +11,14 @@ impl Engine {
     pub fn on_event(&mut self, event: Event<'_>) -> Result<(), EngineError> {
         self.events += 1;
         match event {
-            Event::Trade(trade) => self.on_trade(trade),
-            Event::Quote(quote) => self.on_quote(quote),
-            Event::Bar(bar) => self.on_bar(bar),
-            Event::Depth(depth) => self.on_depth(depth),
-            Event::Funding(funding) => self.on_funding(funding),
+            Event::Trade(trade) => self.on_trade(trade)?,
+            Event::Quote(quote) => self.on_quote(quote)?,
+            Event::Bar(bar) => self.on_bar(bar)?,
+            Event::Depth(depth) => self.on_depth(depth)?,
+            Event::Funding(funding) => self.on_funding(funding)?,
         }
+        self.enforce();
+        Ok(())
     }
 
     #[inline]
@@ -192,10 +194,14 @@ impl Engine {
     #[inline(always)]
     pub(super) fn mark(&mut self, id: InstrumentId, price: Price) -> Result<(), EngineError> {
         self.view.instruments[id.index()].last = price;
+        self.price_at[id.index()] = self.now;
         // The equity stays in registers: reading it back from where it was just written would wait for the store.
         let equity = self.ledger.mark(id, price)?;
         self.view.equity = equity;
         self.recorder.equity(self.now, equity, self.ledger.open_count() > 0);
+        if self.watching {
+            self.judge();
+        }
         Ok(())
     }
 }

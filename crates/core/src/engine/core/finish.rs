@@ -49,6 +49,9 @@ impl Engine {
         for halt in &self.halts {
             self.notes.push(format!("strategy {} was stopped: {}", halt.strategy, halt.reason));
         }
+        if self.impossible > 0 {
+            self.notes.push(format!("{} answers of the exchange were impossible and were refused", self.impossible));
+        }
         let inferred = |v: &&InstrumentView| v.instrument.inferred;
         for view in self.view.instruments.iter().filter(inferred) {
             self.notes.push(format!(

@@ -5,6 +5,7 @@ mod answers;
 mod calm;
 mod events;
 mod finish;
+mod guard;
 mod news;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -45,7 +46,8 @@ pub enum EngineError {
     /// An amount left the range of exact money.
     #[error(transparent)]
     Portfolio(#[from] PortfolioError),
-    /// The venue said something impossible of an order.
+    /// An order was asked for something that is impossible for it. (Of an exchange's answers these are refused and
+    /// counted.)
     #[error(transparent)]
     Order(#[from] OrderError),
 }
@@ -177,10 +179,18 @@ pub struct Engine {
     refusals: BTreeMap<&'static str, u64>,
     dropped: BTreeMap<&'static str, u64>,
     notes: Vec<String>,
+    /// Answers that were impossible for their order.
+    impossible: u64,
     /// Depth messages that did not follow the one before.
     book_gaps: u64,
     /// By instrument: the price of a second source; zero for none.
     references: Vec<Price>,
+    /// By instrument: when its price was heard.
+    price_at: Vec<Ts>,
+    /// What was done about a trip of the guard.
+    enforced: guard::Enforced,
+    /// Whether the guard looks at equity.
+    watching: bool,
     /// When orders went out within the last minute, where a limit asks for it.
     sent: VecDeque<Ts>,
     /// What became of wishes, in words, while somebody listens.
@@ -205,6 +215,7 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Self {
         let count = config.instruments.len();
         let start = config.ledger.equity();
+        let watching = config.guard.is_watching();
         let view = View {
             instruments: config
                 .instruments
@@ -243,8 +254,12 @@ impl Engine {
             refusals: BTreeMap::new(),
             dropped: BTreeMap::new(),
             notes: Vec::new(),
+            impossible: 0,
             book_gaps: 0,
             references: vec![Price::ZERO; count],
+            price_at: vec![Ts::NONE; count],
+            enforced: guard::Enforced::default(),
+            watching,
             sent: VecDeque::new(),
             log: None,
             halts: Vec::new(),
@@ -389,6 +404,7 @@ impl Engine {
                 }
             }
         }
+        self.enforce();
         Ok(true)
     }
 

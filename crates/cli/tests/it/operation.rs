@@ -1,0 +1,146 @@
+//! What an operator asks: is it well, is it whole, does it agree with the venue, can it be brought back.
+
+#![cfg(unix)]
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::desk::Desk;
+use crate::kill::{Running, at_sandbox, live, trading};
+
+/// A page of this machine: its status line and the rest.
+fn page(port: u16, path: &str) -> Option<String> {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+#[test]
+fn a_live_session_says_how_it_is_and_a_tripped_one_that_it_is_not_ready() {
+    let (venue, desk) = at_sandbox();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+    let line = live(&format!("--strategy quoter --set session.health_addr=127.0.0.1:{port}"));
+    let mut child = Running::start(&desk, &line);
+    let began = Instant::now();
+    let well = loop {
+        let told = page(port, "/health").unwrap_or_default();
+        if told.starts_with("HTTP/1.1 200") {
+            break told;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "never well: {told}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(well.contains("\"mode\":\"live\"") && well.contains("\"ready\":true"), "{well}");
+    let metrics = loop {
+        let told = page(port, "/metrics").expect("a page");
+        if told.contains("bellwether_feed_age_seconds ") {
+            break told;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "the feed never said anything: {told}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    for name in ["feed_age_seconds", "loop_lag_seconds", "open_orders{state=\"acknowledged\"}", "tape_backlog_bytes"] {
+        assert!(metrics.contains(&format!("\nbellwether_{name} ")), "{name} is not in\n{metrics}");
+    }
+    assert!(metrics.contains("bellwether_guard_level{limit=\"daily_loss_max\"} "), "{metrics}");
+    desk.done("stop --state-dir state");
+    assert_eq!(child.ended(), Some(0));
+    drop(venue);
+}
+
+#[test]
+fn a_statement_agrees_with_the_venue_to_the_last_digit() {
+    let (venue, desk) = at_sandbox();
+    desk.done(&format!("{} --json --for 6s", live("--strategy buy_and_hold --set strategy.notional=1000")));
+    let told = desk.json("statement --json --state-dir state");
+    assert_eq!((&told["equal"], &told["different"]), (&true.into(), &0.into()), "{told}");
+    assert!(told["fills"].as_u64().is_some_and(|n| n > 0), "nothing was bought: {told}");
+    assert_eq!(told["rows"][0]["ours"]["qty"], told["rows"][0]["venue"]["qty"]);
+    // A person trades on the account: the session did not.
+    let at = format!("--rest-url http://{}", venue.address());
+    desk.done(&format!("exchange binance place BTC/USDT --side buy --qty 0.001 {at}"));
+    let answer = desk.run("statement --state-dir state --csv fills.csv");
+    assert_eq!(answer.code, 5, "{answer:?}");
+    assert!(answer.stdout.contains("not in our books"), "{answer:?}");
+    let csv = std::fs::read_to_string(desk.path("fills.csv")).expect("written");
+    assert!(csv.lines().last().is_some_and(|l| l.ends_with("not in our books")), "{csv}");
+}
+
+#[test]
+fn the_doctor_finds_what_is_wrong() {
+    let (venue, desk) = at_sandbox();
+    let line = "doctor --config live.toml --state-dir state --venue binance --json";
+    let told = desk.json(line);
+    assert_eq!(told["healthy"], true, "{told}");
+    let state = |told: &serde_json::Value, what: &str| {
+        let rows = told["findings"].as_array().expect("findings").clone();
+        let row = rows.into_iter().find(|r| r["what"] == what).unwrap_or_else(|| panic!("no {what} in {told}"));
+        row["state"].as_str().expect("text").to_owned()
+    };
+    for what in ["config", "state folder", "binance key", "binance clock"] {
+        assert_eq!(state(&told, what), "ok", "{told}");
+    }
+    venue.stop().expect("stopped");
+    std::fs::write(desk.path("state/STOP"), "").expect("written");
+    let answer = desk.run(line);
+    assert_eq!(answer.code, 1, "{answer:?}");
+    let told = serde_json::from_str(&answer.stdout).expect("JSON");
+    assert_eq!((state(&told, "binance clock").as_str(), state(&told, "kill switch").as_str()), ("FAIL", "FAIL"));
+}
+
+#[test]
+fn a_state_folder_is_kept_and_brought_back_and_its_tapes_are_whole() {
+    let desk = Desk::new().at_root();
+    let (old, new) = (desk.path("old").display().to_string(), desk.path("new").display().to_string());
+    desk.done(&format!("paper --json --pace 0 --strategy quoter --kind trades --state-dir {old}"));
+    let file = desk.path("bot.zip").display().to_string();
+    desk.done(&format!("state backup {file} --state-dir {old}"));
+    desk.fails(&format!("state backup {file} --state-dir {old}"), 4, "is there already");
+    desk.done(&format!("state restore {file} --state-dir {new}"));
+    assert_eq!(desk.json(&format!("replay last --json --state-dir {new}"))["equal"], true);
+    let found = desk.json(&format!("tape verify --json --state-dir {new}"));
+    assert_eq!((&found["damaged"], &found["ended"]), (&serde_json::Value::Null, &true.into()));
+    let lines = desk.done(&format!("tape export --state-dir {new}"));
+    assert_eq!(Some(lines.lines().count() as u64), found["records"].as_u64());
+    let first: serde_json::Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(first[1]["Start"]["mode"], "paper");
+    let tapes = std::fs::read_dir(desk.path("new/tapes")).expect("tapes");
+    let path = tapes.filter_map(|e| Some(e.ok()?.path())).find(|p| p.extension().is_some_and(|x| x == "tape"));
+    let path = path.expect("a tape");
+    let mut bytes = std::fs::read(&path).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    std::fs::write(&path, bytes).expect("written");
+    let answer = desk.run(&format!("tape verify {}", path.display()));
+    assert_eq!(answer.code, 5, "{answer:?}");
+    assert!(answer.stdout.starts_with("DAMAGED: ") || answer.stdout.contains("no whole record"), "{answer:?}");
+}
+
+#[test]
+fn what_somebody_else_did_on_the_account_is_noticed_and_left_alone_when_a_person_says_so() {
+    let (venue, desk) = at_sandbox();
+    let child = trading(&desk, &venue);
+    let at = format!("--rest-url http://{}", venue.address());
+    desk.done(&format!("exchange binance place BTC/USDT --side buy --qty 0.01 {at}"));
+    // The account is looked at once a minute; a session that goes on looks at once.
+    drop(child);
+    let mut child = Running::start(&desk, &live("--strategy quoter --resume last"));
+    let told = || std::fs::read_to_string(desk.path("stderr")).unwrap_or_default();
+    let wait_for = |text: &str| {
+        let began = Instant::now();
+        while !told().contains(text) {
+            assert!(began.elapsed() < Duration::from_secs(60), "it never says {text:?}: {}", told());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    wait_for("reconciliation: BTC: the venue has ");
+    wait_for("holds entries: account_not_understood");
+    assert!(!told().contains("releases entries"), "{}", told());
+    desk.done("arm --session binance-main --reason me --state-dir state");
+    wait_for("releases entries: account_not_understood");
+    desk.done("stop --state-dir state");
+    assert_eq!(child.ended(), Some(0));
+    assert_eq!(desk.json("replay last --json --state-dir state")["equal"], true);
+}

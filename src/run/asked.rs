@@ -1,0 +1,144 @@
+//! What is asked of a running session from outside, and what it does about it; what the watchdog is told of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bellwether_sdk::{Decimal, Symbol, Ts};
+
+use super::RunError;
+use super::control::{Asked, Claims, Running};
+use super::live::{FAREWELL_NS, Pilot};
+use super::watchdog::{Post, Watch};
+use crate::config::Settings;
+use crate::engine::{Ending, Engine, Person, Told};
+use crate::exchange::drive::Desk;
+use crate::tape::Mode;
+
+/// A session's place among others: its locks, and who watches it.
+pub(super) struct Standing {
+    claims: Option<Arc<Claims>>,
+    /// Whether the guard was tripped when it was last looked at.
+    tripped: bool,
+}
+
+impl Standing {
+    /// Takes the locks of a session's accounts. Paper has none to share, and goes by its tape.
+    ///
+    /// # Errors
+    /// [`RunError::Refused`]: [`Claims::take`].
+    pub(super) fn take(
+        state: Option<&Path>,
+        settings: &Settings,
+        mode: Mode,
+        symbols: &[Symbol],
+        tapes: (Option<&Path>, Option<&Path>),
+    ) -> Result<Self, RunError> {
+        let (new, resumed) = tapes;
+        let tape = resumed.or(new);
+        let names = match mode {
+            Mode::Live => {
+                let mut names: Vec<String> =
+                    symbols.iter().map(|s| plain(&format!("{}-{}", s.venue(), settings.session.account))).collect();
+                names.sort();
+                names.dedup();
+                names
+            }
+            Mode::Paper => {
+                let stem = tape.and_then(Path::file_stem).unwrap_or_default().to_string_lossy();
+                vec![plain(&format!("paper-{stem}"))]
+            }
+        };
+        let about = Running {
+            name: String::new(),
+            pid: std::process::id(),
+            mode: mode.name().to_owned(),
+            tape: tape.map(Path::to_owned),
+        };
+        let claims = state.map(|state| Claims::take(state, &names, &about, resumed.is_none())).transpose()?;
+        Ok(Self { claims: claims.map(Arc::new), tripped: false })
+    }
+
+    /// Begins to watch the session. One without a state folder is watched by nobody: it hears no requests either.
+    pub(super) fn watch(&self, settings: &Settings, symbols: &[Symbol], tape: Option<&Path>) -> Option<Watch> {
+        let claims = self.claims.clone()?;
+        Some(Watch::begin(Post {
+            settings: settings.clone(),
+            symbols: symbols.to_vec(),
+            tape: tape.map(Path::to_owned),
+            claims,
+        }))
+    }
+
+    /// Keeps the guard's state where the next session finds it.
+    pub(super) fn see(&mut self, engine: &Engine) {
+        let tripped = engine.guard().tripped();
+        if tripped.is_some() == self.tripped {
+            return;
+        }
+        self.tripped = tripped.is_some();
+        if let Some(claims) = &self.claims {
+            claims.mark(tripped.map(|(cause, _)| cause.to_string()).as_deref());
+        }
+    }
+}
+
+/// A name for a file: what is no letter, digit, dot, dash or underscore becomes a dash.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect()
+}
+
+/// The account's positions, by symbol.
+pub(super) fn positions(engine: &Engine) -> BTreeMap<Symbol, Decimal> {
+    let view = &engine.view().instruments;
+    let of = |v: &bellwether_sdk::InstrumentView| {
+        let qty = engine.ledger().position(v.instrument.id).qty;
+        (v.instrument.symbol.clone(), Decimal::new(qty.mantissa(), v.instrument.qty_scale))
+    };
+    view.iter().map(of).collect()
+}
+
+impl Pilot<'_, '_> {
+    /// Does what was asked from outside.
+    pub(super) fn hear_asked(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        while let Some(asked) = self.watch.as_ref().and_then(Watch::asked) {
+            let at = now.max(self.session.now);
+            match asked {
+                Asked::Stop if self.ending.is_none() => self.end_session(now, desk),
+                Asked::Stop => {}
+                Asked::Kill { flatten, operator, reason } => {
+                    self.note(format!("the kill switch was pulled by {operator}: {reason}"));
+                    let who = Person { operator: &operator, reason: &reason };
+                    // The simulated exchange closes at the last price, as at any end.
+                    self.tell(Told::Kill(flatten && !self.gateways.is_empty(), who, at), desk);
+                    self.kill(flatten, now, desk);
+                }
+                Asked::Arm { operator, reason } => {
+                    self.note(format!("the guard was armed by {operator}: {reason}"));
+                    self.tell(Told::Arm(Person { operator: &operator, reason: &reason }, at), desk);
+                    self.leave_differences(now, desk);
+                }
+            }
+        }
+    }
+
+    fn kill(&mut self, flatten: bool, now: Ts, desk: &mut Desk<'_>) {
+        self.killed = Some(flatten);
+        if self.gateways.is_empty() {
+            let ending = Ending { cancel: true, close: flatten };
+            self.tell(Told::Stop(now.max(self.session.now), ending), desk);
+            desk.stop();
+        } else {
+            // The venue has the last word: it is waited for as at any end.
+            self.ending = Some(now.plus(FAREWELL_NS));
+            if self.is_over(desk) {
+                desk.stop();
+            }
+        }
+    }
+
+    /// Whether every position is closed.
+    pub(super) fn is_flat(&self) -> bool {
+        self.session.circuit.engine().ledger().open_count() == 0
+    }
+}

@@ -1,0 +1,328 @@
+//! The risk guard as a user meets it: limits with their numbers, trips that stay, policies that are carried out.
+
+use bellwether::risk::{InstrumentLimits, Limits, Policy};
+use bellwether_sdk::{Context, Decimal, InstrumentId, Intent, Side};
+
+use crate::desk::{Desk, fills_text, price, qty, states_text};
+
+const ONE: InstrumentId = InstrumentId(0);
+
+fn whole(n: i64) -> Option<Decimal> {
+    Some(Decimal::new(n, 0))
+}
+
+fn refusals(outcome: &bellwether::engine::Outcome) -> String {
+    outcome.refusals.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Buys one at each of the first so many bars.
+fn buying(times: usize) -> impl FnMut(usize, &mut Context<'_>) + Send + 'static {
+    move |n, ctx| {
+        if n < times {
+            ctx.place(Intent::market(ONE, Side::Buy, qty(1)));
+        }
+    }
+}
+
+#[test]
+fn orders_that_rest_count_as_if_they_had_filled() {
+    let limits = Limits {
+        each: InstrumentLimits { position_notional_max: whole(250), ..Default::default() },
+        ..Default::default()
+    };
+    let run = Desk { limits, ..Desk::default() }.bars("100 100 100", |n, ctx| {
+        if n == 0 {
+            for _ in 0..3 {
+                ctx.place(Intent::limit(ONE, Side::Buy, qty(1), price(90)));
+            }
+            ctx.place(Intent::limit(ONE, Side::Sell, qty(1), price(110)));
+        }
+    });
+    // Two of 90 rest; the third could make it 270. The sell is on the other side and has its own room.
+    assert_eq!(refusals(&run), "position_notional_max 1");
+    assert!(states_text(&run).contains("3 rejected position_notional_max"), "{}", states_text(&run));
+}
+
+#[test]
+fn a_limit_never_keeps_anybody_in_a_position() {
+    let limits = Limits {
+        each: InstrumentLimits {
+            position_notional_max: whole(150),
+            order_notional_max: whole(150),
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let run = Desk { limits, ..Desk::default() }.bars("100 100 400 400 400", |n, ctx| match n {
+        0 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(1)))),
+        // It is worth 400 by now, more than any limit: closing is welcome, turning round is not.
+        2 => drop(ctx.place(Intent::market(ONE, Side::Sell, qty(2)))),
+        3 => drop(ctx.place(Intent::market(ONE, Side::Sell, qty(1)))),
+        _ => {}
+    });
+    assert_eq!(refusals(&run), "order_notional_max 1");
+    assert_eq!(fills_text(&run), "1 buy 1@100, 3 sell 1@400");
+}
+
+#[test]
+fn leverage_is_held_against_equity() {
+    let each = InstrumentLimits { leverage_max: Some(Decimal::new(15, 1)), ..Default::default() };
+    let limits = Limits { each, ..Default::default() };
+    let run = Desk { limits, cash: 100, ..Desk::default() }.bars("100 100 100 100", buying(3));
+    assert_eq!(fills_text(&run), "1 buy 1@100");
+    assert_eq!(refusals(&run), "leverage_max 2");
+}
+
+#[test]
+fn a_daily_loss_trips_and_stays_tripped_and_closing_is_still_allowed() {
+    let limits = Limits { daily_loss_max: whole(50), ..Default::default() };
+    let run = Desk { limits, ..Desk::default() }.bars("100 100 40 40 100 100 100", |n, ctx| match n {
+        0 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(1)))),
+        3 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(1)))),
+        // The loss is made good again; the guard does not forget by itself.
+        4 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(1)))),
+        5 => drop(ctx.place(Intent::market(ONE, Side::Sell, qty(1)))),
+        _ => {}
+    });
+    assert_eq!(refusals(&run), "daily_loss_max 2");
+    assert_eq!(fills_text(&run), "1 buy 1@100, 4 sell 1@100");
+    let note = run.notes.iter().find(|n| n.contains("the guard tripped")).expect("a note");
+    assert!(note.contains("the day has lost 60, the limit is 50; stop_entries"), "{note}");
+}
+
+#[test]
+fn flatten_cancels_what_is_open_and_closes_what_is_held() {
+    let limits = Limits { drawdown_pct_max: whole(10), on_trip: Policy::Flatten, ..Default::default() };
+    let run = Desk { limits, cash: 200, ..Desk::default() }.bars("100 100 70 70 70", |n, ctx| {
+        if n == 0 {
+            ctx.place(Intent::market(ONE, Side::Buy, qty(1)));
+            ctx.place(Intent::limit(ONE, Side::Buy, qty(1), price(10)));
+        }
+    });
+    // 200 fell to 170, by 15 per cent; what it holds is sold at the next open.
+    assert_eq!(fills_text(&run), "1 buy 1@100, 3 sell 1@70");
+    assert!(states_text(&run).contains("2 cancelled requested"), "{}", states_text(&run));
+    assert_eq!(run.orders[2].role, bellwether_sdk::Role::Guard);
+}
+
+#[test]
+fn losses_in_a_row_trip_and_a_win_between_them_does_not() {
+    let limits = Limits { losses_in_row_max: Some(2), ..Default::default() };
+    let round = |n: usize, ctx: &mut Context<'_>| {
+        let side = if n.is_multiple_of(2) { Side::Buy } else { Side::Sell };
+        ctx.place(Intent::market(ONE, side, qty(1)));
+    };
+    let run = |text| Desk { limits: limits.clone(), ..Desk::default() }.bars(text, round);
+    // Bought and sold at the opens that follow: 100 → 90, 100 → 110, 100 → 90, 100 → 90.
+    let good = run("100 100 90 100 110 100 90 100 110");
+    assert_eq!((refusals(&good).as_str(), good.trades.len()), ("", 4));
+    let bad = run("100 100 90 100 90 100 110 100 110");
+    assert_eq!((refusals(&bad).as_str(), bad.trades.len()), ("losses_in_row_max 5", 2));
+}
+
+#[test]
+fn after_a_stop_out_nothing_is_opened_for_a_while() {
+    // The stop is hit at the open of the third bar, two minutes in; the fourth minute is free again.
+    let limits = Limits { cooldown_ns: 120_000_000_000, ..Default::default() };
+    let run = Desk { limits, ..Desk::default() }.bars("100 100 80 80 80 80 80", |n, ctx| match n {
+        0 => drop(
+            ctx.place(
+                Intent::market(ONE, Side::Buy, qty(1))
+                    .bracket(bellwether_sdk::Bracket { stop_loss: Some(price(90)), ..Default::default() }),
+            ),
+        ),
+        2..=5 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(1)))),
+        _ => {}
+    });
+    assert_eq!(refusals(&run), "cooldown 1", "{}", states_text(&run));
+}
+
+#[test]
+fn a_price_across_the_market_is_refused_by_the_collar() {
+    let rate = bellwether_sdk::Rate::from_bps(Decimal::new(100, 0)).expect("a rate");
+    let limits = Limits { price_collar_max: Some(rate), ..Default::default() };
+    let run = Desk { limits, ..Desk::default() }.bars("100 100 100", |n, ctx| {
+        if n == 0 {
+            ctx.place(Intent::limit(ONE, Side::Buy, qty(1), price(102)));
+            ctx.place(Intent::limit(ONE, Side::Buy, qty(1), price(101)));
+            ctx.place(Intent::limit(ONE, Side::Buy, qty(1), price(50)));
+            ctx.place(Intent::limit(ONE, Side::Sell, qty(1), price(98)));
+        }
+    });
+    assert_eq!(refusals(&run), "price_collar_max 2");
+}
+
+mod circuit {
+    //! The guard in a session: what it is told from outside, and what goes on the tape.
+
+    use bellwether::engine::{
+        Circuit, Command, Engine, EngineConfig, Event, Input, OnHalt, Passed, Person, SlotConfig, Told,
+    };
+    use bellwether::market::Currency;
+    use bellwether::orders::Answer;
+    use bellwether::portfolio::{Ledger, Terms};
+    use bellwether::risk::{Guard, GuardAct, Hold};
+    use bellwether::signal::Sizer;
+    use bellwether_sdk::{
+        AccountKind, Aggressor, Instrument, Interval, Liquidity, Money, OrderId, Strategy, Trade, Ts,
+    };
+
+    use super::*;
+
+    /// Buys one at every trade.
+    struct Buys;
+
+    impl Strategy for Buys {
+        fn on_trade(&mut self, ctx: &mut Context<'_>, _: &Trade) {
+            ctx.place(Intent::market(ONE, Side::Buy, qty(1)));
+        }
+    }
+
+    fn live(limits: Limits) -> Circuit {
+        let instrument = Instrument::inferred(ONE, "test:AAA/USD".parse().expect("a symbol"), 2, 3);
+        let terms = Terms::new(&instrument, 0, 8).expect("terms");
+        Circuit::live(Engine::new(EngineConfig {
+            instruments: vec![instrument],
+            currencies: vec![Currency { code: "USD".to_owned(), scale: 8 }],
+            ledger: Ledger::new(vec![terms], vec![Money::from_mantissa(1_000 * 100_000_000)], 0),
+            account: AccountKind::Margin,
+            slots: vec![SlotConfig {
+                id: "s".to_owned(),
+                strategy: Box::new(Buys),
+                instruments: vec![ONE],
+                input: Input { trades: true, ..Input::default() },
+                sizer: Sizer::Qty(Decimal::new(1, 0)),
+                on_halt: OnHalt::Cancel,
+            }],
+            guard: Guard::new(limits),
+            warmup: 0,
+            chart_width: Interval::MINUTE,
+            build: Vec::new(),
+            bars_of_stream: vec![None],
+        }))
+    }
+
+    fn at(second: i64) -> Ts {
+        Ts::from_nanos(second * 1_000_000_000)
+    }
+
+    fn trade(circuit: &mut Circuit, second: i64, value: i64) {
+        let trade = Trade {
+            ts: at(second),
+            ts_venue: Ts::NONE,
+            price: price(value),
+            qty: qty(1),
+            instrument: ONE,
+            aggressor: Aggressor::Unknown,
+        };
+        circuit.tell(Told::Market(Event::Trade(&trade))).expect("told");
+    }
+
+    /// What goes out: `order 1`, `cancel 1`.
+    fn out(circuit: &mut Circuit) -> String {
+        let words = circuit.outgoing().into_iter().map(|command| match command {
+            Command::Submit(order) => format!("{:?} {}", order.get().side, order.get().id.0),
+            Command::Cancel(id, _) => format!("cancel {}", id.0),
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    fn fill(circuit: &mut Circuit, id: u64, second: i64, value: i64) {
+        let order = circuit.engine().orders().get(OrderId(id)).expect("there").side;
+        let answer = Answer::Fill {
+            order: OrderId(id),
+            instrument: ONE,
+            side: order,
+            price: price(value),
+            qty: qty(1),
+            qty_total: qty(1),
+            fee: Money::ZERO,
+            liquidity: Liquidity::Taker,
+            bar_ts: Ts::NONE,
+        };
+        circuit.tell(Told::Answer(answer, at(second))).expect("told");
+    }
+
+    const ANN: Person<'static> = Person { operator: "ann", reason: "drill" };
+
+    #[test]
+    fn the_kill_switch_cancels_and_closes_and_only_a_person_opens_the_door_again() {
+        let mut circuit = live(Limits::default());
+        trade(&mut circuit, 1, 100);
+        fill(&mut circuit, 1, 1, 100);
+        trade(&mut circuit, 2, 100);
+        assert_eq!(out(&mut circuit), "Buy 1, Buy 2");
+        circuit.tell(Told::Kill(true, ANN, at(3))).expect("told");
+        assert_eq!(out(&mut circuit), "cancel 2, Sell 3");
+        trade(&mut circuit, 4, 100);
+        assert_eq!(out(&mut circuit), "", "an entry left, or the position was closed twice");
+        // The venue refuses the first try: another follows.
+        circuit.tell(Told::Answer(Answer::Rejected(OrderId(3), "transient"), at(5))).expect("told");
+        assert_eq!(out(&mut circuit), "Sell 5");
+        fill(&mut circuit, 5, 6, 100);
+        circuit.tell(Told::Arm(ANN, at(7))).expect("told");
+        trade(&mut circuit, 8, 100);
+        assert_eq!(out(&mut circuit), "Buy 6");
+    }
+
+    #[test]
+    fn it_warns_at_four_fifths_trips_with_the_numbers_and_measures_anew_when_armed() {
+        let mut circuit = live(Limits { daily_loss_max: whole(50), ..Limits::default() });
+        trade(&mut circuit, 1, 100);
+        fill(&mut circuit, 1, 1, 100);
+        let mut acts = Vec::new();
+        for (second, value) in [(2, 61), (3, 59), (4, 58), (5, 49), (6, 40)] {
+            trade(&mut circuit, second, value);
+            let journal = std::mem::take(circuit.journal());
+            acts.extend(journal.into_iter().filter_map(|p| match p {
+                Passed::Guard(GuardAct::Warned(level)) => Some(format!("{second}: warned {}", level.used_text())),
+                Passed::Guard(GuardAct::Tripped(cause, _)) => Some(format!("{second}: {cause}")),
+                _ => None,
+            }));
+        }
+        let text = "the day has lost 51, the limit is 50";
+        assert_eq!(acts, ["3: warned 41".to_owned(), format!("5: {text}")]);
+        circuit.tell(Told::Arm(ANN, at(7))).expect("told");
+        let _ = out(&mut circuit);
+        trade(&mut circuit, 8, 39);
+        assert!(out(&mut circuit).starts_with("Buy"), "it tripped again at once");
+    }
+
+    #[test]
+    fn a_hold_goes_when_its_cause_is_gone() {
+        let mut circuit = live(Limits::default());
+        circuit.tell(Told::Hold(Hold::Account, true, at(1))).expect("told");
+        trade(&mut circuit, 2, 100);
+        assert_eq!(out(&mut circuit), "");
+        circuit.tell(Told::Hold(Hold::Account, false, at(3))).expect("told");
+        trade(&mut circuit, 4, 100);
+        assert_eq!(out(&mut circuit), "Buy 2");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_and_counted_and_changes_nothing() {
+        let mut circuit = live(Limits::default());
+        trade(&mut circuit, 1, 100);
+        circuit.tell(Told::Answer(Answer::Cancelled(OrderId(1), "requested"), at(2))).expect("told");
+        for answer in [Answer::Accepted(OrderId(1)), Answer::Expired(OrderId(1), "gtd"), Answer::Accepted(OrderId(9))] {
+            circuit.tell(Told::Answer(answer, at(3))).expect("told");
+        }
+        let engine = circuit.engine();
+        assert_eq!(engine.impossible_answers(), 3);
+        let record = engine.orders().get(OrderId(1)).expect("there");
+        assert_eq!(record.state, bellwether_sdk::OrderState::Cancelled);
+    }
+
+    #[test]
+    fn too_many_unknown_outcomes_and_an_old_price_hold_entries_back() {
+        let limits = Limits { unknown_orders_max: Some(0), price_age_ns_max: Some(5_000_000_000), ..Limits::default() };
+        let mut circuit = live(limits);
+        trade(&mut circuit, 1, 100);
+        circuit.tell(Told::Answer(Answer::Unknown(OrderId(1)), at(2))).expect("told");
+        trade(&mut circuit, 3, 100);
+        assert_eq!(out(&mut circuit), "Buy 1");
+        circuit.tell(Told::Answer(Answer::Accepted(OrderId(1)), at(4))).expect("told");
+        trade(&mut circuit, 5, 100);
+        assert_eq!(out(&mut circuit), "Buy 3");
+    }
+}
