@@ -6,7 +6,7 @@
 #[cfg(bellwether_bugs)]
 macro_rules! planted {
     ($name:literal) => {
-        crate::bugs::is($name)
+        bellwether_venues::bugs::is($name)
     };
 }
 #[cfg(not(bellwether_bugs))]
@@ -17,18 +17,14 @@ macro_rules! planted {
 }
 
 pub mod api;
-#[cfg(bellwether_bugs)]
-mod bugs;
-pub mod config;
-pub mod data;
-pub mod exchange;
 pub mod host;
-pub mod keys;
 pub mod report;
 pub mod run;
-pub mod sandbox;
 pub mod sinks;
 pub mod sources;
 pub mod tape;
 
 pub use bellwether_core::{engine, market, orders, portfolio, risk, signal, sim};
+pub use bellwether_sandbox::sandbox;
+pub use bellwether_store::{config, data};
+pub use bellwether_venues::{exchange, keys};

@@ -351,6 +351,12 @@ impl TapeWriter {
     }
 }
 
+/// How often a tape's lock is asked for, and after what time again.
+#[cfg(unix)]
+const LOCK_TRIES: u32 = 10;
+#[cfg(unix)]
+const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_millis(20);
+
 impl Drop for TapeWriter {
     /// What waits is handed on; who wants to know whether that worked calls [`TapeWriter::sync`] before.
     fn drop(&mut self) {
@@ -359,14 +365,20 @@ impl Drop for TapeWriter {
 }
 
 /// The lock of a tape's file, as long as the result lives. Readers do not ask for it.
+///
+/// A program that this process starts has all its files, and their locks, until it is another program: a lock that was
+/// just given back may be held for some milliseconds more.
 #[cfg(unix)]
 fn lock(file: &File, path: &Path) -> Result<File, TapeError> {
     let io = |source| TapeError::Io { path: path.to_owned(), source };
-    match file.try_lock() {
-        Ok(()) => file.try_clone().map_err(io),
-        Err(TryLockError::WouldBlock) => Err(TapeError::Busy { path: path.to_owned() }),
-        Err(TryLockError::Error(e)) => Err(io(e)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return file.try_clone().map_err(io),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_AGAIN),
+            Err(TryLockError::Error(e)) => return Err(io(e)),
+        }
     }
+    Err(TapeError::Busy { path: path.to_owned() })
 }
 
 /// Where locks keep readers out, there is none.

@@ -24,8 +24,8 @@ const IMPURE: [&str; 15] = [
     "tokio",
 ];
 
-/// Where the edge rooms are, and where the pure ones: in a crate whose dependencies have nothing impure to offer.
-const HOMES: [&str; 2] = ["src", "crates/core/src"];
+/// Where the rooms are; the pure ones in a crate whose dependencies have nothing impure to offer.
+const HOMES: [&str; 5] = ["src", "crates/core/src", "crates/store/src", "crates/venues/src", "crates/sandbox/src"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

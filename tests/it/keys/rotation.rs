@@ -63,7 +63,6 @@ fn wish(from: Option<&str>) -> RotateWish<'_> {
 }
 
 #[test]
-#[ignore = "takes a machine of its own: cargo test -p bellwether --test it keys::rotation -- --ignored --test-threads 1"]
 fn orders_flow_through_ten_rotations_and_none_is_refused_lost_or_doubled() {
     let ids: Vec<String> = (0..=10).map(|n| format!("key-number-{n:02}")).collect();
     let names: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -107,7 +106,6 @@ fn orders_flow_through_ten_rotations_and_none_is_refused_lost_or_doubled() {
 }
 
 #[test]
-#[ignore = "takes a machine of its own: cargo test -p bellwether --test it keys::rotation -- --ignored --test-threads 1"]
 fn a_new_key_that_does_not_work_changes_nothing() {
     let mut bench = Bench::new(&["key-good-01", "key-good-02"], Faults::default());
     let source = bench.put("main.json", "key-good-01");
@@ -138,7 +136,6 @@ fn a_new_key_that_does_not_work_changes_nothing() {
 }
 
 #[test]
-#[ignore = "takes a machine of its own: cargo test -p bellwether --test it keys::rotation -- --ignored --test-threads 1"]
 fn a_new_key_that_the_venue_drops_in_the_overlap_is_rolled_back_by_itself() {
     let mut bench = Bench::new(&["key-old-0001", "key-new-0001"], Faults::default());
     bench.settings.keys.overlap_s = 60;
@@ -158,7 +155,6 @@ fn a_new_key_that_the_venue_drops_in_the_overlap_is_rolled_back_by_itself() {
 }
 
 #[test]
-#[ignore = "takes a machine of its own: cargo test -p bellwether --test it keys::rotation -- --ignored --test-threads 1"]
 fn a_key_that_is_revoked_at_the_venue_gives_way_to_a_second_one_in_under_a_second() {
     let mut bench = Bench::new(&["key-first-01", "key-second-1"], Faults::default());
     for (label, id) in [("main", "key-first-01"), ("spare", "key-second-1")] {
@@ -178,7 +174,6 @@ fn a_key_that_is_revoked_at_the_venue_gives_way_to_a_second_one_in_under_a_secon
 }
 
 #[test]
-#[ignore = "takes a machine of its own: cargo test -p bellwether --test it keys::rotation -- --ignored --test-threads 1"]
 fn two_sessions_that_share_a_key_rotate_and_neither_fails() {
     let mut bench = Bench::new(&["key-share-01", "key-share-02"], Faults::default());
     let source = bench.put("main.json", "key-share-01");
@@ -201,7 +196,6 @@ fn two_sessions_that_share_a_key_rotate_and_neither_fails() {
 }
 
 #[test]
-#[ignore = "takes a machine of its own: cargo test -p bellwether --test it keys::rotation -- --ignored --test-threads 1"]
 fn a_key_that_is_revoked_by_an_operator_stops_at_once() {
     let mut bench = Bench::new(&["key-alone-01"], Faults::default());
     let source = bench.put("main.json", "key-alone-01");

@@ -200,6 +200,11 @@ impl Socket {
         self.0.send(Message::text(message.to_string())).expect("sent");
     }
 
+    /// The same to a venue that may have hung up; whether it could be sent.
+    pub fn may_say(&mut self, message: &Value) -> bool {
+        self.0.send(Message::text(message.to_string())).is_ok()
+    }
+
     /// The next message; `None` when none comes in time or the socket is gone.
     pub fn next(&mut self) -> Option<Value> {
         loop {

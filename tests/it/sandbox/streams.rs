@@ -105,9 +105,8 @@ fn subscriptions_change_on_the_way_and_too_much_talk_ends_it() {
     while socket.next().expect("an answer")["id"] != 4 {}
     venue.step(300);
     assert!(socket.next().is_none() && !socket.is_closed());
-    for id in 0..9 {
-        socket.say(&json!({"method": "LIST_SUBSCRIPTIONS", "id": id}));
-    }
+    // The venue may hang up before the last.
+    let _ = (0..9).all(|id| socket.may_say(&json!({"method": "LIST_SUBSCRIPTIONS", "id": id})));
     assert!(socket.is_closed());
 }
 

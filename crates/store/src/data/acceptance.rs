@@ -11,7 +11,7 @@ use crate::market::{Batch, Kind};
 fn market_data() -> Option<PathBuf> {
     // Cargo tells the folder when it runs the test; a test binary run by hand may be told another.
     let root = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    let dir = Path::new(&root).join("../shared/market-data");
+    let dir = Path::new(&root).join("../../../shared/market-data");
     if !dir.is_dir() {
         println!("skipped: no ../shared/market-data");
         return None;

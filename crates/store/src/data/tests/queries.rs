@@ -275,7 +275,7 @@ proptest! {
 
 #[test]
 fn the_shipped_catalog_is_whole() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("backtest-data");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../backtest-data");
     let catalog = Catalog::open(&dir).expect("the shipped catalog");
     let report = check(&catalog, None, None).expect("a check");
     assert_eq!(report.series.len(), 13);

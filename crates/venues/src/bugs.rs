@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 /// Whether this is the bug that is planted.
-pub(crate) fn is(name: &str) -> bool {
+pub fn is(name: &str) -> bool {
     static PLANTED: OnceLock<String> = OnceLock::new();
     PLANTED.get_or_init(|| std::env::var("BELLWETHER_BUG").unwrap_or_default()) == name
 }

@@ -176,7 +176,6 @@ impl Signer for Key {
 
 /// What happened to keys, oldest first: for the audit and for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum KeyNews {
     /// Signing went from one key to another.
     Switched {

@@ -54,7 +54,6 @@ impl BookLoss {
 
 /// What a feed tells, in the order in which it came.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
 pub enum FeedEvent<'a> {
     /// A trade, once.
     Trade(Trade),
