@@ -182,6 +182,8 @@ pub struct Gateway {
     signing: Signing,
     /// The count of its changes that was looked at last.
     keys_seen: u32,
+    /// When keys and the connections of those that come and go are looked at again.
+    keys_due: Ts,
     cancels_seen: u32,
     settings: GatewaySettings,
     limits: Arc<Limits>,
@@ -230,6 +232,7 @@ impl Gateway {
             facts,
             listings,
             keys_seen: signing.changes(),
+            keys_due: Ts::NONE,
             cancels_seen: signing.cancels(),
             signing,
             settings,

@@ -126,6 +126,9 @@ fn choose<'a>(
 
 /// A venue that does not confirm has refused by then.
 const SETTLE: i64 = nanos(500);
+/// How often the connections of a key that comes or goes are looked at where nothing else asks for it, milliseconds.
+const BUSY_MS: u64 = 20;
+
 impl Gateway {
     pub(super) fn set(&mut self, era: Era) -> Option<&mut Wires> {
         choose(era, &mut self.wires, &mut self.next, &mut self.old)
@@ -239,6 +242,11 @@ impl Gateway {
 
     /// Connects what is due, beats hearts, finds the dead, replaces the old; changes keys where that is due.
     pub(super) fn watch_wires(&mut self) {
+        // From this look on, and not from the last message: under load there is always one that just came.
+        self.keys_due = self.now.plus(nanos(match self.signing.poll_ms() {
+            0 => BUSY_MS,
+            ms => u64::from(ms),
+        }));
         if self.signing.changes() != self.keys_seen {
             self.look_at_keys();
         }
@@ -303,12 +311,8 @@ impl Gateway {
                 });
             }
         }
-        let poll = match self.signing.poll_ms() {
-            0 => Ts::MAX,
-            ms => self.now.plus(nanos(u64::from(ms))),
-        };
-        let busy = if self.next.is_some() || self.old.is_some() { self.now.plus(nanos(20)) } else { Ts::MAX };
-        due.min(poll).min(busy)
+        let looks = self.signing.poll_ms() > 0 || self.next.is_some() || self.old.is_some();
+        due.min(if looks { self.keys_due } else { Ts::MAX })
     }
 
     fn connect(&mut self, at: (Era, SocketUse)) {
