@@ -145,7 +145,7 @@ pub(super) fn make_strategies(
             }
             other => at(other),
         })?;
-        let id = if wanted.id.is_empty() { wanted.plugin.clone() } else { wanted.id.clone() };
+        let id = wanted.name().to_owned();
         let id = if planned.iter().any(|p| p.id == id) { format!("{id}#{}", planned.len() + 1) } else { id };
         let sized = !entry.directional() || params.len() < given;
         let size_note = (!sized).then(|| match &sizer {

@@ -73,8 +73,7 @@ pub(crate) fn check(
 fn origin(strategy: &StrategySettings, file: Option<&SettingsFile>, key: &str) -> Option<Origin> {
     let file = file?;
     let ours = file.settings().ok()?;
-    let id = |s: &StrategySettings| if s.id.is_empty() { s.plugin.clone() } else { s.id.clone() };
-    let index = ours.strategy.iter().position(|s| s.plugin == strategy.plugin && id(s) == id(strategy))?;
+    let index = ours.strategy.iter().position(|s| s.plugin == strategy.plugin && s.name() == strategy.name())?;
     let overridden = |param| ours.strategy[index].params.get(param) != strategy.params.get(param);
     if key.strip_prefix("params.").is_some_and(overridden) {
         return None;

@@ -25,7 +25,7 @@ use super::RunError;
 use super::keyring::entries;
 use super::market;
 use super::paper::wall_now;
-use crate::config::{NarrowSettings, Settings, StrategySettings};
+use crate::config::{NarrowSettings, Settings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
 use crate::keys::{Audit, Narrow, Signing};
 
@@ -311,11 +311,10 @@ fn write(audit: &Audit, words: &Words, event: &str, account: &str, key: &str, de
 
 fn narrowed(n: &NarrowSettings, settings: &Settings, symbols: &[Symbol]) -> Result<Narrow, RunError> {
     let wrong = |why: String| RunError::Settings(format!("key.narrow: {why}"));
-    let name = |s: &StrategySettings| if s.id.is_empty() { s.plugin.clone() } else { s.id.clone() };
     let strategy = match n.strategy.as_str() {
         "" => None,
         id => {
-            let at = settings.strategy.iter().position(|s| name(s) == id).and_then(|at| u16::try_from(at).ok());
+            let at = settings.strategy.iter().position(|s| s.name() == id).and_then(|at| u16::try_from(at).ok());
             Some(at.ok_or_else(|| wrong(format!("the session has no strategy {id:?}")))?)
         }
     };

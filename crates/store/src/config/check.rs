@@ -110,11 +110,9 @@ fn check_strategies(settings: &Settings) -> Result<(), ConfigError> {
         if strategy.plugin.is_empty() {
             return wrong("plugin", "is empty; name a strategy (`bellwether strategy list` shows them)".to_owned());
         }
-        let id = |i: usize| match settings.strategy[i].id.as_str() {
-            "" => settings.strategy[i].plugin.as_str(),
-            id => id,
-        };
-        if !id(index).bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-') {
+        let id = |i: usize| settings.strategy[i].name();
+        // One without an id is called as its plugin calls itself, which may be a file that nobody has read yet.
+        if !strategy.id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-') {
             return wrong("id", format!("found {:?}; write letters, digits, _ and -", strategy.id));
         }
         if let Some(other) = (0..index).find(|other| id(*other) == id(index)) {

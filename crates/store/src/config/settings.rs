@@ -377,6 +377,13 @@ pub struct StrategySettings {
     pub params: BTreeMap<String, String>,
 }
 
+impl StrategySettings {
+    /// What it goes by in this run: its id, else its plugin as it was named.
+    pub fn name(&self) -> &str {
+        if self.id.is_empty() { &self.plugin } else { &self.id }
+    }
+}
+
 /// A number or its text; floats by their shortest text.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "write a number or text in quotes")]
