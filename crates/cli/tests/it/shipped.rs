@@ -9,10 +9,6 @@ fn every_shipped_strategy_has_a_runnable_example() {
     let listed = desk.json("strategy list --json");
     for strategy in listed["strategies"].as_array().expect("strategies") {
         let name = strategy["name"].as_str().expect("a name");
-        // It acts on what others say, and the shipped data has no opinion: the stories of signals run it.
-        if name == "follow" {
-            continue;
-        }
         assert!(root().join(format!("config/strategies/{name}.toml")).is_file(), "{name} has no example");
         let document =
             desk.json(&format!("backtest --config config/strategies/{name}.toml --state-dir {state} --json"));
