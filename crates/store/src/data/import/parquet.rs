@@ -328,7 +328,7 @@ fn digits(value: &[u8]) -> (bool, String) {
     let mut digits = Vec::new();
     while magnitude.iter().any(|b| *b != 0) || digits.is_empty() {
         let rest = magnitude.iter_mut().fold(0u16, |rest, byte| {
-            let part = rest << 8 | u16::from(*byte);
+            let part = (rest << 8) | u16::from(*byte);
             *byte = (part / 10) as u8;
             part % 10
         });
