@@ -84,9 +84,6 @@ pub enum ReportError {
     /// Parquet could not be written.
     #[error("writing Parquet: {0}")]
     Parquet(#[from] parquet::errors::ParquetError),
-    /// A table of columns could not be made.
-    #[error("making columns: {0}")]
-    Arrow(#[from] arrow_schema::ArrowError),
     /// JSON could not be written.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),

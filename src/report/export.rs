@@ -8,14 +8,16 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow_array::types::Int32Type;
-use arrow_array::{
-    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
-    TimestampNanosecondArray, UInt64Array,
-};
-use parquet::arrow::ArrowWriter;
+use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use base64::Engine as _;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::parser::parse_message_type;
 
 use super::ReportError;
 use super::document::{Document, EquityRow, FillRow, OrderRow, TradeRow};
@@ -247,38 +249,136 @@ fn write_csv(columns: &[Column<'_>], out: impl Write) -> Result<(), ReportError>
     Ok(())
 }
 
-fn write_parquet(columns: &[Column<'_>], out: impl Write + Send) -> Result<(), ReportError> {
-    let mut arrays: Vec<(String, ArrayRef)> = Vec::new();
-    for column in columns {
-        let name = column.name.to_owned();
-        let array: ArrayRef = match &column.cells {
-            Cells::Text(v) => Arc::new(StringArray::from(v.clone())),
-            Cells::Word(v) => Arc::new(v.iter().copied().collect::<DictionaryArray<Int32Type>>()),
-            Cells::Decimal(v) => {
-                let exact: ArrayRef = Arc::new(StringArray::from(v.clone()));
-                arrays.push((name.clone(), Arc::new(Float64Array::from(parsed(column.name, v, "decimal")?))));
-                arrays.push((format!("{name}_exact"), exact));
-                continue;
+/// A column as Parquet holds it; every one may be null, so that an empty table has the types of a full one.
+struct Leaf<'a> {
+    name: String,
+    values: Values<'a>,
+    /// Whether there is a value, by row.
+    levels: Vec<i16>,
+}
+
+enum Values<'a> {
+    Text(Vec<&'a str>),
+    Word(Vec<&'a str>),
+    Double(Vec<f64>),
+    Int(Vec<i64>),
+    Time(Vec<i64>),
+    Unsigned(Vec<i64>),
+    Flag(Vec<bool>),
+}
+
+impl<'a> Leaf<'a> {
+    fn new<T>(name: impl Into<String>, kind: fn(Vec<T>) -> Values<'a>, cells: Vec<Option<T>>) -> Self {
+        let levels = cells.iter().map(|c| i16::from(c.is_some())).collect();
+        Self { name: name.into(), values: kind(cells.into_iter().flatten().collect()), levels }
+    }
+
+    /// Its type in Parquet, as Parquet's schema language says it.
+    fn parquet_type(&self) -> String {
+        let (physical, logical) = match self.values {
+            Values::Text(_) | Values::Word(_) => ("byte_array", " (STRING)"),
+            Values::Double(_) => ("double", ""),
+            Values::Int(_) => ("int64", ""),
+            Values::Time(_) => ("int64", " (TIMESTAMP(NANOS,true))"),
+            Values::Unsigned(_) => ("int64", " (INTEGER(64,false))"),
+            Values::Flag(_) => ("boolean", ""),
+        };
+        format!("optional {physical} {}{logical};", self.name)
+    }
+
+    /// Its type in Arrow, by which pandas and polars know a category from a text.
+    fn arrow_field(&self) -> Field {
+        let kind = match self.values {
+            Values::Text(_) => DataType::Utf8,
+            Values::Word(_) => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+            Values::Double(_) => DataType::Float64,
+            Values::Int(_) => DataType::Int64,
+            Values::Time(_) => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+            Values::Unsigned(_) => DataType::UInt64,
+            Values::Flag(_) => DataType::Boolean,
+        };
+        Field::new(&self.name, kind, true)
+    }
+
+    fn write<W: Write + Send>(&self, group: &mut SerializedRowGroupWriter<'_, W>) -> parquet::errors::Result<()> {
+        let mut writer = group
+            .next_column()?
+            .ok_or_else(|| ParquetError::General("fewer columns than the schema has".to_owned()))?;
+        let levels = Some(self.levels.as_slice());
+        match &self.values {
+            Values::Text(v) | Values::Word(v) => {
+                let texts: Vec<ByteArray> = v.iter().copied().map(ByteArray::from).collect();
+                writer.typed::<ByteArrayType>().write_batch(&texts, levels, None)?
             }
-            Cells::Nanos(v) => Arc::new(Int64Array::from(parsed(column.name, v, "whole number of nanoseconds")?)),
+            Values::Double(v) => writer.typed::<DoubleType>().write_batch(v, levels, None)?,
+            Values::Int(v) | Values::Time(v) | Values::Unsigned(v) => {
+                writer.typed::<Int64Type>().write_batch(v, levels, None)?
+            }
+            Values::Flag(v) => writer.typed::<BoolType>().write_batch(v, levels, None)?,
+        };
+        writer.close()
+    }
+}
+
+fn leaves<'a>(columns: &[Column<'a>]) -> Result<Vec<Leaf<'a>>, ReportError> {
+    let mut leaves = Vec::new();
+    for Column { name, cells } in columns {
+        let name = *name;
+        let leaf = match cells {
+            Cells::Text(v) => Leaf::new(name, Values::Text, v.iter().copied().map(Some).collect()),
+            Cells::Word(v) => Leaf::new(name, Values::Word, v.iter().copied().map(Some).collect()),
+            Cells::Decimal(v) => {
+                leaves.push(Leaf::new(name, Values::Double, parsed(name, v, "decimal")?));
+                Leaf::new(format!("{name}_exact"), Values::Text, v.clone())
+            }
+            Cells::Nanos(v) => Leaf::new(name, Values::Int, parsed(name, v, "whole number of nanoseconds")?),
             Cells::Time(v) => {
                 let nanos: Vec<Option<&str>> = v.iter().map(|t| t.map(|(nanos, _)| nanos)).collect();
-                let nanos = parsed::<i64>(column.name, &nanos, "whole number of nanoseconds")?;
-                Arc::new(TimestampNanosecondArray::from(nanos).with_timezone("UTC"))
+                Leaf::new(name, Values::Time, parsed(name, &nanos, "whole number of nanoseconds")?)
             }
-            Cells::Number(v) => Arc::new(Float64Array::from(v.clone())),
-            Cells::Whole(v) => Arc::new(UInt64Array::from(v.clone())),
-            Cells::Flag(v) => Arc::new(BooleanArray::from(v.clone())),
+            Cells::Number(v) => Leaf::new(name, Values::Double, v.clone()),
+            Cells::Whole(v) => Leaf::new(name, Values::Unsigned, v.iter().map(|n| n.map(u64::cast_signed)).collect()),
+            Cells::Flag(v) => Leaf::new(name, Values::Flag, v.iter().copied().map(Some).collect()),
         };
-        arrays.push((name, array));
+        leaves.push(leaf);
     }
-    // Every column may be null, so that an empty table has the types of a full one.
-    let batch = RecordBatch::try_from_iter_with_nullable(arrays.into_iter().map(|(n, a)| (n, a, true)))?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?)).build();
-    let mut writer = ArrowWriter::try_new(out, batch.schema(), Some(properties))?;
-    writer.write(&batch)?;
+    Ok(leaves)
+}
+
+fn write_parquet(columns: &[Column<'_>], out: impl Write + Send) -> Result<(), ReportError> {
+    let leaves = leaves(columns)?;
+    let fields: Vec<String> = leaves.iter().map(Leaf::parquet_type).collect();
+    let message = parse_message_type(&format!("message rows {{ {} }}", fields.join(" ")))?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+        .set_key_value_metadata(Some(vec![KeyValue::new("ARROW:schema".to_owned(), arrow_schema(&leaves))]))
+        .build();
+    let mut writer = SerializedFileWriter::new(out, Arc::new(message), Arc::new(properties))?;
+    if leaves.iter().any(|l| !l.levels.is_empty()) {
+        let mut group = writer.next_row_group()?;
+        for leaf in &leaves {
+            leaf.write(&mut group)?;
+        }
+        group.close()?;
+    }
     writer.close()?;
     Ok(())
+}
+
+/// The schema of Arrow as Parquet files carry it: a message of Arrow's IPC after its mark and length, in base64.
+fn arrow_schema(leaves: &[Leaf<'_>]) -> String {
+    let schema = Schema::new(leaves.iter().map(Leaf::arrow_field).collect::<Vec<_>>());
+    let message = IpcDataGenerator::default()
+        .schema_to_bytes_with_dictionary_tracker(
+            &schema,
+            &mut DictionaryTracker::new(true),
+            &IpcWriteOptions::default(),
+        )
+        .ipc_message;
+    let mut bytes = vec![0xff; 4];
+    bytes.extend((message.len() as u32).to_le_bytes());
+    bytes.extend(message);
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 fn parsed<T: std::str::FromStr>(
@@ -302,11 +402,10 @@ fn parsed<T: std::str::FromStr>(
 mod tests {
     use super::*;
     use crate::report::samples::{busy, document, empty};
-    use arrow_array::Array;
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::{Float64Type, TimestampNanosecondType};
-    use arrow_schema::{DataType, TimeUnit};
-    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::basic::LogicalType;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::{Field as Value, Row};
+    use parquet::schema::types::Type;
 
     fn csv_of(document: &Document, table: Table) -> String {
         let mut out = Vec::new();
@@ -314,13 +413,20 @@ mod tests {
         String::from_utf8(out).expect("text")
     }
 
-    fn parquet_of(document: &Document, table: Table) -> RecordBatch {
+    /// The schema, the schema of Arrow, and the rows.
+    fn parquet_of(document: &Document, table: Table) -> (Type, String, Vec<Row>) {
         let file = tempfile::NamedTempFile::new().expect("a file");
         write(document, table, Format::Parquet, file.reopen().expect("a file")).expect("Parquet");
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file.reopen().expect("a file")).expect("Parquet");
-        let schema = builder.schema().clone();
-        let batch = builder.build().expect("a reader").next().map(|b| b.expect("a batch"));
-        batch.unwrap_or_else(|| RecordBatch::new_empty(schema))
+        let reader = SerializedFileReader::new(file.reopen().expect("a file")).expect("Parquet");
+        let metadata = reader.metadata().file_metadata();
+        let [arrow] = &metadata.key_value_metadata().expect("metadata")[..] else { panic!("one entry") };
+        assert_eq!(arrow.key, "ARROW:schema");
+        let rows = reader.get_row_iter(None).expect("rows").map(|r| r.expect("a row")).collect();
+        (metadata.schema().clone(), arrow.value.clone().expect("a schema"), rows)
+    }
+
+    fn value<'a>(row: &'a Row, name: &str) -> &'a Value {
+        row.get_column_iter().find(|(n, _)| *n == name).expect("a column").1
     }
 
     #[test]
@@ -343,25 +449,35 @@ mod tests {
     #[test]
     fn parquet_holds_doubles_exact_text_and_times_of_utc() {
         let document = document(&busy(5));
-        let batch = parquet_of(&document, Table::Trades);
-        assert_eq!(batch.num_rows(), 5);
-        let pnl = batch.column_by_name("pnl").expect("a column").as_primitive::<Float64Type>().value(1);
-        let exact = batch.column_by_name("pnl_exact").expect("a column").as_string::<i32>().value(1).to_owned();
-        assert_eq!(exact, document.trades[1].pnl);
-        assert_eq!(pnl, exact.parse::<f64>().expect("a number"));
-        let time = batch.column_by_name("exit_time").expect("a column");
-        assert_eq!(time.data_type(), &DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())));
-        assert_eq!(time.as_primitive::<TimestampNanosecondType>().value(0).to_string(), document.trades[0].exit_ts);
-        let orders = parquet_of(&document, Table::Orders);
-        assert_eq!(orders.column_by_name("price").expect("a column").null_count(), 10);
+        let (schema, arrow, rows) = parquet_of(&document, Table::Trades);
+        assert_eq!(rows.len(), 5);
+        assert_eq!(value(&rows[1], "pnl_exact"), &Value::Str(document.trades[1].pnl.clone()));
+        assert_eq!(value(&rows[1], "pnl"), &Value::Double(document.trades[1].pnl.parse().expect("a number")));
+        assert_eq!(value(&rows[0], "entry_ts"), &Value::Long(document.trades[0].entry_ts.parse().expect("a number")));
+        let nanos = document.trades[0].exit_ts.parse().expect("nanoseconds");
+        assert_eq!(value(&rows[0], "exit_time"), &Value::TimestampNanos(nanos));
+        let time = schema.get_fields().iter().find(|f| f.name() == "exit_time").expect("a column");
+        let Some(LogicalType::Timestamp(time)) = time.get_basic_info().logical_type_ref() else { panic!("{time:?}") };
+        assert!(time.is_adjusted_to_u_t_c);
+        // Categories stand in the schema of Arrow only.
+        let arrow = base64::engine::general_purpose::STANDARD.decode(arrow).expect("base64");
+        let arrow = arrow_ipc::convert::try_schema_from_ipc_buffer(&arrow).expect("a schema of Arrow");
+        let side = arrow.field_with_name("side").expect("a column").data_type();
+        assert_eq!(side, &DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)));
+        let names: Vec<&str> = schema.get_fields().iter().map(|f| f.name()).collect();
+        assert_eq!(arrow.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>(), names);
+        let (_, _, orders) = parquet_of(&document, Table::Orders);
+        assert_eq!(orders.iter().filter(|o| value(o, "price") == &Value::Null).count(), 10);
+        assert_eq!(value(&orders[0], "id"), &Value::ULong(document.orders[0].id));
     }
 
     #[test]
     fn empty_tables_keep_their_columns() {
         let (none, some) = (document(&empty()), document(&busy(2)));
         for table in Table::ALL {
-            assert_eq!(parquet_of(&none, table).schema().fields(), parquet_of(&some, table).schema().fields());
-            assert_eq!(parquet_of(&none, table).num_rows(), 0);
+            let (schema, arrow, rows) = parquet_of(&none, table);
+            let (full_schema, full_arrow, _) = parquet_of(&some, table);
+            assert_eq!((schema, arrow, rows.len()), (full_schema, full_arrow, 0));
             assert_eq!(csv_of(&none, table).lines().count(), 1);
         }
     }

@@ -4,9 +4,11 @@
 //! counted and named. Every file is read whole before anything is written: an import needs memory for its rows, about
 //! 50 bytes each, and for the stored months that they touch.
 
-mod arrow;
+mod columnar;
+mod feather;
 mod input;
 mod merge;
+mod parquet;
 mod plan;
 mod presets;
 mod report;
@@ -192,11 +194,11 @@ pub fn import(
 
 fn parse(path: &Path, spec: &ImportSpec, watch: &mut Watch<'_>) -> Result<Parsed, DataError> {
     let (rows, sha256) = input::read(path, watch, |input| match spec.format {
-        Format::Parquet => arrow::read_parquet(path, spec, input),
+        Format::Parquet => parquet::read(path, spec, input),
         Format::Freqtrade => {
             let start = input.fill_buf().map_err(|e| input::unreadable(path, &e))?;
             match start {
-                [b'A', b'R', b'R', b'O', b'W', b'1', ..] => arrow::read_feather(path, spec, input),
+                [b'A', b'R', b'R', b'O', b'W', b'1', ..] => feather::read(path, spec, input),
                 _ => text::read_json(path, spec, input),
             }
         }

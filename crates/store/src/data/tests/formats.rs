@@ -7,7 +7,32 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMillisecondArray
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 
+use parquet::data_type::{
+    BoolType, ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type,
+};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+
 use super::*;
+
+/// A Parquet file of one row group: its schema, and each column's type, values and levels.
+macro_rules! parquet {
+    ($schema:expr, $([$kind:ty, $values:expr, $levels:expr]),+) => {{
+        let schema = parse_message_type(&format!("message m {{ {} }}", $schema)).expect("a schema");
+        let properties = Arc::new(WriterProperties::builder().build());
+        let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), properties).expect("a writer");
+        let mut group = writer.next_row_group().expect("a group");
+        $(
+            let mut column = group.next_column().expect("a column").expect("a column");
+            let levels: Option<&[i16]> = $levels;
+            column.typed::<$kind>().write_batch(&$values, levels, None).expect("values");
+            column.close().expect("a column");
+        )+
+        group.close().expect("a group");
+        writer.into_inner().expect("a file")
+    }};
+}
 
 fn only(desk: &Desk, format: Format, symbol: &str, name: &str, content: impl AsRef<[u8]>) -> FileReport {
     let file = desk.file(name, content);
@@ -151,6 +176,122 @@ fn freqtrade_feather_in_every_compression_and_json() {
     let bad = desk.file("bad.json", "[[1704067200000, 1, 1, 1, 1, 1], [1704070800000, 1, 1]]");
     let error = desk.import(&spec(Format::Freqtrade, "binance:BTC/USDT"), &[bad]).expect_err("a refusal").to_string();
     assert!(error.contains("bad.json:2") && error.contains("found 3 columns where 6"), "{error}");
+}
+
+#[test]
+fn parquet_columns_of_every_kind_of_number_are_the_same_rows() {
+    let (ms, prices) = ([1_704_067_200_000i64, 1_704_067_200_001], [42283.58, 42475.2]);
+    let sides = ["buy", "sell"].map(ByteArray::from);
+    let days = [19_723, 19_724];
+    let trades = [
+        parquet!(
+            "required int64 timestamp (TIMESTAMP(MILLIS,true)); required double price; optional double qty; required binary side (UTF8);",
+            [Int64Type, ms, None],
+            [DoubleType, prices, None],
+            [DoubleType, [0.05, 2.0], Some(&[1, 1])],
+            [ByteArrayType, sides, None]
+        ),
+        parquet!(
+            "required int64 timestamp (TIMESTAMP_MICROS); required int32 price (DECIMAL(9,2)); required binary qty (DECIMAL(20,3)); optional boolean buyer_is_maker;",
+            [Int64Type, ms.map(|t| t * 1_000), None],
+            [Int32Type, [4_228_358, 4_247_520], None],
+            [ByteArrayType, [vec![50], vec![7, 208]].map(ByteArray::from), None],
+            [BoolType, [false, true], Some(&[1, 1])]
+        ),
+        parquet!(
+            "required int64 ts_ms (INTEGER(64,false)); required int64 price (DECIMAL(18,2)); required fixed_len_byte_array(20) signed_qty (DECIMAL(40,2));",
+            [Int64Type, ms, None],
+            [Int64Type, [4_228_358, 4_247_520], None],
+            [
+                FixedLenByteArrayType,
+                [(0u8, 5u8), (0xff, 0x38)].map(|(sign, low)| {
+                    let mut bytes = vec![sign; 20];
+                    bytes[19] = low;
+                    FixedLenByteArray::from(bytes)
+                }),
+                None
+            ]
+        ),
+    ];
+    let mut shown_rows = std::collections::BTreeSet::new();
+    for file in trades {
+        let desk = Desk::new();
+        let report = only(&desk, Format::Parquet, "binance:BTC/USDT", "t.parquet", file);
+        assert_eq!((report.kind, report.rows_added), (Kind::Trades, 2));
+        let shown = show(&desk.catalog(), &sym("binance:BTC/USDT"), Kind::Trades, Place::Head, 2).expect("rows");
+        let text = |row: usize| ["utc", "price", "qty", "aggressor"].map(|c| shown.rows[row][c].clone());
+        shown_rows.insert([text(0), text(1)]);
+    }
+    let expected =
+        [["2024-01-01T00:00:00Z", "42283.58", "0.05", "buy"], ["2024-01-01T00:00:00.001Z", "42475.2", "2", "sell"]];
+    assert_eq!(shown_rows.into_iter().collect::<Vec<_>>(), [expected.map(|row| row.map(str::to_owned))]);
+    let bars = parquet!(
+        "required int32 date (DATE); required double close; optional double volume;",
+        [Int32Type, days, None],
+        [DoubleType, prices, None],
+        [DoubleType, [7.0], Some(&[0, 1])]
+    );
+    let report = only(&Desk::new(), Format::Parquet, "binance:BTC/USDT", "b.parquet", bars);
+    assert_eq!((report.kind.to_string().as_str(), report.first.utc.as_str()), ("bars-1d", "2024-01-01T00:00:00Z"));
+}
+
+#[test]
+fn parquet_rows_and_columns_that_cannot_be_read_are_named() {
+    let (ms, prices) = ([1_704_067_200_000i64, 1_704_067_200_001], [1.5, f64::NAN]);
+    let schema = "required int64 ts_ms; required double price; optional double qty;";
+    let columns = |more: &str| format!("{schema} {more}");
+    let cases = [
+        (
+            parquet!(
+                schema,
+                [Int64Type, ms, None],
+                [DoubleType, prices, None],
+                [DoubleType, [1.0, 1.0], Some(&[1, 1])]
+            ),
+            "bad.parquet:2: column price: found \"NaN\"",
+        ),
+        (
+            parquet!(schema, [Int64Type, ms, None], [DoubleType, [1.5, 1.5], None], [DoubleType, [1.0], Some(&[0, 1])]),
+            "bad.parquet:1: column qty: found \"\"",
+        ),
+        (
+            parquet!(
+                columns("required group x { required int32 a; }"),
+                [Int64Type, ms, None],
+                [DoubleType, [1.5, 1.5], None],
+                [DoubleType, [1.0, 1.0], Some(&[1, 1])],
+                [Int32Type, [1, 2], None]
+            ),
+            "a column is of type group (\"x\"), which is neither number, text nor time",
+        ),
+        (
+            parquet!(
+                columns("required int32 x (TIME_MILLIS);"),
+                [Int64Type, ms, None],
+                [DoubleType, [1.5, 1.5], None],
+                [DoubleType, [1.0, 1.0], Some(&[1, 1])],
+                [Int32Type, [1, 2], None]
+            ),
+            "a column is of type TIME_MILLIS (\"x\")",
+        ),
+        (
+            parquet!(
+                columns("required binary side (UTF8);"),
+                [Int64Type, ms, None],
+                [DoubleType, [1.5, 1.5], None],
+                [DoubleType, [1.0, 1.0], Some(&[1, 1])],
+                [ByteArrayType, [vec![0xff], vec![0xfe]].map(ByteArray::from), None]
+            ),
+            "a text is not UTF-8",
+        ),
+    ];
+    for (file, part) in cases {
+        let desk = Desk::new();
+        let file = desk.file("bad.parquet", file);
+        let error =
+            desk.import(&spec(Format::Parquet, "binance:BTC/USDT"), &[file]).expect_err("a refusal").to_string();
+        assert!(error.contains(part), "{part}: {error}");
+    }
 }
 
 #[test]

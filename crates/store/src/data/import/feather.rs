@@ -1,4 +1,4 @@
-//! Reads the columnar formats: freqtrade's feather (Arrow IPC) and Parquet with the generic column names.
+//! Reads freqtrade's feather (Arrow IPC).
 //!
 //! Values pass as text: floats as the shortest text that reads back equal, decimals and integers as they are, so that
 //! one set of rules judges every format.
@@ -8,10 +8,10 @@ use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::{Array, ArrowPrimitiveType, RecordBatch, RecordBatchReader, StringArray};
+use arrow_array::{Array, ArrowPrimitiveType, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, TimeUnit as ArrowUnit};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::columnar::{generic, no_rows, not};
 use super::input::unreadable;
 use super::plan::{Plan, Role};
 use super::rows::Rows;
@@ -19,44 +19,17 @@ use super::{ImportSpec, presets};
 use crate::data::error::DataError;
 use crate::data::time::TimeUnit;
 
+const WHAT: &str = "a feather file";
+
 /// Reads a feather file.
-pub(super) fn read_feather<'a>(
-    path: &'a Path,
-    spec: &'a ImportSpec,
-    input: &mut dyn BufRead,
-) -> Result<Rows<'a>, DataError> {
+pub(super) fn read<'a>(path: &'a Path, spec: &'a ImportSpec, input: &mut dyn BufRead) -> Result<Rows<'a>, DataError> {
     let bytes = whole(path, input)?;
-    let reader = arrow_ipc::reader::FileReader::try_new(Cursor::new(bytes), None)
-        .map_err(|e| not(path, "a feather file", &e))?;
+    let reader = arrow_ipc::reader::FileReader::try_new(Cursor::new(bytes), None).map_err(|e| not(path, WHAT, &e))?;
     let names: Vec<String> = reader.schema().fields().iter().map(|f| f.name().clone()).collect();
     let expected = presets::freqtrade().names;
     let plan =
         if names == expected && spec.columns.is_none() { presets::freqtrade() } else { generic(path, spec, names)? };
-    batches(path, spec, plan, "a feather file", reader)
-}
-
-/// Reads a Parquet file.
-pub(super) fn read_parquet<'a>(
-    path: &'a Path,
-    spec: &'a ImportSpec,
-    input: &mut dyn BufRead,
-) -> Result<Rows<'a>, DataError> {
-    // Parquet is read from its end, so the stream goes through a file without a name.
-    let mut file = tempfile::tempfile().map_err(DataError::io("making a temporary file for", path))?;
-    std::io::copy(input, &mut file).map_err(|e| unreadable(path, &e))?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(ParquetRecordBatchReaderBuilder::build)
-        .map_err(|e| not(path, "a Parquet file", &e))?;
-    let names: Vec<String> = RecordBatchReader::schema(&reader).fields().iter().map(|f| f.name().clone()).collect();
-    let plan = generic(path, spec, names)?;
-    batches(path, spec, plan, "a Parquet file", reader)
-}
-
-fn generic(path: &Path, spec: &ImportSpec, names: Vec<String>) -> Result<Plan, DataError> {
-    match &spec.columns {
-        Some(mapping) => Plan::from_mapping(path, names, mapping, spec.kind),
-        None => Plan::from_header(path, names, spec.kind),
-    }
+    batches(path, spec, plan, reader)
 }
 
 fn whole(path: &Path, input: &mut dyn BufRead) -> Result<Vec<u8>, DataError> {
@@ -65,31 +38,21 @@ fn whole(path: &Path, input: &mut dyn BufRead) -> Result<Vec<u8>, DataError> {
     Ok(bytes)
 }
 
-fn not(path: &Path, what: &str, error: &dyn std::fmt::Display) -> DataError {
-    DataError::file(
-        path,
-        format!("it cannot be read as {what} ({error})"),
-        "pass the right --format, or fetch it again",
-    )
-}
-
 fn batches<'a>(
     path: &'a Path,
     spec: &'a ImportSpec,
     mut plan: Plan,
-    what: &str,
     reader: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
 ) -> Result<Rows<'a>, DataError> {
     let mut rows: Option<Rows<'a>> = None;
     let mut line = 0;
     for batch in reader {
-        let batch = batch.map_err(|e| not(path, what, &e))?;
+        let batch = batch.map_err(|e| not(path, WHAT, &e))?;
         if rows.is_none() {
             units(&mut plan, &batch);
         }
         let rows = rows.get_or_insert_with(|| Rows::new(path, spec, plan.clone()));
-        let columns: Vec<StringArray> =
-            batch.columns().iter().map(|c| texts(path, what, c)).collect::<Result<_, _>>()?;
+        let columns: Vec<StringArray> = batch.columns().iter().map(|c| texts(path, c)).collect::<Result<_, _>>()?;
         let mut fields = vec![String::new(); columns.len()];
         for row in 0..batch.num_rows() {
             for (field, column) in fields.iter_mut().zip(&columns) {
@@ -102,7 +65,7 @@ fn batches<'a>(
             rows.take(line, fields.as_slice())?;
         }
     }
-    rows.filter(|r| r.rows_read > 0).ok_or_else(|| DataError::file(path, "the file has no rows", "fetch it again"))
+    rows.filter(|r| r.rows_read > 0).ok_or_else(|| no_rows(path))
 }
 
 /// Typed times know their unit.
@@ -123,7 +86,7 @@ fn units(plan: &mut Plan, batch: &RecordBatch) {
 }
 
 /// A column's values as text; nothing where there is none.
-fn texts(path: &Path, what: &str, column: &dyn Array) -> Result<StringArray, DataError> {
+fn texts(path: &Path, column: &dyn Array) -> Result<StringArray, DataError> {
     let text = match column.data_type() {
         DataType::Float64 => shown::<Float64Type>(column),
         DataType::Float32 => shown::<Float32Type>(column),
@@ -153,7 +116,7 @@ fn texts(path: &Path, what: &str, column: &dyn Array) -> Result<StringArray, Dat
         DataType::Null => StringArray::new_null(column.len()),
         DataType::Dictionary(..) => {
             let dictionary = column.as_any_dictionary();
-            let values = texts(path, what, dictionary.values())?;
+            let values = texts(path, dictionary.values())?;
             if values.is_empty() {
                 return Ok(StringArray::new_null(column.len()));
             }
@@ -165,7 +128,7 @@ fn texts(path: &Path, what: &str, column: &dyn Array) -> Result<StringArray, Dat
         other => {
             return Err(not(
                 path,
-                what,
+                WHAT,
                 &format!("a column is of type {other}, which is neither number, text nor time"),
             ));
         }
