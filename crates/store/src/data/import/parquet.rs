@@ -251,12 +251,15 @@ fn refusal(field: &Type) -> String {
     format!("a column is of type {name} ({:?}), which is neither number, text nor time", field.name())
 }
 
+/// Writes a value as text.
+type Show<'a, T> = &'a dyn Fn(&<T as DataType>::T, &mut Vec<u8>) -> ParquetResult<()>;
+
 fn fill<T: DataType>(
     reader: &mut ColumnReaderImpl<T>,
     optional: bool,
     count: usize,
     to: &mut Texts,
-    show: &dyn Fn(&T::T, &mut Vec<u8>) -> ParquetResult<()>,
+    show: Show<'_, T>,
 ) -> ParquetResult<()> {
     let mut levels = Vec::new();
     let mut values = Vec::with_capacity(count);
