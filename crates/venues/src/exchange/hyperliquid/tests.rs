@@ -507,7 +507,7 @@ fn an_agents_end_is_read_where_the_venue_tells_it() {
     // A key that trades for a vault is its owner's all the same.
     let vault = Credential::new(ACCOUNT, Scheme::Secp256k1, SECRET)
         .expect("a key")
-        .with_passphrase("0x".to_owned() + &"01".repeat(20));
+        .with_passphrase(&format!("0x{}", "01".repeat(20)));
     let mut request = venue.key_end().expect("a question");
     venue.sign(&mut request, &vault, stamp(0)).expect("signed");
     assert!(request.body.contains(ACCOUNT), "{}", request.body);
