@@ -1,5 +1,6 @@
 //! Keys that change while orders flow: the keeper, the gateway and the sandbox venue, over real sockets.
 
+mod narrow;
 mod rotation;
 mod verdicts;
 
