@@ -38,6 +38,8 @@ pub(super) struct Account {
     pub(super) used: BTreeSet<String>,
     pub(super) usage_due: Ts,
     pub(super) check_due: Ts,
+    /// When keys that are due are looked for again.
+    pub(super) renew_due: Ts,
     pub(super) permissions: String,
     pub(super) alarms: Alarms,
     /// A key is about to be revoked: only cancels until then.
@@ -88,6 +90,7 @@ impl Account {
             used: BTreeSet::new(),
             usage_due: Ts::MAX,
             check_due: Ts::NONE,
+            renew_due: Ts::NONE,
             permissions: String::new(),
             closing: None,
         })
@@ -109,9 +112,8 @@ impl Account {
             let tried = tried(&loaded.entry, &key, accept, &counter).await;
             match tried.verdict {
                 Verdict::Fit(remarks) => {
-                    if let Ok(p) = &tried.probed.permissions {
-                        self.alarms.expires.insert(key.fingerprint(), p.expires);
-                    }
+                    let ends = tried.probed.permissions.as_ref().map_or(Ts::NONE, |p| p.expires);
+                    self.alarms.know(&key, loaded.material.created, ends, wall_now());
                     let summary = tried.probed.permissions.as_ref().map_or_else(|_| String::new(), |p| p.summary());
                     let detail = format!("fit: {summary}; {}", keyring::words(&remarks));
                     write(audit, words, "probed", &self.name, &name, &detail);

@@ -7,9 +7,10 @@ use bellwether_sdk::Ts;
 
 use super::account::Account;
 use super::{Words, write};
-use crate::keys::{Audit, Key, Use};
+use crate::keys::{Audit, Due, Key, Use};
 
 const DAY_NS: i64 = 86_400_000_000_000;
+const HOUR_NS: i64 = 3_600_000_000_000;
 const MINUTE_NS: i64 = 60_000_000_000;
 /// Days before its end at which a key's expiry is told.
 const EXPIRY_DAYS: [i64; 3] = [1, 7, 30];
@@ -44,12 +45,12 @@ impl Rate {
 #[derive(Debug, Default)]
 pub(super) struct Alarms {
     due: Ts,
-    told: BTreeSet<String>,
+    pub(super) told: BTreeSet<String>,
     rates: BTreeMap<String, Rate>,
     /// When the venue says that keys expire, by fingerprint.
-    pub(super) expires: BTreeMap<String, Ts>,
-    /// When keys were loaded for the first time, by name.
-    pub(super) first: BTreeMap<String, Ts>,
+    expires: BTreeMap<String, Ts>,
+    /// When keys were made, or else loaded for the first time, by name.
+    first: BTreeMap<String, Ts>,
     began: Option<Ts>,
 }
 
@@ -67,11 +68,38 @@ impl Alarms {
         Self { first, ..Self::default() }
     }
 
+    /// Learns of a key that was read and tried: when it was made, as its source says, and when it ends, as its venue does;
+    /// [`Ts::NONE`] for unknown.
+    pub(super) fn know(&mut self, key: &Key, created: Ts, ends: Ts, now: Ts) {
+        self.expires.insert(key.fingerprint(), ends);
+        let first = self.first.entry(key.name()).or_insert(now);
+        if created != Ts::NONE {
+            *first = created;
+        }
+    }
+
+    /// When a key ends, as its source and its venue say.
+    fn ends(&self, key: &Key) -> impl Iterator<Item = Ts> + use<> {
+        let of_venue = self.expires.get(&key.fingerprint()).copied().unwrap_or(Ts::NONE);
+        [key.expires(), of_venue].into_iter().filter(|e| *e != Ts::NONE)
+    }
+
+    /// Whether a key is due to become another, and why.
+    pub(super) fn due(&self, key: &Key, rotate_days: Option<u32>, before_ns: i64, now: Ts) -> Option<(Due, String)> {
+        if let Some(ends) = self.ends(key).min().filter(|e| now >= e.plus(-before_ns)) {
+            let hours = (ends.nanos() - now.nanos()).max(0) / HOUR_NS;
+            return Some((Due::Expiry, format!("ends in {hours} hours")));
+        }
+        let days = rotate_days?;
+        let first = self.first.get(&key.name()).copied()?;
+        let old = now >= first.plus(i64::from(days).saturating_mul(DAY_NS));
+        old.then(|| (Due::Age, format!("is {days} days old or older")))
+    }
+
     fn of(&mut self, key: &Key, in_force: bool, rotate_days: Option<u32>, now: Ts) -> Vec<(&'static str, String)> {
         let mut said = Vec::new();
         let began = *self.began.get_or_insert(now);
-        let ends = [key.expires(), self.expires.get(&key.fingerprint()).copied().unwrap_or(Ts::NONE)];
-        for ends in ends.into_iter().filter(|e| *e != Ts::NONE) {
+        for ends in self.ends(key) {
             let days = (ends.nanos() - now.nanos()).div_euclid(DAY_NS);
             if let Some(step) = EXPIRY_DAYS.into_iter().find(|step| days < *step) {
                 said.push(("expiring", format!("expires within {step} days; rotate it")));
@@ -155,6 +183,32 @@ mod tests {
         key.note(Use::Place, later);
         assert_eq!(said(&mut alarms, &key, Some(90), later).len(), 1);
         assert_eq!(said(&mut alarms, &key, None, later.plus(DAY_NS)), ["unused: has not been used for a day"]);
+    }
+
+    #[test]
+    fn a_key_is_to_become_another_in_the_window_before_its_end_or_at_its_age() {
+        let due = |alarms: &Alarms, key: &Key, days: Option<u32>, now: Ts| {
+            alarms.due(key, days, 2 * DAY_NS, now).map(|(due, why)| format!("{due:?}: {why}"))
+        };
+        let ends = key(NOW);
+        let alarms = Alarms::default();
+        assert_eq!(due(&alarms, &ends, None, NOW.plus(-2 * DAY_NS - 1)), None);
+        assert_eq!(due(&alarms, &ends, None, NOW.plus(-2 * DAY_NS)), Some("Expiry: ends in 48 hours".to_owned()));
+        assert_eq!(due(&alarms, &ends, None, NOW.plus(DAY_NS)), Some("Expiry: ends in 0 hours".to_owned()));
+        let endless = key(Ts::NONE);
+        let mut told_by_venue = Alarms::default();
+        told_by_venue.know(&endless, Ts::NONE, NOW.plus(DAY_NS), NOW);
+        assert!(due(&told_by_venue, &endless, None, NOW).is_some(), "the venue's word counts too");
+        let mut aged = Alarms::default();
+        aged.know(&endless, NOW.plus(-89 * DAY_NS), Ts::NONE, NOW);
+        assert_eq!(due(&aged, &endless, Some(90), NOW), None);
+        assert_eq!(due(&aged, &endless, None, NOW.plus(DAY_NS)), None);
+        assert_eq!(due(&aged, &endless, Some(90), NOW.plus(DAY_NS)), Some("Age: is 90 days old or older".to_owned()));
+        // What was loaded for the first time now is not as old as the session.
+        let mut loaded = Alarms { began: Some(NOW.plus(-100 * DAY_NS)), ..Alarms::default() };
+        loaded.know(&endless, Ts::NONE, Ts::NONE, NOW);
+        assert_eq!(due(&loaded, &endless, Some(90), NOW), None);
+        assert!(said(&mut loaded, &endless, Some(90), NOW).iter().all(|s| !s.starts_with("due")));
     }
 
     #[test]

@@ -87,6 +87,8 @@ impl Account {
             }
             Verdict::Fit(remarks) => {
                 told("probed", &format!("fit; {}", words(&remarks)));
+                let ends = tried.probed.permissions.as_ref().map_or(Ts::NONE, |p| p.expires);
+                self.alarms.know(&key, material.created, ends, wall_now());
                 let replaces = signing.in_force().is_some_and(|k| k.label() == key.label());
                 if replaces || signing.in_force().is_none() {
                     if signing.offer(key).is_err() {

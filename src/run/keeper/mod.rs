@@ -9,6 +9,7 @@
 mod account;
 mod alarms;
 mod change;
+mod due;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use bellwether_sdk::{InstrumentId, Symbol, Ts};
 
 use self::account::Account;
+use self::due::Renewal;
 use super::RunError;
 use super::keyring::entries;
 use super::market;
@@ -50,6 +52,7 @@ pub struct Ring {
     overlap_ns: i64,
     recheck_ns: i64,
     poll_ns: i64,
+    renewal: Renewal,
     head_command: Option<String>,
     head_due: Ts,
 }
@@ -121,6 +124,10 @@ impl Ring {
         let overlap_ns = i64::from(settings.keys.overlap_s) * 1_000 * MS;
         let recheck_ns = i64::from(settings.keys.recheck_hours) * 3_600_000 * MS;
         let poll_ns = i64::from(settings.keys.poll_s.max(1)) * 1_000 * MS;
+        let renewal = Renewal {
+            before_ns: i64::from(settings.keys.renew_before_hours) * 3_600_000 * MS,
+            every_ns: i64::from(settings.keys.renew_every_s.max(1)) * 1_000 * MS,
+        };
         Ok(Self {
             accounts,
             audit,
@@ -129,6 +136,7 @@ impl Ring {
             overlap_ns,
             recheck_ns,
             poll_ns,
+            renewal,
             head_command: settings.keys.head_command.clone(),
             head_due: Ts::NONE,
         })
@@ -252,13 +260,14 @@ impl Ring {
     fn tick(&mut self, index: usize, runtime: &tokio::runtime::Runtime, transport: &dyn Transport) {
         let now = wall_now();
         let (overlap_ns, recheck_ns, poll_ns) = (self.overlap_ns, self.recheck_ns, self.poll_ns);
-        let accept = self.accept_unknown;
+        let (accept, renewal) = (self.accept_unknown, self.renewal);
         let Some(account) = self.accounts.get_mut(index) else { return };
         account.tell_news(&self.audit, &self.words, now);
         account.hear_orders(&self.audit, &self.words, now);
         account.finish_closing(now);
         let probe = Probe { audit: &self.audit, words: &self.words, accept, runtime, transport };
         account.watch_sources(&probe, poll_ns, now);
+        account.renew(&probe, renewal, now);
         account.let_go(&self.audit, overlap_ns, now);
         if account.check_due == Ts::NONE {
             // The start has just asked.

@@ -1,5 +1,6 @@
 //! Keys that change while orders flow: the keeper, the gateway and the sandbox venue, over real sockets.
 
+mod narrow;
 mod rotation;
 mod verdicts;
 
@@ -14,7 +15,7 @@ use bellwether::exchange::drive::{Desk, Drive, Hands, WallClock};
 use bellwether::exchange::gateway::{Gateway, GatewayEvent, GatewaySettings};
 use bellwether::exchange::machine::Limits;
 use bellwether::exchange::transport::{Live, LiveSettings, Transport};
-use bellwether::exchange::{Ask, Listings, Product, Reply, Request, Rules, Stamp, Urls, Venue, venue};
+use bellwether::exchange::{Ask, ClientId, Listings, Product, Reply, Request, Rules, Stamp, Urls, Venue, venue};
 use bellwether::keys::{Credential, Scheme};
 use bellwether::orders::{Answer, Order, WordId};
 use bellwether::portfolio::{Position, Terms};
@@ -25,6 +26,8 @@ use bellwether_sdk::{Instrument, InstrumentId, OrderId, OrderKind, Price, Qty, R
 use serde_json::{Value, json};
 
 const BTC: InstrumentId = InstrumentId(0);
+/// The bits of a client order id's number from which on attempts are counted.
+const ATTEMPTS_BELOW: u64 = (1 << 48) - 1;
 /// Orders under way at once.
 const WINDOW: usize = 24;
 
@@ -51,10 +54,15 @@ pub struct Bench {
 impl Bench {
     /// A venue that knows these keys, each of which may read and trade.
     pub fn new(keys: &[&str], faults: Faults) -> Self {
+        Self::paced(keys, faults, 0.0)
+    }
+
+    /// The same, with a market that moves so many times as fast as it did.
+    pub fn paced(keys: &[&str], faults: Faults, pace: f64) -> Self {
         let sandbox = Sandbox::start(SandboxSettings {
             data: Path::new(env!("CARGO_MANIFEST_DIR")).join("backtest-data"),
             instruments: vec!["binance:BTC/USDT".parse().expect("a symbol")],
-            pace: 0.0,
+            pace,
             history_ns: 60_000_000_000,
             balances: vec![("USDT".into(), "100000000".parse().expect("money"))],
             keys: keys.iter().map(|id| api_key(id, "read,trade")).collect(),
@@ -91,9 +99,14 @@ impl Bench {
     }
 
     pub fn put_with(&self, file: &str, id: &str, secret: &str) -> String {
+        self.put_json(file, &json!({"id": id, "secret": secret}))
+    }
+
+    /// Puts what a source is to give into a file, by a rename; gives the reference.
+    pub fn put_json(&self, file: &str, key: &Value) -> String {
         let path = self.dir.path().join(file);
         let new = path.with_extension("new");
-        std::fs::write(&new, json!({"id": id, "secret": secret}).to_string()).expect("written");
+        std::fs::write(&new, key.to_string()).expect("written");
         #[cfg(unix)]
         std::fs::set_permissions(&new, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a mode");
         std::fs::rename(&new, &path).expect("renamed");
@@ -130,8 +143,9 @@ impl Bench {
         self.admin("DELETE", &json!({"id": id}));
     }
 
-    /// All client order ids that the venue has taken, and how often, asked with a key.
-    pub fn taken(&self, id: &str) -> BTreeMap<String, u32> {
+    /// All orders that the venue has taken, by their numbers in their session, and how often, asked with a key. Attempts
+    /// of one order have ids of their own, and are counted together.
+    pub fn taken(&self, id: &str) -> BTreeMap<u64, u32> {
         let transport = Live::new(LiveSettings::default()).expect("a transport");
         let venue = binance();
         let key = Credential::new(id, Scheme::HmacSha256, &secret(id)).expect("a key");
@@ -149,7 +163,8 @@ impl Bench {
                 for row in &rows {
                     let client = row["clientOrderId"].as_str().expect("an id");
                     let orig = row["origClientOrderId"].as_str().unwrap_or(client);
-                    *seen.entry(orig.to_owned()).or_default() += 1;
+                    let id: ClientId = orig.parse().expect("an id of ours");
+                    *seen.entry(id.number & ATTEMPTS_BELOW).or_default() += 1;
                     from = from.max(row["orderId"].as_u64().expect("a number") + 1);
                 }
                 if rows.len() < 1_000 {
@@ -179,6 +194,8 @@ pub struct Seen {
     pub placed: u64,
     pub accepted: u64,
     pub ended: BTreeMap<String, u64>,
+    /// Orders that were told never to have arrived.
+    pub lost: Vec<u64>,
     pub halts: Vec<String>,
     pub notes: Vec<String>,
     /// The longest time between two answers.
@@ -243,7 +260,12 @@ impl Hands for Trader {
                 desk.cancel(0, id);
             }
             GatewayEvent::Answer(Answer::Cancelled(_, why)) => self.over(format!("cancelled: {why}"), now, desk),
-            GatewayEvent::Answer(Answer::Rejected(_, why)) => self.over(format!("rejected: {why}"), now, desk),
+            GatewayEvent::Answer(Answer::Rejected(id, why)) => {
+                if why == "never_arrived" {
+                    self.seen.lost.push(id.0);
+                }
+                self.over(format!("rejected: {why}"), now, desk);
+            }
             GatewayEvent::Answer(Answer::Expired(_, why)) => self.over(format!("expired: {why}"), now, desk),
             GatewayEvent::Halt(why) => {
                 self.seen.halts.push(why);

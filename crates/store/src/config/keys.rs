@@ -41,11 +41,22 @@ pub struct KeysSettings {
     pub recheck_hours: u32,
     /// Seconds between looks at sources that are asked over the network or by a command. Files are looked at all the time.
     pub poll_s: u32,
+    /// Hours before its end from which on a key is due: its source is asked for another one.
+    pub renew_before_hours: u32,
+    /// Seconds between asking the source of a key that is due.
+    pub renew_every_s: u32,
 }
 
 impl Default for KeysSettings {
     fn default() -> Self {
-        Self { head_command: None, overlap_s: 30, recheck_hours: 6, poll_s: 30 }
+        Self {
+            head_command: None,
+            overlap_s: 30,
+            recheck_hours: 6,
+            poll_s: 30,
+            renew_before_hours: 168,
+            renew_every_s: 3_600,
+        }
     }
 }
 
@@ -73,7 +84,7 @@ pub struct KeySettings {
     /// What becomes of open orders when it is revoked.
     #[serde(default)]
     pub on_revoke: OnRevoke,
-    /// Days after which it is to be rotated; told when they have passed.
+    /// Days after which it is due: its source is asked for another one, and it is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate_days: Option<u32>,
     /// Limits within which it signs orders; none unless set.

@@ -74,9 +74,27 @@ impl Counter<'_> {
     /// [`VenueError`].
     pub async fn permissions(&self, signer: &dyn Signer) -> Result<Permissions, VenueError> {
         match self.ask(&Ask::Permissions, signer, &self.clock(signer).await).await? {
-            Reply::Permissions(permissions) => Ok(permissions),
+            Reply::Permissions(permissions) => Ok(self.with_end(permissions, signer).await),
             _ => Err(VenueError::malformed("the answer is of another kind than the question")),
         }
+    }
+
+    /// Adds the key's end, where the venue tells it apart; a venue that does not answer that leaves it unknown, and the
+    /// rest stands.
+    async fn with_end(&self, mut permissions: Permissions, signer: &dyn Signer) -> Permissions {
+        let Some(request) = self.venue.key_end().filter(|_| permissions.withdraw == Some(false)) else {
+            return permissions;
+        };
+        let clock = self.clock(signer).await;
+        let told = self.patiently(async || {
+            let response = self.send(request.clone(), signer, &clock).await?;
+            self.venue.key_end_reply(&response, signer)
+        });
+        match told.await {
+            Ok(Some(end)) => permissions.expires = end,
+            Ok(None) | Err(_) => permissions.end_unknown = true,
+        }
+        permissions
     }
 
     async fn clock(&self, signer: &dyn Signer) -> ClockOffset {

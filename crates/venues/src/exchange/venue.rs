@@ -231,6 +231,20 @@ pub trait Venue: Send + Sync {
         None
     }
 
+    /// A signed question after a key's end, where the venue tells that apart from what the key may do.
+    fn key_end(&self) -> Option<Request> {
+        None
+    }
+
+    /// Reads the answer to [`key_end`](Self::key_end): [`Ts::NONE`] for no end, `None` where the venue does not say it of
+    /// this key.
+    ///
+    /// # Errors
+    /// [`VenueError`], sorted into its class.
+    fn key_end_reply(&self, _response: &Response, _signer: &dyn Signer) -> Result<Option<Ts>, VenueError> {
+        Ok(None)
+    }
+
     /// A signed request by which a key makes an end of itself; `None` where the venue has none.
     fn retire_key(&self) -> Option<Request> {
         None

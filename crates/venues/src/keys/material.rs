@@ -39,6 +39,8 @@ struct Wire<'a> {
     #[serde(default)]
     version: Option<serde_json::Value>,
     #[serde(default)]
+    created: Option<String>,
+    #[serde(default)]
     expires: Option<String>,
 }
 
@@ -63,13 +65,13 @@ impl Material {
         })
     }
 
-    /// Reads `{"id": …, "secret": …}` with, where there are any, `passphrase`, `scheme`, `version` and `expires` (a time
-    /// of RFC 3339).
+    /// Reads `{"id": …, "secret": …}` with, where there are any, `passphrase`, `scheme`, `version`, `created` and
+    /// `expires` (times of RFC 3339).
     ///
     /// # Errors
     /// Why not, without what was read.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let form = r#"write {"id": "…", "secret": "…"}, and where needed "passphrase", "scheme", "version", "expires""#;
+        let form = r#"write {"id": "…", "secret": "…"}, and where needed "passphrase", "scheme", "version", "created", "expires""#;
         // What the parser says may quote the text: only where it stumbled is told.
         let wire: Wire<'_> = serde_json::from_str(clean(text))
             .map_err(|e| format!("line {} column {} is not as it must be; {form}", e.line(), e.column()))?;
@@ -84,11 +86,13 @@ impl Material {
             Some(serde_json::Value::Number(number)) => number.to_string(),
             _ => String::new(),
         };
-        if let Some(text) = wire.expires {
-            let time: jiff::Timestamp =
-                text.parse().map_err(|_| "expires is no time; write 2026-12-01T00:00:00Z".to_owned())?;
-            material.expires = Ts::from_millis(time.as_millisecond());
-        }
+        let time = |name: &str, text: Option<String>| match text.map(|t| t.parse::<jiff::Timestamp>()) {
+            None => Ok(Ts::NONE),
+            Some(Ok(time)) => Ok(Ts::from_millis(time.as_millisecond())),
+            Some(Err(_)) => Err(format!("{name} is no time; write 2026-12-01T00:00:00Z")),
+        };
+        material.created = time("created", wire.created)?;
+        material.expires = time("expires", wire.expires)?;
         Ok(material)
     }
 

@@ -26,7 +26,7 @@ pub use narrow::{Asked, Narrow};
 pub use office::{LEASE_MS, Lease, Office, Order, Orders, RotationLock, fingerprint, fingerprint_of};
 pub use permissions::{Permissions, Remark, Scope, Verdict, expiry, judge};
 pub use signing::{Key, KeyNews, Signing, Use};
-pub use sources::{Reference, SOURCES, Source, Stage};
+pub use sources::{Due, Reference, SOURCES, Source, Stage};
 pub use token::{Token, token};
 
 /// How a key signs.

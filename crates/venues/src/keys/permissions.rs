@@ -39,6 +39,8 @@ pub struct Permissions {
     pub ip_bound: Option<bool>,
     /// When it expires; [`Ts::NONE`] for never or unknown.
     pub expires: Ts,
+    /// Keys of this venue may have an end, and it does not tell that of this one.
+    pub end_unknown: bool,
 }
 
 impl Permissions {
@@ -65,6 +67,8 @@ pub enum Remark {
     MoreThanRead,
     /// It works from any address.
     NoAddresses,
+    /// It may expire, and the venue does not tell when.
+    EndUnknown,
     /// It expires in so many days.
     Expires(i64),
     /// The venue does not tell what it may do, and the settings accept that.
@@ -76,6 +80,7 @@ impl fmt::Display for Remark {
         match self {
             Self::MoreThanRead => write!(f, "it may trade, but is only for reading; make one that only reads"),
             Self::NoAddresses => write!(f, "it works from any address; bind it to this machine's at the venue"),
+            Self::EndUnknown => write!(f, "the venue does not tell when it expires; note that yourself"),
             Self::Expires(days) => write!(f, "it expires in {days} days; rotate it before"),
             Self::Unknown(what) => write!(f, "{what}; accepted by accept_unknown_scopes"),
         }
@@ -145,6 +150,9 @@ pub fn judge(scope: Scope, said: Result<&Permissions, &str>, now: Ts, accept_unk
     if p.ip_bound == Some(false) {
         remarks.push(Remark::NoAddresses);
     }
+    if p.end_unknown {
+        remarks.push(Remark::EndUnknown);
+    }
     remarks.extend(expiry(p.expires, now));
     Verdict::Fit(remarks)
 }
@@ -163,7 +171,14 @@ mod tests {
 
     fn full() -> Permissions {
         let yes = Some(true);
-        Permissions { read: yes, trade: yes, withdraw: Some(false), ip_bound: yes, expires: Ts::NONE }
+        Permissions {
+            read: yes,
+            trade: yes,
+            withdraw: Some(false),
+            ip_bound: yes,
+            expires: Ts::NONE,
+            end_unknown: false,
+        }
     }
 
     fn refused(scope: Scope, change: impl FnOnce(&mut Permissions)) -> String {

@@ -589,6 +589,7 @@ fn permissions(d: &Dialect, body: &str) -> Result<Reply, VenueError> {
         withdraw: Some(key.enable_withdrawals || key.enable_internal_transfer || key.permits_universal_transfer),
         ip_bound: key.ip_restrict,
         expires: ts(key.trading_authority_expiration_time),
+        end_unknown: false,
     }))
 }
 

@@ -445,6 +445,7 @@ fn permissions(envelope: &Envelope<'_>) -> Result<Reply, WireError> {
         withdraw: Some(key.read_only == 0 && granted.wallet.iter().any(moves)),
         ip_bound: Some(!key.ips.is_empty() && !key.ips.contains(&"*")),
         expires,
+        end_unknown: false,
     }))
 }
 

@@ -402,5 +402,6 @@ fn permissions(text: &str) -> Result<Reply, WireError> {
         withdraw: Some(key.can_transfer),
         ip_bound: None,
         expires: Ts::NONE,
+        end_unknown: false,
     }))
 }

@@ -3,7 +3,7 @@
 use bellwether_sdk::{Interval, Symbol, Ts};
 
 use super::acts::listed;
-use super::sign::{ACCOUNT, AGENT};
+use super::sign::{ACCOUNT, AGENT, OWNER};
 use crate::exchange::{Ask, Listings, Method, OrderRef, Request, VenueError};
 
 const JSON: &str = "application/json";
@@ -68,6 +68,11 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
             return Err(VenueError::unsupported("hyperliquid's streams need no ticket"));
         }
     })
+}
+
+/// The agents that an account has named, each with its end.
+pub(super) fn agents() -> Request {
+    info(format!("{{\"type\":\"extraAgents\",\"user\":\"{OWNER}\"}}"), 20).signed()
 }
 
 /// The venue's number of an order.

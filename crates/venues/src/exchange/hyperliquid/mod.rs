@@ -22,8 +22,8 @@ mod tests;
 use bellwether_sdk::{Symbol, Ts};
 
 use super::{
-    AccountNote, Act, ActReply, Ask, Facts, Listings, Plan, Reply, Request, Response, Sink, Stamp, Topic, TradeReply,
-    Urls, Venue, VenueError, WireError,
+    AccountNote, Act, ActReply, Ask, Facts, Fault, Listings, Plan, Reply, Request, Response, Sink, Stamp, Topic,
+    TradeReply, Urls, Venue, VenueError, WireError,
 };
 use crate::keys::{KeyError, Signer};
 
@@ -73,6 +73,18 @@ impl Venue for Hyperliquid {
 
     fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError> {
         sign::sign(request, signer, stamp, self.mainnet)
+    }
+
+    fn key_end(&self) -> Option<Request> {
+        Some(info::agents())
+    }
+
+    fn key_end_reply(&self, response: &Response, signer: &dyn Signer) -> Result<Option<Ts>, VenueError> {
+        if !response.is_ok() {
+            return Err(VenueError::of_status(response.status, false, &response.body));
+        }
+        let agent = sign::agent(signer).map_err(|e| VenueError::new(Fault::Authentication, "", e.to_string()))?;
+        rows::agent_end(&response.body, &agent)
     }
 
     fn market(&self, urls: &Urls, topics: &[Topic], listings: &Listings) -> Vec<Plan> {

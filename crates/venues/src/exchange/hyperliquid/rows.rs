@@ -378,6 +378,20 @@ fn fills(body: &str, listings: &Listings, id: InstrumentId, from: Ts) -> Result<
     Ok(Reply::Fills(fills))
 }
 
+/// The end of an agent, by its address, in the list of an account's named agents. One that is not there has no name, or is
+/// of another account: the venue does not say it.
+pub(super) fn agent_end(body: &str, address: &str) -> Result<Option<Ts>, VenueError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Row {
+        address: String,
+        valid_until: Option<i64>,
+    }
+    let rows: Vec<Row> = read(body)?;
+    let own = rows.iter().find(|r| r.address.eq_ignore_ascii_case(address));
+    Ok(own.map(|r| r.valid_until.map_or(Ts::NONE, Ts::from_millis)))
+}
+
 /// An agent trades and cannot withdraw; any other role is that of a key which can.
 fn permissions(body: &str) -> Result<Permissions, VenueError> {
     #[derive(Deserialize)]

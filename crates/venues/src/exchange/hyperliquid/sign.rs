@@ -18,6 +18,8 @@ use crate::keys::{KeyError, Scheme, Signer};
 
 /// Stands in a question's body for the account's address until it is signed.
 pub(super) const ACCOUNT: &str = "$account";
+/// Stands there for the address of the account that owns the key, whichever it trades for.
+pub(super) const OWNER: &str = "$owner";
 /// Stands in a question's body for the address of the key itself.
 pub(super) const AGENT: &str = "$agent";
 
@@ -34,6 +36,9 @@ pub(super) fn sign(request: &mut Request, signer: &dyn Signer, stamp: Stamp, mai
     }
     if request.body.contains(ACCOUNT) {
         request.body = request.body.replace(ACCOUNT, &account(signer)?);
+    }
+    if request.body.contains(OWNER) {
+        request.body = request.body.replace(OWNER, &hex(&address(signer.key_id())?));
     }
     if request.body.contains(AGENT) {
         request.body = request.body.replace(AGENT, &agent(signer)?);

@@ -498,6 +498,33 @@ fn only_an_agents_key_cannot_withdraw() {
     assert_eq!(missing.expect_err("refused").fault, Fault::Authentication);
 }
 
+#[test]
+fn an_agents_end_is_read_where_the_venue_tells_it() {
+    let venue = Hyperliquid::mainnet();
+    let mut request = venue.key_end().expect("a question");
+    venue.sign(&mut request, &key(), stamp(0)).expect("signed");
+    assert_eq!(request.body, format!("{{\"type\":\"extraAgents\",\"user\":\"{ACCOUNT}\"}}"));
+    // A key that trades for a vault is its owner's all the same.
+    let vault = Credential::new(ACCOUNT, Scheme::Secp256k1, SECRET)
+        .expect("a key")
+        .with_passphrase(&format!("0x{}", "01".repeat(20)));
+    let mut request = venue.key_end().expect("a question");
+    venue.sign(&mut request, &vault, stamp(0)).expect("signed");
+    assert!(request.body.contains(ACCOUNT), "{}", request.body);
+    let told = |address: &str, until: &str| {
+        let row = format!(
+            r#"[{{"address":"0x01","name":"a","validUntil":1}},{{"address":"{address}","name":"b","validUntil":{until}}}]"#
+        );
+        venue.key_end_reply(&ok(&row), &key())
+    };
+    let own = "0x14791697260E4c9A71f18484C9f997B308e59325";
+    assert_eq!(told(own, "1700000000000"), Ok(Some(NOW)));
+    assert_eq!(told(own, "null"), Ok(Some(Ts::NONE)));
+    assert_eq!(told("0x02", "1700000000000"), Ok(None), "another's end is not this one's");
+    assert_eq!(told(own, "\"soon\"").expect_err("malformed").fault, Fault::Malformed);
+    assert!(venue.key_end_reply(&ok("<html>"), &key()).is_err());
+}
+
 fn statuses(rows: &str) -> String {
     format!("{{\"status\":\"ok\",\"response\":{{\"type\":\"order\",\"data\":{{\"statuses\":[{rows}]}}}}}}")
 }

@@ -263,5 +263,6 @@ pub(super) fn permissions(result: &str) -> Result<Permissions, VenueError> {
         withdraw: Some(MOVES.iter().any(|m| may(m))),
         ip_bound: row.ip_allowlist.map(|list| !list.is_empty()),
         expires: until.filter(|t| t.nanos() > 0).unwrap_or(Ts::NONE),
+        end_unknown: false,
     })
 }

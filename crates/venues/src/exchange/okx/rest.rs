@@ -347,5 +347,6 @@ fn permissions(envelope: &Envelope<'_>) -> Result<Reply, WireError> {
         withdraw: may("withdraw"),
         ip_bound: Some(!config.ip.trim().is_empty()),
         expires: Ts::NONE,
+        end_unknown: false,
     }))
 }

@@ -2,6 +2,9 @@
 //!
 //! The command prints JSON as a key file has it, with `version` and `expires` where it knows them; or the secret alone,
 //! and the settings name the `id`. It is run by `sh -c`, without our variables and without an input.
+//!
+//! When its key is due it is run with `BELLWETHER_NEW_KEY`, and may make another key. What it prints then it must print
+//! from then on without the variable too, or the one before comes back.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -11,11 +14,13 @@ use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Source, Stage};
+use super::{Due, Source, Stage};
 use crate::keys::{KeyError, Material};
 
 /// A command must have printed its key by then.
 const WITHIN: Duration = Duration::from_secs(30);
+/// What tells a command that a new key is wanted, and why: a word of [`Due`].
+const WANTED: &str = "BELLWETHER_NEW_KEY";
 /// Keys are texts of some hundred bytes.
 const BYTES_MAX: u64 = 64 * 1024;
 
@@ -36,12 +41,15 @@ impl ExecSource {
         Ok(Self { command: command.to_owned(), id: id.map(str::to_owned), salt, within: WITHIN })
     }
 
-    fn run(&self) -> Result<Zeroizing<String>, KeyError> {
+    fn run(&self, wanted: Option<Due>) -> Result<Zeroizing<String>, KeyError> {
         let wrong = |why: String| KeyError::source(self.place(), why);
         let mut command = Command::new("sh");
         command.args(["-c", &self.command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("BELLWETHER")) {
             command.env_remove(name);
+        }
+        if let Some(due) = wanted {
+            command.env(WANTED, due.name());
         }
         let mut child = command.spawn().map_err(|e| wrong(format!("starting the command: {e}")))?;
         let out = child.stdout.take().ok_or_else(|| wrong("the command has no output".to_owned()))?;
@@ -83,12 +91,22 @@ impl Source for ExecSource {
     }
 
     fn mark(&mut self) -> Result<String, KeyError> {
-        let text = self.run()?;
+        let text = self.run(None)?;
         Ok(crate::orders::hex(&Sha256::new().chain_update(self.salt).chain_update(text.as_bytes()).finalize()))
     }
 
     fn fetch(&mut self, _stage: Stage) -> Result<Material, KeyError> {
-        let text = self.run()?;
+        self.read(None)
+    }
+
+    fn renew(&mut self, due: Due) -> Result<Material, KeyError> {
+        self.read(Some(due))
+    }
+}
+
+impl ExecSource {
+    fn read(&self, wanted: Option<Due>) -> Result<Material, KeyError> {
+        let text = self.run(wanted)?;
         let text = crate::keys::material::clean(&text);
         let read = match (&self.id, text.starts_with('{')) {
             (_, true) => Material::parse(text),
@@ -131,6 +149,16 @@ mod tests {
             let why = fetched(command, None).expect_err("refused");
             assert!(why.contains(said) && !why.contains("hunter2"), "{command}: {why}");
         }
+    }
+
+    #[test]
+    fn a_command_is_told_that_a_new_key_is_wanted_and_why() {
+        let mut source = ExecSource::new("echo key-${BELLWETHER_NEW_KEY:-as-before}", Some("k")).expect("a source");
+        let same =
+            |material: &Material, secret: &str| material.is_same(&Material::new("k", secret, "").expect("a key"));
+        assert!(same(&source.fetch(Stage::Pending).expect("a key"), "key-as-before"));
+        assert!(same(&source.renew(Due::Age).expect("a key"), "key-age"));
+        assert!(same(&source.renew(Due::Expiry).expect("a key"), "key-expiry"));
     }
 
     #[test]

@@ -35,6 +35,25 @@ pub enum Stage {
     Pending,
 }
 
+/// Why a key is to become another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// It is as old as the settings let it become.
+    Age,
+    /// It ends soon, or has.
+    Expiry,
+}
+
+impl Due {
+    /// Its word, for commands.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Expiry => "expiry",
+        }
+    }
+}
+
 /// A place that holds a key.
 pub trait Source: Send {
     /// Where it is, for people.
@@ -56,6 +75,15 @@ pub trait Source: Send {
     /// # Errors
     /// [`KeyError`], without anything of the key in it.
     fn fetch(&mut self, stage: Stage) -> Result<Material, KeyError>;
+
+    /// Asks the place for another key than the one in force, which is due; the one in force where there is none. A place
+    /// that cannot make keys gives what it has.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    fn renew(&mut self, _due: Due) -> Result<Material, KeyError> {
+        self.fetch(Stage::Pending)
+    }
 
     /// Tells the place that a pending version came into force, where it keeps account of that.
     ///
