@@ -455,7 +455,7 @@ mod tests {
         assert_eq!(value(&rows[1], "pnl"), &Value::Double(document.trades[1].pnl.parse().expect("a number")));
         assert_eq!(value(&rows[0], "entry_ts"), &Value::Long(document.trades[0].entry_ts.parse().expect("a number")));
         let nanos = document.trades[0].exit_ts.parse().expect("nanoseconds");
-        assert_eq!(value(&rows[0], "exit_time"), &Value::TimestampNanos(nanos));
+        assert_eq!(value(&rows[0], "exit_time"), &Value::Long(nanos));
         let time = schema.get_fields().iter().find(|f| f.name() == "exit_time").expect("a column");
         let Some(LogicalType::Timestamp(time)) = time.get_basic_info().logical_type_ref() else { panic!("{time:?}") };
         assert!(time.is_adjusted_to_u_t_c);

@@ -50,7 +50,11 @@ impl Known {
         let mut wrongs = Vec::new();
         self.orders_of(engine, &mut wrongs);
         self.fills_of(engine, floor, &mut wrongs);
-        if self.open.len() > open_max {
+        // What only makes the position smaller passes the limit, and this strategy sells nothing that it does not hold: the
+        // orders that are too many, which are the last ones, must sell.
+        let too_many = self.open.len().saturating_sub(open_max);
+        let enters = |id: &u64| engine.orders().get(OrderId(*id)).is_ok_and(|o| o.side == Side::Buy);
+        if self.open.iter().rev().take(too_many).any(enters) {
             wrongs.push(format!("{} orders are open, the limit is {open_max}", self.open.len()));
         }
         let ledger = engine.ledger();
