@@ -30,9 +30,6 @@ const WAIT_MAX: usize = 4 << 10;
 /// While more bytes wait in memory for the disk, no new order should leave.
 const BACKLOG_MAX: u64 = 16 << 20;
 
-/// So many zeros at the end of a file are not what a record ends with.
-const ZEROS_MIN: u64 = 64;
-
 /// When so many wait, nothing is recorded any more.
 const BACKLOG_END: u64 = 40 << 20;
 
@@ -468,18 +465,12 @@ impl TapeReader {
         let mut hasher = crc32fast::Hasher::new_with_initial(self.check);
         hasher.update(&payload);
         let found = hasher.finalize();
-        // The same may begin within a record, at the edge of a block.
-        let zeros = payload.iter().rev().take_while(|b| **b == 0).count() as u64;
-        if found != check
-            && zeros > 0
-            && let Some(more) = zeros_to_the_end(&mut self.file).map_err(io)?.filter(|more| zeros + more >= ZEROS_MIN)
-        {
-            self.torn = 8 + length as u64 + more;
-            return Ok(None);
-        }
         if found != check && !planted!("check_skipped") {
-            // A loss of power may leave the beginning of a record, and zeros where the rest was to be.
-            let ends_empty = payload.iter().rev().take_while(|b| **b == 0).count() >= length.min(EMPTY_END);
+            // A loss of power may leave the beginning of a record, and zeros where the rest was to be: many, or from a block on.
+            let empty = payload.iter().rev().take_while(|b| **b == 0).count();
+            let end = self.at + 8 + length as u64;
+            let from_block = empty > 0 && (end - 1) / BLOCK * BLOCK >= end - empty as u64;
+            let ends_empty = empty >= length.min(EMPTY_END) || from_block;
             if let Some(zeros) = zeros_to_the_end(&mut self.file).map_err(io)?
                 && (zeros > 0 || ends_empty)
             {
@@ -502,6 +493,9 @@ impl TapeReader {
 
 /// A record that does not fit its check and ends with so many zeros, at the end of the file, was never written whole.
 const EMPTY_END: usize = 8;
+
+/// What a disk writes whole or not at all, bytes.
+const BLOCK: u64 = 512;
 
 /// How many bytes follow if they are nothing but zeros; if not, the file stays where it is.
 fn zeros_to_the_end(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {

@@ -73,6 +73,18 @@ impl Known {
 
     fn orders_of(&mut self, engine: &Engine, wrongs: &mut Vec<String>) {
         let records = engine.orders().records();
+        if self.is_new && records.len() < self.orders.len() {
+            // What was refused before it was sent need not be on a tape: nobody else has heard of it.
+            let here: BTreeSet<u64> = records.iter().map(|r| r.id.0).collect();
+            let states = &mut self.states;
+            self.orders.retain(|id, (state, _)| {
+                let keeps = here.contains(id) || *state != OrderState::Rejected;
+                if !keeps {
+                    states[column(*state)] -= 1;
+                }
+                keeps
+            });
+        }
         if records.len() < self.orders.len() {
             wrongs.push(format!("{} orders were known, now {}", self.orders.len(), records.len()));
         }

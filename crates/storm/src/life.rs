@@ -227,6 +227,7 @@ impl Lives {
             file.set_len(left)?;
             // The length may have reached the disk where the bytes have not.
             if world.dice.chance(3_000) {
+                file.set_len(world.zeros_from(left))?;
                 file.set_len(len)?;
             }
         }

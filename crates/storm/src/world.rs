@@ -409,6 +409,12 @@ impl World {
         self.kept_len.min(len) + self.dice.below(len.saturating_sub(self.kept_len) + 1)
     }
 
+    /// Where zeros begin, when a loss of power left so many bytes and the file's length: what is not safe was written by the
+    /// block, or not at all.
+    pub fn zeros_from(&self, left: u64) -> u64 {
+        self.kept_len.max(left / 512 * 512).min(left)
+    }
+
     /// Whether the tape has an order as safely as the settings promise.
     pub(crate) fn is_recorded(&self, order: u64) -> bool {
         if self.syncs { self.kept.contains(&order) } else { self.on_tape.contains(&order) }
