@@ -565,6 +565,9 @@ impl<'a, 'b> Pilot<'a, 'b> {
     fn fail(&mut self, error: RunError, desk: &mut Desk<'_>) {
         self.failed.get_or_insert(error);
         for number in self.gateways.values() {
+            if let Some(gateway) = desk.gateway(*number) {
+                gateway.forget_unsent();
+            }
             desk.cancel_all(*number, None);
         }
         desk.stop();

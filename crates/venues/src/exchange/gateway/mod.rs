@@ -522,6 +522,11 @@ impl Gateway {
         all.flatten().min().unwrap_or(Ts::MAX)
     }
 
+    /// What has not been handed to its connection yet does not leave: its record could not be written.
+    pub fn forget_unsent(&mut self) {
+        self.out.retain(|action| !matches!(action, Action::Say { .. } | Action::Http { .. }));
+    }
+
     /// Orders are to stay when this process ends: the venue's dead man's switch is taken back.
     pub fn let_orders_stay(&mut self, now: Ts) {
         self.at(now);
