@@ -454,6 +454,8 @@ pub(super) struct Pilot<'a, 'b> {
     /// How late the loop was for its last status.
     lag_ns: i64,
     failed: Option<RunError>,
+    /// A failure was acted on: open orders were cancelled, and the session ends.
+    given_up: bool,
 }
 
 impl<'a, 'b> Pilot<'a, 'b> {
@@ -493,6 +495,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             heard: Ts::NONE,
             lag_ns: 0,
             failed: None,
+            given_up: false,
         }
     }
 
@@ -564,6 +567,10 @@ impl<'a, 'b> Pilot<'a, 'b> {
 
     fn fail(&mut self, error: RunError, desk: &mut Desk<'_>) {
         self.failed.get_or_insert(error);
+        // Once: a second failure must not take back the cancels of the first.
+        if std::mem::replace(&mut self.given_up, true) {
+            return;
+        }
         for number in self.gateways.values() {
             if let Some(gateway) = desk.gateway(*number) {
                 gateway.forget_unsent();
