@@ -29,7 +29,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789
 /// Turns of each.
 const TURNS: usize = 5;
 /// As the sandbox marks.
-const MARKS: u64 = 8;
+const MARKS: u64 = 4;
 
 /// Nothing to set.
 #[derive(Debug, Clone, Params)]

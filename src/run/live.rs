@@ -18,6 +18,7 @@ use super::market::{self, Place, Scale};
 use super::news::Outside;
 use super::paper::{SessionPlan, Watcher};
 use super::pulse::{Around, pulse};
+use super::rehearsal::Rehearsal;
 use super::report::Reporter;
 use super::session::{Session, status};
 use super::setup::Setup;
@@ -92,7 +93,7 @@ pub async fn session_in(
     stop: &AtomicBool,
     around: Surroundings<'_>,
 ) -> Result<RunReport, RunError> {
-    let Surroundings { transport, clock, disk, keeps_latency } = around;
+    let Surroundings { transport, clock, disk, in_real_time } = around;
     let wall_now = || clock().now();
     let began = Instant::now();
     let mode = if keys.is_some() { Mode::Live } else { Mode::Paper };
@@ -131,7 +132,7 @@ pub async fn session_in(
     let latency = Latency::default();
     let stages = Arc::clone(latency.stages());
     let keeper =
-        session.tape_path().filter(|_| keeps_latency).map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
+        session.tape_path().filter(|_| in_real_time).map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
     let mut drive = Drive::new(transport, clock()).with_probe(Box::new(latency));
     let mut by_instrument = BTreeMap::new();
     let mut accounts = Accounts::new(settings);
@@ -149,6 +150,12 @@ pub async fn session_in(
             accounts.add(number, place.listings.iter().map(|l| l.id).collect(), places.len() == 1, &aside);
         }
     }
+    let rehearsal = match (&keys, places.first()) {
+        (Some(keys), Some(place)) if in_real_time => {
+            Rehearsal::new(settings, &offers, place, &signing_of(place, keys)?)?
+        }
+        _ => None,
+    };
     let mut second_by_feed = BTreeMap::new();
     for second in seconds {
         let series = [(second.instrument, Kind::Trades), (second.instrument, Kind::Quotes)];
@@ -168,6 +175,7 @@ pub async fn session_in(
     hands.seconds = second_by_feed;
     hands.orders = orders;
     hands.accounts = accounts;
+    hands.rehearsal = rehearsal;
     hands.pages = settings.session.health_addr.map(Pages::serve).transpose().map_err(RunError::Settings)?;
     hands.begin_accounts(held, wall_now())?;
     hands.key_words = keys.as_ref().map(Signings::words).unwrap_or_default();
@@ -449,6 +457,8 @@ pub(super) struct Pilot<'a, 'b> {
     pub(super) accounts: Accounts,
     /// Where others look how it stands.
     pub(super) pages: Option<Pages>,
+    /// Keeps the way of an order warm.
+    rehearsal: Option<Rehearsal>,
     /// When a feed last said something.
     heard: Ts,
     /// How late the loop was for its last status.
@@ -492,6 +502,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             standing: None,
             accounts: Accounts::default(),
             pages: None,
+            rehearsal: None,
             heard: Ts::NONE,
             lag_ns: 0,
             failed: None,
@@ -752,6 +763,16 @@ impl Hands for Pilot<'_, '_> {
                     let _ = reply.send(ask::answer(question, self.session.circuit.engine()));
                 }
             }
+        }
+    }
+
+    fn between(&mut self, now: Ts) {
+        let Some(rehearsal) = &mut self.rehearsal else { return };
+        let view = self.session.circuit.engine().view();
+        let Some((i, of)) = view.instruments.iter().enumerate().find(|(_, of)| !of.last.is_zero()) else { return };
+        if rehearsal.run(InstrumentId(i as u16), of.last, now).is_err() {
+            // What cannot be rehearsed is left cold.
+            self.rehearsal = None;
         }
     }
 

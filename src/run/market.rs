@@ -17,6 +17,7 @@ use crate::exchange::{
 use crate::market::Kind;
 
 /// A venue's product in a session.
+#[derive(Clone)]
 pub(super) struct Place {
     pub(super) venue: Arc<dyn Venue>,
     pub(super) urls: Urls,

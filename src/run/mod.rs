@@ -26,6 +26,7 @@ mod plan;
 mod pulse;
 mod reconcile;
 mod recording;
+mod rehearsal;
 mod report;
 mod session;
 mod setup;

@@ -18,13 +18,14 @@ pub struct Surroundings<'a> {
     pub clock: &'a dyn Fn() -> Box<dyn Clock>,
     /// What stands between the tape and its file.
     pub disk: OnDisk<'a>,
-    /// Whether stages of the way are counted in a file beside the tape, by a thread of its own.
-    pub keeps_latency: bool,
+    /// Whether time passes by itself: then the stages of the way are counted in a file beside the tape, by a thread of
+    /// its own, and the way is kept warm.
+    pub in_real_time: bool,
 }
 
 impl Surroundings<'static> {
     /// This machine's, with a way to venues.
     pub fn of_this_machine(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, clock: &|| Box::<WallClock>::default(), disk: DISK, keeps_latency: true }
+        Self { transport, clock: &|| Box::<WallClock>::default(), disk: DISK, in_real_time: true }
     }
 }

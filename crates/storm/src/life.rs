@@ -184,7 +184,7 @@ impl Lives {
             transport: Arc::new(Network { sim: Arc::clone(&self.sim), life }),
             clock: &clock,
             disk: &disk,
-            keeps_latency: false,
+            in_real_time: false,
         };
         let process = session_in(&self.settings, &self.registry, plan, Some(keys), &mut eyes, &self.stop, around);
         let process = Stalled::new(Arc::clone(&self.sim), process);

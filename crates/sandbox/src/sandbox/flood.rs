@@ -11,7 +11,7 @@ use super::error::SandboxError;
 use super::server::Hall;
 
 /// Marks per second: no more orders than the venue's limit of a hundred in ten seconds allows.
-const MARKS: u64 = 8;
+const MARKS: u64 = 4;
 
 /// Messages in a row before requests are looked for, when it is behind.
 const BURST: u64 = 16;

@@ -107,6 +107,11 @@ pub trait Hands {
         let _ = (now, desk);
     }
 
+    /// A message and all that came of it is done, and the next was not looked at.
+    fn between(&mut self, now: Ts) {
+        let _ = now;
+    }
+
     /// The time that [`next_due`](Self::next_due) named has come.
     fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>);
 
@@ -252,6 +257,9 @@ impl Drive {
             }
             if self.stop {
                 break;
+            }
+            if settled == Settled::Still {
+                hands.between(now);
             }
             // Most messages put off what is due. A sleep that ends too early costs a look at the clock; setting it anew
             // for every message costs more.

@@ -263,8 +263,8 @@ impl Gateway {
         let speaks = self.signing.in_force().is_some_and(|key| self.wires.is_of(&key));
         if speaks && self.wires.trade.line.as_ref().is_some_and(|l| l.is_open()) {
             match self.say(&mut flight, &act) {
-                Ok(true) => return,
-                Ok(false) => {}
+                Ok(Some(number)) => return drop(self.said.insert(number, flight)),
+                Ok(None) => {}
                 Err(error) => return self.on_act(flight, Err(error)),
             }
         }
@@ -274,8 +274,8 @@ impl Gateway {
         }
     }
 
-    /// Says an act on the trading socket; whether it did.
-    fn say(&mut self, flight: &mut Flight, act: &Act) -> Result<bool, VenueError> {
+    /// Says an act on the trading socket; under which number, if it did.
+    fn say(&mut self, flight: &mut Flight, act: &Act) -> Result<Option<u64>, VenueError> {
         let now = self.now;
         let key = self.key_for(flight).map_err(|e| unsigned(&e))?;
         let stamp = self.stamp();
@@ -283,12 +283,11 @@ impl Gateway {
         let number = self.next_number;
         let ticket = self.wires.ticket.as_deref().unwrap_or_default();
         flight.key = Some(Arc::clone(&key));
-        let Some(text) = self.venue.say(act, number, &self.listings, &*key, ticket, stamp)? else { return Ok(false) };
-        let Some(line) = &mut self.wires.trade.line else { return Ok(false) };
+        let Some(text) = self.venue.say(act, number, &self.listings, &*key, ticket, stamp)? else { return Ok(None) };
+        let Some(line) = &mut self.wires.trade.line else { return Ok(None) };
         flight.link = Some(line.link());
         line.say_now(text, now, &mut self.out);
-        self.said.insert(number, flight.clone());
-        Ok(true)
+        Ok(Some(number))
     }
 
     fn send_http(&mut self, job: Job, tries: u32, sent: Sent, request: Request) {
