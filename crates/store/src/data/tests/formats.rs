@@ -7,6 +7,7 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMillisecondArray
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 
+use parquet::basic::Compression;
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int32Type, Int64Type,
 };
@@ -16,11 +17,14 @@ use parquet::schema::parser::parse_message_type;
 
 use super::*;
 
-/// A Parquet file of one row group: its schema, and each column's type, values and levels.
+/// A Parquet file of one row group: its schema, and each column's type, values and levels; not compressed, if not said.
 macro_rules! parquet {
-    ($schema:expr, $([$kind:ty, $values:expr, $levels:expr]),+) => {{
+    ($schema:expr, $([$kind:ty, $values:expr, $levels:expr]),+) => {
+        parquet!(Compression::UNCOMPRESSED, $schema, $([$kind, $values, $levels]),+)
+    };
+    ($compression:expr, $schema:expr, $([$kind:ty, $values:expr, $levels:expr]),+) => {{
         let schema = parse_message_type(&format!("message m {{ {} }}", $schema)).expect("a schema");
-        let properties = Arc::new(WriterProperties::builder().build());
+        let properties = Arc::new(WriterProperties::builder().set_compression($compression).build());
         let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), properties).expect("a writer");
         let mut group = writer.next_row_group().expect("a group");
         $(
@@ -233,6 +237,24 @@ fn parquet_columns_of_every_kind_of_number_are_the_same_rows() {
     );
     let report = only(&Desk::new(), Format::Parquet, "binance:BTC/USDT", "b.parquet", bars);
     assert_eq!((report.kind.to_string().as_str(), report.first.utc.as_str()), ("bars-1d", "2024-01-01T00:00:00Z"));
+}
+
+/// Snappy is what pandas and Polars' older versions write when nobody says otherwise.
+#[test]
+fn parquet_is_read_in_the_codecs_that_are_usual() {
+    let file = |compression| {
+        parquet!(
+            compression,
+            "required int64 ts_ms; required double price; required double qty;",
+            [Int64Type, [1_704_067_200_000, 1_704_067_200_001], None],
+            [DoubleType, [42283.58, 42475.2], None],
+            [DoubleType, [0.05, 2.0], None]
+        )
+    };
+    for compression in [Compression::SNAPPY, Compression::ZSTD(Default::default())] {
+        let report = only(&Desk::new(), Format::Parquet, "binance:BTC/USDT", "t.parquet", file(compression));
+        assert_eq!((report.kind, report.rows_added), (Kind::Trades, 2), "{compression:?}");
+    }
 }
 
 #[test]
