@@ -140,7 +140,11 @@ pub(super) fn make_strategies(
                     "strategy {}: unknown parameter {name:?}{}; there are: {known}{}",
                     wanted.plugin,
                     near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default(),
-                    if entry.directional() { ", and for the size qty, notional, notional_pct" } else { "" }
+                    if entry.directional() {
+                        ", and for the size qty, notional, notional_pct, risk_pct (stop_atr), vol_pct"
+                    } else {
+                        ""
+                    }
                 ))
             }
             other => at(other),
@@ -150,7 +154,7 @@ pub(super) fn make_strategies(
         let sized = !entry.directional() || params.len() < given;
         let size_note = (!sized).then(|| match &sizer {
             Sizer::EquityPct(pct) => format!("{id}: no size given; each position takes {pct:.0} % of the equity"),
-            Sizer::Qty(_) | Sizer::Notional(_) => String::new(),
+            _ => String::new(),
         });
         let directional = entry.directional();
         let on_halt = match wanted.on_halt {

@@ -202,9 +202,9 @@ fn set_param(
         }
         let all = axes::values(value, strategies::can_list(&entry, name))
             .map_err(|why| Failure::new(Code::Usage, format!("reading --set {key}={value}: {why}")))?;
-        if entry.directional() && strategies::is_sizer(name) {
+        if entry.directional() {
             // One way of sizing stands; the flag's takes the place of the file's.
-            strategy.params.retain(|other, _| !strategies::is_sizer(other));
+            strategy.params.retain(|other, _| !strategies::excludes(name, other));
         }
         for one in &all {
             let params = std::collections::BTreeMap::from([(name.to_owned(), one.clone())]);

@@ -100,9 +100,11 @@ pub(crate) fn check_params(entry: &Entry, values: &ParamValues) -> Result<(), (O
     })
 }
 
-/// Whether a parameter belongs to the sizer.
-pub(crate) fn is_sizer(name: &str) -> bool {
-    SIZER_PARAMS.iter().any(|(sizer, _)| *sizer == name)
+/// Whether one parameter of the sizer leaves no place for another.
+pub(crate) fn excludes(name: &str, other: &str) -> bool {
+    let sizes = |name: &str| SIZER_PARAMS.iter().any(|(sizer, _)| *sizer == name);
+    let together = ["risk_pct", "stop_atr"];
+    name != other && sizes(name) && sizes(other) && !(together.contains(&name) && together.contains(&other))
 }
 
 /// A parameter that the strategy does not have.

@@ -55,6 +55,11 @@ fn parameters_reach_the_strategies_they_are_meant_for() {
     assert_eq!(params("--strategy b"), "b:{fast:4,qty:2}");
     // One way of sizing stands: the later.
     assert_eq!(params("--set b.notional_pct=50"), "a:{fast:3,qty:1} b:{fast:4,notional_pct:50}");
+    // But for the distance of the stop, which goes with the risk.
+    for flags in ["--set b.risk_pct=1 --set b.stop_atr=3", "--set b.stop_atr=3 --set b.risk_pct=1"] {
+        assert_eq!(params(flags), "a:{fast:3,qty:1} b:{fast:4,risk_pct:1,stop_atr:3}");
+    }
+    assert_eq!(params("--set b.risk_pct=1 --set b.stop_atr=3 --set b.qty=5"), "a:{fast:3,qty:1} b:{fast:4,qty:5}");
     let desk = Desk::new().file("twins.toml", &two.replace("\"b\"", "\"a\""));
     desk.fails(
         "config check --config twins.toml",

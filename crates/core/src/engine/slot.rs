@@ -3,7 +3,7 @@
 use bellwether_sdk::{InstrumentId, Interval, OwnView, PositionView, Strategy, Ts};
 
 use crate::portfolio::Lots;
-use crate::signal::Sizer;
+use crate::signal::{Gauge, Sizer};
 
 /// Which events a strategy is given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub(super) struct Slot {
     pub(super) strategy: Box<dyn Strategy>,
     pub(super) input: Input,
     pub(super) sizer: Sizer,
+    /// By instrument: what its sizer measures; empty for one that measures nothing.
+    pub(super) gauges: Vec<Gauge>,
     pub(super) own: OwnView,
     /// By instrument.
     pub(super) lots: Vec<Lots>,
@@ -87,6 +89,7 @@ impl Slot {
             id: config.id,
             strategy: config.strategy,
             input: config.input,
+            gauges: if config.sizer.measures() { vec![Gauge::default(); instruments] } else { Vec::new() },
             sizer: config.sizer,
             own: OwnView {
                 positions: vec![PositionView::default(); instruments],

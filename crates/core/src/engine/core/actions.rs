@@ -103,6 +103,8 @@ impl Engine {
                 equity: self.view.equity,
                 equity_scale: self.view.equity_scale,
                 quote_per_reporting: self.rate_of(settle),
+                last: self.view.instruments[id.index()].last,
+                gauge: slot.gauges.get(id.index()),
                 shorts: self.account == AccountKind::Margin,
                 now: self.now,
             },

@@ -114,7 +114,9 @@ impl Engine {
         let Some(per_unit) = self.ledger.equity_per_price_unit(id) else { return Ok(0) };
         let built = self.builders.iter().any(|b| b.instrument() == id);
         let watched = self.watching || self.guard.is_tripped();
-        if built || watched || self.warmup > 0 || self.closing || !self.commands.is_empty() {
+        // A sizer that measures wants every bar by itself.
+        let measured = T::IS_BAR && !self.slots[listener].gauges.is_empty();
+        if built || watched || measured || self.warmup > 0 || self.closing || !self.commands.is_empty() {
             return Ok(0);
         }
         let mut taken = 0;

@@ -84,6 +84,10 @@ impl Engine {
         for i in 0..self.slots.len() {
             if self.slots[i].wants_bars(bar.instrument, bar.interval) {
                 self.bars += 1;
+                let scale = self.view.instruments[bar.instrument.index()].instrument.price_scale;
+                if let Some(gauge) = self.slots[i].gauges.get_mut(bar.instrument.index()) {
+                    gauge.update(bar, scale);
+                }
                 self.tell(i, bar.instrument, |s, ctx| s.on_bar(ctx, bar))?;
             }
         }
