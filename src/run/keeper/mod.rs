@@ -77,6 +77,12 @@ impl Signings {
         self.by_venue.get(venue).cloned()
     }
 
+    /// The keys of each account, which several venues may share.
+    pub(super) fn all(&self) -> Vec<Signing> {
+        let by_account: BTreeMap<&str, &Signing> = self.by_venue.values().map(|s| (s.account(), s)).collect();
+        by_account.into_values().cloned().collect()
+    }
+
     pub(super) fn words(&self) -> Words {
         self.words.clone()
     }
