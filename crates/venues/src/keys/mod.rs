@@ -16,6 +16,8 @@ mod permissions;
 mod signing;
 mod sources;
 mod token;
+#[cfg(any(feature = "aws", feature = "vault"))]
+mod waiting;
 
 pub use audit::{Audit, Chain, Entry};
 pub use credential::Credential;

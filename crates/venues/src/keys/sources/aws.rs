@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{Reference, Source, Stage};
 use crate::keys::{KeyError, Material};
+use crate::keys::waiting::Waiting;
 
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
@@ -22,7 +23,7 @@ const PENDING: &str = "AWSPENDING";
 pub(super) struct AwsSource {
     reference: Reference,
     client: Client,
-    runtime: tokio::runtime::Runtime,
+    runtime: Waiting,
 }
 
 /// The versions of a secret that have a stage.
@@ -42,8 +43,7 @@ impl Versions {
 impl AwsSource {
     pub(super) fn new(reference: &Reference) -> Result<Self, KeyError> {
         let options = reference.options(&["region", "endpoint"])?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| KeyError::source(reference.to_string(), e.to_string()))?;
+        let runtime = Waiting::new(&reference.to_string())?;
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
         if let Some(region) = options.get("region") {
