@@ -154,8 +154,8 @@ pub(super) struct Loaded {
     /// When a source that is not a file is looked at again.
     pub(super) due: Ts,
     pub(super) material: Material,
-    /// The source knows that it is in force.
-    pub(super) promoted: bool,
+    /// When the source is told that it is in force; [`Ts::MAX`] where it knows.
+    pub(super) promote_due: Ts,
 }
 
 impl Loaded {
@@ -174,7 +174,7 @@ impl Loaded {
             ));
         }
         // No mark: the first look reads it once more, and finds a version that waits to come into force.
-        Ok(Self { entry, source, mark: String::new(), due: Ts::NONE, material, promoted: true })
+        Ok(Self { entry, source, mark: String::new(), due: Ts::NONE, material, promote_due: Ts::MAX })
     }
 
     pub(super) fn key(&self) -> Result<Key, KeyError> {

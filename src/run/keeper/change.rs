@@ -6,8 +6,11 @@ use bellwether_sdk::Ts;
 use super::account::{Account, usage};
 use super::{MS, Probe, Words, write};
 use crate::keys::{Audit, Key, KeyError, Material, Order, Signer, Stage, Verdict, judge, tail};
-use crate::run::keyring::{tried, words};
+use crate::run::keyring::{Loaded, tried, words};
 use crate::run::paper::wall_now;
+
+/// A source that could not be told which key is in force is told again so late.
+const PROMOTE_AGAIN_NS: i64 = 60_000 * MS;
 
 impl Account {
     pub(super) fn source_down(&mut self, label: &str, error: &KeyError, audit: &Audit, words: &Words) {
@@ -101,7 +104,7 @@ impl Account {
                     signing.add(key);
                 }
                 loaded.material = material;
-                loaded.promoted = false;
+                loaded.promote_due = Ts::NONE;
             }
         }
     }
@@ -113,11 +116,16 @@ impl Account {
         if now < self.since.plus(overlap_ns) {
             return;
         }
-        if let Some(loaded) = self.loaded.iter_mut().find(|l| l.entry.label == current.label())
-            && !std::mem::replace(&mut loaded.promoted, true)
-            && let Err(error) = loaded.source.promote(current.version())
-        {
-            write(audit, &Words::default(), "source_down", &self.name, &current.name(), &error.to_string());
+        // Until the new key's connections are up the one before is in force: that is not the one to tell of.
+        let is_it = |l: &Loaded| l.entry.label == current.label() && l.material.version == current.version();
+        if let Some(loaded) = self.loaded.iter_mut().find(|l| is_it(l) && l.promote_due <= now) {
+            loaded.promote_due = match loaded.source.promote(current.version()) {
+                Ok(()) => Ts::MAX,
+                Err(error) => {
+                    write(audit, &Words::default(), "source_down", &self.name, &current.name(), &error.to_string());
+                    now.plus(PROMOTE_AGAIN_NS)
+                }
+            };
         }
         let old = signing.spare().into_iter().filter(|k| k.label() == current.label());
         let silent = |k: &Key| k.used().is_none_or(|(_, last)| now >= last.plus(overlap_ns));

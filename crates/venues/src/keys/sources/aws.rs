@@ -2,7 +2,8 @@
 //!
 //! Options behind a `?`: `region`, `endpoint`. Who we are is found as all of AWS's programs find it: variables, profiles,
 //! the role of the machine or the pod. `AWSCURRENT` is the key in force; a version under `AWSPENDING` is one that waits to
-//! come into force, and becomes `AWSCURRENT` when it signs and the overlap is over.
+//! come into force, and becomes `AWSCURRENT` when it signs and the overlap is over. One that was in force before waits no more,
+//! whatever stage somebody left on it.
 
 use aws_config::BehaviorVersion;
 use aws_sdk_secretsmanager::Client;
@@ -13,11 +14,12 @@ use aws_smithy_http_client::{Builder, tls::Provider};
 use zeroize::Zeroizing;
 
 use super::{Reference, Source, Stage};
-use crate::keys::{KeyError, Material};
 use crate::keys::waiting::Waiting;
+use crate::keys::{KeyError, Material};
 
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
+const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// `aws:SECRET`.
 pub(super) struct AwsSource {
@@ -68,7 +70,7 @@ impl AwsSource {
             if stages.iter().any(|s| s == CURRENT) {
                 versions.current = Some(id.clone());
             }
-            if stages.iter().any(|s| s == PENDING) {
+            if stages.iter().any(|s| s == PENDING) && !stages.iter().any(|s| s == PREVIOUS) {
                 versions.pending = Some(id.clone());
             }
         }
@@ -113,13 +115,15 @@ impl Source for AwsSource {
         if versions.next() != Some(version) {
             return Ok(());
         }
-        let request = self.client.update_secret_version_stage();
-        let request = request
-            .secret_id(&self.reference.place)
-            .version_stage(CURRENT)
-            .move_to_version_id(version)
-            .set_remove_from_version_id(versions.current.clone());
-        let done = self.runtime.block_on(request.send());
-        done.map(drop).map_err(|e| self.wrong(format!("making {version} current: {}", DisplayErrorContext(e))))
+        let stage =
+            |name| self.client.update_secret_version_stage().secret_id(&self.reference.place).version_stage(name);
+        let current = stage(CURRENT).move_to_version_id(version).set_remove_from_version_id(versions.current.clone());
+        let done = self.runtime.block_on(current.send());
+        done.map_err(|e| self.wrong(format!("making {version} current: {}", DisplayErrorContext(e))))?;
+        // Else it would wait once more when it is two versions old.
+        let waits_no_more = self.runtime.block_on(stage(PENDING).remove_from_version_id(version).send());
+        waits_no_more
+            .map(drop)
+            .map_err(|e| self.wrong(format!("taking {PENDING} from {version}: {}", DisplayErrorContext(e))))
     }
 }
