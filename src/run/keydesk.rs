@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::RunError;
-use super::keyring::{KeyEntry, Loaded, Place, Tried, all_entries, office, tried, words};
+use super::keyring::{KeyEntry, Loaded, Place, Tried, all_entries, office, offices, tried, words};
 use super::paper::wall_now;
 use crate::config::{OnRevoke, Settings};
 use crate::exchange::transport::{Live, LiveSettings};
@@ -87,7 +87,7 @@ impl KeyDesk<'_> {
         let (runtime, transport) = way()?;
         let mut rows = Vec::new();
         for entry in self.entries(account, None)? {
-            let office = office(self.state_dir, &entry.account)?;
+            let office = office(self.settings, self.state_dir, &entry.account)?;
             let mut row = shown(&entry);
             let read = Loaded::read(entry.clone(), &office).and_then(|l| Ok((l.key()?, l.material)));
             let (fit, detail) = match read {
@@ -116,7 +116,7 @@ impl KeyDesk<'_> {
     /// [`RunError`].
     pub fn status(&self) -> Result<Value, RunError> {
         let mut accounts: Vec<Value> = Vec::new();
-        let folder = self.state_dir.join("keys");
+        let folder = offices(self.settings, self.state_dir);
         let mut names: Vec<String> = self.entries(None, None)?.into_iter().map(|e| e.account).collect();
         let there = std::fs::read_dir(folder).into_iter().flatten().flatten();
         names.extend(
@@ -125,7 +125,7 @@ impl KeyDesk<'_> {
         names.sort();
         names.dedup();
         for name in names {
-            let office = office(self.state_dir, &name)?;
+            let office = office(self.settings, self.state_dir, &name)?;
             let now_ms = wall_now().nanos() / 1_000_000;
             let keys: Vec<Value> = self.entries(None, None)?.iter().filter(|e| e.account == name).map(shown).collect();
             accounts.push(json!({
@@ -157,7 +157,7 @@ impl KeyDesk<'_> {
     /// [`RunError::Key`] when the new key does not fit, or a process could not take it: then the old one signs on.
     pub fn rotate(&self, wish: &RotateWish<'_>) -> Result<Value, RunError> {
         let entry = self.one(wish.account, wish.label)?;
-        let office = office(self.state_dir, &entry.account)?;
+        let office = office(self.settings, self.state_dir, &entry.account)?;
         let _lock = office.lock().map_err(|e| RunError::Key(e.to_string()))?;
         let reference: Reference = wish.from.map_or(Ok(entry.reference.clone()), str::parse)?;
         let (_, account) = entry.account.split_once('/').unwrap_or(("", &entry.account));
@@ -228,7 +228,7 @@ impl KeyDesk<'_> {
     /// [`RunError`].
     pub fn revoke(&self, account: &str, label: Option<&str>, dry_run: bool) -> Result<Value, RunError> {
         let entry = self.one(account, label)?;
-        let office = office(self.state_dir, &entry.account)?;
+        let office = office(self.settings, self.state_dir, &entry.account)?;
         let now_ms = wall_now().nanos() / 1_000_000;
         let leases = office.leases(now_ms);
         let prefix = format!("{} ", entry.label);
@@ -284,7 +284,7 @@ impl KeyDesk<'_> {
     /// [`RunError::Key`] when a process signs with it.
     pub fn retire(&self, account: &str, label: Option<&str>, from: Option<&str>) -> Result<Value, RunError> {
         let entry = self.one(account, label)?;
-        let office = office(self.state_dir, &entry.account)?;
+        let office = office(self.settings, self.state_dir, &entry.account)?;
         let steps = |id: &str| {
             format!(
                 "{} has no call for it: log in there, open the page of API keys, delete the one that ends in {id}",
@@ -300,8 +300,13 @@ impl KeyDesk<'_> {
         let material = source.fetch(Stage::Current)?;
         let key = entry.key(&material, &source.place())?;
         let now_ms = wall_now().nanos() / 1_000_000;
-        if let Some(lease) = office.leases(now_ms).iter().find(|l| l.fingerprint == key.fingerprint()) {
-            return Err(RunError::Key(format!("process {} signs with {}; rotate first", lease.pid, key.name())));
+        let fingerprint = key.fingerprint();
+        if let Some(lease) = office.leases(now_ms).iter().find(|l| has(l, &fingerprint)) {
+            let (does, first) = match lease.fingerprint == fingerprint {
+                true => ("signs with", "rotate first"),
+                false => ("keeps", "wait until it is let go, or revoke it"),
+            };
+            return Err(RunError::Key(format!("process {} {does} {}; {first}", lease.pid, key.name())));
         }
         let (runtime, transport) = way()?;
         let place = Place::of(self.settings, &entry.venue)?;

@@ -1,7 +1,7 @@
 //! From settings to keys: which an account has, where they come from, what the venue says of them, and the [`Signing`] that
 //! a session gets of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -256,9 +256,14 @@ pub(super) fn words(remarks: &[Remark]) -> String {
     remarks.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+/// The folder of the offices of all accounts.
+pub(super) fn offices(settings: &Settings, state_dir: &Path) -> PathBuf {
+    settings.keys.office.as_ref().map_or_else(|| state_dir.join("keys"), PathBuf::from)
+}
+
 /// The office of an account.
-pub(super) fn office(state_dir: &Path, account: &str) -> Result<Office, RunError> {
-    Office::open(state_dir, account).map_err(RunError::from)
+pub(super) fn office(settings: &Settings, state_dir: &Path, account: &str) -> Result<Office, RunError> {
+    Office::open(&offices(settings, state_dir), account).map_err(RunError::from)
 }
 
 impl From<KeyError> for RunError {

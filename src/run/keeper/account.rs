@@ -55,7 +55,7 @@ impl Account {
         audit: &Audit,
         words: &Words,
     ) -> Result<Self, RunError> {
-        let office = office(state_dir, &name)?;
+        let office = office(settings, state_dir, &name)?;
         let (mut loaded, mut first) = (Vec::new(), None);
         for entry in entries {
             let label = entry.label.clone();

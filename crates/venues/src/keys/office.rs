@@ -1,4 +1,4 @@
-//! The folder of an account's keys in the state folder: what processes that share a key tell each other.
+//! The folder of an account's keys: what processes that share a key tell each other. By default it is in the state folder.
 //!
 //! ```text
 //! keys/binance-main/orders.json     what operators said, by label: which source is used, which keys are used no more
@@ -99,12 +99,12 @@ pub struct RotationLock {
 }
 
 impl Office {
-    /// The folder of an account (`binance/main`) in a state folder, made if it is not there.
+    /// The folder of an account (`binance/main`) in the folder of all accounts, made if it is not there.
     ///
     /// # Errors
     /// [`KeyError::Source`].
-    pub fn open(state_dir: &Path, account: &str) -> Result<Self, KeyError> {
-        let dir = state_dir.join("keys").join(account.replace('/', "-"));
+    pub fn open(offices: &Path, account: &str) -> Result<Self, KeyError> {
+        let dir = offices.join(account.replace('/', "-"));
         let leases = dir.join("leases");
         std::fs::create_dir_all(&leases)
             .map_err(|e| KeyError::source(format!("making {}", leases.display()), e.to_string()))?;
