@@ -70,7 +70,7 @@ impl KeyDesk<'_> {
         Ok(self.audit().write(event, &entry.account, key, &format!("{detail}{why}"))?)
     }
 
-    /// The keys of the settings: whose, what for, from where. Nothing is read.
+    /// The keys of the settings and of the environment: whose, what for, from where. No source of the settings is read.
     ///
     /// # Errors
     /// [`RunError`].
@@ -105,6 +105,11 @@ impl KeyDesk<'_> {
             row["fit"] = json!(fit);
             row["detail"] = json!(detail);
             rows.push(row);
+        }
+        if rows.is_empty() {
+            let why =
+                "there is no key: the settings have no [[key]], and the environment none of the session's account";
+            return Err(RunError::Settings(why.to_owned()));
         }
         let fit = rows.iter().all(|row| row["fit"] == true);
         Ok(json!({"schema_version": 1, "fit": fit, "keys": rows}))

@@ -1,6 +1,7 @@
 //! From settings to keys: which an account has, where they come from, what the venue says of them, and the [`Signing`] that
 //! a session gets of them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -94,8 +95,15 @@ pub fn all_entries(settings: &Settings) -> Result<Vec<KeyEntry>, KeyError> {
     let mut accounts: Vec<(&str, &str)> = settings.key.iter().filter_map(|k| k.account.split_once('/')).collect();
     accounts.sort_unstable();
     accounts.dedup();
-    let lists = accounts.into_iter().map(|(venue, account)| entries(&settings.key, venue, account));
-    Ok(lists.collect::<Result<Vec<_>, _>>()?.concat())
+    let lists = accounts.iter().map(|(venue, account)| entries(&settings.key, venue, account));
+    let mut all = lists.collect::<Result<Vec<_>, _>>()?.concat();
+    let account = settings.session.account.as_str();
+    let names: BTreeSet<&str> = VENUES.iter().map(|(name, _)| *name).collect();
+    for venue in names.into_iter().filter(|venue| !accounts.contains(&(*venue, account))) {
+        let of_environment = entries(&[], venue, account)?;
+        all.extend(of_environment.into_iter().filter(|e| !matches!(load(e), Err(KeyError::Absent { .. }))));
+    }
+    Ok(all)
 }
 
 impl KeyEntry {

@@ -86,6 +86,18 @@ fn a_key_is_added_checked_and_refused_where_it_may_do_too_much_or_too_little() {
 }
 
 #[test]
+fn a_key_of_the_environment_is_listed_and_checked_and_no_key_is_not_a_fit_one() {
+    let venue = sandbox();
+    let desk = desk(&venue, "");
+    let on = "--config keys.toml --state-dir state";
+    desk.fails(&format!("keys check {on}"), 3, "there is no key");
+    let desk =
+        desk.env("BELLWETHER_KEY_BINANCE_MAIN_ID", "key-that-trades").env("BELLWETHER_KEY_BINANCE_MAIN_SECRET", SECRET);
+    assert_eq!(desk.json(&format!("keys list --json {on}"))["keys"][0]["account"], "binance/main");
+    assert_eq!(desk.json(&format!("keys check --json {on}"))["keys"][0]["fit"], true);
+}
+
+#[test]
 fn a_missing_secret_without_a_terminal_is_a_matter_of_usage_and_no_prompt() {
     let desk = Desk::new();
     let mut command = desk.command("keys add binance/main --id a --source file:k.json --state-dir state");
