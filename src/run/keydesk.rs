@@ -136,7 +136,7 @@ impl KeyDesk<'_> {
             accounts.push(json!({
                 "account": name,
                 "keys": keys,
-                "processes": office.leases(now_ms),
+                "processes": office.leases(now_ms)?,
                 "orders": office.orders()?,
                 "rotating": office.lock().is_err(),
             }));
@@ -163,6 +163,10 @@ impl KeyDesk<'_> {
     pub fn rotate(&self, wish: &RotateWish<'_>) -> Result<Value, RunError> {
         let entry = self.one(wish.account, wish.label)?;
         let office = office(self.settings, self.state_dir, &entry.account)?;
+        if wish.from.is_some() && !office.brings_keys() {
+            let why = "--from: over NATS nobody tells where keys come from; put the new key where the settings say";
+            return Err(RunError::Settings(why.to_owned()));
+        }
         let _lock = office.lock().map_err(|e| RunError::Key(e.to_string()))?;
         let reference: Reference = wish.from.map_or(Ok(entry.reference.clone()), str::parse)?;
         let (_, account) = entry.account.split_once('/').unwrap_or(("", &entry.account));
@@ -184,13 +188,13 @@ impl KeyDesk<'_> {
         let instead_of = wish.from.map(|from| (from.to_owned(), entry.reference.to_string()));
         let fingerprint = key.fingerprint();
         let number = office.order(&entry.label, |order| {
-            order.source = instead_of.or_else(|| order.source.take());
+            order.source = instead_of.clone().or_else(|| order.source.take());
             order.key.clone_from(&fingerprint);
             order.aside.retain(|f| *f != fingerprint);
             order.by.clone_from(&self.by);
             order.why.clone_from(&self.why);
         })?;
-        let leases = wait(&office, &fingerprint, number, wish.within);
+        let leases = wait(&office, &fingerprint, number, wish.within)?;
         let (confirmed, rest): (Vec<Lease>, Vec<Lease>) = leases.into_iter().partition(|l| has(l, &fingerprint));
         if let Some(lease) = rest.first() {
             let why = match lease.failed.as_str() {
@@ -235,7 +239,7 @@ impl KeyDesk<'_> {
         let entry = self.one(account, label)?;
         let office = office(self.settings, self.state_dir, &entry.account)?;
         let now_ms = wall_now().nanos() / 1_000_000;
-        let leases = office.leases(now_ms);
+        let leases = office.leases(now_ms)?;
         let prefix = format!("{} ", entry.label);
         let mut meant: Vec<String> =
             leases.iter().filter(|l| l.key.starts_with(&prefix)).map(|l| l.fingerprint.clone()).collect();
@@ -306,7 +310,7 @@ impl KeyDesk<'_> {
         let key = entry.key(&material, &source.place())?;
         let now_ms = wall_now().nanos() / 1_000_000;
         let fingerprint = key.fingerprint();
-        if let Some(lease) = office.leases(now_ms).iter().find(|l| has(l, &fingerprint)) {
+        if let Some(lease) = office.leases(now_ms)?.iter().find(|l| has(l, &fingerprint)) {
             let (does, first) = match lease.fingerprint == fingerprint {
                 true => ("signs with", "rotate first"),
                 false => ("keeps", "wait until it is let go, or revoke it"),
@@ -359,14 +363,15 @@ fn has(lease: &Lease, fingerprint: &str) -> bool {
 }
 
 /// Waits until all processes confirm a key, one of them fails, or the time is over; gives the processes.
-fn wait(office: &Office, fingerprint: &str, number: u64, within: Duration) -> Vec<Lease> {
+fn wait(office: &Office, fingerprint: &str, number: u64, within: Duration) -> Result<Vec<Lease>, RunError> {
     let began = Instant::now();
     loop {
-        let leases = office.leases(wall_now().nanos() / 1_000_000);
+        let told = office.leases(wall_now().nanos() / 1_000_000);
         let confirmed = |l: &Lease| has(l, fingerprint);
         let failed = |l: &Lease| !confirmed(l) && l.order >= number && !l.failed.is_empty();
-        if leases.iter().all(confirmed) || leases.iter().any(failed) || began.elapsed() >= within {
-            return leases;
+        let is_over = |leases: &Vec<Lease>| leases.iter().all(confirmed) || leases.iter().any(failed);
+        if told.as_ref().is_ok_and(is_over) || began.elapsed() >= within {
+            return Ok(told?);
         }
         std::thread::sleep(Duration::from_millis(50));
     }

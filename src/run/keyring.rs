@@ -271,7 +271,10 @@ pub(super) fn offices(settings: &Settings, state_dir: &Path) -> PathBuf {
 
 /// The office of an account.
 pub(super) fn office(settings: &Settings, state_dir: &Path, account: &str) -> Result<Office, RunError> {
-    Office::open(&offices(settings, state_dir), account).map_err(RunError::from)
+    Ok(match settings.keys.office.as_deref().filter(|at| at.contains("://")) {
+        Some(address) => Office::at(address, account)?,
+        None => Office::open(&offices(settings, state_dir), account)?,
+    })
 }
 
 impl From<KeyError> for RunError {

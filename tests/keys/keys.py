@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -472,7 +473,52 @@ def canaries(folder, tell):
         desk.end()
 
 
-STORIES = {"shared": shared, "canaries": canaries, "vault": vault, "aws": aws, "keyring": keyring}
+def nats(folder, tell):
+    """Two processes that share nothing but a bucket of NATS rotate and stop together, and no source comes from there."""
+    if not shutil.which("nats-server"):
+        return tell("skipped, nats-server not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["nats-server", "--addr", "127.0.0.1", "--port", str(port), "--jetstream", "--store_dir", str(folder / "nats"), "--auth", "a-token"]
+    start = lambda: subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: E731
+    server = start()
+    desk = Desk(folder, ["nats-key-1", "nats-key-2", "nats-key-3"], {"NATS_TOKEN": "a-token"})
+    try:
+        office = f"nats://127.0.0.1:{port}/keys"
+        desk.settings([("main", desk.file("main.json", "nats-key-1"))], 'on_revoke = "keep"\n', office)
+        desk.live("one")
+        desk.live("two", folder / "second")
+        desk.sign("ey-1", 2)
+        other = desk.file("other.json", "nats-key-3")
+        assert "over NATS" in desk.run("keys", "rotate", "binance/main", "--from", other, code=3)
+        desk.file("main.json", "nats-key-2")
+        told = json.loads(desk.run("keys", "rotate", "binance/main", "--json"))
+        assert len(told["confirmed_by"]) == 2, told
+        desk.let_go("nats-key-1")
+        assert desk.at_venue("GET", "refused")["keys"] == 0
+        tell("two processes confirmed over NATS, and the old key is gone at the venue")
+        server.kill()
+        server.wait()
+        time.sleep(5)
+        assert any(e["event"] == "source_down" and "nats://" in e["detail"] for e in desk.audit())
+        desk.run("keys", "status", code=3)
+        assert all(p.poll() is None for p in STARTED)
+        server = start()
+        desk.sign("ey-2", 2)
+        tell("they sign on while NATS is away, and tell of it")
+        desk.run("keys", "revoke", "binance/main", "--now", "--why", "test")
+        time.sleep(4)
+        ends = [p["key"] for p in desk.status()]
+        assert ends == ["", ""], ends
+        tell("one word stops the key in both")
+    finally:
+        desk.end()
+        server.terminate()
+        server.wait()
+
+
+STORIES = {"nats": nats, "shared": shared, "canaries": canaries, "vault": vault, "aws": aws, "keyring": keyring}
 
 
 def main():

@@ -49,7 +49,7 @@ fn signs(bench: &Bench, id: &str, processes: usize) {
     let office = Office::open(&bench.state().join("keys"), "binance/main").expect("an office");
     let began = Instant::now();
     loop {
-        let leases = office.leases(super::now().nanos() / 1_000_000);
+        let leases = office.leases(super::now().nanos() / 1_000_000).expect("told");
         if leases.iter().filter(|l| l.fingerprint == fingerprint(id)).count() >= processes {
             return;
         }

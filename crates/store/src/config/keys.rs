@@ -35,8 +35,8 @@ pub struct KeysSettings {
     /// A command that is run every hour with the head of the audit in the variable HEAD, to note it elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_command: Option<String>,
-    /// The folder where processes that share keys tell each other which they sign with; `keys` in the state folder by
-    /// default, which is enough for processes that share that.
+    /// Where processes that share keys tell each other which they sign with: a folder, or a bucket of NATS as
+    /// `nats://HOST:PORT/BUCKET`; `keys` in the state folder by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub office: Option<String>,
     /// Seconds after a change in which the key before still stands in; then it is let go.
