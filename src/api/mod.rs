@@ -58,8 +58,21 @@ pub struct Pulse {
     pub tripped: Option<String>,
     /// What holds entries.
     pub holds: Vec<&'static str>,
+    /// What keys were used for.
+    pub keys: Vec<KeyUses>,
     /// Whether the session is up and trading as it should: not tripped, not held, no topic stale.
     pub ready: bool,
+}
+
+/// What a session used a key for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct KeyUses {
+    /// Whose: `binance/main`.
+    pub account: String,
+    /// Label, version and the end of the public id.
+    pub key: String,
+    /// How often, by purpose.
+    pub uses: Vec<(&'static str, u64)>,
 }
 
 /// The page server of a session.

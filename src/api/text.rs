@@ -49,6 +49,17 @@ pub(super) fn page(pulse: &Pulse, age: Duration) -> String {
     for hold in &pulse.holds {
         line(&mut text, "hold", &[("cause", hold)], 1.0);
     }
+    head(&mut text, "key_uses_total", "requests signed with a key by this session, by purpose", "counter");
+    for key in &pulse.keys {
+        for (what, count) in &key.uses {
+            line(
+                &mut text,
+                "key_uses_total",
+                &[("account", &key.account), ("key", &key.key), ("use", what)],
+                *count as f64,
+            );
+        }
+    }
     text
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::RunError;
-use super::keyring::{KeyEntry, Loaded, Place, Tried, all_entries, office, tried, words};
+use super::keyring::{KeyEntry, Loaded, Place, Tried, all_entries, office, offices, tried, words};
 use super::paper::wall_now;
 use crate::config::{OnRevoke, Settings};
 use crate::exchange::transport::{Live, LiveSettings};
@@ -70,7 +70,7 @@ impl KeyDesk<'_> {
         Ok(self.audit().write(event, &entry.account, key, &format!("{detail}{why}"))?)
     }
 
-    /// The keys of the settings: whose, what for, from where. Nothing is read.
+    /// The keys of the settings and of the environment: whose, what for, from where. No source of the settings is read.
     ///
     /// # Errors
     /// [`RunError`].
@@ -87,7 +87,7 @@ impl KeyDesk<'_> {
         let (runtime, transport) = way()?;
         let mut rows = Vec::new();
         for entry in self.entries(account, None)? {
-            let office = office(self.state_dir, &entry.account)?;
+            let office = office(self.settings, self.state_dir, &entry.account)?;
             let mut row = shown(&entry);
             let read = Loaded::read(entry.clone(), &office).and_then(|l| Ok((l.key()?, l.material)));
             let (fit, detail) = match read {
@@ -106,6 +106,11 @@ impl KeyDesk<'_> {
             row["detail"] = json!(detail);
             rows.push(row);
         }
+        if rows.is_empty() {
+            let why =
+                "there is no key: the settings have no [[key]], and the environment none of the session's account";
+            return Err(RunError::Settings(why.to_owned()));
+        }
         let fit = rows.iter().all(|row| row["fit"] == true);
         Ok(json!({"schema_version": 1, "fit": fit, "keys": rows}))
     }
@@ -116,7 +121,7 @@ impl KeyDesk<'_> {
     /// [`RunError`].
     pub fn status(&self) -> Result<Value, RunError> {
         let mut accounts: Vec<Value> = Vec::new();
-        let folder = self.state_dir.join("keys");
+        let folder = offices(self.settings, self.state_dir);
         let mut names: Vec<String> = self.entries(None, None)?.into_iter().map(|e| e.account).collect();
         let there = std::fs::read_dir(folder).into_iter().flatten().flatten();
         names.extend(
@@ -125,13 +130,13 @@ impl KeyDesk<'_> {
         names.sort();
         names.dedup();
         for name in names {
-            let office = office(self.state_dir, &name)?;
+            let office = office(self.settings, self.state_dir, &name)?;
             let now_ms = wall_now().nanos() / 1_000_000;
             let keys: Vec<Value> = self.entries(None, None)?.iter().filter(|e| e.account == name).map(shown).collect();
             accounts.push(json!({
                 "account": name,
                 "keys": keys,
-                "processes": office.leases(now_ms),
+                "processes": office.leases(now_ms)?,
                 "orders": office.orders()?,
                 "rotating": office.lock().is_err(),
             }));
@@ -157,7 +162,11 @@ impl KeyDesk<'_> {
     /// [`RunError::Key`] when the new key does not fit, or a process could not take it: then the old one signs on.
     pub fn rotate(&self, wish: &RotateWish<'_>) -> Result<Value, RunError> {
         let entry = self.one(wish.account, wish.label)?;
-        let office = office(self.state_dir, &entry.account)?;
+        let office = office(self.settings, self.state_dir, &entry.account)?;
+        if wish.from.is_some() && !office.brings_keys() {
+            let why = "--from: over NATS nobody tells where keys come from; put the new key where the settings say";
+            return Err(RunError::Settings(why.to_owned()));
+        }
         let _lock = office.lock().map_err(|e| RunError::Key(e.to_string()))?;
         let reference: Reference = wish.from.map_or(Ok(entry.reference.clone()), str::parse)?;
         let (_, account) = entry.account.split_once('/').unwrap_or(("", &entry.account));
@@ -179,13 +188,13 @@ impl KeyDesk<'_> {
         let instead_of = wish.from.map(|from| (from.to_owned(), entry.reference.to_string()));
         let fingerprint = key.fingerprint();
         let number = office.order(&entry.label, |order| {
-            order.source = instead_of.or_else(|| order.source.take());
+            order.source = instead_of.clone().or_else(|| order.source.take());
             order.key.clone_from(&fingerprint);
             order.aside.retain(|f| *f != fingerprint);
             order.by.clone_from(&self.by);
             order.why.clone_from(&self.why);
         })?;
-        let leases = wait(&office, &fingerprint, number, wish.within);
+        let leases = wait(&office, &fingerprint, number, wish.within)?;
         let (confirmed, rest): (Vec<Lease>, Vec<Lease>) = leases.into_iter().partition(|l| has(l, &fingerprint));
         if let Some(lease) = rest.first() {
             let why = match lease.failed.as_str() {
@@ -228,9 +237,9 @@ impl KeyDesk<'_> {
     /// [`RunError`].
     pub fn revoke(&self, account: &str, label: Option<&str>, dry_run: bool) -> Result<Value, RunError> {
         let entry = self.one(account, label)?;
-        let office = office(self.state_dir, &entry.account)?;
+        let office = office(self.settings, self.state_dir, &entry.account)?;
         let now_ms = wall_now().nanos() / 1_000_000;
-        let leases = office.leases(now_ms);
+        let leases = office.leases(now_ms)?;
         let prefix = format!("{} ", entry.label);
         let mut meant: Vec<String> =
             leases.iter().filter(|l| l.key.starts_with(&prefix)).map(|l| l.fingerprint.clone()).collect();
@@ -284,7 +293,7 @@ impl KeyDesk<'_> {
     /// [`RunError::Key`] when a process signs with it.
     pub fn retire(&self, account: &str, label: Option<&str>, from: Option<&str>) -> Result<Value, RunError> {
         let entry = self.one(account, label)?;
-        let office = office(self.state_dir, &entry.account)?;
+        let office = office(self.settings, self.state_dir, &entry.account)?;
         let steps = |id: &str| {
             format!(
                 "{} has no call for it: log in there, open the page of API keys, delete the one that ends in {id}",
@@ -300,8 +309,13 @@ impl KeyDesk<'_> {
         let material = source.fetch(Stage::Current)?;
         let key = entry.key(&material, &source.place())?;
         let now_ms = wall_now().nanos() / 1_000_000;
-        if let Some(lease) = office.leases(now_ms).iter().find(|l| l.fingerprint == key.fingerprint()) {
-            return Err(RunError::Key(format!("process {} signs with {}; rotate first", lease.pid, key.name())));
+        let fingerprint = key.fingerprint();
+        if let Some(lease) = office.leases(now_ms)?.iter().find(|l| has(l, &fingerprint)) {
+            let (does, first) = match lease.fingerprint == fingerprint {
+                true => ("signs with", "rotate first"),
+                false => ("keeps", "wait until it is let go, or revoke it"),
+            };
+            return Err(RunError::Key(format!("process {} {does} {}; {first}", lease.pid, key.name())));
         }
         let (runtime, transport) = way()?;
         let place = Place::of(self.settings, &entry.venue)?;
@@ -349,14 +363,15 @@ fn has(lease: &Lease, fingerprint: &str) -> bool {
 }
 
 /// Waits until all processes confirm a key, one of them fails, or the time is over; gives the processes.
-fn wait(office: &Office, fingerprint: &str, number: u64, within: Duration) -> Vec<Lease> {
+fn wait(office: &Office, fingerprint: &str, number: u64, within: Duration) -> Result<Vec<Lease>, RunError> {
     let began = Instant::now();
     loop {
-        let leases = office.leases(wall_now().nanos() / 1_000_000);
+        let told = office.leases(wall_now().nanos() / 1_000_000);
         let confirmed = |l: &Lease| has(l, fingerprint);
         let failed = |l: &Lease| !confirmed(l) && l.order >= number && !l.failed.is_empty();
-        if leases.iter().all(confirmed) || leases.iter().any(failed) || began.elapsed() >= within {
-            return leases;
+        let is_over = |leases: &Vec<Lease>| leases.iter().all(confirmed) || leases.iter().any(failed);
+        if told.as_ref().is_ok_and(is_over) || began.elapsed() >= within {
+            return Ok(told?);
         }
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -1,7 +1,8 @@
 //! From settings to keys: which an account has, where they come from, what the venue says of them, and the [`Signing`] that
 //! a session gets of them.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -94,8 +95,15 @@ pub fn all_entries(settings: &Settings) -> Result<Vec<KeyEntry>, KeyError> {
     let mut accounts: Vec<(&str, &str)> = settings.key.iter().filter_map(|k| k.account.split_once('/')).collect();
     accounts.sort_unstable();
     accounts.dedup();
-    let lists = accounts.into_iter().map(|(venue, account)| entries(&settings.key, venue, account));
-    Ok(lists.collect::<Result<Vec<_>, _>>()?.concat())
+    let lists = accounts.iter().map(|(venue, account)| entries(&settings.key, venue, account));
+    let mut all = lists.collect::<Result<Vec<_>, _>>()?.concat();
+    let account = settings.session.account.as_str();
+    let names: BTreeSet<&str> = VENUES.iter().map(|(name, _)| *name).collect();
+    for venue in names.into_iter().filter(|venue| !accounts.contains(&(*venue, account))) {
+        let of_environment = entries(&[], venue, account)?;
+        all.extend(of_environment.into_iter().filter(|e| !matches!(load(e), Err(KeyError::Absent { .. }))));
+    }
+    Ok(all)
 }
 
 impl KeyEntry {
@@ -154,8 +162,8 @@ pub(super) struct Loaded {
     /// When a source that is not a file is looked at again.
     pub(super) due: Ts,
     pub(super) material: Material,
-    /// The source knows that it is in force.
-    pub(super) promoted: bool,
+    /// When the source is told that it is in force; [`Ts::MAX`] where it knows.
+    pub(super) promote_due: Ts,
 }
 
 impl Loaded {
@@ -174,7 +182,7 @@ impl Loaded {
             ));
         }
         // No mark: the first look reads it once more, and finds a version that waits to come into force.
-        Ok(Self { entry, source, mark: String::new(), due: Ts::NONE, material, promoted: true })
+        Ok(Self { entry, source, mark: String::new(), due: Ts::NONE, material, promote_due: Ts::MAX })
     }
 
     pub(super) fn key(&self) -> Result<Key, KeyError> {
@@ -256,9 +264,17 @@ pub(super) fn words(remarks: &[Remark]) -> String {
     remarks.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+/// The folder of the offices of all accounts.
+pub(super) fn offices(settings: &Settings, state_dir: &Path) -> PathBuf {
+    settings.keys.office.as_ref().map_or_else(|| state_dir.join("keys"), PathBuf::from)
+}
+
 /// The office of an account.
-pub(super) fn office(state_dir: &Path, account: &str) -> Result<Office, RunError> {
-    Office::open(state_dir, account).map_err(RunError::from)
+pub(super) fn office(settings: &Settings, state_dir: &Path, account: &str) -> Result<Office, RunError> {
+    Ok(match settings.keys.office.as_deref().filter(|at| at.contains("://")) {
+        Some(address) => Office::at(address, account)?,
+        None => Office::open(&offices(settings, state_dir), account)?,
+    })
 }
 
 impl From<KeyError> for RunError {

@@ -36,6 +36,7 @@ use crate::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
 use crate::exchange::{Listing, OrderStatus, Topic};
 use crate::host::Registry;
+use crate::keys::Signing;
 use crate::market::Kind;
 use crate::orders::Answer;
 use crate::signal::News;
@@ -179,6 +180,7 @@ pub async fn session_in(
     hands.pages = settings.session.health_addr.map(Pages::serve).transpose().map_err(RunError::Settings)?;
     hands.begin_accounts(held, wall_now())?;
     hands.key_words = keys.as_ref().map(Signings::words).unwrap_or_default();
+    hands.signings = keys.as_ref().map(Signings::all).unwrap_or_default();
     let watched: &[_] = if mode == Mode::Live { &symbols } else { &[] };
     hands.watch = standing.watch(settings, watched, hands.session.tape_path().as_deref());
     hands.standing = Some(standing);
@@ -433,6 +435,8 @@ pub(super) struct Pilot<'a, 'b> {
     told: BTreeMap<String, u64>,
     /// What the keeper of keys has to say.
     key_words: Words,
+    /// The keys of each account.
+    signings: Vec<Signing>,
     /// By feed: how the numbers of a second source become the first's.
     seconds: BTreeMap<usize, Scale>,
     /// Instruments whose first source is stale, by topic.
@@ -490,6 +494,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
             key_words: Words::default(),
+            signings: Vec::new(),
             seconds: BTreeMap::new(),
             stale: BTreeSet::new(),
             referred: BTreeMap::new(),
@@ -624,7 +629,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             queued_orders: self.held_back.len(),
             tape_backlog: self.session.backlog(),
         };
-        pages.show(pulse(self.session.circuit.engine(), &around));
+        pages.show(pulse(self.session.circuit.engine(), &self.signings, &around));
     }
 
     /// A second source: its price judges the first's; while the first is stale, its trades and quotes stand in.

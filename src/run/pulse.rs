@@ -2,8 +2,9 @@
 
 use bellwether_sdk::{OrderState, Ts};
 
-use crate::api::Pulse;
+use crate::api::{KeyUses, Pulse};
 use crate::engine::Engine;
+use crate::keys::{Key, Signing, Use};
 
 /// What the engine does not know of a session.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +23,22 @@ pub(super) struct Around {
 const STATES: [OrderState; 4] =
     [OrderState::Sent, OrderState::Acknowledged, OrderState::PartlyFilled, OrderState::Unknown];
 
+/// What the active keys of accounts were used for.
+fn key_uses(signings: &[Signing]) -> Vec<KeyUses> {
+    let of = |signing: &Signing, key: &Key| KeyUses {
+        account: signing.account().to_owned(),
+        key: key.name(),
+        uses: Use::ALL.map(|what| (what.name(), key.count(what))).to_vec(),
+    };
+    let all = |signing: &Signing| {
+        let active = signing.in_force().into_iter().chain(signing.spare());
+        active.map(|key| of(signing, &key)).collect::<Vec<_>>()
+    };
+    signings.iter().flat_map(all).collect()
+}
+
 /// A session's pulse now.
-pub(super) fn pulse(engine: &Engine, around: &Around) -> Pulse {
+pub(super) fn pulse(engine: &Engine, signings: &[Signing], around: &Around) -> Pulse {
     let guard = engine.guard();
     let tripped = guard.tripped().map(|(cause, _)| cause.to_string());
     let holds: Vec<&'static str> = guard.holds().map(|h| h.name()).collect();
@@ -54,5 +69,6 @@ pub(super) fn pulse(engine: &Engine, around: &Around) -> Pulse {
         ready: tripped.is_none() && holds.is_empty() && around.stale_topics == 0,
         tripped,
         holds,
+        keys: key_uses(signings),
     }
 }

@@ -7,8 +7,9 @@ import base64
 import json
 import logging
 import os
-import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,8 +21,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "live"))
 
+import checks  # noqa: E402
 from kv import Kv  # noqa: E402
-from venue import Sandbox  # noqa: E402
+from venue import SECRET, Sandbox  # noqa: E402
 
 BINARY, CATALOG = sys.argv[1], sys.argv[2]
 STARTED = []
@@ -29,6 +31,8 @@ QUOTER = ["--strategy", "quoter", "--kind", "quotes", "--kind", "depth"]
 QUOTER += ["--set", "strategy.half_spread_bps=0.3", "--set", "strategy.requote_bps=0.2", "--set", "strategy.qty=0.005"]
 LIMITS = ["position_notional_max=20000", "order_notional_max=15000", "orders_per_minute_max=1000", "daily_loss_max=5000"]
 LIMITS = [part for limit in LIMITS for part in ("--set", f"risk.{limit}")]
+LIVE = ["live", "--json", "--instrument", "binance:BTC/USDT", "--no-save", *QUOTER, *LIMITS]
+FAULTS = {"delay_min_ms": 1, "delay_max_ms": 10, "duplicate": 0.02, "error_before": 0.01, "error_after": 0.01, "reset": 0.01}
 
 
 def secret(name):
@@ -52,20 +56,21 @@ class Desk:
         self.config = folder / "settings.toml"
 
     def allow(self, name, permissions="read,trade"):
-        self.venue_keys("POST", {"key": f"{name}:{secret(name)}:{permissions}"})
+        self.at_venue("POST", "keys", {"key": f"{name}:{secret(name)}:{permissions}"})
 
-    def venue_keys(self, method, body):
+    def at_venue(self, method, what, body=None):
         request = urllib.request.Request(
-            f"{self.venue.rest}/sandbox/keys", method=method, data=json.dumps(body).encode(),
+            f"{self.venue.rest}/sandbox/{what}", method=method, data=json.dumps(body or {}).encode(),
             headers={"X-Sandbox-Token": self.venue.told["admin_token"]},
         )
-        urllib.request.urlopen(request, timeout=10).read()
+        return json.loads(urllib.request.urlopen(request, timeout=10).read())
 
-    def settings(self, keys, more=""):
+    def settings(self, keys, more="", office=None):
         tables = "".join(
             f'[[key]]\naccount = "binance/main"\nlabel = "{label}"\nsource = {json.dumps(source)}\n' for label, source in keys
         )
-        self.config.write_text(f"{self.venue.settings('cancel')}[keys]\noverlap_s = 2\npoll_s = 1\n{tables}{more}")
+        kept = "overlap_s = 2\npoll_s = 1\n" + (f"office = {json.dumps(str(office))}\n" if office else "")
+        self.config.write_text(f"{self.venue.settings('cancel')}[keys]\n{kept}{tables}{more}")
 
     def file(self, name, key, text=None):
         path = self.folder / name
@@ -81,10 +86,9 @@ class Desk:
         assert done.returncode == code, f"{args}: exit code {done.returncode}, not {code}: {done.stdout} {done.stderr}"
         return done.stdout + done.stderr if code else done.stdout
 
-    def live(self, name):
+    def live(self, name, state=None):
         """A session of a strategy that quotes all the time."""
-        command = [BINARY, "live", "--config", str(self.config), "--state-dir", str(self.state), "--json", *QUOTER, *LIMITS]
-        command += ["--instrument", "binance:BTC/USDT", "--no-save"]
+        command = [BINARY, *LIVE, "--config", str(self.config), "--state-dir", str(state or self.state)]
         out, err = open(self.folder / f"{name}.out", "w"), open(self.folder / f"{name}.err", "w")
         process = subprocess.Popen(command, stdout=out, stderr=err, env=self.env)
         STARTED.append(process)
@@ -108,6 +112,31 @@ class Desk:
             assert all(p.poll() is None for p in STARTED), "a session ended: " + "".join(self.words(n.stem) for n in self.folder.glob("*.err"))
             time.sleep(0.2)
         raise AssertionError(f"no process signs with …{end}: {processes} {[self.words(n.stem)[-2000:] for n in self.folder.glob('*.err')]}")
+
+    def let_go(self, name, seconds=60):
+        """Waits until nothing uses a key any more, and makes an end of it at the venue."""
+        until = time.time() + seconds
+        while not any(e["event"] == "let_go" and e["key"].endswith(f"(…{name[-4:]})") for e in self.audit()):
+            assert time.time() < until, f"{name} is not let go: {self.audit()}"
+            time.sleep(0.2)
+        self.at_venue("DELETE", "keys", {"id": name})
+
+    def books(self, process, name):
+        """Ends a session, alone on its account. No request of it was refused for its key, no order is lost or doubled."""
+        until = time.time() + 120
+        while self.status()[0]["uses"]["place"] < 5:
+            assert time.time() < until, f"the last key signs no orders: {self.words(name)[-3000:]}"
+            time.sleep(0.5)
+        refused = self.at_venue("GET", "refused")["keys"]
+        assert refused == 0, f"the venue refused {refused} requests for their key: {self.words(name)[-3000:]}"
+        no_refusals(self)
+        self.at_venue("POST", "faults")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0, self.words(name)[-3000:]
+        STARTED.remove(process)
+        document = json.loads((self.folder / f"{name}.out").read_text())
+        self.at_venue("POST", "keys", {"key": f"books:{SECRET}:read"})
+        return checks.books(self.venue, "books", document, "cancel")
 
     def audit(self):
         return json.loads(self.run("keys", "audit", "--json"))["entries"]
@@ -153,23 +182,34 @@ def vault(folder, tell):
     jwt = folder / "jwt"
     jwt.write_text("a-jwt\n")
     env = {"VAULT_ADDR": kv.url, "VAULT_TOKEN": "root", "VAULT_SECRET_ID": "secret-id-1", "VAULT_JWT_FILE": str(jwt)}
-    desk = Desk(folder, ["vault-key-01", "vault-key-02"], env)
+    desk = Desk(folder, ["vault-key-01", "vault-key-02", "vault-key-03"], env)
     try:
         for login in ("", "?auth=approle&role_id=role-1", "?auth=kubernetes&role=bots"):
             desk.settings([("main", f"vault:secret/bots/binance{login}")])
             told = json.loads(desk.run("keys", "check", "--json"))
             assert told["fit"] and told["keys"][0]["version"] == "1", told
-        desk.live("vault")
+        desk.at_venue("POST", "faults", FAULTS)
+        session = desk.live("vault")
         desk.sign("y-01")
+        time.sleep(3)
         put("vault-key-02")
         desk.sign("y-02")
+        desk.let_go("vault-key-01")
         kv.sealed = True
         time.sleep(3)
         assert any(e["event"] == "source_down" and "sealed" in e["detail"] for e in desk.audit())
         desk.sign("y-02")
         kv.sealed = False
-        no_refusals(desk)
-        tell("token, AppRole and Kubernetes logins; a new version rotates; a sealed vault keeps the last good key")
+        put("vault-key-03")
+        desk.sign("y-03")
+        desk.let_go("vault-key-02")
+        told = desk.books(session, "vault")
+        tell(f"two new versions rotated a session, no request was refused for its key, no order lost or doubled: {told}")
+        tell("token, AppRole and Kubernetes logins; a sealed vault keeps the last good key")
+        put("vault-key-00")
+        desk.settings([("main", "vault:secret/bots/binance")])
+        assert "the venue does not take it" in desk.run(*LIVE, code=4)
+        tell("a session does not start with a key that the venue does not know")
         kv.tokens.discard("root")
         desk.settings([("main", "vault:secret/bots/binance")])
         assert "permission denied" in desk.run("keys", "check", code=4)
@@ -198,13 +238,15 @@ def aws(folder, tell):
     env = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "eu-central-1", "AWS_EC2_METADATA_DISABLED": "true"}
     client = boto3.client("secretsmanager", endpoint_url=endpoint, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="y")
     text = lambda key: json.dumps({"id": key, "secret": secret(key)})  # noqa: E731
-    client.create_secret(Name="bots/binance", SecretString=text("amazon-key-1"))
-    desk = Desk(folder, ["amazon-key-1", "amazon-key-2"], env)
+    first = client.create_secret(Name="bots/binance", SecretString=text("amazon-key-1"))
+    desk = Desk(folder, ["amazon-key-1", "amazon-key-2", "amazon-key-3"], env)
     try:
         desk.settings([("main", f"aws:bots/binance?endpoint={endpoint}")])
         assert json.loads(desk.run("keys", "check", "--json"))["fit"]
-        desk.live("aws")
+        desk.at_venue("POST", "faults", FAULTS)
+        session = desk.live("aws")
         desk.sign("ey-1")
+        time.sleep(3)
         put = client.put_secret_value(SecretId="bots/binance", SecretString=text("amazon-key-2"), VersionStages=["AWSPENDING"],
                                       ClientRequestToken="f" * 32)
         desk.sign("ey-2")
@@ -214,27 +256,43 @@ def aws(folder, tell):
                 break
             time.sleep(0.2)
         assert "AWSCURRENT" in stages[put["VersionId"]], stages
-        no_refusals(desk)
+        assert "AWSPREVIOUS" in stages[first["VersionId"]], stages
+        desk.let_go("amazon-key-1")
+        # Somebody else moves the stage.
+        last = client.put_secret_value(SecretId="bots/binance", SecretString=text("amazon-key-3"), VersionStages=["LATER"],
+                                       ClientRequestToken="e" * 32)
+        time.sleep(2)
+        assert "AWSPENDING" not in client.describe_secret(SecretId="bots/binance")["VersionIdsToStages"][put["VersionId"]]
+        desk.sign("ey-2")
+        client.update_secret_version_stage(SecretId="bots/binance", VersionStage="AWSCURRENT", MoveToVersionId=last["VersionId"],
+                                           RemoveFromVersionId=put["VersionId"])
+        desk.sign("ey-3")
+        desk.let_go("amazon-key-2")
+        told = desk.books(session, "aws")
+        tell(f"two changes of stage rotated a session, no request was refused for its key, no order lost or doubled: {told}")
         desk.settings([("main", f"aws:bots/none?endpoint={endpoint}")])
         assert "ResourceNotFound" in desk.run("keys", "check", code=4)
-        tell("AWSPENDING was tried, used and became AWSCURRENT; a missing secret is told")
+        tell("AWSPENDING was tried, used and became AWSCURRENT, and what was current AWSPREVIOUS; a missing secret is told")
     finally:
         desk.end()
         server.stop()
 
 
 def shared(folder, tell):
-    """Two processes on one key rotate together; a command that dies leaves nothing half done; a session that dies comes back."""
+    """Two processes on one key rotate together; a command that dies leaves nothing half done; a session that dies comes back.
+
+    Each has a state folder of its own, as on two machines: they meet in the office.
+    """
     desk = Desk(folder, [f"shared-key-{n}" for n in range(4)])
     try:
-        desk.settings([("main", desk.file("main.json", "shared-key-0"))])
+        desk.settings([("main", desk.file("main.json", "shared-key-0"))], office=folder / "office")
         first = desk.live("one")
-        desk.live("two")
+        desk.live("two", folder / "second")
         desk.sign("ey-0", 2)
         told = json.loads(desk.run("keys", "rotate", "binance/main", "--from", desk.file("1.json", "shared-key-1"), "--why", "test", "--json"))
         assert len(told["confirmed_by"]) == 2, told
         time.sleep(3)
-        desk.venue_keys("DELETE", {"id": "shared-key-0"})
+        desk.at_venue("DELETE", "keys", {"id": "shared-key-0"})
         tell("two processes confirmed, and the old key is gone at the venue")
 
         source = desk.file("2.json", "shared-key-2")
@@ -257,6 +315,8 @@ def shared(folder, tell):
         desk.run("keys", "rotate", "binance/main", "--from", desk.file("3.json", "shared-key-3"), "--within", "20")
         desk.live("three")
         desk.sign("ey-3", 2)
+        refused = desk.at_venue("GET", "refused")["keys"]
+        assert refused == 0, f"the venue refused {refused} requests for their key"
         refused = desk.file("bad.json", "shared-key-9")
         assert "the old one signs on" in desk.run("keys", "rotate", "binance/main", "--from", refused, code=4)
         desk.allow("can-withdraw", "read,trade,withdraw")
@@ -276,6 +336,41 @@ def shared(folder, tell):
         tell("a changed audit and an unknown head are found")
     finally:
         desk.end()
+
+
+def keyring(folder, tell):
+    """A key in a keyring of the desktop is put there, read, and replaced while a session trades."""
+    missing = [tool for tool in ("dbus-daemon", "gnome-keyring-daemon") if not shutil.which(tool)]
+    if missing:
+        return tell(f"skipped, {' and '.join(missing)} not installed")
+    bus = subprocess.Popen(["dbus-daemon", "--session", "--nofork", "--print-address"], stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, text=True)
+    env = {"DBUS_SESSION_BUS_ADDRESS": bus.stdout.readline().strip(), "HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+    ring = subprocess.Popen(["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"],
+                            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **env})
+    ring.stdin.write(b"a passphrase of this test")
+    ring.stdin.close()
+    desk = Desk(folder, ["keyring-key-1", "keyring-key-2"], env)
+    source = "keyring:bellwether-test/binance"
+    add = lambda key: desk.run("keys", "add", "binance/main", "--id", key, "--source", source, stdin=secret(key))  # noqa: E731
+    try:
+        desk.settings([("main", source)])
+        desk.run("keys", "check", code=4)
+        add("keyring-key-1")
+        assert json.loads(desk.run("keys", "check", "--json"))["fit"]
+        desk.at_venue("POST", "faults", FAULTS)
+        session = desk.live("keyring")
+        desk.sign("ey-1")
+        time.sleep(3)
+        add("keyring-key-2")
+        desk.sign("ey-2")
+        desk.let_go("keyring-key-1")
+        tell(f"a key replaced in a keyring rotated a session, no order lost or doubled: {desk.books(session, 'keyring')}")
+    finally:
+        desk.end()
+        for process in (ring, bus):
+            process.terminate()
+            process.wait()
 
 
 def forms(text):
@@ -350,7 +445,7 @@ def canaries(folder, tell):
             desk.config.write_text(whole)
         desk.live("canary")
         desk.sign("-001")
-        desk.venue_keys("DELETE", {"id": "file-key-001"})
+        desk.at_venue("DELETE", "keys", {"id": "file-key-001"})
         desk.sign("0001")
         desk.run("-vv", "exchange", "binance", "balances", "--account", "envy", "--json")
         desk.run("config", "show")
@@ -382,7 +477,52 @@ def canaries(folder, tell):
         desk.end()
 
 
-STORIES = {"shared": shared, "canaries": canaries, "vault": vault, "aws": aws}
+def nats(folder, tell):
+    """Two processes that share nothing but a bucket of NATS rotate and stop together, and no source comes from there."""
+    if not shutil.which("nats-server"):
+        return tell("skipped, nats-server not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["nats-server", "--addr", "127.0.0.1", "--port", str(port), "--jetstream", "--store_dir", str(folder / "nats"), "--auth", "a-token"]
+    start = lambda: subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: E731
+    server = start()
+    desk = Desk(folder, ["nats-key-1", "nats-key-2", "nats-key-3"], {"NATS_TOKEN": "a-token"})
+    try:
+        office = f"nats://127.0.0.1:{port}/keys"
+        desk.settings([("main", desk.file("main.json", "nats-key-1"))], 'on_revoke = "keep"\n', office)
+        desk.live("one")
+        desk.live("two", folder / "second")
+        desk.sign("ey-1", 2)
+        other = desk.file("other.json", "nats-key-3")
+        assert "over NATS" in desk.run("keys", "rotate", "binance/main", "--from", other, code=3)
+        desk.file("main.json", "nats-key-2")
+        told = json.loads(desk.run("keys", "rotate", "binance/main", "--json"))
+        assert len(told["confirmed_by"]) == 2, told
+        desk.let_go("nats-key-1")
+        assert desk.at_venue("GET", "refused")["keys"] == 0
+        tell("two processes confirmed over NATS, and the old key is gone at the venue")
+        server.kill()
+        server.wait()
+        time.sleep(5)
+        assert any(e["event"] == "source_down" and "nats://" in e["detail"] for e in desk.audit())
+        desk.run("keys", "status", code=3)
+        assert all(p.poll() is None for p in STARTED)
+        server = start()
+        desk.sign("ey-2", 2)
+        tell("they sign on while NATS is away, and tell of it")
+        desk.run("keys", "revoke", "binance/main", "--now", "--why", "test")
+        time.sleep(4)
+        ends = [p["key"] for p in desk.status()]
+        assert ends == ["", ""], ends
+        tell("one word stops the key in both")
+    finally:
+        desk.end()
+        server.terminate()
+        server.wait()
+
+
+STORIES = {"nats": nats, "shared": shared, "canaries": canaries, "vault": vault, "aws": aws, "keyring": keyring}
 
 
 def main():

@@ -9,7 +9,6 @@ use bellwether_sdk::Ts;
 use super::alarms::Alarms;
 use super::{LEASE_EVERY_NS, MS, USAGE_EVERY_NS, Words, write};
 use crate::config::{OnRevoke, Settings};
-use crate::exchange::Fault;
 use crate::exchange::transport::Transport;
 use crate::keys::{Audit, Key, KeyNews, Lease, Office, Order, Scope, Signing, Use, Verdict};
 use crate::run::RunError;
@@ -56,7 +55,7 @@ impl Account {
         audit: &Audit,
         words: &Words,
     ) -> Result<Self, RunError> {
-        let office = office(state_dir, &name)?;
+        let office = office(settings, state_dir, &name)?;
         let (mut loaded, mut first) = (Vec::new(), None);
         for entry in entries {
             let label = entry.label.clone();
@@ -127,11 +126,7 @@ impl Account {
                 }
                 Verdict::Refused(why) => {
                     write(audit, words, "rejected", &self.name, &name, &why);
-                    if tried
-                        .probed
-                        .failed()
-                        .is_some_and(|e| matches!(e.fault, Fault::Transient | Fault::RateLimited { .. }))
-                    {
+                    if tried.probed.is_open() {
                         return Err(RunError::Venue(format!("trying the key {name} of {}: {why}", self.name)));
                     }
                     refused.push(format!("the key {name} of {} is refused: {why}", self.name));

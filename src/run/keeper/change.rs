@@ -6,8 +6,11 @@ use bellwether_sdk::Ts;
 use super::account::{Account, usage};
 use super::{MS, Probe, Words, write};
 use crate::keys::{Audit, Key, KeyError, Material, Order, Signer, Stage, Verdict, judge, tail};
-use crate::run::keyring::{tried, words};
+use crate::run::keyring::{Loaded, tried, words};
 use crate::run::paper::wall_now;
+
+/// A source that could not be told which key is in force is told again so late.
+const PROMOTE_AGAIN_NS: i64 = 60_000 * MS;
 
 impl Account {
     pub(super) fn source_down(&mut self, label: &str, error: &KeyError, audit: &Audit, words: &Words) {
@@ -19,14 +22,14 @@ impl Account {
     }
 
     /// Looks whether a source gives another key, and brings it.
-    pub(super) fn watch_sources(&mut self, probe: &Probe<'_>, poll_ns: i64, now: Ts) {
+    pub(super) fn watch_sources(&mut self, probe: &Probe<'_>, now: Ts) {
         for at in 0..self.loaded.len() {
             let loaded = &mut self.loaded[at];
             if now < loaded.due {
                 continue;
             }
             if loaded.source.is_remote() {
-                loaded.due = now.plus(poll_ns);
+                loaded.due = now.plus(probe.poll_ns);
             }
             let label = loaded.entry.label.clone();
             let mark = match loaded.source.mark() {
@@ -78,6 +81,12 @@ impl Account {
         let counter = self.place.counter(probe.transport);
         let tried = probe.runtime.block_on(tried(&loaded.entry, &key, probe.accept, &counter));
         match tried.verdict {
+            Verdict::Refused(why) if tried.probed.is_open() => {
+                told("unchecked", &format!("{why}; it is tried again"));
+                probe.words.say(format!("the new key {name} of {} waits: {why}; the old one signs on", self.name));
+                loaded.mark.clear();
+                loaded.due = wall_now().plus(probe.poll_ns);
+            }
             Verdict::Refused(why) => {
                 told("rejected", &why);
                 probe.words.say(format!("the new key {name} of {} is not taken: {why}; the old one stays", self.name));
@@ -101,7 +110,7 @@ impl Account {
                     signing.add(key);
                 }
                 loaded.material = material;
-                loaded.promoted = false;
+                loaded.promote_due = Ts::NONE;
             }
         }
     }
@@ -113,17 +122,23 @@ impl Account {
         if now < self.since.plus(overlap_ns) {
             return;
         }
-        if let Some(loaded) = self.loaded.iter_mut().find(|l| l.entry.label == current.label())
-            && !std::mem::replace(&mut loaded.promoted, true)
-            && let Err(error) = loaded.source.promote(current.version())
-        {
-            write(audit, &Words::default(), "source_down", &self.name, &current.name(), &error.to_string());
+        // Until the new key's connections are up the one before is in force: that is not the one to tell of.
+        let is_it = |l: &Loaded| l.entry.label == current.label() && l.material.version == current.version();
+        if let Some(loaded) = self.loaded.iter_mut().find(|l| is_it(l) && l.promote_due <= now) {
+            loaded.promote_due = match loaded.source.promote(current.version()) {
+                Ok(()) => Ts::MAX,
+                Err(error) => {
+                    write(audit, &Words::default(), "source_down", &self.name, &current.name(), &error.to_string());
+                    now.plus(PROMOTE_AGAIN_NS)
+                }
+            };
         }
         let old = signing.spare().into_iter().filter(|k| k.label() == current.label());
         let silent = |k: &Key| k.used().is_none_or(|(_, last)| now >= last.plus(overlap_ns));
         for key in old.filter(|k| silent(k)).collect::<Vec<_>>() {
             let fingerprint = key.fingerprint();
-            let leases = self.office.leases(now.nanos() / MS);
+            // Where nobody can tell who else signs, it stays.
+            let Ok(leases) = self.office.leases(now.nanos() / MS) else { return };
             if leases.iter().any(|l| l.fingerprint == fingerprint) {
                 continue;
             }
@@ -165,5 +180,89 @@ impl Account {
         };
         probe.words.say(format!("key {} of {}: {detail}", key.name(), self.name));
         write(probe.audit, probe.words, event, &self.name, &key.name(), &detail);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::config::{KeySettings, Settings};
+    use crate::exchange::transport::{Socket, Transport, TransportError};
+    use crate::exchange::{Request, Response};
+    use crate::run::keeper::Ring;
+
+    /// A venue with one key.
+    struct Counter(Mutex<Answer>);
+
+    /// What it says of the key.
+    #[derive(Clone, Copy)]
+    enum Answer {
+        Bound,
+        FromAnywhere,
+        Withdraws,
+        Nothing,
+    }
+
+    #[async_trait]
+    impl Transport for Counter {
+        async fn http(&self, _: &str, request: &Request) -> Result<Response, TransportError> {
+            let answer = *self.0.lock().expect("an answer");
+            let body = match request.path.rsplit('/').next() {
+                Some("time") => r#"{"serverTime":1700000000000}"#.to_owned(),
+                Some("apiRestrictions") if matches!(answer, Answer::Nothing) => {
+                    return Err(TransportError::NotSent("nobody there".to_owned()));
+                }
+                Some("apiRestrictions") => {
+                    let (bound, takes) = (!matches!(answer, Answer::FromAnywhere), matches!(answer, Answer::Withdraws));
+                    format!(
+                        r#"{{"ipRestrict":{bound},"enableReading":true,"enableWithdrawals":{takes},"enableInternalTransfer":false,"permitsUniversalTransfer":false,"enableSpotAndMarginTrading":true}}"#
+                    )
+                }
+                Some("account") => r#"{"balances":[]}"#.to_owned(),
+                _ => "{}".to_owned(),
+            };
+            Ok(Response { status: 200, headers: Vec::new(), body })
+        }
+
+        async fn connect(&self, _: &str) -> Result<Box<dyn Socket>, TransportError> {
+            Err(TransportError::NotSent("no sockets".to_owned()))
+        }
+    }
+
+    /// The event and the words of the last line of the audit once the venue was asked again, and whether the key signs on.
+    fn asked_again(said: Answer) -> (String, String, bool) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let source = r#"exec:echo '{"id": "key-0001", "secret": "s"}'"#.to_owned();
+        let key = KeySettings { account: "binance/main".to_owned(), source, ..KeySettings::default() };
+        let settings = Settings { key: vec![key], ..Settings::default() };
+        let mut ring = Ring::open(&settings, &["binance".to_owned()], dir.path(), false).expect("a key");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let transport = Counter(Mutex::new(Answer::Bound));
+        runtime.block_on(ring.admit(&transport)).expect("it fits");
+        *transport.0.lock().expect("an answer") = said;
+        let (audit, words) = (ring.audit.clone(), Words::default());
+        let probe =
+            Probe { audit: &audit, words: &words, accept: false, poll_ns: 0, runtime: &runtime, transport: &transport };
+        let account = ring.accounts.first_mut().expect("an account");
+        account.check_again(&probe);
+        let last = audit.read().expect("a whole audit").entries.pop().expect("an event");
+        assert_eq!(words.take().len(), usize::from(last.event != "probed"), "people are told too");
+        let signs = account.signing.as_ref().is_some_and(|s| s.in_force().is_some());
+        (last.event, last.detail, signs)
+    }
+
+    #[test]
+    fn a_key_whose_permissions_change_is_told_and_one_that_became_unfit_is_used_no_more() {
+        assert_eq!(asked_again(Answer::Bound).0, "probed", "nothing new is nothing to tell");
+        let (event, detail, signs) = asked_again(Answer::FromAnywhere);
+        assert!(event == "scope_changed" && detail.contains("bound to addresses no") && signs, "{event} {detail}");
+        let (event, detail, signs) = asked_again(Answer::Withdraws);
+        assert!(event == "scope_changed" && detail.contains("used no more") && !signs, "{event} {detail}");
+        let (event, detail, signs) = asked_again(Answer::Nothing);
+        assert!(event == "unchecked" && detail.contains("nobody there") && signs, "{event} {detail}");
     }
 }

@@ -77,6 +77,12 @@ impl Signings {
         self.by_venue.get(venue).cloned()
     }
 
+    /// The keys of each account, which several venues may share.
+    pub(super) fn all(&self) -> Vec<Signing> {
+        let by_account: BTreeMap<&str, &Signing> = self.by_venue.values().map(|s| (s.account(), s)).collect();
+        by_account.into_values().cloned().collect()
+    }
+
     pub(super) fn words(&self) -> Words {
         self.words.clone()
     }
@@ -265,8 +271,8 @@ impl Ring {
         account.tell_news(&self.audit, &self.words, now);
         account.hear_orders(&self.audit, &self.words, now);
         account.finish_closing(now);
-        let probe = Probe { audit: &self.audit, words: &self.words, accept, runtime, transport };
-        account.watch_sources(&probe, poll_ns, now);
+        let probe = Probe { audit: &self.audit, words: &self.words, accept, poll_ns, runtime, transport };
+        account.watch_sources(&probe, now);
         account.renew(&probe, renewal, now);
         account.let_go(&self.audit, overlap_ns, now);
         if account.check_due == Ts::NONE {
@@ -291,6 +297,8 @@ struct Probe<'a> {
     audit: &'a Audit,
     words: &'a Words,
     accept: bool,
+    /// How often what costs a request is looked at again.
+    poll_ns: i64,
     runtime: &'a tokio::runtime::Runtime,
     transport: &'a dyn Transport,
 }

@@ -15,7 +15,9 @@ use bellwether::exchange::drive::{Desk, Drive, Hands, WallClock};
 use bellwether::exchange::gateway::{Gateway, GatewayEvent, GatewaySettings};
 use bellwether::exchange::machine::Limits;
 use bellwether::exchange::transport::{Live, LiveSettings, Transport};
-use bellwether::exchange::{Ask, ClientId, Listings, Product, Reply, Request, Rules, Stamp, Urls, Venue, venue};
+use bellwether::exchange::{
+    Ask, ClientId, Listings, Method, Product, Reply, Request, Rules, Stamp, Urls, Venue, venue,
+};
 use bellwether::keys::{Credential, Scheme};
 use bellwether::orders::{Answer, Order, WordId};
 use bellwether::portfolio::{Position, Terms};
@@ -129,18 +131,48 @@ impl Bench {
 
     /// Tells the venue something about a key.
     pub fn admin(&self, method: &str, body: &Value) {
+        self.at_desk(method, "keys", body);
+    }
+
+    /// How many requests the venue has refused for their key or its signature.
+    pub fn refused(&self) -> u64 {
+        let told: Value = serde_json::from_str(&self.at_desk("GET", "refused", &Value::Null)).expect("JSON");
+        told["keys"].as_u64().expect("a count")
+    }
+
+    /// Asks the venue for what only the sandbox does.
+    pub fn at_desk(&self, method: &str, what: &str, body: &Value) -> String {
         let client = reqwest::Client::builder().build().expect("a client");
-        let url = format!("http://{}/sandbox/keys", self.sandbox.address());
+        let url = format!("http://{}/sandbox/{what}", self.sandbox.address());
         let request = client
             .request(method.parse().expect("a method"), url)
             .header("X-Sandbox-Token", self.sandbox.token())
             .body(body.to_string());
-        let told = block_on(async { request.send().await.expect("an answer").status() });
-        assert!(told.is_success(), "{method} {body}: {told}");
+        block_on(async {
+            let told = request.send().await.expect("an answer");
+            assert!(told.status().is_success(), "{method} {what} {body}: {}", told.status());
+            told.text().await.expect("a text")
+        })
     }
 
     pub fn remove_key(&self, id: &str) {
         self.admin("DELETE", &json!({"id": id}));
+    }
+
+    /// Places an order that rests, with a key, as somebody else does: by a request that no session knows of.
+    pub fn place_by_hand(&self, id: &str) {
+        let transport = Live::new(LiveSettings::default()).expect("a transport");
+        let venue = binance();
+        let key = Credential::new(id, Scheme::HmacSha256, &secret(id)).expect("a key");
+        block_on(async {
+            let (_, rules, price) = market(&*venue, &self.urls, &transport).await;
+            let price = price.mantissa() / 10i64.pow(u32::from(rules.price_scale));
+            let query = format!("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price={price}");
+            let mut request = Request::new(Method::Post, "/api/v3/order", query, 1).signed();
+            venue.sign(&mut request, &key, Stamp { now: now(), nonce: 0 }).expect("signed");
+            let answer = transport.http(&self.urls.rest, &request).await.expect("an answer");
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        });
     }
 
     /// All orders that the venue has taken, by their numbers in their session, and how often, asked with a key. Attempts

@@ -46,10 +46,10 @@ fn refused(seen: &Seen) -> u64 {
 
 /// Waits until a process of the account signs with a key.
 fn signs(bench: &Bench, id: &str, processes: usize) {
-    let office = Office::open(&bench.state(), "binance/main").expect("an office");
+    let office = Office::open(&bench.state().join("keys"), "binance/main").expect("an office");
     let began = Instant::now();
     loop {
-        let leases = office.leases(super::now().nanos() / 1_000_000);
+        let leases = office.leases(super::now().nanos() / 1_000_000).expect("told");
         if leases.iter().filter(|l| l.fingerprint == fingerprint(id)).count() >= processes {
             return;
         }
@@ -113,12 +113,12 @@ fn trigger(bench: &Bench, n: usize, id: &str) {
         }
         // Its age is told to the command, which has no other at first. The one that it makes then ends soon.
         7 => {
-            told(bench, "is 90 days old or older; exec:sh has no other key: put a new one there");
+            told(bench, "renew", "is 90 days old or older; exec:sh has no other key: put a new one there");
             let ends = after(72);
             bench.put_json("age.json", &json!({"id": id, "secret": secret(id), "expires": ends}));
         }
         8 => {
-            told(bench, "ends in 71 hours; exec:sh has no other key: put a new one there");
+            told(bench, "renew", "ends in 71 hours; exec:sh has no other key: put a new one there");
             bench.put_json("expiry.json", &plain);
         }
         n => panic!("no way number {n}"),
@@ -137,15 +137,15 @@ fn mount(bench: &Bench, n: usize, key: &serde_json::Value) -> String {
     format!("dir:{}", folder.display())
 }
 
-/// Waits until the audit says of a key that is due.
-fn told(bench: &Bench, detail: &str) {
+/// Waits until the audit says something.
+fn told(bench: &Bench, event: &str, detail: &str) {
     let began = Instant::now();
     loop {
         let entries = desk(bench, &bench.state()).chain().expect("a whole audit").entries;
-        if entries.iter().any(|e| e.event == "renew" && e.detail == detail) {
+        if entries.iter().any(|e| e.event == event && e.detail.contains(detail)) {
             return;
         }
-        assert!(began.elapsed() < Duration::from_secs(60), "nothing of {detail:?}: {entries:?}");
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing of {event} {detail:?}: {entries:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -181,6 +181,7 @@ fn orders_flow_through_ten_rotations_and_none_is_refused_lost_or_doubled() {
     trading.until(orders());
     let seen = trading.end();
     clean(&bench, &seen, names[10], 1);
+    assert_eq!(bench.refused(), 0, "requests that the venue refused for their key");
     let chain = desk(&bench, &state).chain().expect("a whole audit");
     let count = |event: &str| chain.entries.iter().filter(|e| e.event == event).count();
     assert_eq!((count("switched"), count("refused")), (10, 0), "{:?}", chain.entries);
@@ -258,11 +259,69 @@ fn a_key_that_is_revoked_at_the_venue_gives_way_to_a_second_one_in_under_a_secon
     assert!(seen.gap < Duration::from_secs(3), "{:?}", seen.gap);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_source_that_is_damaged_while_orders_flow_is_told_and_the_last_good_key_stays() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut bench = Bench::new(&["key-stays-01", "key-stays-02"], Faults::default());
+    let source = bench.put("main.json", "key-stays-01");
+    bench.with_key("main", source);
+    let path = bench.dir.path().join("main.json");
+    let trading = Trading::begin(&bench, bench.ring(), 0, 1);
+    trading.more(30);
+    std::fs::remove_file(&path).expect("removed");
+    told(&bench, "source_down", "No such file");
+    bench.put_json("main.json", &json!({"id": "key-stays-02"}));
+    told(&bench, "source_down", "is not as it must be");
+    bench.put("open.json", "key-stays-02");
+    let open = bench.dir.path().join("open.json");
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o644)).expect("a mode");
+    std::fs::rename(&open, &path).expect("renamed");
+    told(&bench, "source_down", "chmod 600");
+    signs(&bench, "key-stays-01", 1);
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("a mode");
+    signs(&bench, "key-stays-02", 1);
+    trading.more(30);
+    let seen = trading.end();
+    clean(&bench, &seen, "key-stays-02", 1);
+    assert_eq!(bench.refused(), 0, "requests that the venue refused for their key");
+}
+
+#[test]
+fn a_new_key_waits_while_the_venue_does_not_answer_and_comes_into_force_then() {
+    let mut bench = Bench::new(&["key-waits-01", "key-waits-02"], Faults::default());
+    let source = bench.put("main.json", "key-waits-01");
+    bench.with_key("main", source);
+    let trading = Trading::begin(&bench, bench.ring(), 0, 1);
+    trading.more(30);
+    bench.at_desk("POST", "faults", &json!({"busy": 1.0}));
+    bench.put("main.json", "key-waits-02");
+    told(&bench, "unchecked", "it is tried again");
+    bench.at_desk("POST", "faults", &json!({}));
+    signs(&bench, "key-waits-02", 1);
+    trading.more(30);
+    let seen = trading.end();
+    assert!(seen.halts.is_empty(), "{:?}", seen.halts);
+    assert_eq!(bench.refused(), 0, "requests that the venue refused for their key");
+}
+
+#[test]
+fn an_order_under_our_key_that_was_not_sent_here_is_told() {
+    let mut bench = Bench::new(&["key-mine-001"], Faults::default());
+    let source = bench.put("main.json", "key-mine-001");
+    bench.with_key("main", source);
+    bench.place_by_hand("key-mine-001");
+    let trading = Trading::begin(&bench, bench.ring(), 0, 1);
+    trading.more(10);
+    told(&bench, "foreign", "an order that we did not send");
+    assert!(trading.end().halts.is_empty());
+}
+
 #[test]
 fn two_sessions_that_share_a_key_rotate_and_neither_fails() {
     let mut bench = Bench::new(&["key-share-01", "key-share-02"], Faults::default());
     let source = bench.put("main.json", "key-share-01");
-    bench.with_key("main", source);
+    bench.with_key("main", source.clone());
     let state = bench.state();
     let (one, two) = (Trading::begin(&bench, bench.ring(), 0, 1), Trading::begin(&bench, bench.ring(), 0, 2));
     one.more(30);
@@ -271,6 +330,8 @@ fn two_sessions_that_share_a_key_rotate_and_neither_fails() {
     let from = bench.put("new.json", "key-share-02");
     let document = desk(&bench, &state).rotate(&wish(Some(&from))).expect("rotated");
     assert_eq!(document["confirmed_by"].as_array().map(Vec::len), Some(2), "{document}");
+    let retired = desk(&bench, &state).retire("binance/main", Some("main"), Some(&source));
+    assert!(matches!(&retired, Err(RunError::Key(why)) if why.contains("keeps")), "{retired:?}");
     std::thread::sleep(Duration::from_millis(1_200));
     bench.remove_key("key-share-01");
     one.more(30);
@@ -278,6 +339,7 @@ fn two_sessions_that_share_a_key_rotate_and_neither_fails() {
     for seen in [one.end(), two.end()] {
         clean(&bench, &seen, "key-share-02", 2);
     }
+    assert_eq!(bench.refused(), 0, "requests that the venue refused for their key");
 }
 
 #[test]

@@ -1,18 +1,27 @@
 //! What each venue says of a key, and what is made of it: full, read only, with withdrawal, expired, malformed.
 
-use bellwether::exchange::{Ask, Listings, Product, Response, VENUES, venue};
-use bellwether::keys::{Remark, Scope, Verdict, judge};
+use bellwether::exchange::probe::Probed;
+use bellwether::exchange::{Ask, Fault, Listings, Product, Reply, Response, VENUES, VenueError, venue};
+use bellwether::keys::{Permissions, Remark, Scope, Verdict, judge};
 use bellwether_sdk::Ts;
 
 /// The time of these stories: November 2026.
 const NOW: Ts = Ts::from_millis(1_793_500_000_000);
 
-/// A venue's answers: full, read only, with withdrawal; expired where the venue tells an end.
+/// A venue's answers: full, read only (empty where there are no such keys), with withdrawal, expired.
 struct Answers {
     full: String,
     reads: String,
     withdraws: String,
-    expired: Option<String>,
+    expired: Expired,
+}
+
+/// What becomes of a question that is signed with a key that has ended.
+enum Expired {
+    /// It is answered, with the end.
+    Told(String),
+    /// The venue does not know the key any more: status and body.
+    Refused(u16, &'static str),
 }
 
 fn binance() -> Answers {
@@ -26,7 +35,7 @@ fn binance() -> Answers {
         full: key(true, false, later),
         reads: key(false, false, later),
         withdraws: key(true, true, later),
-        expired: Some(key(true, false, 1_600_000_000_000)),
+        expired: Expired::Told(key(true, false, 1_600_000_000_000)),
     }
 }
 
@@ -41,7 +50,7 @@ fn bybit() -> Answers {
         full: key(0, "", later),
         reads: key(1, "", later),
         withdraws: key(0, r#""AccountTransfer""#, later),
-        expired: Some(key(0, "", "2024-01-02T03:04:05Z")),
+        expired: Expired::Told(key(0, "", "2024-01-02T03:04:05Z")),
     }
 }
 
@@ -51,13 +60,23 @@ fn coinbase() -> Answers {
             r#"{{"can_view":true,"can_trade":{trade},"can_transfer":{transfer},"portfolio_uuid":"u","portfolio_type":"DEFAULT"}}"#
         )
     };
-    Answers { full: key(true, false), reads: key(false, false), withdraws: key(true, true), expired: None }
+    Answers {
+        full: key(true, false),
+        reads: key(false, false),
+        withdraws: key(true, true),
+        expired: Expired::Refused(401, "Unauthorized"),
+    }
 }
 
 fn hyperliquid() -> Answers {
     let role = |role: &str| format!(r#"{{"role":"{role}"}}"#);
-    // An agent always trades; a master's key could withdraw.
-    Answers { full: role("agent"), reads: String::new(), withdraws: role("user"), expired: None }
+    // An agent always trades; a master's key could withdraw. One that has ended is removed.
+    Answers {
+        full: role("agent"),
+        reads: String::new(),
+        withdraws: role("user"),
+        expired: Expired::Refused(200, r#"{"role":"missing"}"#),
+    }
 }
 
 fn kraken() -> Answers {
@@ -70,7 +89,7 @@ fn kraken() -> Answers {
         full: key(r#","modify-trades","create-ws-token""#, 0),
         reads: key("", 0),
         withdraws: key(r#","modify-trades","withdraw-funds""#, 0),
-        expired: Some(key(r#","modify-trades""#, 1_600_000_000)),
+        expired: Expired::Told(key(r#","modify-trades""#, 1_600_000_000)),
     }
 }
 
@@ -84,7 +103,7 @@ fn okx() -> Answers {
         full: key("read_only,trade"),
         reads: key("read_only"),
         withdraws: key("read_only,trade,withdraw"),
-        expired: None,
+        expired: Expired::Refused(401, r#"{"code":"50111","msg":"Invalid OK-ACCESS-KEY","data":[]}"#),
     }
 }
 
@@ -100,14 +119,17 @@ fn answers(name: &str) -> Answers {
     }
 }
 
-fn verdict(name: &str, product: Product, scope: Scope, body: &str, accept: bool) -> Verdict {
+fn told(name: &str, product: Product, status: u16, body: &str) -> Result<Permissions, VenueError> {
     let venue = venue(name, product).expect("built in");
-    let response = Response { status: 200, headers: Vec::new(), body: body.to_owned() };
-    let told = match venue.reply(&Ask::Permissions, &response, &Listings::default()) {
-        Ok(bellwether::exchange::Reply::Permissions(p)) => Ok(p),
-        Ok(other) => panic!("{name}: {other:?}"),
-        Err(error) => Err(error.to_string()),
-    };
+    let response = Response { status, headers: Vec::new(), body: body.to_owned() };
+    match venue.reply(&Ask::Permissions, &response, &Listings::default())? {
+        Reply::Permissions(p) => Ok(p),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+fn verdict(name: &str, product: Product, scope: Scope, body: &str, accept: bool) -> Verdict {
+    let told = told(name, product, 200, body).map_err(|e| e.to_string());
     judge(scope, told.as_ref().map_err(String::as_str), NOW, accept)
 }
 
@@ -134,8 +156,19 @@ fn every_venues_answers_give_the_stated_verdict() {
                 assert!(refused(&told, "withdraw"), "{name}: {told:?}");
             }
         }
-        if let Some(expired) = &said.expired {
-            assert!(refused(&verdict(name, product, Scope::Trade, expired, true), "expired"), "{name}");
+        match &said.expired {
+            Expired::Told(body) => {
+                assert!(refused(&verdict(name, product, Scope::Trade, body, true), "expired"), "{name}");
+            }
+            Expired::Refused(status, body) => {
+                let permissions = told(name, product, *status, body);
+                assert!(
+                    permissions.as_ref().is_err_and(|e| e.fault == Fault::Authentication),
+                    "{name}: {permissions:?}"
+                );
+                // Who accepts what is unknown does not accept this, whatever else the venue answers.
+                assert!(Probed { permissions, read: Ok(()), trial: None }.failed().is_some(), "{name}");
+            }
         }
     }
 }

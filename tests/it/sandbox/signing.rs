@@ -67,6 +67,7 @@ fn keys_do_only_what_they_may_from_where_they_may_until_they_expire() {
     assert_eq!(venue.signed_by("brief", "GET", "/api/v3/account", "").refused(), (401, -2015));
     venue.admin("DELETE", "keys", &json!({"id": "here"})).done();
     assert_eq!(venue.signed_by("here", "GET", "/api/v3/account", "").refused(), (401, -2015));
+    assert_eq!(venue.admin("GET", "refused", &json!({})).done(), json!({"keys": 5}));
     assert_eq!(venue.ask("GET", "/sandbox/keys", "", "").status, 401);
     assert!(!venue.admin("GET", "keys", &json!({})).done().to_string().contains(super::SECRET));
 }

@@ -86,6 +86,18 @@ fn a_key_is_added_checked_and_refused_where_it_may_do_too_much_or_too_little() {
 }
 
 #[test]
+fn a_key_of_the_environment_is_listed_and_checked_and_no_key_is_not_a_fit_one() {
+    let venue = sandbox();
+    let desk = desk(&venue, "");
+    let on = "--config keys.toml --state-dir state";
+    desk.fails(&format!("keys check {on}"), 3, "there is no key");
+    let desk =
+        desk.env("BELLWETHER_KEY_BINANCE_MAIN_ID", "key-that-trades").env("BELLWETHER_KEY_BINANCE_MAIN_SECRET", SECRET);
+    assert_eq!(desk.json(&format!("keys list --json {on}"))["keys"][0]["account"], "binance/main");
+    assert_eq!(desk.json(&format!("keys check --json {on}"))["keys"][0]["fit"], true);
+}
+
+#[test]
 fn a_missing_secret_without_a_terminal_is_a_matter_of_usage_and_no_prompt() {
     let desk = Desk::new();
     let mut command = desk.command("keys add binance/main --id a --source file:k.json --state-dir state");
@@ -119,17 +131,22 @@ fn settings_are_shown_with_the_places_of_keys_and_without_a_key() {
 }
 
 #[test]
-fn a_live_session_does_not_start_with_a_key_that_could_withdraw() {
+fn a_live_session_does_not_start_without_its_key_or_with_one_that_could_withdraw_or_has_expired() {
     let venue = sandbox();
     let at = venue.address();
     let keys = entry("main", "trade");
     let more = format!("market_url = \"ws://{at}\"\ntrade_url = \"ws://{at}/ws-api/v3\"\n{keys}");
     let desk = desk(&venue, &more);
-    add(&desk, "main", "key-that-takes");
     let limits = "--set risk.position_notional_max=20000 --set risk.order_notional_max=15000 \
                   --set risk.orders_per_minute_max=1000 --set risk.daily_loss_max=5000";
     let live = format!(
         "live --strategy quoter --kind quotes --instrument binance:BTC/USDT {limits} --config keys.toml --state-dir state"
     );
+    desk.fails(&live, 3, "main.json: No such file");
+    add(&desk, "main", "key-that-takes");
     desk.fails(&live, 4, "may withdraw or transfer");
+    let ended = format!(r#"{{"id": "key-that-trades", "secret": "{SECRET}", "expires": "2026-01-01T00:00:00Z"}}"#);
+    // The file keeps the mode that it was made with.
+    std::fs::write(desk.path("main.json"), ended).expect("written");
+    desk.fails(&live, 4, "it has expired, as its source says");
 }

@@ -45,6 +45,11 @@ fn a_live_session_says_how_it_is_and_a_tripped_one_that_it_is_not_ready() {
         assert!(metrics.contains(&format!("\nbellwether_{name} ")), "{name} is not in\n{metrics}");
     }
     assert!(metrics.contains("bellwether_guard_level{limit=\"daily_loss_max\"} "), "{metrics}");
+    let streams = metrics.lines().find_map(|l| {
+        let key = l.strip_prefix("bellwether_key_uses_total{account=\"binance/main\",key=\"env (")?;
+        key.split_once("use=\"streams\"} ")?.1.parse::<u64>().ok()
+    });
+    assert!(streams.is_some_and(|n| n > 0), "its stream was opened with its key: {metrics}");
     desk.done("stop --state-dir state");
     assert_eq!(child.ended(), Some(0));
     drop(venue);

@@ -1,7 +1,7 @@
 //! What the sandbox has and no venue: faults, keys and steps by request, guarded by the token of the start.
 //!
-//! `GET|POST /sandbox/faults`, `GET|POST|DELETE /sandbox/keys`, `POST /sandbox/step`, with the header
-//! `X-Sandbox-Token`.
+//! `GET|POST /sandbox/faults`, `GET|POST|DELETE /sandbox/keys`, `GET /sandbox/refused`, `POST /sandbox/step`, with the
+//! header `X-Sandbox-Token`.
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Path, State};
@@ -35,8 +35,9 @@ pub(super) async fn handle(
             let gone = hall.floor().keys.remove(&id);
             if gone { ok(json!({})) } else { failed(StatusCode::NOT_FOUND, "no such key") }
         }
+        ("GET", "refused") => ok(json!({"keys": hall.floor().keys.refused})),
         ("POST", "step") => step(&hall, &body),
-        _ => failed(StatusCode::NOT_FOUND, "there are faults, keys and step"),
+        _ => failed(StatusCode::NOT_FOUND, "there are faults, keys, refused and step"),
     }
 }
 

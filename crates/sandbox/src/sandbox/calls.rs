@@ -215,8 +215,17 @@ impl Floor {
         answer
     }
 
-    /// Who makes a signed request; refuses what the venue refuses, in its order.
-    pub(super) fn authenticate(&self, request: &Request<'_>) -> Result<Caller, Refused> {
+    /// Who makes a signed request; what is refused for its key is counted.
+    pub(super) fn authenticate(&mut self, request: &Request<'_>) -> Result<Caller, Refused> {
+        let caller = self.caller(request);
+        if caller.as_ref().is_err_and(Refused::is_of_key) {
+            self.keys.refused += 1;
+        }
+        caller
+    }
+
+    /// Refuses what the venue refuses, in its order.
+    fn caller(&self, request: &Request<'_>) -> Result<Caller, Refused> {
         let p = request.params;
         let id = request.key.filter(|k| !k.is_empty()).ok_or_else(Refused::key_format)?;
         let key = self.keys.get(id).ok_or_else(Refused::bad_key)?;

@@ -127,6 +127,11 @@ impl Refused {
         Self::new(-1022, "Signature for this request is not valid.")
     }
 
+    /// Whether it is about the key or its signature.
+    pub(super) fn is_of_key(&self) -> bool {
+        matches!(self.code, -2015 | -2014 | -1022)
+    }
+
     pub(super) fn too_many(retry_after: u64, banned: bool) -> Self {
         let (status, words) = match banned {
             false => (

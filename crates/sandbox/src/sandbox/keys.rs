@@ -165,6 +165,8 @@ impl ApiKey {
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     all: BTreeMap<String, ApiKey>,
+    /// Requests that were refused for their key or its signature.
+    pub(super) refused: u64,
 }
 
 impl Keys {

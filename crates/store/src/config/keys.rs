@@ -35,6 +35,10 @@ pub struct KeysSettings {
     /// A command that is run every hour with the head of the audit in the variable HEAD, to note it elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_command: Option<String>,
+    /// Where processes that share keys tell each other which they sign with: a folder, or a bucket of NATS as
+    /// `nats://HOST:PORT/BUCKET`; `keys` in the state folder by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub office: Option<String>,
     /// Seconds after a change in which the key before still stands in; then it is let go.
     pub overlap_s: u32,
     /// Hours after which venues are asked again what keys may do; 0 for never.
@@ -51,6 +55,7 @@ impl Default for KeysSettings {
     fn default() -> Self {
         Self {
             head_command: None,
+            office: None,
             overlap_s: 30,
             recheck_hours: 6,
             poll_s: 30,

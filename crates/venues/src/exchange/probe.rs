@@ -38,10 +38,26 @@ pub struct Probed {
 }
 
 impl Probed {
-    /// The first thing that the venue refused or did not answer, if any.
+    /// The first thing that the venue refused or did not answer, if any. Permissions that are not told are none, unless the
+    /// venue does not take the key for them: not every venue signs the read.
     pub fn failed(&self) -> Option<&VenueError> {
-        self.read.as_ref().err().or_else(|| self.trial.as_ref().and_then(|t| t.as_ref().err()))
+        let unknown = self.permissions.as_ref().err().filter(|e| e.fault == Fault::Authentication);
+        unknown.or(self.read.as_ref().err()).or_else(|| self.trial.as_ref().and_then(|t| t.as_ref().err()))
     }
+}
+
+impl Probed {
+    /// Whether the venue was away for some of it, and may answer another time.
+    pub fn is_open(&self) -> bool {
+        let errors = [self.permissions.as_ref().err(), self.read.as_ref().err()];
+        let trial = self.trial.as_ref().and_then(|t| t.as_ref().err());
+        errors.into_iter().chain([trial]).flatten().any(|e| is_passing(e.fault))
+    }
+}
+
+/// A busy venue, a connection that breaks and a clock that is off say nothing about the key.
+const fn is_passing(fault: Fault) -> bool {
+    matches!(fault, Fault::Transient | Fault::Unknown | Fault::RateLimited { .. } | Fault::ClockSkew)
 }
 
 /// A trial may be refused for anything but the key.
@@ -99,8 +115,10 @@ impl Counter<'_> {
 
     async fn clock(&self, signer: &dyn Signer) -> ClockOffset {
         let mut clock = ClockOffset::default();
-        let asked = (self.now)();
-        if let Ok(Reply::Time(venue)) = self.ask(&Ask::Time, signer, &clock).await {
+        // The first answer may have waited for a connection: the second tells the time better.
+        for _ in 0..2 {
+            let asked = (self.now)();
+            let Ok(Reply::Time(venue)) = self.ask(&Ask::Time, signer, &clock).await else { break };
             clock.measure(asked, (self.now)(), venue);
         }
         clock
@@ -139,13 +157,13 @@ impl Counter<'_> {
         told.await
     }
 
-    /// A busy venue or a connection that breaks says nothing about the key: it is asked again.
+    /// What says nothing about the key is asked again.
     async fn patiently<T>(&self, attempt: impl AsyncFn() -> Result<T, VenueError>) -> Result<T, VenueError> {
         let mut last = VenueError::malformed("no answer");
         for pause_ms in [0, 300, 1_200, 2_500] {
             tokio::time::sleep(std::time::Duration::from_millis(pause_ms)).await;
             match attempt().await {
-                Err(e) if matches!(e.fault, Fault::Transient | Fault::Unknown | Fault::RateLimited { .. }) => last = e,
+                Err(e) if is_passing(e.fault) => last = e,
                 told => return told,
             }
         }

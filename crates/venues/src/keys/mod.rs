@@ -6,6 +6,8 @@
 //! shown, not in `Debug`, not in errors, and is overwritten when it is dropped.
 
 mod audit;
+#[cfg(feature = "nats")]
+mod bucket;
 mod credential;
 mod error;
 mod harden;
@@ -16,6 +18,8 @@ mod permissions;
 mod signing;
 mod sources;
 mod token;
+#[cfg(any(feature = "aws", feature = "nats", feature = "vault"))]
+mod waiting;
 
 pub use audit::{Audit, Chain, Entry};
 pub use credential::Credential;

@@ -1,4 +1,4 @@
-//! The folder of an account's keys in the state folder: what processes that share a key tell each other.
+//! The folder of an account's keys: what processes that share a key tell each other. By default it is in the state folder.
 //!
 //! ```text
 //! keys/binance-main/orders.json     what operators said, by label: which source is used, which keys are used no more
@@ -6,7 +6,8 @@
 //! keys/binance-main/rotation.lock   held by who rotates
 //! ```
 //!
-//! Nothing here is a secret. Files are changed by a rename, so that a crash leaves the one before or the one after.
+//! Nothing here is a secret. Files are changed by a rename, so that a crash leaves the one before or the one after. For processes
+//! on several machines the same documents may be in a bucket of NATS.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -17,6 +18,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "nats")]
+use super::bucket::Bucket;
 use super::{KeyError, Signer};
 
 /// A lease that was not renewed for so long, milliseconds, is of a process that is gone.
@@ -85,30 +88,102 @@ pub fn fingerprint_of(signer: &dyn Signer) -> String {
     crate::orders::hex(&hash).chars().take(16).collect()
 }
 
-/// The folder.
+/// Where the documents of an account are.
 #[derive(Debug, Clone)]
 pub struct Office {
-    dir: PathBuf,
+    board: Board,
     account: String,
+}
+
+#[derive(Debug, Clone)]
+enum Board {
+    Folder(PathBuf),
+    #[cfg(feature = "nats")]
+    Bucket(std::sync::Arc<Bucket>),
 }
 
 /// The right to rotate the keys of an account, until dropped.
 #[derive(Debug)]
-pub struct RotationLock {
-    _file: File,
+pub enum RotationLock {
+    /// Of a folder.
+    File(File),
+    /// Of a bucket.
+    #[cfg(feature = "nats")]
+    Held(Office, String),
+}
+
+/// A rotation that was held for so long, milliseconds, in a bucket is of a process that is gone.
+#[cfg(feature = "nats")]
+const HOLD_MS: i64 = 600_000;
+
+/// Who rotates, in a bucket; nobody when it is empty.
+#[cfg(feature = "nats")]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Hold {
+    by: String,
+    until_ms: i64,
+}
+
+#[cfg(feature = "nats")]
+impl Drop for RotationLock {
+    fn drop(&mut self) {
+        if let Self::Held(office, by) = self
+            && let Board::Bucket(bucket) = &office.board
+        {
+            let end = |hold: &mut Hold| {
+                if hold.by == *by {
+                    *hold = Hold::default();
+                }
+            };
+            // What cannot be given back runs out.
+            let _ = bucket.change(&office.name("rotation"), end);
+        }
+    }
 }
 
 impl Office {
-    /// The folder of an account (`binance/main`) in a state folder, made if it is not there.
+    /// The folder of an account (`binance/main`) in the folder of all accounts, made if it is not there.
     ///
     /// # Errors
     /// [`KeyError::Source`].
-    pub fn open(state_dir: &Path, account: &str) -> Result<Self, KeyError> {
-        let dir = state_dir.join("keys").join(account.replace('/', "-"));
+    pub fn open(offices: &Path, account: &str) -> Result<Self, KeyError> {
+        let dir = offices.join(account.replace('/', "-"));
         let leases = dir.join("leases");
         std::fs::create_dir_all(&leases)
             .map_err(|e| KeyError::source(format!("making {}", leases.display()), e.to_string()))?;
-        Ok(Self { dir, account: account.to_owned() })
+        Ok(Self { board: Board::Folder(dir), account: account.to_owned() })
+    }
+
+    /// The bucket of NATS at an address (`nats://HOST:PORT/BUCKET`).
+    ///
+    /// # Errors
+    /// [`KeyError::Source`] when it does not answer, or this program was built without it.
+    #[cfg(feature = "nats")]
+    pub fn at(address: &str, account: &str) -> Result<Self, KeyError> {
+        let bucket = std::sync::Arc::new(Bucket::open(address)?);
+        Ok(Self { board: Board::Bucket(bucket), account: account.to_owned() })
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(feature = "nats"))]
+    pub fn at(_address: &str, _account: &str) -> Result<Self, KeyError> {
+        let why = "this program was built without NATS; build with --features nats, or name a folder";
+        Err(KeyError::source("keys.office", why))
+    }
+
+    /// Whether orders here may name a source. Those that come over a network may not.
+    pub fn brings_keys(&self) -> bool {
+        matches!(self.board, Board::Folder(_))
+    }
+
+    /// A document's name in a bucket.
+    #[cfg(feature = "nats")]
+    fn name(&self, document: &str) -> String {
+        format!("{}.{document}", self.account.replace('/', "-"))
     }
 
     /// Whose keys.
@@ -116,8 +191,8 @@ impl Office {
         &self.account
     }
 
-    fn read<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, KeyError> {
-        let path = self.dir.join(name);
+    fn read<T: DeserializeOwned + Default>(dir: &Path, name: &str) -> Result<T, KeyError> {
+        let path = dir.join(name);
         match std::fs::read_to_string(&path) {
             Ok(text) => serde_json::from_str(&text).map_err(|e| {
                 KeyError::source(format!("reading {}", path.display()), format!("{e}; delete it if it is damaged"))
@@ -127,10 +202,10 @@ impl Office {
         }
     }
 
-    fn write(&self, name: &str, value: &impl Serialize) -> Result<(), KeyError> {
-        let path = self.dir.join(name);
+    fn write(dir: &Path, name: &str, value: &impl Serialize) -> Result<(), KeyError> {
+        let path = dir.join(name);
         let failed = |e: std::io::Error| KeyError::source(format!("writing {}", path.display()), e.to_string());
-        let folder = path.parent().unwrap_or(&self.dir);
+        let folder = path.parent().unwrap_or(dir);
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
         file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
@@ -143,21 +218,39 @@ impl Office {
     /// # Errors
     /// [`KeyError::Source`] when it cannot be read.
     pub fn orders(&self) -> Result<Orders, KeyError> {
-        self.read("orders.json")
+        match &self.board {
+            Board::Folder(dir) => Self::read(dir, "orders.json"),
+            #[cfg(feature = "nats")]
+            Board::Bucket(bucket) => {
+                let mut orders: Orders = bucket.read(&self.name("orders"))?;
+                orders.values_mut().for_each(|order| order.source = None);
+                Ok(orders)
+            }
+        }
     }
 
     /// Says something about a label: the one moment at which a rotation or revocation becomes so.
     ///
     /// # Errors
     /// [`KeyError::Source`].
-    pub fn order(&self, label: &str, change: impl FnOnce(&mut Order)) -> Result<u64, KeyError> {
-        let mut orders = self.orders()?;
-        let number = orders.values().map(|o| o.number).max().unwrap_or(0) + 1;
-        let order = orders.entry(label.to_owned()).or_default();
-        change(order);
-        order.number = number;
-        self.write("orders.json", &orders)?;
-        Ok(number)
+    pub fn order(&self, label: &str, change: impl Fn(&mut Order)) -> Result<u64, KeyError> {
+        let say = |orders: &mut Orders| {
+            let number = orders.values().map(|o| o.number).max().unwrap_or(0) + 1;
+            let order = orders.entry(label.to_owned()).or_default();
+            change(order);
+            order.number = number;
+            number
+        };
+        match &self.board {
+            Board::Folder(dir) => {
+                let mut orders = self.orders()?;
+                let number = say(&mut orders);
+                Self::write(dir, "orders.json", &orders)?;
+                Ok(number)
+            }
+            #[cfg(feature = "nats")]
+            Board::Bucket(bucket) => bucket.change(&self.name("orders"), say),
+        }
     }
 
     /// Tells that this process uses the keys.
@@ -165,26 +258,56 @@ impl Office {
     /// # Errors
     /// [`KeyError::Source`].
     pub fn renew(&self, name: &str, lease: &Lease) -> Result<(), KeyError> {
-        self.write(&format!("leases/{name}.json"), lease)
+        match &self.board {
+            Board::Folder(dir) => Self::write(dir, &format!("leases/{name}.json"), lease),
+            #[cfg(feature = "nats")]
+            Board::Bucket(bucket) => bucket.change(&self.name("leases"), |leases: &mut BTreeMap<String, Lease>| {
+                leases.retain(|_, other| lease.seen_ms - other.seen_ms <= LEASE_MS);
+                leases.insert(name.to_owned(), lease.clone());
+            }),
+        }
     }
 
     /// Tells that it does no more.
     pub fn leave(&self, name: &str) {
         // One that cannot be removed runs out by itself.
-        let _ = std::fs::remove_file(self.dir.join(format!("leases/{name}.json")));
+        match &self.board {
+            Board::Folder(dir) => drop(std::fs::remove_file(dir.join(format!("leases/{name}.json")))),
+            #[cfg(feature = "nats")]
+            Board::Bucket(bucket) => {
+                let gone = |leases: &mut BTreeMap<String, Lease>| leases.remove(name).is_some();
+                drop(bucket.change(&self.name("leases"), gone));
+            }
+        }
     }
 
     /// The processes that use the keys at a time, milliseconds since 1970.
-    pub fn leases(&self, now_ms: i64) -> Vec<Lease> {
-        let entries = std::fs::read_dir(self.dir.join("leases")).into_iter().flatten().flatten();
+    ///
+    /// # Errors
+    /// [`KeyError::Source`] when that cannot be told.
+    pub fn leases(&self, now_ms: i64) -> Result<Vec<Lease>, KeyError> {
+        let mut leases = match &self.board {
+            Board::Folder(dir) => Self::leases_in(dir),
+            #[cfg(feature = "nats")]
+            Board::Bucket(bucket) => {
+                let leases: BTreeMap<String, Lease> = bucket.read(&self.name("leases"))?;
+                leases.into_values().collect()
+            }
+        };
+        leases.retain(|l| now_ms - l.seen_ms <= LEASE_MS);
+        Ok(leases)
+    }
+
+    fn leases_in(dir: &Path) -> Vec<Lease> {
+        let entries = std::fs::read_dir(dir.join("leases")).into_iter().flatten().flatten();
         let mut names: Vec<_> = entries.map(|e| e.file_name()).collect();
         names.sort();
         let read = |name: std::ffi::OsString| {
             let name = name.into_string().ok().filter(|n| n.ends_with(".json"))?;
             // One that is being removed or is damaged is of nobody.
-            self.read::<Lease>(&format!("leases/{name}")).ok()
+            Self::read::<Lease>(dir, &format!("leases/{name}")).ok()
         };
-        names.into_iter().filter_map(read).filter(|l| now_ms - l.seen_ms <= LEASE_MS).collect()
+        names.into_iter().filter_map(read).collect()
     }
 
     /// The right to rotate.
@@ -192,16 +315,42 @@ impl Office {
     /// # Errors
     /// [`KeyError::Source`] when somebody else is at it.
     pub fn lock(&self) -> Result<RotationLock, KeyError> {
-        let path = self.dir.join("rotation.lock");
+        match &self.board {
+            Board::Folder(dir) => self.lock_file(&dir.join("rotation.lock")),
+            #[cfg(feature = "nats")]
+            Board::Bucket(bucket) => self.hold(bucket),
+        }
+    }
+
+    fn taken(&self) -> KeyError {
+        let why = "a rotation is under way already; wait for its end (`bellwether keys status`)";
+        KeyError::source(format!("rotating the keys of {}", self.account), why)
+    }
+
+    fn lock_file(&self, path: &Path) -> Result<RotationLock, KeyError> {
         let failed = |e: std::io::Error| KeyError::source(format!("locking {}", path.display()), e.to_string());
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(RotationLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(KeyError::source(
-                format!("rotating the keys of {}", self.account),
-                "a rotation is under way already; wait for its end (`bellwether keys status`)",
-            )),
+            Ok(()) => Ok(RotationLock::File(file)),
+            Err(TryLockError::WouldBlock) => Err(self.taken()),
             Err(TryLockError::Error(e)) => Err(failed(e)),
+        }
+    }
+
+    #[cfg(feature = "nats")]
+    fn hold(&self, bucket: &Bucket) -> Result<RotationLock, KeyError> {
+        let now = jiff::Timestamp::now();
+        let (by, now_ms) = (format!("{}-{}", std::process::id(), now.as_nanosecond()), now.as_millisecond());
+        let take = |hold: &mut Hold| {
+            let free = hold.by.is_empty() || hold.until_ms < now_ms;
+            if free {
+                *hold = Hold { by: by.clone(), until_ms: now_ms + HOLD_MS };
+            }
+            free
+        };
+        match bucket.change(&self.name("rotation"), take)? {
+            true => Ok(RotationLock::Held(self.clone(), by)),
+            false => Err(self.taken()),
         }
     }
 }
@@ -234,10 +383,10 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let office = Office::open(dir.path(), "binance/main").expect("open");
         office.renew("7", &Lease { pid: 7, seen_ms: 100_000, ..Lease::default() }).expect("told");
-        assert_eq!(office.leases(101_000).len(), 1);
-        assert_eq!(office.leases(101_000 + LEASE_MS).len(), 0);
+        let count = |now_ms| office.leases(now_ms).expect("told").len();
+        assert_eq!((count(101_000), count(101_000 + LEASE_MS)), (1, 0));
         office.leave("7");
-        assert!(office.leases(100_000).is_empty());
+        assert_eq!(count(100_000), 0);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Options behind a `?`: `region`, `endpoint`. Who we are is found as all of AWS's programs find it: variables, profiles,
 //! the role of the machine or the pod. `AWSCURRENT` is the key in force; a version under `AWSPENDING` is one that waits to
-//! come into force, and becomes `AWSCURRENT` when it signs and the overlap is over.
+//! come into force, and becomes `AWSCURRENT` when it signs and the overlap is over. One that was in force before waits no more,
+//! whatever stage somebody left on it.
 
 use aws_config::BehaviorVersion;
 use aws_sdk_secretsmanager::Client;
@@ -13,16 +14,18 @@ use aws_smithy_http_client::{Builder, tls::Provider};
 use zeroize::Zeroizing;
 
 use super::{Reference, Source, Stage};
+use crate::keys::waiting::Waiting;
 use crate::keys::{KeyError, Material};
 
 const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
+const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// `aws:SECRET`.
 pub(super) struct AwsSource {
     reference: Reference,
     client: Client,
-    runtime: tokio::runtime::Runtime,
+    runtime: Waiting,
 }
 
 /// The versions of a secret that have a stage.
@@ -42,8 +45,7 @@ impl Versions {
 impl AwsSource {
     pub(super) fn new(reference: &Reference) -> Result<Self, KeyError> {
         let options = reference.options(&["region", "endpoint"])?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| KeyError::source(reference.to_string(), e.to_string()))?;
+        let runtime = Waiting::new(&reference.to_string())?;
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
         if let Some(region) = options.get("region") {
@@ -68,7 +70,7 @@ impl AwsSource {
             if stages.iter().any(|s| s == CURRENT) {
                 versions.current = Some(id.clone());
             }
-            if stages.iter().any(|s| s == PENDING) {
+            if stages.iter().any(|s| s == PENDING) && !stages.iter().any(|s| s == PREVIOUS) {
                 versions.pending = Some(id.clone());
             }
         }
@@ -113,13 +115,15 @@ impl Source for AwsSource {
         if versions.next() != Some(version) {
             return Ok(());
         }
-        let request = self.client.update_secret_version_stage();
-        let request = request
-            .secret_id(&self.reference.place)
-            .version_stage(CURRENT)
-            .move_to_version_id(version)
-            .set_remove_from_version_id(versions.current.clone());
-        let done = self.runtime.block_on(request.send());
-        done.map(drop).map_err(|e| self.wrong(format!("making {version} current: {}", DisplayErrorContext(e))))
+        let stage =
+            |name| self.client.update_secret_version_stage().secret_id(&self.reference.place).version_stage(name);
+        let current = stage(CURRENT).move_to_version_id(version).set_remove_from_version_id(versions.current.clone());
+        let done = self.runtime.block_on(current.send());
+        done.map_err(|e| self.wrong(format!("making {version} current: {}", DisplayErrorContext(e))))?;
+        // Else it would wait once more when it is two versions old.
+        let waits_no_more = self.runtime.block_on(stage(PENDING).remove_from_version_id(version).send());
+        waits_no_more
+            .map(drop)
+            .map_err(|e| self.wrong(format!("taking {PENDING} from {version}: {}", DisplayErrorContext(e))))
     }
 }

@@ -10,11 +10,9 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ring::rand::{SecureRandom, SystemRandom};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Due, Source, Stage};
+use super::{Due, Marker, Source, Stage};
 use crate::keys::{KeyError, Material};
 
 /// A command must have printed its key by then.
@@ -28,17 +26,14 @@ const BYTES_MAX: u64 = 64 * 1024;
 pub(super) struct ExecSource {
     command: String,
     id: Option<String>,
-    /// So that a mark says nothing of the key to who does not know this.
-    salt: [u8; 32],
+    marker: Marker,
     within: Duration,
 }
 
 impl ExecSource {
     pub(super) fn new(command: &str, id: Option<&str>) -> Result<Self, KeyError> {
-        let mut salt = [0; 32];
-        let random = SystemRandom::new().fill(&mut salt);
-        random.map_err(|_| KeyError::source("exec:", "the system gives no random bytes"))?;
-        Ok(Self { command: command.to_owned(), id: id.map(str::to_owned), salt, within: WITHIN })
+        let marker = Marker::new()?;
+        Ok(Self { command: command.to_owned(), id: id.map(str::to_owned), marker, within: WITHIN })
     }
 
     fn run(&self, wanted: Option<Due>) -> Result<Zeroizing<String>, KeyError> {
@@ -91,8 +86,7 @@ impl Source for ExecSource {
     }
 
     fn mark(&mut self) -> Result<String, KeyError> {
-        let text = self.run(None)?;
-        Ok(crate::orders::hex(&Sha256::new().chain_update(self.salt).chain_update(text.as_bytes()).finalize()))
+        Ok(self.marker.mark(&self.run(None)?))
     }
 
     fn fetch(&mut self, _stage: Stage) -> Result<Material, KeyError> {

@@ -5,17 +5,18 @@ use keyring::v1::Entry;
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
-use super::{Source, Stage};
+use super::{Marker, Source, Stage};
 use crate::keys::{KeyError, Material};
 
 /// `keyring:SERVICE/USER`.
 pub(super) struct KeyringSource {
     place: String,
+    marker: Marker,
 }
 
 impl KeyringSource {
-    pub(super) fn new(place: &str) -> Self {
-        Self { place: place.to_owned() }
+    pub(super) fn new(place: &str) -> Result<Self, KeyError> {
+        Ok(Self { place: place.to_owned(), marker: Marker::new()? })
     }
 }
 
@@ -41,8 +42,8 @@ impl Source for KeyringSource {
     }
 
     fn mark(&mut self) -> Result<String, KeyError> {
-        // The public id of the key there: keyrings have no versions.
-        Ok(self.fetch(Stage::Current)?.key_id)
+        // Keyrings have no versions, and keys of one account may share their public id (Hyperliquid's do).
+        Ok(self.marker.mark(&read(&self.place)?))
     }
 
     fn fetch(&mut self, _stage: Stage) -> Result<Material, KeyError> {

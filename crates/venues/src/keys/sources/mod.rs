@@ -20,6 +20,9 @@ mod vault;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use ring::rand::{SecureRandom, SystemRandom};
+use sha2::{Digest, Sha256};
+
 use super::{KeyError, Material};
 pub(super) use env::secret;
 
@@ -99,6 +102,22 @@ pub trait Source: Send {
     /// [`KeyError`].
     fn store(&mut self, _material: &Material) -> Result<(), KeyError> {
         Err(KeyError::source(self.place(), "keys are not put there by this program; put it there yourself"))
+    }
+}
+
+/// Makes marks of secrets, which say nothing to who does not know its salt.
+struct Marker([u8; 32]);
+
+impl Marker {
+    fn new() -> Result<Self, KeyError> {
+        let mut salt = [0; 32];
+        let filled = SystemRandom::new().fill(&mut salt);
+        filled.map_err(|_| KeyError::source("marking a source", "the system gives no random bytes"))?;
+        Ok(Self(salt))
+    }
+
+    fn mark(&self, secret: &str) -> String {
+        crate::orders::hex(&Sha256::new().chain_update(self.0).chain_update(secret).finalize())
     }
 }
 
@@ -191,7 +210,7 @@ impl Reference {
             #[cfg(feature = "keyring")]
             "keyring" => {
                 self.options(&[])?;
-                Box::new(keyring::KeyringSource::new(&self.place))
+                Box::new(keyring::KeyringSource::new(&self.place)?)
             }
             #[cfg(feature = "vault")]
             "vault" => Box::new(vault::VaultSource::new(self)?),

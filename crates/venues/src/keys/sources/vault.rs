@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::file::{self, Hidden};
 use super::{Reference, Source, Stage};
 use crate::keys::material::clean;
+use crate::keys::waiting::Waiting;
 use crate::keys::{KeyError, Material};
 
 /// What may stand behind the `?`.
@@ -31,7 +32,7 @@ pub(super) struct VaultSource {
     path: String,
     /// Logged in.
     client: Option<VaultClient>,
-    runtime: tokio::runtime::Runtime,
+    runtime: Waiting,
 }
 
 impl VaultSource {
@@ -42,8 +43,7 @@ impl VaultSource {
             .split_once('/')
             .filter(|(m, p)| !m.is_empty() && !p.is_empty())
             .ok_or_else(|| KeyError::Reference(format!("{reference}: write vault:MOUNT/PATH")))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| KeyError::source(reference.to_string(), e.to_string()))?;
+        let runtime = Waiting::new(&reference.to_string())?;
         Ok(Self { mount: mount.to_owned(), path: path.to_owned(), reference: reference.clone(), client: None, runtime })
     }
 
