@@ -12,7 +12,7 @@ use bellwether::exchange::drive::Clock;
 use bellwether::host::Registry;
 use bellwether::keys::{Credential, Key, KeyError, Scheme, Scope, Signing};
 use bellwether::run::{RunError, SessionPlan, Signings, Status, Surroundings, Watcher, replay, session_in};
-use bellwether::tape::Disk;
+use bellwether::tape::{Disk, TapeReader};
 use bellwether_sdk::Ts;
 use tokio::sync::Notify;
 
@@ -203,14 +203,19 @@ impl Lives {
 
     /// While no process runs, a bit of the tape flips: the next one must refuse it. Then it is mended.
     async fn flipped(&self) -> anyhow::Result<()> {
+        // A torn end is cut, whatever stands in it.
+        let Ok(mut reader) = TapeReader::open(&self.tape) else { return Ok(()) };
+        while reader.read()?.is_some() {}
         let good = std::fs::read(&self.tape)?;
         let mut bad = good.clone();
-        let at = usize::try_from(self.sim.world().dice.below(good.len() as u64))?;
+        let at = usize::try_from(self.sim.world().dice.below(good.len() as u64 - reader.torn()))?;
         bad[at] ^= 1 << self.sim.world().dice.below(8);
         std::fs::write(&self.tape, &bad)?;
         self.sim.world().struck(Fault::BitFlipped);
-        match self.one().await {
-            End::Failed(RunError::Venue(_)) | End::Died => {}
+        let end = self.one().await;
+        let untouched = std::fs::read(&self.tape)? == bad;
+        match end {
+            End::Failed(RunError::Venue(_)) | End::Died if untouched => {}
             End::Failed(RunError::Data(why)) if why.contains("damaged") || why.contains("no tape") => {}
             other => self.sim.world().wrong(format!("a tape with byte {at} changed was believed: {other:?}")),
         }
