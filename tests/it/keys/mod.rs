@@ -51,6 +51,8 @@ pub struct Bench {
     pub urls: Urls,
     /// The venue makes no faults.
     pub calm: bool,
+    /// How far the venue's clock is ahead.
+    skew_ms: i64,
 }
 
 impl Bench {
@@ -88,7 +90,9 @@ impl Bench {
             account: socket.clone(),
             trade: format!("{socket}/ws-api/v3"),
         };
-        Self { sandbox, dir: tempfile::tempdir().expect("a folder"), settings, urls, calm: faults == Faults::default() }
+        let skew_ms = faults.skew_ms;
+        let calm = faults == Faults { skew_ms, ..Faults::default() };
+        Self { sandbox, dir: tempfile::tempdir().expect("a folder"), settings, urls, calm, skew_ms }
     }
 
     pub fn state(&self) -> PathBuf {
@@ -187,7 +191,7 @@ impl Bench {
             loop {
                 let query = format!("symbol=BTCUSDT&orderId={from}&limit=1000");
                 let mut request = Request::get("/api/v3/allOrders", query, 20).signed();
-                let now = now();
+                let now = now().plus(self.skew_ms * 1_000_000);
                 let nonce = 0;
                 venue.sign(&mut request, &key, Stamp { now, nonce }).expect("signed");
                 let answer = transport.http(&self.urls.rest, &request).await.expect("an answer");

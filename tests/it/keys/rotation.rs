@@ -255,8 +255,26 @@ fn a_key_that_is_revoked_at_the_venue_gives_way_to_a_second_one_in_under_a_secon
     println!("the second key signs after {:?}", began.elapsed());
     let seen = trading.end();
     clean(&bench, &seen, "key-second-1", 1);
-    // Under a second is what is promised, and what it takes where nothing else runs; tests run beside each other.
-    assert!(seen.gap < Duration::from_secs(3), "{:?}", seen.gap);
+    // Under a second is what is promised, and what it takes where nothing else runs, which is asserted with KEYS_ALONE=1;
+    // tests run beside each other.
+    let most = if std::env::var_os("KEYS_ALONE").is_some() { 1 } else { 3 };
+    assert!(seen.gap < Duration::from_secs(most), "{:?}", seen.gap);
+}
+
+#[test]
+fn a_venue_whose_clock_is_ahead_or_behind_takes_both_keys() {
+    for skew_ms in [5_000, -5_000] {
+        let mut bench = Bench::new(&["key-old-0001", "key-new-0001"], Faults { skew_ms, ..Faults::default() });
+        let source = bench.put("main.json", "key-old-0001");
+        bench.with_key("main", source);
+        let trading = Trading::begin(&bench, bench.ring(), 0, 1);
+        trading.more(30);
+        bench.put("main.json", "key-new-0001");
+        signs(&bench, "key-new-0001", 1);
+        trading.more(30);
+        let seen = trading.end();
+        clean(&bench, &seen, "key-new-0001", 1);
+    }
 }
 
 #[cfg(unix)]
