@@ -9,7 +9,7 @@ use super::*;
 const PIECE: usize = 128;
 
 /// An event that a calm stretch can be made of.
-pub(in crate::engine) trait Calm {
+pub(in crate::engine) trait Calm: Copy {
     /// When it begins: a bar's open, the time of a trade.
     fn begin(&self) -> Ts;
     /// When it is known: a bar's close, the time of a trade.
@@ -26,6 +26,8 @@ pub(in crate::engine) trait Calm {
     fn is_heard_by(&self, slot: &Slot) -> bool;
     /// Gives it to a strategy.
     fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>);
+    /// Gives several to a strategy that takes many; says how many it heard.
+    fn tell_many(events: &[Self], strategy: &mut dyn Strategy, ctx: &mut Context<'_>) -> usize;
 }
 
 impl Calm for Trade {
@@ -57,6 +59,9 @@ impl Calm for Trade {
     fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {
         strategy.on_trade(ctx, self);
     }
+    fn tell_many(events: &[Self], strategy: &mut dyn Strategy, ctx: &mut Context<'_>) -> usize {
+        strategy.on_trades(ctx, events)
+    }
 }
 
 impl Calm for Bar {
@@ -87,6 +92,9 @@ impl Calm for Bar {
     #[inline]
     fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {
         strategy.on_bar(ctx, self);
+    }
+    fn tell_many(events: &[Self], strategy: &mut dyn Strategy, ctx: &mut Context<'_>) -> usize {
+        strategy.on_bars(ctx, events)
     }
 }
 
@@ -153,30 +161,50 @@ impl Engine {
         let equity_at =
             |p: Price| Money::from_mantissa(equity + i128::from(p.mantissa() - mark) * i128::from(per_unit));
         let slot = &mut self.slots[listener];
-        let mut now = self.now;
-        let mut taken = 0;
-        for event in piece {
+        let fits = |event: &T, now: Ts| {
             let [open, high, low, close] = event.prices();
             let in_band = low.min(open).min(close) > band.0 && high.max(open).max(close) < band.1;
-            if event.begin() < now || event.begin() >= candle_end || event.end() >= horizon || !in_band {
-                break;
-            }
-            taken += 1;
-            now = now.max(event.end());
-            self.view.instruments[id.index()].last = close;
-            self.view.equity = equity_at(close);
-            let mut ctx = Context::new(now, id, &self.view, &slot.own, &mut self.outbox);
-            event.tell(slot.strategy.as_mut(), &mut ctx);
-            if !self.outbox.actions.is_empty() {
-                break;
+            event.begin() >= now && event.begin() < candle_end && event.end() < horizon && in_band
+        };
+        let mut now = self.now;
+        let mut taken = 0;
+        if slot.strategy.takes_many() {
+            // It looks at nothing but the events, so time, prices and equity may wait for the last that it hears.
+            let fitting = piece.iter().take_while(|event| {
+                let fits = fits(event, now);
+                now = now.max(event.end());
+                fits
+            });
+            let fitting = &piece[..fitting.count()];
+            let mut ctx = Context::new(self.now, id, &self.view, &slot.own, &mut self.outbox);
+            taken = T::tell_many(fitting, slot.strategy.as_mut(), &mut ctx).min(fitting.len());
+            now = piece[..taken].last().map_or(self.now, |last| self.now.max(last.end()));
+        } else {
+            for event in piece {
+                if !fits(event, now) {
+                    break;
+                }
+                taken += 1;
+                now = now.max(event.end());
+                let close = event.prices()[3];
+                self.view.instruments[id.index()].last = close;
+                self.view.equity = equity_at(close);
+                let mut ctx = Context::new(now, id, &self.view, &slot.own, &mut self.outbox);
+                event.tell(slot.strategy.as_mut(), &mut ctx);
+                if !self.outbox.actions.is_empty() {
+                    break;
+                }
             }
         }
         let told = &piece[..taken];
         if let Some(last) = told.last() {
+            let close = last.prices()[3];
             self.now = now;
+            self.view.instruments[id.index()].last = close;
+            self.view.equity = equity_at(close);
             self.recorder.stretch(told, equity_at, self.ledger.open_count() > 0);
             self.price_at[id.index()] = now;
-            self.ledger.mark(id, last.prices()[3])?;
+            self.ledger.mark(id, close)?;
         }
         Ok(taken)
     }
