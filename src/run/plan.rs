@@ -8,8 +8,9 @@ use super::RunError;
 use super::supply::Supply;
 use crate::config::{self, Settings, StrategySettings, parse_time};
 use crate::engine::{Input, OnHalt};
-use crate::host::{HostError, Registry};
+use crate::host::{HostError, Manifest, Registry};
 use crate::market::Kind;
+use crate::risk::Declared;
 use crate::signal::{SIZER_PARAMS, Sizer};
 use crate::sim::Profile;
 
@@ -22,6 +23,8 @@ pub(super) struct Planned {
     pub(super) on_halt: OnHalt,
     /// Whether it emits signals.
     pub(super) directional: bool,
+    /// What it declares that it does at the most.
+    pub(super) declared: Declared,
     /// What a reader must know of how it is sized, if the settings do not say.
     pub(super) size_note: Option<String>,
 }
@@ -124,6 +127,7 @@ pub(super) fn make_strategies(
         };
         let ids: Vec<InstrumentId> =
             symbols.iter().filter_map(|s| instruments.iter().find(|i| i.symbol == *s)).map(|i| i.id).collect();
+        let declared = declared_of(&entry.manifest, &ids, instruments)?;
         let at = |e: bellwether_sdk::ParamError| RunError::Settings(format!("strategy {}: {e}", wanted.plugin));
         let mut params = wanted.params.clone();
         let given = params.len();
@@ -161,9 +165,28 @@ pub(super) fn make_strategies(
             config::OnHalt::Cancel => OnHalt::Cancel,
             config::OnHalt::Keep => OnHalt::Keep,
         };
-        planned.push(Planned { id, strategy, instruments: ids, sizer, on_halt, directional, size_note });
+        planned.push(Planned { id, strategy, instruments: ids, sizer, on_halt, directional, declared, size_note });
     }
     Ok(planned)
+}
+
+/// What a strategy's manifest allows, in terms of the run. One that is given an instrument it does not declare is refused.
+fn declared_of(manifest: &Manifest, given: &[InstrumentId], all: &[Instrument]) -> Result<Declared, RunError> {
+    let names = &manifest.instruments;
+    let is_named = |i: &Instrument| names.iter().any(|name| *name == i.symbol.as_str());
+    if let Some(other) = all.iter().find(|i| !names.is_empty() && given.contains(&i.id) && !is_named(i)) {
+        return Err(RunError::Settings(format!(
+            "strategy {} declares that it trades {} only, and is given {}; name one of its own with --instrument",
+            manifest.name,
+            names.join(", "),
+            other.symbol
+        )));
+    }
+    Ok(Declared {
+        instruments: all.iter().filter(|i| is_named(i)).map(|i| i.id).collect(),
+        orders: manifest.orders,
+        order_notional_max: manifest.order_notional_max,
+    })
 }
 
 /// The name nearest to a misspelt one.

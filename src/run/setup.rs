@@ -43,6 +43,7 @@ impl Setup {
         let mut plan = Plan::new(settings, supply, instruments, &strategies)?;
         let account = Account::new(&settings.account.cash, &plan.instruments)?;
         let sim = sim_config(settings, supply, &mut plan, &account)?;
+        let declared = strategies.iter().map(|s| s.declared.clone()).collect();
         let slots = strategies
             .into_iter()
             .map(|s| SlotConfig {
@@ -54,7 +55,7 @@ impl Setup {
                 on_halt: s.on_halt,
             })
             .collect();
-        let limits = limits(&settings.risk, &plan.instruments)?;
+        let limits = Limits { declared, ..limits(&settings.risk, &plan.instruments)? };
         Ok(Self { plan, slots, account, sim, limits })
     }
 

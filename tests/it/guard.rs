@@ -1,7 +1,7 @@
 //! The risk guard as a user meets it: limits with their numbers, trips that stay, policies that are carried out.
 
-use bellwether::risk::{InstrumentLimits, Limits, Policy};
-use bellwether_sdk::{Context, Decimal, InstrumentId, Intent, Side};
+use bellwether::risk::{Declared, InstrumentLimits, Limits, Policy};
+use bellwether_sdk::{Context, Decimal, InstrumentId, Intent, OrderKinds, Side};
 
 use crate::desk::{Desk, fills_text, price, qty, states_text};
 
@@ -62,6 +62,35 @@ fn a_limit_never_keeps_anybody_in_a_position() {
     });
     assert_eq!(refusals(&run), "order_notional_max 1");
     assert_eq!(fills_text(&run), "1 buy 1@100, 3 sell 1@400");
+}
+
+#[test]
+fn a_strategy_is_held_to_what_it_declares_and_may_always_get_out() {
+    let declared = Declared {
+        instruments: vec![ONE],
+        orders: OrderKinds { market: true, ..OrderKinds::NONE },
+        order_notional_max: whole(150),
+    };
+    let limits = Limits { declared: vec![declared.clone()], ..Default::default() };
+    let run = |limits| {
+        Desk { limits, ..Desk::default() }.bars("100 100 100 100 100", |n, ctx| match n {
+            0 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(1)))),
+            1 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(2)))),
+            2 => drop(ctx.place(Intent::limit(ONE, Side::Buy, qty(1), price(100)))),
+            // A limit order that it does not declare either; but it only gets out.
+            3 => drop(ctx.place(Intent::limit(ONE, Side::Sell, qty(1), price(90)))),
+            _ => {}
+        })
+    };
+    let held = run(limits);
+    assert_eq!(refusals(&held), "declared_notional_max 1, kind_undeclared 1");
+    assert_eq!(fills_text(&held), "1 buy 1@100, 4 sell 1@100");
+    let elsewhere = Declared { instruments: vec![InstrumentId(7)], ..declared };
+    let other = run(Limits { declared: vec![elsewhere], ..Default::default() });
+    assert_eq!(refusals(&other), "instrument_undeclared 4");
+    // What one strategy declares binds no other.
+    let open = run(Limits { declared: Vec::new(), ..Default::default() });
+    assert_eq!(refusals(&open), "");
 }
 
 #[test]

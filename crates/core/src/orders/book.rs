@@ -2,7 +2,7 @@
 
 use bellwether_sdk::{OrderId, OrderKind, OrderState, Price, Qty, Rate, Size, TimeInForce, Trail, Ts};
 
-use super::{FillRecord, Order, OrderRecord, OrderType, TifType, WordId, Words};
+use super::{FillRecord, Order, OrderRecord, TifType, WordId, Words};
 
 /// Something happened to an order that cannot happen to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -186,17 +186,13 @@ fn alive(record: &OrderRecord, to: OrderState) -> Result<(), OrderError> {
 }
 
 fn record_of(order: &Order, now: Ts) -> OrderRecord {
-    let (order_type, price, trigger, trail_fraction) = match order.kind {
-        OrderKind::Market => (OrderType::Market, Price::ZERO, Price::ZERO, false),
-        OrderKind::Limit { price } => (OrderType::Limit, price, Price::ZERO, false),
-        OrderKind::StopMarket { trigger } => (OrderType::StopMarket, Price::ZERO, trigger, false),
-        OrderKind::StopLimit { trigger, price } => (OrderType::StopLimit, price, trigger, false),
-        OrderKind::TrailingStop { trail: Trail::Offset(offset) } => {
-            (OrderType::TrailingStop, Price::ZERO, offset, false)
-        }
-        OrderKind::TrailingStop { trail: Trail::Fraction(fraction) } => {
-            (OrderType::TrailingStop, Price::ZERO, trail_mantissa(fraction), true)
-        }
+    let (price, trigger, trail_fraction) = match order.kind {
+        OrderKind::Market => (Price::ZERO, Price::ZERO, false),
+        OrderKind::Limit { price } => (price, Price::ZERO, false),
+        OrderKind::StopMarket { trigger } => (Price::ZERO, trigger, false),
+        OrderKind::StopLimit { trigger, price } => (price, trigger, false),
+        OrderKind::TrailingStop { trail: Trail::Offset(offset) } => (Price::ZERO, offset, false),
+        OrderKind::TrailingStop { trail: Trail::Fraction(fraction) } => (Price::ZERO, trail_mantissa(fraction), true),
     };
     let (tif, ts_expiry) = match order.tif {
         TimeInForce::Gtc => (TifType::Gtc, Ts::NONE),
@@ -225,7 +221,7 @@ fn record_of(order: &Order, now: Ts) -> OrderRecord {
         instrument: order.instrument,
         notional_scale,
         side: order.side,
-        order_type,
+        order_type: order.kind.into(),
         tif,
         trail_fraction,
         post_only: order.post_only,

@@ -1,6 +1,6 @@
 //! What is kept of an order and of a fill.
 
-use bellwether_sdk::{InstrumentId, Liquidity, Money, OrderId, OrderState, Price, Qty, Role, Side, Ts};
+use bellwether_sdk::{InstrumentId, Liquidity, Money, OrderId, OrderKind, OrderState, Price, Qty, Role, Side, Ts};
 use serde::{Deserialize, Serialize};
 
 /// An interned word: the index into [`Words`].
@@ -70,6 +70,18 @@ impl OrderType {
             Self::StopMarket => "stop_market",
             Self::StopLimit => "stop_limit",
             Self::TrailingStop => "trailing_stop",
+        }
+    }
+}
+
+impl From<OrderKind> for OrderType {
+    fn from(kind: OrderKind) -> Self {
+        match kind {
+            OrderKind::Market => Self::Market,
+            OrderKind::Limit { .. } => Self::Limit,
+            OrderKind::StopMarket { .. } => Self::StopMarket,
+            OrderKind::StopLimit { .. } => Self::StopLimit,
+            OrderKind::TrailingStop { .. } => Self::TrailingStop,
         }
     }
 }

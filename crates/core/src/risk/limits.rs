@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_sdk::{Decimal, InstrumentId, Rate};
+use bellwether_sdk::{Decimal, InstrumentId, OrderKinds, Rate};
 
 /// The limits there are. Their names are the settings' keys below `risk`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,6 +10,8 @@ use bellwether_sdk::{Decimal, InstrumentId, Rate};
 pub enum Limit {
     /// Value of one order, quote currency.
     OrderNotional,
+    /// The same, as its strategy declares it of itself.
+    Declared,
     /// Position in one instrument, base units.
     PositionQty,
     /// Value of the position in one instrument, quote currency.
@@ -41,6 +43,7 @@ impl Limit {
     pub const fn name(self) -> &'static str {
         match self {
             Self::OrderNotional => "order_notional_max",
+            Self::Declared => "declared_notional_max",
             Self::PositionQty => "position_qty_max",
             Self::PositionNotional => "position_notional_max",
             Self::Leverage => "leverage_max",
@@ -113,6 +116,17 @@ impl InstrumentLimits {
     }
 }
 
+/// What a strategy declares that it does at the most, by which it is held; by default anything.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Declared {
+    /// The only instruments; empty: any.
+    pub instruments: Vec<InstrumentId>,
+    /// The only kinds of orders.
+    pub orders: OrderKinds,
+    /// Largest value of one order, in quote currency.
+    pub order_notional_max: Option<Decimal>,
+}
+
 /// Limits; `None` means none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Limits {
@@ -146,7 +160,9 @@ pub struct Limits {
     pub drawdown_pct_max: Option<Decimal>,
     /// Most closed trades in a row that lost.
     pub losses_in_row_max: Option<u32>,
-    /// What is done when one of the last three trips.
+    /// What strategies declare, by their places; those beyond the end declare nothing.
+    pub declared: Vec<Declared>,
+    /// What is done when one of the three before that trips.
     pub on_trip: Policy,
 }
 
@@ -157,6 +173,11 @@ impl Limits {
             Some(own) => own.or(self.each),
             None => self.each,
         }
+    }
+
+    /// What a strategy declares of itself.
+    pub fn declared_by(&self, strategy: u16) -> Option<&Declared> {
+        self.declared.get(usize::from(strategy))
     }
 
     /// Whether orders that are open in the same instrument must be known to judge another.

@@ -13,7 +13,7 @@ use bellwether_sdk::{Decimal, Instrument, InstrumentId, Money, OrderKind, Price,
 use crate::orders::Order;
 use crate::portfolio::{Position, Terms};
 
-pub use limits::{InstrumentLimits, Limit, Limits, Policy};
+pub use limits::{Declared, InstrumentLimits, Limit, Limits, Policy};
 pub use refusal::{Level, Refusal};
 use trip::Memory;
 pub use trip::{Account, Cause, GuardAct, Hold};
@@ -119,6 +119,7 @@ impl Guard {
     pub fn approve(&self, order: Order, view: &RiskView<'_>) -> Result<Approved<Order>, Refusal> {
         check_form(&order)?;
         if !reduces(&order, view) {
+            self.check_declared(&order)?;
             self.check_state(&view.pace, order.instrument)?;
             self.check_price(&order, view)?;
             for level in weigh::levels(&self.limits, &order, view)? {
@@ -136,7 +137,7 @@ impl Guard {
             return;
         }
         for level in weigh::levels(&self.limits, order, view).into_iter().flatten() {
-            if level.limit != Limit::OrderNotional {
+            if !matches!(level.limit, Limit::OrderNotional | Limit::Declared) {
                 self.memory.warn(level);
             }
         }
@@ -204,6 +205,15 @@ impl Guard {
     /// Whether [`take_acts`](Self::take_acts) has something.
     pub const fn has_acts(&self) -> bool {
         self.memory.has_acts()
+    }
+
+    /// What its strategy declared that it does.
+    fn check_declared(&self, order: &Order) -> Result<(), Refusal> {
+        let Some(declared) = self.limits.declared_by(order.strategy) else { return Ok(()) };
+        if !declared.instruments.is_empty() && !declared.instruments.contains(&order.instrument) {
+            return Err(Refusal::InstrumentUndeclared);
+        }
+        if declared.orders.allow(order.kind) { Ok(()) } else { Err(Refusal::KindUndeclared(order.kind.into())) }
     }
 
     /// What forbids entries whatever the order is.

@@ -5,6 +5,7 @@ use std::fmt;
 use bellwether_sdk::{InstrumentId, Money};
 
 use super::{Cause, Hold, Limit};
+use crate::orders::OrderType;
 
 /// How full a limit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,7 @@ impl fmt::Display for Level {
         let (used, max) = (self.used_text(), self.max_text());
         match self.limit {
             Limit::OrderNotional => write!(f, "order value {used} is over the limit {max}"),
+            Limit::Declared => write!(f, "order value {used} is over what its strategy declares, {max}"),
             Limit::PositionQty => write!(f, "the position would be {used}, the limit is {max}"),
             Limit::PositionNotional => write!(f, "position value {used} would be over the limit {max}"),
             Limit::Leverage => write!(f, "the position would be {used} times equity, the limit is {max}"),
@@ -91,6 +93,12 @@ pub enum Refusal {
     /// A limit would be passed.
     #[error("{0}")]
     Over(Level),
+    /// Its strategy declares other instruments than this.
+    #[error("its strategy does not declare the instrument")]
+    InstrumentUndeclared,
+    /// Its strategy declares other kinds of orders than this.
+    #[error("its strategy does not declare {} orders", .0.name())]
+    KindUndeclared(OrderType),
     /// The order's price is too far on the wrong side of the market.
     #[error("the price {price} is {away_bps} basis points beyond the quote's {quote}, the collar is {max_bps}")]
     Collar {
@@ -153,6 +161,8 @@ impl Refusal {
             Self::PriceNotPositive => "price_not_positive",
             Self::NoPrice => "no_price",
             Self::Over(level) => level.limit.name(),
+            Self::InstrumentUndeclared => "instrument_undeclared",
+            Self::KindUndeclared(_) => "kind_undeclared",
             Self::Collar { .. } => "price_collar_max",
             Self::PriceGap { .. } => "price_gap_max",
             Self::PriceAge { .. } => "price_age_max",

@@ -15,7 +15,8 @@ const LEVERAGE_SCALE: u8 = 4;
 pub(super) fn levels(limits: &Limits, order: &Order, view: &RiskView<'_>) -> Result<Vec<Level>, Refusal> {
     let own = limits.of(order.instrument);
     let mut levels = Vec::new();
-    let values = own.order_notional_max.is_some() || limits.weighs_pending();
+    let declared = limits.declared_by(order.strategy).is_some_and(|d| d.order_notional_max.is_some());
+    let values = own.order_notional_max.is_some() || declared || limits.weighs_pending();
     if values {
         weigh_values(limits, order, view, &mut levels)?;
     }
@@ -50,6 +51,8 @@ fn weigh_values(limits: &Limits, order: &Order, view: &RiskView<'_>, levels: &mu
         })
     };
     levels.extend(settled(Limit::OrderNotional, asked, own.order_notional_max));
+    let declared = limits.declared_by(order.strategy).and_then(|d| d.order_notional_max);
+    levels.extend(settled(Limit::Declared, asked, declared));
     let held = value.worth(view.position.qty.mantissa()).unsigned_abs();
     // An order that makes the position smaller is welcome, however large the position is.
     if after.unsigned_abs() <= held {
