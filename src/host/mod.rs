@@ -131,9 +131,15 @@ impl Registry {
 
     /// The same with one more strategy; a later one of the same name replaces the earlier.
     #[must_use]
-    pub fn with<P: Plugin>(mut self) -> Self {
-        self.entries.retain(|e| e.name() != P::NAME);
-        self.entries.push(Entry::native::<P>());
+    pub fn with<P: Plugin>(self) -> Self {
+        self.with_entry(Entry::native::<P>())
+    }
+
+    /// The same with an entry made elsewhere, under the name in its manifest; it replaces an earlier one of that name.
+    #[must_use]
+    pub fn with_entry(mut self, entry: Entry) -> Self {
+        self.entries.retain(|e| e.name() != entry.name());
+        self.entries.push(entry);
         self
     }
 

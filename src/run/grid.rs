@@ -1,18 +1,16 @@
 //! A grid: every combination of some settings, on all cores, over data decoded once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use bellwether_sdk::InstrumentId;
 use rayon::prelude::*;
 
 use super::backtest::Prepared;
 use super::plan::strategies_of;
+use super::shared::Shared;
 use super::{RunError, Variant};
 use crate::config::Settings;
 use crate::data::Catalog;
 use crate::host::Registry;
-use crate::market::{Batch, Kind, Source, SourceError};
 
 /// Combinations beyond which a grid is refused: nobody reads the table.
 const VARIANTS_MAX: usize = 100_000;
@@ -36,7 +34,7 @@ pub fn grid(
     let mut base = settings.clone();
     base.strategy = strategies_of(settings);
     let catalog = Catalog::open(&settings.data.dir)?;
-    let shared = Shared::read(&base, registry, &catalog, axes, stop)?;
+    let shared = shared(&base, registry, &catalog, axes, stop)?;
     let finished = AtomicUsize::new(0);
     Ok((0..count)
         .into_par_iter()
@@ -91,85 +89,22 @@ fn applied(base: &Settings, set: &[(String, String)]) -> Result<Settings, RunErr
     Ok(settings)
 }
 
-/// The streams of a run, decoded once.
-struct Shared {
-    streams: Vec<(Kind, InstrumentId, Arc<Vec<Batch>>)>,
-}
-
-impl Shared {
-    /// Reads what the first combination that can run would read; parameters do not change what is read.
-    fn read(
-        base: &Settings,
-        registry: &Registry,
-        catalog: &Catalog,
-        axes: &[(String, Vec<String>)],
-        stop: &AtomicBool,
-    ) -> Result<Self, RunError> {
-        let count: usize = axes.iter().map(|a| a.1.len()).product();
-        let mut first_error = None;
-        for n in 0..count {
-            let settings = applied(base, &combination(axes, n))?;
-            match Prepared::new(&settings, registry, catalog) {
-                Ok(prepared) => {
-                    let mut streams = Vec::new();
-                    for mut source in prepared.sources()? {
-                        let mut batches = Vec::new();
-                        while let Some(batch) = source.next(None).map_err(|e| RunError::Data(e.to_string()))? {
-                            if stop.load(Ordering::Relaxed) {
-                                return Err(RunError::Interrupted);
-                            }
-                            batches.push(batch);
-                        }
-                        streams.push((source.kind(), source.instrument(), Arc::new(batches)));
-                    }
-                    return Ok(Self { streams });
-                }
-                Err(e) => first_error = first_error.or(Some(e)),
-            }
+/// Reads what the first combination that can run would read; parameters do not change what is read.
+fn shared(
+    base: &Settings,
+    registry: &Registry,
+    catalog: &Catalog,
+    axes: &[(String, Vec<String>)],
+    stop: &AtomicBool,
+) -> Result<Shared, RunError> {
+    let count: usize = axes.iter().map(|a| a.1.len()).product();
+    let mut first_error = None;
+    for n in 0..count {
+        let settings = applied(base, &combination(axes, n))?;
+        match Prepared::new(&settings, registry, catalog) {
+            Ok(prepared) => return Shared::of(&prepared, stop),
+            Err(e) => first_error = first_error.or(Some(e)),
         }
-        Err(first_error.unwrap_or_else(|| RunError::Settings("the grid has no combination".to_owned())))
     }
-
-    fn sources(&self) -> Vec<Box<dyn Source>> {
-        self.streams
-            .iter()
-            .map(|(kind, instrument, batches)| {
-                let source = SharedSource { kind: *kind, instrument: *instrument, batches: batches.clone(), at: 0 };
-                Box::new(source) as Box<dyn Source>
-            })
-            .collect()
-    }
-}
-
-/// One reader of a shared stream.
-struct SharedSource {
-    kind: Kind,
-    instrument: InstrumentId,
-    batches: Arc<Vec<Batch>>,
-    at: usize,
-}
-
-impl Source for SharedSource {
-    fn kind(&self) -> Kind {
-        self.kind
-    }
-    fn instrument(&self) -> InstrumentId {
-        self.instrument
-    }
-    fn next(&mut self, spent: Option<Batch>) -> Result<Option<Batch>, SourceError> {
-        let Some(batch) = self.batches.get(self.at) else { return Ok(None) };
-        self.at += 1;
-        Ok(Some(match (spent, batch) {
-            // The memory of the batch before is used again.
-            (Some(Batch::Trades(mut v)), Batch::Trades(b)) => {
-                v.clone_from(b);
-                Batch::Trades(v)
-            }
-            (Some(Batch::Bars(mut v)), Batch::Bars(b)) => {
-                v.clone_from(b);
-                Batch::Bars(v)
-            }
-            (_, b) => b.clone(),
-        }))
-    }
+    Err(first_error.unwrap_or_else(|| RunError::Settings("the grid has no combination".to_owned())))
 }

@@ -1,5 +1,6 @@
 //! Stories that cross doors: one binary, a module per story.
 
+mod check;
 mod conformance;
 mod conservation;
 mod desk;

@@ -117,6 +117,12 @@ pub trait Strategy: Send {
         false
     }
 
+    /// Bytes of memory it occupies, where its host can tell. Strategies leave this as it is.
+    #[doc(hidden)]
+    fn memory(&self) -> Option<usize> {
+        None
+    }
+
     /// Its state as bytes, to be taken up again by [`restore`](Self::restore).
     fn save(&self) -> Vec<u8> {
         Vec::new()

@@ -365,6 +365,10 @@ impl Strategy for WasmStrategy {
         }
     }
 
+    fn memory(&self) -> Option<usize> {
+        Some(self.instance.borrow().store.data().memory)
+    }
+
     fn save(&self) -> Vec<u8> {
         let fuel = self.loaded.limits.fuel_to_begin;
         // One that cannot save has nothing to give on.

@@ -49,22 +49,26 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
-/// Bounds of an instance, and whether it asked for more memory than it may have.
+/// Bounds of an instance, the bytes of memory it has, and whether it asked for more than it may have.
 #[derive(Debug)]
 pub(crate) struct Bounds {
     memory_max: usize,
+    pub(crate) memory: usize,
     pub(crate) over_memory: bool,
 }
 
 impl Bounds {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { memory_max: limits.memory_max, over_memory: false }
+        Self { memory_max: limits.memory_max, memory: 0, over_memory: false }
     }
 }
 
 impl ResourceLimiter for Bounds {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.memory_max;
+        if fits {
+            self.memory = desired;
+        }
         self.over_memory |= !fits;
         Ok(fits)
     }
@@ -85,6 +89,8 @@ pub(crate) fn why(error: &wasmtime::Error, over_memory: bool, limits: &Limits) -
         }
         Some(Trap::Interrupt) => format!("it took longer than {} ms in one call", limits.call_ms_max),
         Some(Trap::StackOverflow) => "it called itself too deeply: the stack is used up".to_owned(),
+        // A guest whose stack lies at the beginning of its memory, as Rust's does, runs out of it there.
+        Some(Trap::MemoryOutOfBounds) => "it reached outside its memory, or its stack is used up".to_owned(),
         Some(Trap::UnreachableCodeReached) => "it panicked".to_owned(),
         Some(trap) => format!("it trapped: {trap}"),
         None => format!("it broke the contract: {}", error.root_cause()),

@@ -6,7 +6,7 @@ use bellwether_sdk::{AccountKind, Decimal, Interval, Symbol};
 use clap::{Args, ValueEnum};
 
 /// The flags of a run.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RunArgs {
     /// Strategy by name (`bellwether strategy list`), or one of the settings file by id.
     #[arg(long, value_name = "NAME")]

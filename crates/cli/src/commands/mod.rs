@@ -52,7 +52,7 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(global, args, registry),
         Command::Data(args) => data::run(global, args),
         Command::Config(args) => config::run(global, args, registry),
-        Command::Strategy(args) => strategy::run(args, registry),
+        Command::Strategy(args) => strategy::run(global, args, registry),
         Command::Exchange(args) => exchange::run(global, args),
         Command::Sandbox(args) => sandbox::run(global, args),
         Command::Signals(args) => signals::run(global, args, registry),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::sources;
+use super::{sample, sources};
 use crate::failure::{Code, Failure};
 use crate::out;
 
@@ -37,6 +37,7 @@ pub(super) fn run(args: &NewArgs) -> Result<(), Failure> {
         Lang::Rust => rust(folder, &name, args.sdk.as_deref())?,
         Lang::Python => python(folder, &name)?,
     }
+    sample::write(&folder.join("data"))?;
     let (dir, file) = (folder.display(), format!("{}.wasm", name.ident));
     let build = match args.lang {
         Lang::Rust => "cargo test\n  bellwether strategy build".to_owned(),
@@ -48,7 +49,10 @@ pub(super) fn run(args: &NewArgs) -> Result<(), Failure> {
     };
     out::answer(&format!(
         "{dir}: written. Next:\n\n  cd {dir}\n  {build}\n  \
-         bellwether backtest --strategy ./{file}\n  bellwether paper --strategy ./{file} --interval 1h"
+         bellwether strategy check ./{file} --data data\n  \
+         bellwether backtest --strategy ./{file} --data data\n  \
+         bellwether paper --strategy ./{file} --data data --interval 1h --pace 0\n\n\
+         The bars in data/ are made up, for trying it; `bellwether data download` gets real ones."
     ))
 }
 

@@ -2,9 +2,11 @@
 
 #[cfg(feature = "wasm")]
 mod build;
+mod check;
 mod create;
 #[cfg(feature = "wasm")]
 mod package;
+mod sample;
 mod sources;
 
 use bellwether::host::{Entry, Registry};
@@ -14,6 +16,7 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
+use crate::args::Global;
 use crate::failure::Failure;
 use crate::{out, strategies};
 
@@ -27,8 +30,10 @@ pub(crate) struct StrategyArgs {
 #[derive(Debug, Subcommand)]
 enum StrategyCommand {
     /// List the strategies.
-    #[command(after_help = "Examples:\n  bellwether strategy list\n  bellwether strategy list --json")]
+    #[command(after_help = "Examples:\n  bellwether strategy list\n  bellwether strategy list ./my_cross.wasm --json")]
     List {
+        /// Files of components to list beside those of the command.
+        files: Vec<String>,
         /// Answer as JSON.
         #[arg(long)]
         json: bool,
@@ -39,6 +44,15 @@ enum StrategyCommand {
     /// Show a strategy's parameters only.
     #[command(after_help = "Examples:\n  bellwether strategy params ema_cross --json")]
     Params(Named),
+    /// Look at a strategy before it trades: is it deterministic, does it look ahead, what does it do on bad data.
+    #[command(after_help = "\
+Runs it again and again over stored data, whole, cut and spoilt. Exits 5 when a check failed; warnings do not count.
+
+Examples:
+  bellwether strategy check ema_cross
+  bellwether strategy check ./my_cross.wasm --interval 1h --set strategy.fast=5
+  bellwether strategy check ./my_cross.wasm --against my_cross --json")]
+    Check(Box<check::CheckArgs>),
     /// Write a strategy of your own, ready to build.
     #[command(
         after_help = "Examples:\n  bellwether strategy new my-cross\n  bellwether strategy new my-cross --lang python"
@@ -62,15 +76,16 @@ struct Named {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &StrategyArgs, registry: &Registry) -> Result<(), Failure> {
+pub(crate) fn run(global: &Global, args: &StrategyArgs, registry: &Registry) -> Result<(), Failure> {
     match &args.command {
         StrategyCommand::New(args) => create::run(args),
+        StrategyCommand::Check(args) => check::run(global, args, registry),
         #[cfg(feature = "wasm")]
         StrategyCommand::Build(args) => build::run(args),
-        StrategyCommand::List { json } => list(registry, *json),
+        StrategyCommand::List { files, json } => list(registry, files, *json),
         StrategyCommand::Show(named) => {
             let entry = strategies::entry(registry, &named.name)?;
-            if named.json { out::json(&described(&entry)) } else { show(&entry) }
+            if named.json { out::json(&described(&entry)) } else { show(&named.name, &entry) }
         }
         StrategyCommand::Params(named) => {
             let entry = strategies::entry(registry, &named.name)?;
@@ -82,30 +97,51 @@ pub(crate) fn run(args: &StrategyArgs, registry: &Registry) -> Result<(), Failur
     }
 }
 
-fn list(registry: &Registry, json: bool) -> Result<(), Failure> {
+fn list(registry: &Registry, files: &[String], json: bool) -> Result<(), Failure> {
+    let mut entries = registry.entries().to_vec();
+    for file in files {
+        entries.push(strategies::entry(registry, file)?);
+    }
     if json {
-        let all: Vec<Value> = registry.entries().iter().map(described).collect();
+        let all: Vec<Value> = entries.iter().map(described).collect();
         return out::json(&json!({"schema_version": 1, "strategies": all}));
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["strategy", "emits", "what it does"]);
-    for entry in registry.entries() {
+    for entry in &entries {
         table.add_row([entry.name(), emits(entry), &entry.manifest.summary]);
     }
     out::answer(&table.to_string())
 }
 
-fn show(entry: &Entry) -> Result<(), Failure> {
+fn show(named: &str, entry: &Entry) -> Result<(), Failure> {
     out::answer(&format!(
-        "{}: {}\nEmits {}.\n\n{}\n\nTry: bellwether backtest --strategy {}{}",
+        "{}: {}\nEmits {}.{}\n\n{}\n\nTry: bellwether backtest --strategy {}{}",
         entry.name(),
         entry.manifest.summary,
         emits(entry),
+        declares(entry),
         table(entry),
-        entry.name(),
+        named,
         // Resting orders are judged on ticks; bars say too little about who was filled.
         if entry.directional() { "" } else { " --kind trades" }
     ))
+}
+
+/// What a component says of itself beside that, and what it may do at the most.
+fn declares(entry: &Entry) -> String {
+    let may = &entry.manifest;
+    let mut text = String::new();
+    if !entry.sha256.is_empty() {
+        text.push_str(&format!("\nVersion {}, sha256 {}.", may.version, entry.sha256));
+    }
+    if !may.instruments.is_empty() {
+        text.push_str(&format!("\nTrades {} only.", may.instruments.join(", ")));
+    }
+    if let Some(max) = may.order_notional_max {
+        text.push_str(&format!("\nNo order of more than {max} in quote currency."));
+    }
+    text
 }
 
 fn emits(entry: &Entry) -> &'static str {
@@ -113,7 +149,29 @@ fn emits(entry: &Entry) -> &'static str {
 }
 
 fn described(entry: &Entry) -> Value {
-    json!({"name": entry.name(), "summary": entry.manifest.summary, "directional": entry.directional(), "params": params(entry)})
+    let may = &entry.manifest;
+    let own = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
+    let orders = [
+        ("market", may.orders.market),
+        ("limit", may.orders.limit),
+        ("stop_market", may.orders.stop_market),
+        ("stop_limit", may.orders.stop_limit),
+        ("trailing_stop", may.orders.trailing_stop),
+    ];
+    json!({
+        "name": entry.name(),
+        "summary": may.summary,
+        "directional": entry.directional(),
+        "signal_only": may.signal_only,
+        "version": own(&may.version),
+        "sha256": own(&entry.sha256),
+        "capabilities": {
+            "instruments": may.instruments,
+            "orders": orders.iter().filter(|o| o.1).map(|o| o.0).collect::<Vec<_>>(),
+            "order_notional_max": may.order_notional_max.map(|max| max.to_string()),
+        },
+        "params": params(entry),
+    })
 }
 
 fn params(entry: &Entry) -> Vec<Value> {
