@@ -63,9 +63,11 @@ fn whatever_a_component_does_wrong_stops_it_alone_and_the_other_strategy_trades_
         ("loop-in-start", "instructions in one event"),
         ("loop-in-tick", "instructions in one event"),
         ("panic", "it panicked"),
-        ("recursion", "the stack is used up"),
+        ("recursion", "stack is used up"),
         ("memory", "MiB of memory"),
-        ("flood", "1000000 things in one event"),
+        // A million orders do not fit into its memory; fewer are counted.
+        ("flood", "MiB of memory"),
+        ("many-orders", "20000 things in one event"),
         ("timers", "timers at one time"),
         ("nan-strength", "the strength of a signal is NaN"),
         ("nan-size", "inf per cent of equity"),
@@ -128,15 +130,97 @@ fn a_file_that_is_no_component_is_refused_and_a_pin_holds_its_content() {
     desk.fails("backtest --config pinned.toml --data data --interval 1h", 3, "its content has changed");
 }
 
+/// The same bytes with a word replaced by another of its length.
+fn patched(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut out = bytes.to_vec();
+    let places: Vec<usize> = (0..bytes.len()).filter(|i| bytes[*i..].starts_with(from.as_bytes())).collect();
+    assert!(!places.is_empty(), "{from} is not in there");
+    places.iter().for_each(|at| out[*at..*at + to.len()].copy_from_slice(to.as_bytes()));
+    out
+}
+
 #[test]
-fn a_shipped_strategy_makes_the_same_orders_as_a_component() {
-    let Some(file) = built("strategies/ema-cross", "ema_cross.wasm") else { return };
+fn a_component_that_is_not_of_the_contract_is_refused_and_told_what_is_wrong() {
+    let Some(file) = hostile() else { return };
+    let desk = Desk::new();
+    let whole = std::fs::read(file).expect("built");
+    // A component that does nothing but ask for a function `clock`.
+    let asks = b"\0asm\x0d\0\x01\0\x07\x05\x01\x40\0\x01\0\x0a\x0a\x01\0\x05clock\x01\0".to_vec();
+    for (bytes, why) in [
+        (asks, "it asks for clock; a strategy is given nothing beyond the contract"),
+        (patched(&whole, "plugin@1.0.0", "plugin@2.0.0"), "it was made for version 2.0.0 of the contract"),
+        (patched(&whole, "bellwether:strategy/", "bellwether:tragedies"), "damaged"),
+        (patched(&whole, "strategy/plugin", "strategy/pluger"), "it is of another world"),
+        (patched(&whole, "on-timer", "on-tiger"), "it does not fit the contract"),
+        (patched(&whole, "ts-venue", "ts-vanue"), "it broke the contract: expected record field named ts-venue"),
+    ] {
+        std::fs::write(desk.path("other.wasm"), bytes).expect("written");
+        desk.fails("strategy show ./other.wasm", 3, why);
+    }
+    assert!(desk.done(&format!("strategy show {file}")).contains("misbehaves as told"));
+}
+
+#[test]
+fn no_damage_to_a_file_brings_the_command_down() {
+    let Some(file) = hostile() else { return };
+    let desk = Desk::new();
+    let whole = std::fs::read(file).expect("built");
+    for n in 0..48_usize {
+        // Sections lie at the ends, code in the middle: all of it is hit.
+        let mut bytes = whole.clone();
+        let at = n * whole.len() / 48 + n;
+        bytes[at] ^= 1 << (n % 8);
+        bytes.truncate(if n % 3 == 0 { at + 1 } else { whole.len() });
+        std::fs::write(desk.path("damaged.wasm"), bytes).expect("written");
+        let answer = desk.run("strategy show ./damaged.wasm");
+        assert!(matches!(answer.code, 0 | 3), "byte {at}: {answer:?}");
+        assert!(n % 3 != 0 || answer.code == 3, "cut at {at}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_state_that_loops_when_it_is_taken_up_is_found_before_anything_trades() {
+    let Some(file) = hostile() else { return };
     let desk = Desk::new().with_bars();
-    let hash = |strategy: &str| {
-        let line = format!("backtest --strategy {strategy} {} --json --no-save", crate::desk::RUN);
-        desk.json(&line)["run"]["order_hash"].clone()
+    let state = |how: &str| {
+        let line = format!("strategy check {file} --set strategy.how={how} --data data --interval 1h --json");
+        let answer = desk.run(&line);
+        let report: Value = serde_json::from_str(&answer.stdout).unwrap_or_else(|e| panic!("{how}: {e}: {answer:?}"));
+        let findings = report["findings"].as_array().expect("findings").clone();
+        let state = findings.into_iter().find(|f| f["check"] == "state").unwrap_or_else(|| panic!("{report}"));
+        (answer.code, state["verdict"].clone(), state["found"].to_string())
     };
-    let native = hash("ema_cross");
-    assert!(native.is_string());
-    assert_eq!(hash(file.to_str().expect("text")), native);
+    let (code, verdict, found) = state("well");
+    assert_eq!((code, verdict), (0, "ok".into()), "{found}");
+    let (code, verdict, found) = state("loop-in-restore");
+    assert_eq!((code, verdict), (5, "failed".into()), "{found}");
+    assert!(found.contains("instructions"), "{found}");
+}
+
+#[test]
+fn every_shipped_strategy_passes_the_check_in_both_forms_and_makes_the_same_orders() {
+    let desk = Desk::new().at_root();
+    let listed = desk.json("strategy list --json");
+    for strategy in listed["strategies"].as_array().expect("strategies") {
+        let name = strategy["name"].as_str().expect("a name");
+        let folder = format!("strategies/{}", name.replace('_', "-"));
+        let Some(file) = built(&folder, &format!("{name}.wasm")) else { return };
+        let file = file.to_str().expect("text");
+        let native = format!("config/strategies/{name}.toml");
+        let text = std::fs::read_to_string(root().join(&native)).expect("an example");
+        let (plugin, component) = (format!("plugin = {name:?}"), desk.path(&format!("{name}.toml")));
+        assert!(text.contains(&plugin), "{name}");
+        std::fs::write(&component, text.replace(&plugin, &format!("plugin = {file:?}"))).expect("written");
+        let component = component.display().to_string();
+        let hash = |config: &str| {
+            desk.json(&format!("backtest --config {config} --no-save --json"))["run"]["order_hash"].clone()
+        };
+        assert_eq!(hash(&component), hash(&native), "{name}");
+        for (strategy, config) in [(name, &native), (file, &component)] {
+            let checked = desk.json(&format!("strategy check {strategy} --config {config} --json"));
+            assert_eq!(checked["ok"], true, "{checked}");
+            assert_eq!(checked["order_hash"], hash(&native), "{strategy}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ pub enum How {
     Recursion,
     Memory,
     Flood,
+    ManyOrders,
     Timers,
     NanStrength,
     HugeQty,
@@ -72,9 +73,13 @@ impl Hostile {
                 std::hint::black_box(deeper(0));
             }
             How::Memory => loop {
-                self.hoard.push(std::hint::black_box(vec![1; 1 << 20]));
+                // Not written to: that would run out of instructions first.
+                self.hoard.push(std::hint::black_box(Vec::with_capacity(1 << 20)));
             },
             How::Flood => (0..1_000_000).for_each(|_| {
+                ctx.place(order(1, 1));
+            }),
+            How::ManyOrders => (0..20_000).for_each(|_| {
                 ctx.place(order(1, 1));
             }),
             How::Timers => ctx.timer(ctx.now(), 0),

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Walks docs/writing-a-strategy.md as a new user: its commands, in an empty folder, without the repository or a network.
+
+A fenced block after `<!-- run NAME -->` is one script. `rust` may have six commands (`cd` is none) and five minutes;
+`python` is skipped, saying so, where PyPI cannot be reached. Both strategies do the same, so their orders have to be the
+same; so have those of a backtest and a paper session.
+
+Usage: tutorial.py DIR_WITH_BINARY
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGE = ROOT / "docs" / "writing-a-strategy.md"
+BLOCK = re.compile(r"^<!-- run (\w+) -->\n+```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMANDS_MAX = 6
+SECONDS_MAX = 300
+
+
+def environment(place: Path, binaries: Path) -> dict:
+    home = Path.home()
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("BELLWETHER", "XDG_", "CARGO_TARGET", "RUSTFLAGS"))}
+    env.setdefault("CARGO_HOME", str(home / ".cargo"))
+    env.setdefault("RUSTUP_HOME", str(home / ".rustup"))
+    env["HOME"] = str(place)
+    env["CARGO_NET_OFFLINE"] = "true"
+    env["PATH"] = f"{binaries}:{env['PATH']}"
+    return env
+
+
+def run(script: str, place: Path, env: dict) -> None:
+    done = subprocess.run(["sh", "-ec", script], cwd=place, env=env, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{PAGE.name}: the commands end with {done.returncode}\n{done.stdout[-4000:]}")
+
+
+def hashes(place: Path, env: dict) -> list:
+    """The hash of the orders of every stored run."""
+    runs = sorted(place.glob("**/runs/*/run.json"))
+    return [json.loads(path.read_text())["run"]["order_hash"] for path in runs]
+
+
+def rust(script: str, binaries: Path) -> str:
+    commands = [c for line in script.splitlines() for c in line.split("&&") if c.strip()]
+    commands = [c for c in commands if not c.strip().startswith("cd ")]
+    assert len(commands) <= COMMANDS_MAX, commands
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        env = environment(place, binaries)
+        began = time.monotonic()
+        run(script, place, env)
+        took = time.monotonic() - began
+        print(f"rust: {len(commands)} commands in {took:.0f} s")
+        assert took < SECONDS_MAX, f"{took:.0f} s; the page promises five minutes"
+        told = hashes(place, env)
+        assert len(told) == 2 and told[0] == told[1], f"backtest and paper: {told}"
+        written = [p for p in place.glob("my-cross/**/*") if p.is_file() and "target" not in p.parts and p.suffix != ".wasm"]
+        assert len(written) > 10, written
+        named = [p for p in written if str(ROOT) in p.read_text(errors="replace")]
+        assert not named, f"these name the repository: {named}"
+        return told[0]
+
+
+def python(script: str, binaries: Path, expected: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        env = environment(place, binaries)
+        subprocess.run([sys.executable, "-m", "venv", place / "venv"], check=True)
+        env["PATH"] = f"{place / 'venv' / 'bin'}:{env['PATH']}"
+        probe = subprocess.run(["pip", "download", "-q", "--no-deps", "-d", place / "probe", "componentize-py"], env=env)
+        if probe.returncode != 0:
+            print("python: skipped, PyPI cannot be reached")
+            return
+        began = time.monotonic()
+        run(script, place, env)
+        told = hashes(place, env)
+        assert told == [expected], f"in Python {told}, in Rust {expected}"
+        print(f"python: the orders of the Rust strategy, in {time.monotonic() - began:.0f} s")
+
+
+def main() -> None:
+    binaries = Path(sys.argv[1]).resolve()
+    blocks = dict(BLOCK.findall(PAGE.read_text()))
+    assert set(blocks) == {"rust", "python"}, f"{PAGE.name} marks {sorted(blocks)}"
+    expected = rust(blocks["rust"], binaries)
+    python(blocks["python"], binaries, expected)
+
+
+if __name__ == "__main__":
+    main()
