@@ -120,6 +120,7 @@ fn a_fill_is_booked_once_also_when_it_comes_twice_or_after_the_cancel() {
 #[test]
 fn an_acknowledgement_after_the_fill_says_nothing_new() {
     let mut world = calm(22);
+    world.server.eager = false;
     let id = world.submit(Side::Buy, 500);
     let client = ClientId { session: 23, number: id.0 };
     let mut fill = private("fill", "filled", "x1", "0.5");

@@ -61,6 +61,8 @@ pub struct Server {
     pub trades: u64,
     pub orders: Vec<Order>,
     pub fills: Vec<Value>,
+    /// Whether some orders fill as they come.
+    pub eager: bool,
     pub clients_seen: BTreeSet<String>,
     pub clients_twice: Vec<String>,
     pub truncate: Option<usize>,
@@ -91,6 +93,7 @@ impl Server {
             trades: 0,
             orders: Vec::new(),
             fills: Vec::new(),
+            eager: true,
             clients_seen: BTreeSet::new(),
             clients_twice: Vec::new(),
             truncate,
@@ -201,7 +204,7 @@ impl Server {
                 let at = self.orders.len() - 1;
                 let mut notes = vec![self.note(&self.orders[at])];
                 // Some fill before they are answered.
-                if dice.chance(2_000) {
+                if self.eager && dice.chance(2_000) {
                     notes.extend(self.fill(at, dice, ms));
                 }
                 let o = &self.orders[at];

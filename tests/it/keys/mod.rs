@@ -90,8 +90,8 @@ impl Bench {
             account: socket.clone(),
             trade: format!("{socket}/ws-api/v3"),
         };
-        // Where clocks differ, a first look at the venue's that took long costs a login, which is repeated.
-        let (calm, skew_ms) = (faults == Faults::default(), faults.skew_ms);
+        let skew_ms = faults.skew_ms;
+        let calm = faults == Faults { skew_ms, ..Faults::default() };
         Self { sandbox, dir: tempfile::tempdir().expect("a folder"), settings, urls, calm, skew_ms }
     }
 

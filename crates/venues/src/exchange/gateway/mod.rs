@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use bellwether_sdk::{Decimal, InstrumentId, Money, OrderId, Price, Qty, Size, Ts};
 
-use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Tag, nanos};
+use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Link, Tag, nanos};
 use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, Position, Stamp, Urls, Venue};
 use crate::keys::Signing;
 use crate::orders::{Answer, Order, REASONS};
@@ -203,6 +203,8 @@ pub struct Gateway {
     waiting: VecDeque<Waiting>,
     after_clock: Vec<Waiting>,
     clock: ClockOffset,
+    /// Connections were begun: what opens them is signed, so the clock is asked for first.
+    begun: bool,
     nonce: u64,
     next_number: u64,
     reconcile_due: Ts,
@@ -252,6 +254,7 @@ impl Gateway {
             waiting: VecDeque::new(),
             after_clock: Vec::new(),
             clock: ClockOffset::default(),
+            begun: false,
             nonce: 0,
             next_number: 0,
             reconcile_due: Ts::MAX,
@@ -275,8 +278,20 @@ impl Gateway {
         if self.settings.cancel_after_ms > 0 {
             self.switch_due = now;
         }
-        self.wires.begin(now);
         self.on_time(now);
+    }
+
+    /// Starts where there is no venue: as if its clock were ours and connections opened at once. For going through the way of
+    /// an order whose message is thrown away.
+    pub fn start_alone(&mut self, now: Ts) {
+        self.start(now);
+        self.begin_wires();
+        let opened: Vec<Link> = self
+            .actions()
+            .filter_map(|action| if let Action::Connect { link, .. } = action { Some(link) } else { None })
+            .collect();
+        opened.into_iter().for_each(|link| self.on_opened(link, now));
+        self.out.clear();
     }
 
     /// What is to be done now, in order.

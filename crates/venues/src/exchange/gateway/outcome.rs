@@ -17,6 +17,8 @@ const MISSING_ENOUGH: u32 = 2;
 const CANCEL_TRIES: u32 = 8;
 /// Repetitions of a question that concerns no order.
 const ASK_TRIES: u32 = 8;
+/// The clock is asked for once more before connections are begun where its first answer took so long.
+const SLOW_ANSWER: i64 = nanos(500);
 
 impl Gateway {
     /// The direct answer to an act.
@@ -104,7 +106,7 @@ impl Gateway {
                 return another;
             }
             Fault::ClockSkew => {
-                self.clock.forget();
+                self.clock.doubt();
                 self.later(0, Job::Time, 0);
             }
             _ => {}
@@ -232,6 +234,12 @@ impl Gateway {
                 self.clock.measure(at, self.now, venue);
                 let round = self.clock.round_trip().unwrap_or(0);
                 self.events.push_back(GatewayEvent::Clock(self.clock.offset(), round));
+                // An answer that took long, as one that waits for a connection, says little: the next is quicker.
+                if round > SLOW_ANSWER && tries == 0 && !self.begun {
+                    self.later(0, Job::Time, 1);
+                } else {
+                    self.begin_wires();
+                }
                 for waiting in std::mem::take(&mut self.after_clock) {
                     match waiting.job {
                         Job::Place(id) => self.place(id),
@@ -258,6 +266,10 @@ impl Gateway {
     }
 
     fn ask_failed(&mut self, job: Job, tries: u32, error: &VenueError, key: Option<&Arc<Key>>) {
+        if job == Job::Time {
+            // Connections may come up all the same.
+            self.begin_wires();
+        }
         if error.fault == Fault::Unsupported {
             if job == Job::Positions {
                 // Where there are no contracts there are no positions.

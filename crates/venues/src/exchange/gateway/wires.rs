@@ -315,6 +315,14 @@ impl Gateway {
         due.min(if looks { self.keys_due } else { Ts::MAX })
     }
 
+    /// Connects, if it was not begun before.
+    pub(super) fn begin_wires(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.wires.begin(self.now);
+            self.watch_wires();
+        }
+    }
+
     fn connect(&mut self, at: (Era, SocketUse)) {
         let (era, now) = (at.0, self.now);
         if era == Era::Now {
@@ -464,7 +472,7 @@ impl Gateway {
     fn login_refused(&mut self, at: (Era, SocketUse), error: &VenueError) {
         let which = at.1;
         if error.fault == Fault::ClockSkew {
-            self.clock.forget();
+            self.clock.doubt();
             self.later(0, Job::Time, 0);
         }
         let words = format!("login refused: {error}");

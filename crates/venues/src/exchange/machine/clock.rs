@@ -12,6 +12,8 @@ const KEPT: usize = 8;
 #[derive(Debug, Clone, Default)]
 pub struct ClockOffset {
     measured: VecDeque<(i64, i64)>,
+    /// With the next measurement these do not count any more.
+    doubted: bool,
 }
 
 impl ClockOffset {
@@ -19,15 +21,19 @@ impl ClockOffset {
     pub fn measure(&mut self, asked: Ts, answered: Ts, venue: Ts) {
         let round = answered.nanos().saturating_sub(asked.nanos()).max(0);
         let offset = venue.nanos().saturating_sub(asked.nanos().saturating_add(round / 2));
+        if std::mem::take(&mut self.doubted) {
+            self.measured.clear();
+        }
         if self.measured.len() == KEPT {
             self.measured.pop_front();
         }
         self.measured.push_back((round, offset));
     }
 
-    /// Forgets all measurements: the clocks jumped.
-    pub fn forget(&mut self) {
-        self.measured.clear();
+    /// The clocks may have jumped: from the next measurement on, those before it do not count. Until then they are the best
+    /// there is; also what the venue refuses now may have been signed before the last of them.
+    pub fn doubt(&mut self) {
+        self.doubted = true;
     }
 
     /// Nanoseconds to add to our clock to get the venue's; zero before the first measurement.
@@ -62,5 +68,9 @@ mod tests {
         clock.measure(at(3_000), at(3_100), at(4_075));
         assert_eq!(clock.offset(), 1_025);
         assert_eq!(clock.venue_time(at(10)), at(1_035));
+        clock.doubt();
+        assert_eq!(clock.offset(), 1_025, "until it is measured again");
+        clock.measure(at(4_000), at(6_000), at(9_000));
+        assert_eq!(clock.offset(), 4_000, "a slow answer counts where the quick ones are doubted");
     }
 }
