@@ -7,9 +7,9 @@ use bellwether_sdk::{Decimal, InstrumentId, Ts};
 
 use super::RunError;
 use super::keeper::Signings;
-use super::live::Pilot;
 use super::market::{self, Place};
 use super::money::parse_cash;
+use super::pilot::Pilot;
 use super::reconcile::{Books, Look};
 use super::supply::Offers;
 use crate::config::{Foreign, Settings};

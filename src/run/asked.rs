@@ -8,7 +8,7 @@ use bellwether_sdk::{Decimal, Symbol, Ts};
 
 use super::RunError;
 use super::control::{Asked, Claims, Running};
-use super::live::{FAREWELL_NS, Pilot};
+use super::pilot::{FAREWELL_NS, Pilot};
 use super::watchdog::{Post, Watch};
 use crate::config::Settings;
 use crate::engine::{Ending, Engine, Person, Told};

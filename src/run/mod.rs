@@ -23,6 +23,7 @@ mod market;
 mod money;
 mod news;
 mod paper;
+mod pilot;
 mod plan;
 mod pulse;
 mod reconcile;
@@ -36,6 +37,7 @@ mod spec;
 mod statement;
 mod supply;
 mod surroundings;
+mod takeup;
 mod tapes;
 mod watchdog;
 

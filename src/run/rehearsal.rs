@@ -11,7 +11,7 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bellwether_sdk::{
-    AccountKind, Context, InstrumentId, Intent, ParamError, Params, Plugin, Price, Qty, Quote, Side, Strategy, Ts,
+    AccountKind, Context, Intent, ParamError, Params, Plugin, Price, Qty, Quote, Side, Strategy, Ts, View,
 };
 
 use super::RunError;
@@ -21,8 +21,9 @@ use super::setup::Setup;
 use super::supply::Offers;
 use crate::config::{RiskSettings, Settings, StrategySettings};
 use crate::engine::{Circuit, Command, Event, Told};
+use crate::exchange::Listing;
 use crate::exchange::gateway::{Gateway, GatewaySettings};
-use crate::exchange::machine::{Action, Limits};
+use crate::exchange::machine::Limits;
 use crate::host::Registry;
 use crate::keys::{Credential, Scheme, Signing};
 use crate::orders::Answer;
@@ -43,10 +44,6 @@ struct Nothing {}
 struct Actor;
 
 impl Strategy for Actor {
-    fn account(&self) -> AccountKind {
-        AccountKind::Margin
-    }
-
     fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &Quote) {
         let rules = ctx.instrument(quote.instrument);
         let (tick, lot) = (rules.tick.mantissa().max(1), rules.lot.mantissa().max(1));
@@ -81,10 +78,11 @@ pub(super) struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// What is like the session's, at one of its places and for a key like its; `None` for kinds of keys that are not
-    /// made up here.
+    /// What is like the session's, with its kind of account, at one of its places and for a key like its; `None` for kinds
+    /// of keys that are not made up here.
     pub(super) fn new(
         settings: &Settings,
+        account: AccountKind,
         offers: &Offers,
         place: &Place,
         signing: &Signing,
@@ -102,6 +100,7 @@ impl Rehearsal {
             position_notional_max: settings.risk.position_notional_max,
             ..RiskSettings::default()
         };
+        settings.account.kind = Some(account);
         settings.signals.only = false;
         settings.backtest.kinds = vec!["quotes".to_owned()];
         let (offers, place) = (offers.clone(), place.clone());
@@ -110,11 +109,16 @@ impl Rehearsal {
         Ok(Some(Self { settings, offers, place, signing, session, gateway, orders: 0, due: Ts::NONE }))
     }
 
-    /// Goes through it once, if it is time, with an instrument at its last price; says how many requests it made.
-    pub(super) fn run(&mut self, instrument: InstrumentId, last: Price, now: Ts) -> Result<usize, RunError> {
-        if now < self.due || last.is_zero() || self.place.listings.get(instrument).is_none() {
-            return Ok(0);
-        }
+    /// Whether it is time to go through it again.
+    pub(super) fn is_due(&self, now: Ts) -> bool {
+        now >= self.due
+    }
+
+    /// Goes through it once, with an instrument of its place that has a price; says how many requests it made.
+    pub(super) fn run(&mut self, view: &View, now: Ts) -> Result<usize, RunError> {
+        let priced = |l: &&Listing| view.instruments.get(l.id.index()).is_some_and(|i| !i.last.is_zero());
+        let Some(instrument) = self.place.listings.iter().find(priced).map(|l| l.id) else { return Ok(0) };
+        let last = view.instruments[instrument.index()].last;
         let mut made = 0;
         let began = Instant::now();
         if self.orders >= ORDERS_MAX {
@@ -154,14 +158,7 @@ fn gateway_of(place: &Place, signing: &Signing) -> Gateway {
     let settings = GatewaySettings::new(0, place.urls.clone());
     let limits = Limits::new(u32::MAX / 2, u32::MAX / 2);
     let mut gateway = Gateway::new(Arc::clone(&place.venue), place.listings.clone(), signing.clone(), settings, limits);
-    gateway.start(Ts::NONE);
-    let actions: Vec<Action> = gateway.actions().collect();
-    for action in actions {
-        if let Action::Connect { link, .. } = action {
-            gateway.on_opened(link, Ts::NONE);
-        }
-    }
-    gateway.actions().for_each(drop);
+    gateway.start_alone(Ts::NONE);
     gateway
 }
 
@@ -178,58 +175,47 @@ fn made_up(scheme: Scheme) -> Option<Signing> {
 
 #[cfg(test)]
 mod tests {
+    use bellwether_sdk::InstrumentId;
+
     use super::*;
-    use crate::exchange::{Product, Rules, Urls, venue};
+    use crate::exchange::{Product, Urls, venue};
+    use crate::run::look::guess;
     use crate::run::supply::Offer;
 
+    /// A price of 87,250.35 in the digits of rules that were guessed.
+    const PRICE: Price = Price::from_mantissa(8_725_035_000_000);
+
     fn rehearsal(scheme: Scheme) -> Option<Rehearsal> {
-        let rules = Rules {
-            symbol: "binance:BTC/USDT".parse().expect("a symbol"),
-            name: "BTCUSDT".to_owned(),
-            stream_name: "btcusdt".to_owned(),
-            index: 0,
-            price_scale: 2,
-            qty_scale: 5,
-            tick: Price::from_mantissa(1),
-            lot: Qty::from_mantissa(1),
-            qty_min: Qty::from_mantissa(1),
-            notional_min: 50_000_000,
-            multiplier: 1,
-            contract: bellwether_sdk::Decimal::new(1, 0),
-            significant_digits: 0,
-            trading: true,
-        };
+        let venue: Arc<dyn crate::exchange::Venue> = venue("binance", Product::Spot).expect("a venue").into();
+        let rules = guess(&*venue, &"binance:BTC/USDT".parse().expect("a symbol"));
         let instrument = rules.instrument(InstrumentId(0));
         let listings = crate::exchange::Listings::new([(InstrumentId(0), rules)]);
         let kinds = vec![crate::market::Kind::Quotes];
         let offers = Offers { rows: vec![Offer { instrument, fees: None, kinds }], place: "binance".to_owned() };
-        let urls = Urls {
-            rest: "http://127.0.0.1:9".to_owned(),
-            market: "ws://127.0.0.1:9".to_owned(),
-            account: String::new(),
-            trade: "ws://127.0.0.1:9".to_owned(),
-        };
-        let limits = Limits::new(100, 100);
-        let place = Place { venue: venue("binance", Product::Spot).expect("a venue").into(), urls, listings, limits };
+        let nowhere = "ws://127.0.0.1:9".to_owned();
+        let urls = Urls { rest: String::new(), market: nowhere.clone(), account: String::new(), trade: nowhere };
+        let place = Place { venue, urls, listings, limits: Limits::new(100, 100) };
         let mut settings = Settings::default();
         settings.account.cash = "100000USDT".to_owned();
         settings.backtest.instruments = vec!["binance:BTC/USDT".parse().expect("a symbol")];
         let signing = made_up(scheme)?;
-        Rehearsal::new(&settings, &offers, &place, &signing).expect("settings")
+        Rehearsal::new(&settings, AccountKind::Cash, &offers, &place, &signing).expect("settings")
     }
 
-    /// Each time it is due an order goes through guard, codec and signature, also when it has begun anew.
+    /// Each time an order goes through guard, codec and signature, also when it has begun anew.
     #[test]
-    fn an_order_is_made_and_signed_whenever_it_is_due() {
+    fn an_order_is_made_and_signed_whenever_there_is_a_price_and_it_is_time() {
         for scheme in [Scheme::HmacSha256, Scheme::Ed25519] {
             let mut rehearsal = rehearsal(scheme).expect("a kind of key that is made up");
+            let mut view = rehearsal.session.circuit.engine().view().clone();
             let second = |n: u32| Ts::from_nanos(1_700_000_000_000_000_000 + i64::from(n) * 1_000_000_000);
+            assert_eq!(rehearsal.run(&view, second(0)).expect("goes on"), 0, "there is no price yet");
+            view.instruments[0].last = PRICE;
             for n in 0..ORDERS_MAX + 3 {
-                let made = rehearsal.run(InstrumentId(0), Price::from_mantissa(8_725_035), second(n)).expect("goes on");
-                assert_eq!(made, 1, "{scheme:?}, time {n}");
+                assert!(rehearsal.is_due(second(n)));
+                assert_eq!(rehearsal.run(&view, second(n)).expect("goes on"), 1, "{scheme:?}, time {n}");
             }
-            let soon = second(ORDERS_MAX + 2).plus(1);
-            assert_eq!(rehearsal.run(InstrumentId(0), Price::from_mantissa(8_725_035), soon).expect("goes on"), 0);
+            assert!(!rehearsal.is_due(second(ORDERS_MAX + 2).plus(1)));
         }
         assert!(rehearsal(Scheme::Es256).is_none());
     }

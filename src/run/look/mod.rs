@@ -17,6 +17,8 @@ use crate::exchange::{Act, Ask, ClientId, Fault, OrderRef, Reply};
 
 pub use desk::is_loopback;
 pub use error::LookError;
+#[cfg(test)]
+pub(super) use rules::guess;
 pub use rules::rules_of;
 pub(super) use rules::{lot_text, notional_text, tick_text};
 

@@ -133,7 +133,7 @@ fn wide(value: Decimal, digits: u8) -> i128 {
 }
 
 /// Rules that nobody stated: the venue's usual name of the symbol, and eight digits everywhere.
-pub(super) fn guess(venue: &dyn Venue, symbol: &Symbol) -> Rules {
+pub(in crate::run) fn guess(venue: &dyn Venue, symbol: &Symbol) -> Rules {
     let name = venue.guess_name(symbol);
     Rules {
         symbol: symbol.clone(),

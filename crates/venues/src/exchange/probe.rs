@@ -44,9 +44,7 @@ impl Probed {
         let unknown = self.permissions.as_ref().err().filter(|e| e.fault == Fault::Authentication);
         unknown.or(self.read.as_ref().err()).or_else(|| self.trial.as_ref().and_then(|t| t.as_ref().err()))
     }
-}
 
-impl Probed {
     /// Whether the venue was away for some of it, and may answer another time.
     pub fn is_open(&self) -> bool {
         let errors = [self.permissions.as_ref().err(), self.read.as_ref().err()];

@@ -111,7 +111,7 @@ impl Bucket {
         for _ in 0..TRIES {
             let (mut value, revision) = self.find::<T>(name)?;
             let told = change(&mut value);
-            let text = serde_json::to_vec(&value).unwrap_or_default();
+            let text = serde_json::to_vec(&value).map_err(|e| self.wrong("writing", name, e))?;
             let done = async { tokio::time::timeout(WITHIN, self.store.update(name, text.into(), revision)).await };
             match self.runtime.block_on(done) {
                 Ok(Ok(_)) => return Ok(told),

@@ -207,7 +207,7 @@ impl Office {
         let failed = |e: std::io::Error| KeyError::source(format!("writing {}", path.display()), e.to_string());
         let folder = path.parent().unwrap_or(dir);
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        let text = serde_json::to_string_pretty(value).unwrap_or_default();
+        let text = serde_json::to_string_pretty(value).map_err(|e| failed(e.into()))?;
         file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         file.persist(&path).map_err(|e| failed(e.error))?;
         Ok(())

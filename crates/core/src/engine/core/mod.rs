@@ -348,6 +348,11 @@ impl Engine {
         self.currencies[self.ledger.terms(instrument).settle].scale
     }
 
+    /// The kind of its account.
+    pub fn account_kind(&self) -> AccountKind {
+        self.account
+    }
+
     /// The code of the reporting currency.
     pub fn reporting(&self) -> &str {
         &self.currencies[0].code

@@ -1,0 +1,480 @@
+//! What holds a session at venues together: it hears feeds and gateways, tells the session, and sends what that wants
+//! sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Rate, Ts};
+
+use super::account::Accounts;
+use super::asked::{Standing, positions};
+use super::keeper::Words;
+use super::market::Scale;
+use super::news::Outside;
+use super::paper::Watcher;
+use super::pulse::{Around, pulse};
+use super::rehearsal::Rehearsal;
+use super::report::Reporter;
+use super::session::{Session, status};
+use super::watchdog::Watch;
+use super::{RunError, ask};
+use crate::api::Pages;
+use crate::config::{OnStop, Settings};
+use crate::engine::{Command, Ending, Event, Told};
+use crate::exchange::Topic;
+use crate::exchange::drive::{Desk, Hands};
+use crate::exchange::feed::FeedEvent;
+use crate::exchange::gateway::GatewayEvent;
+use crate::keys::Signing;
+use crate::orders::Answer;
+use crate::signal::News;
+use crate::sources::{Mail, Question};
+use crate::tape::VenueNote;
+
+/// How often people are told how it stands.
+const STATUS_EVERY_NS: i64 = 250_000_000;
+
+/// How often a second source's price is told at most.
+const REFER_EVERY_NS: i64 = 100_000_000;
+
+/// How long a live session waits at its end for the venue to say what became of its orders: longer than a venue is silent
+/// after too many requests in a minute. Who cannot wait asks to stop a second time.
+pub(super) const FAREWELL_NS: i64 = 75_000_000_000;
+
+/// What holds a session together: hears feeds and gateways, tells the session, sends what it wants sent.
+pub(super) struct Pilot<'a, 'b> {
+    pub(super) session: Session,
+    pub(super) watcher: &'a mut Reporter<'b>,
+    pub(super) on_stop: OnStop,
+    pub(super) currency: String,
+    pub(super) start_equity: f64,
+    pub(super) status_due: Ts,
+    /// The next settlement of each perpetual: when, at which rate and mark.
+    pub(super) funding: BTreeMap<InstrumentId, (Ts, Rate, Price)>,
+    /// By instrument: the number of its gateway. Empty in paper mode.
+    pub(super) gateways: BTreeMap<InstrumentId, usize>,
+    /// Of orders that went out: their gateway.
+    pub(super) orders: BTreeMap<OrderId, usize>,
+    /// Orders that did not leave because the tape waits for its disk; they are answered next.
+    pub(super) held_back: Vec<OrderId>,
+    /// What the feed says of itself: by what it is about.
+    pub(super) feed: BTreeMap<String, String>,
+    /// Notes and how often they came.
+    pub(super) told: BTreeMap<String, u64>,
+    /// What the keeper of keys has to say.
+    pub(super) key_words: Words,
+    /// The keys of each account.
+    pub(super) signings: Vec<Signing>,
+    /// By feed: how the numbers of a second source become the first's.
+    pub(super) seconds: BTreeMap<usize, Scale>,
+    /// Instruments whose first source is stale, by topic.
+    pub(super) stale: BTreeSet<Topic>,
+    /// The second source's price told last, and when.
+    pub(super) referred: BTreeMap<InstrumentId, (Price, Ts)>,
+    /// What comes from outside the market.
+    pub(super) outside: Option<Outside>,
+    /// Set when a person ends the session from a chat.
+    pub(super) stop: Option<&'a AtomicBool>,
+    /// The upper half of order ids, and of signals' ids.
+    pub(super) number: u64,
+    /// The end was asked for; the session ends at this time at the latest.
+    pub(super) ending: Option<Ts>,
+    /// The kill switch was pulled, and whether positions are to be closed.
+    pub(super) killed: Option<bool>,
+    /// Who watches whether the session moves.
+    pub(super) watch: Option<Watch>,
+    /// The session's locks.
+    pub(super) standing: Option<Standing>,
+    /// The venues' accounts.
+    pub(super) accounts: Accounts,
+    /// Where others look how it stands.
+    pub(super) pages: Option<Pages>,
+    /// Keeps the way of an order warm.
+    pub(super) rehearsal: Option<Rehearsal>,
+    /// When a feed last said something.
+    pub(super) heard: Ts,
+    /// How late the loop was for its last status.
+    pub(super) lag_ns: i64,
+    pub(super) failed: Option<RunError>,
+    /// A failure was acted on: open orders were cancelled, and the session ends.
+    pub(super) given_up: bool,
+}
+
+impl<'a, 'b> Pilot<'a, 'b> {
+    pub(super) fn new(
+        session: Session,
+        settings: &Settings,
+        watcher: &'a mut Reporter<'b>,
+        gateways: BTreeMap<InstrumentId, usize>,
+    ) -> Self {
+        let engine = session.circuit.engine();
+        Self {
+            currency: engine.reporting().to_owned(),
+            start_equity: engine.start_equity(),
+            session,
+            watcher,
+            on_stop: settings.session.on_stop,
+            status_due: Ts::NONE,
+            funding: BTreeMap::new(),
+            gateways,
+            orders: BTreeMap::new(),
+            held_back: Vec::new(),
+            feed: BTreeMap::new(),
+            told: BTreeMap::new(),
+            key_words: Words::default(),
+            signings: Vec::new(),
+            seconds: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            referred: BTreeMap::new(),
+            outside: None,
+            stop: None,
+            number: 0,
+            ending: None,
+            killed: None,
+            watch: None,
+            standing: None,
+            accounts: Accounts::default(),
+            pages: None,
+            rehearsal: None,
+            heard: Ts::NONE,
+            lag_ns: 0,
+            failed: None,
+            given_up: false,
+        }
+    }
+
+    /// Tells the session, and sends what it wants sent: the tape has it already.
+    pub(super) fn tell(&mut self, told: Told<'_>, desk: &mut Desk<'_>) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Some(watch) = &self.watch {
+            watch.beat();
+        }
+        if let Err(error) = self.session.tell(told) {
+            self.fail(error, desk);
+            return;
+        }
+        if self.session.circuit.engine().has_signals() {
+            self.watcher.signals(self.session.circuit.engine_mut(), self.number);
+        }
+        self.watcher.heard(self.session.circuit.engine());
+        if self.gateways.is_empty() {
+            return;
+        }
+        for command in self.session.circuit.outgoing() {
+            match command {
+                // What only makes a position smaller leaves even so: its record survives this process.
+                Command::Submit(order) if self.session.is_behind().is_some() && !order.get().only_reduces() => {
+                    self.held_back.push(order.get().id);
+                }
+                Command::Submit(order) => {
+                    let (id, instrument) = (order.get().id, order.get().instrument);
+                    let Some(number) = self.gateways.get(&instrument) else { continue };
+                    self.orders.insert(id, *number);
+                    let reference = self.session.circuit.engine().view().instruments[instrument.index()].last;
+                    desk.submit(*number, order, reference);
+                }
+                Command::Cancel(id, _) => {
+                    if let Some(number) = self.orders.get(&id) {
+                        desk.cancel(*number, id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether nothing is awaited of the venue any more: no order is open or, where they are kept, each is known to rest.
+    pub(super) fn is_over(&self, desk: &mut Desk<'_>) -> bool {
+        if let Some(flatten) = self.killed {
+            return self.session.circuit.engine().open_orders().next().is_none() && (!flatten || self.is_flat());
+        }
+        if self.on_stop == OnStop::Keep {
+            return self.gateways.values().all(|number| desk.gateway(*number).is_none_or(|g| g.is_settled()));
+        }
+        self.session.circuit.engine().open_orders().next().is_none()
+    }
+
+    /// Answers orders that must not leave because the tape waits for its disk.
+    fn answer_held_back(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        for id in std::mem::take(&mut self.held_back) {
+            self.note("orders are not sent while the tape waits for its disk".to_owned());
+            self.tell(Told::Answer(Answer::Rejected(id, "not_sent"), now), desk);
+        }
+    }
+
+    pub(super) fn write(&mut self, note: VenueNote, desk: &mut Desk<'_>) {
+        if let Err(error) = self.session.note(note) {
+            self.fail(error, desk);
+        }
+    }
+
+    fn fail(&mut self, error: RunError, desk: &mut Desk<'_>) {
+        self.failed.get_or_insert(error);
+        // Once: a second failure must not take back the cancels of the first.
+        if std::mem::replace(&mut self.given_up, true) {
+            return;
+        }
+        for number in self.gateways.values() {
+            if let Some(gateway) = desk.gateway(*number) {
+                gateway.forget_unsent();
+            }
+            desk.cancel_all(*number, None);
+        }
+        desk.stop();
+    }
+
+    pub(super) fn note(&mut self, note: String) {
+        let count = self.told.entry(note.clone()).or_default();
+        *count += 1;
+        if *count == 1 {
+            let now = self.session.now;
+            self.watcher.effect(now, &note);
+        }
+    }
+
+    pub(super) fn show(&mut self) {
+        self.key_words.take().into_iter().for_each(|words| self.note(words));
+        if let Err(error) = self.session.flush() {
+            self.failed.get_or_insert(error);
+        }
+        for (at, line) in self.session.take_lines() {
+            self.watcher.effect(at, &line);
+        }
+        let mut status = status(self.session.circuit.engine(), &self.currency, self.start_equity);
+        status.feed = self.feed.values().cloned().collect::<Vec<_>>().join(", ");
+        self.watcher.status(&status);
+    }
+
+    fn show_pulse(&self, now: Ts) {
+        let Some(pages) = &self.pages else { return };
+        let around = Around {
+            mode: if self.gateways.is_empty() { "paper" } else { "live" },
+            heard: self.heard,
+            now,
+            stale_topics: self.stale.len(),
+            loop_lag_ns: self.lag_ns,
+            queued_orders: self.held_back.len(),
+            tape_backlog: self.session.backlog(),
+        };
+        pages.show(pulse(self.session.circuit.engine(), &self.signings, &around));
+    }
+
+    /// A second source: its price judges the first's; while the first is stale, its trades and quotes stand in.
+    fn on_second(&mut self, scale: Scale, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        let (instrument, price, stands_in) = match event {
+            FeedEvent::Trade(mut trade) => {
+                (trade.price, trade.qty) = (scale.price(trade.price), scale.qty(trade.qty));
+                let stands_in = self.stale.contains(&Topic::Trades(trade.instrument));
+                if stands_in {
+                    self.tell(Told::Market(Event::Trade(&trade)), desk);
+                }
+                (trade.instrument, trade.price, stands_in)
+            }
+            FeedEvent::Quote(mut quote) => {
+                (quote.bid, quote.ask) = (scale.price(quote.bid), scale.price(quote.ask));
+                (quote.bid_qty, quote.ask_qty) = (scale.qty(quote.bid_qty), scale.qty(quote.ask_qty));
+                let stands_in = self.stale.contains(&Topic::Quotes(quote.instrument));
+                if stands_in {
+                    self.tell(Told::Market(Event::Quote(&quote)), desk);
+                }
+                (quote.instrument, quote.mid(), stands_in)
+            }
+            FeedEvent::Reconnecting(_, _, _, why) => return self.note(format!("second source disconnected: {why}")),
+            _ => return,
+        };
+        if stands_in {
+            self.note("the second source stands in for a stale first".to_owned());
+        }
+        let last = self.referred.get(&instrument).copied().unwrap_or((Price::ZERO, Ts::NONE));
+        if price != last.0 && !price.is_zero() && last.1.plus(REFER_EVERY_NS) <= now {
+            self.referred.insert(instrument, (price, now));
+            self.tell(Told::Reference(instrument, price, now.max(self.session.now)), desk);
+        }
+    }
+
+    fn settle_funding(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        let due: Vec<InstrumentId> = self.funding.iter().filter(|(_, f)| f.0 <= now).map(|(id, _)| *id).collect();
+        for instrument in due {
+            if let Some((ts, rate, mark)) = self.funding.remove(&instrument) {
+                let funding = Funding { ts: ts.max(self.session.now), rate, mark, instrument };
+                // At a venue the venue books it.
+                if self.gateways.is_empty() {
+                    self.tell(Told::Market(Event::Funding(&funding)), desk);
+                }
+            }
+        }
+    }
+}
+
+impl Hands for Pilot<'_, '_> {
+    fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+        self.heard = now;
+        if !self.seconds.is_empty()
+            && let Some(scale) = self.seconds.get(&feed).copied()
+        {
+            return self.on_second(scale, event, now, desk);
+        }
+        match event {
+            FeedEvent::Trade(trade) => self.tell(Told::Market(Event::Trade(&trade)), desk),
+            FeedEvent::Quote(quote) => self.tell(Told::Market(Event::Quote(&quote)), desk),
+            FeedEvent::Depth(depth) => self.tell(Told::Market(Event::Depth(&depth)), desk),
+            FeedEvent::Bar(mut bar) => {
+                bar.ts_close = bar.ts_close.max(self.session.now);
+                self.tell(Told::Market(Event::Bar(&bar)), desk);
+            }
+            FeedEvent::FundingRate(id, rate, at, mark) => {
+                if at != Ts::NONE {
+                    self.funding.insert(id, (at, rate, mark));
+                }
+            }
+            FeedEvent::BookLost(id, why) => {
+                self.note(format!("book lost: {}", why.name()));
+                self.tell(Told::BookLost(id, now), desk);
+            }
+            FeedEvent::Stale(topic, age_ms) => {
+                self.stale.insert(topic);
+                self.feed.insert(format!("{topic:?}"), format!("STALE for {} s", age_ms / 1000));
+                self.note(format!("feed is stale: {topic:?}"));
+            }
+            FeedEvent::Alive(topic) => {
+                self.stale.remove(&topic);
+                self.feed.remove(&format!("{topic:?}"));
+            }
+            FeedEvent::Connected(..) => drop(self.feed.remove(&format!("link of {feed}"))),
+            FeedEvent::Reconnecting(_, attempt, wait_ms, why) => {
+                self.feed.insert(format!("link of {feed}"), format!("reconnecting ({attempt}) in {wait_ms} ms"));
+                self.note(format!("feed disconnected: {why}"));
+            }
+            FeedEvent::Refused(why) => self.note(format!("the venue refused: {why}")),
+            FeedEvent::Unexpected(_, why) => self.note(format!("not understood: {why}")),
+            FeedEvent::Clock(..) => {}
+        }
+    }
+
+    fn on_gateway(&mut self, gateway: usize, event: GatewayEvent, now: Ts, desk: &mut Desk<'_>) {
+        match event {
+            GatewayEvent::Answer(answer) => self.tell(Told::Answer(answer, now), desk),
+            GatewayEvent::Unknown(id) => self.tell(Told::Answer(Answer::Unknown(id), now), desk),
+            GatewayEvent::Attempt(..) if planted!("lose_attempt") => {}
+            GatewayEvent::Attempt(id, attempt) => self.write(VenueNote::Attempt(id, attempt), desk),
+            GatewayEvent::FillId(id, trade) => self.write(VenueNote::Fill(id, trade), desk),
+            GatewayEvent::Private(on) if on => drop(self.feed.remove("private")),
+            GatewayEvent::Private(_) => drop(self.feed.insert("private".to_owned(), "private stream off".to_owned())),
+            GatewayEvent::Foreign(row) => {
+                self.note(format!("an open order that is not ours: {} ({})", row.venue_id, row.client_id));
+            }
+            GatewayEvent::FeeElsewhere(id, fee, code) => {
+                self.note(format!("order {}: fee of {fee} {code} is not in the books", id.0));
+            }
+            GatewayEvent::Note(text) => self.note(text),
+            GatewayEvent::Halt(why) => {
+                self.feed.insert("halt".to_owned(), format!("HALTED: {why}"));
+                self.note(format!("nothing is sent any more: {why}"));
+            }
+            other => self.on_account(gateway, other, now, desk),
+        }
+        if self.ending.is_some() && self.is_over(desk) {
+            desk.stop();
+        }
+    }
+
+    fn on_bell(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        while let Some(mail) = self.outside.as_ref().and_then(|o| o.mailbox.take()) {
+            let at = now.max(self.session.now);
+            match mail {
+                Mail::News(news) => self.tell(Told::News(&News { at, ..news }), desk),
+                Mail::Note(text) => self.note(text),
+                Mail::Ask(question, reply) => {
+                    if let Some(news) = ask::news_of(question, at) {
+                        self.tell(Told::News(&news), desk);
+                    }
+                    if let Some(stop) = self.stop.filter(|_| question == Question::Stop) {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    // Who asked may have gone away.
+                    let _ = reply.send(ask::answer(question, self.session.circuit.engine()));
+                }
+            }
+        }
+    }
+
+    fn between(&mut self, now: Ts) {
+        let Some(rehearsal) = self.rehearsal.as_mut().filter(|r| r.is_due(now)) else { return };
+        if let Err(error) = rehearsal.run(self.session.circuit.engine().view(), now) {
+            self.rehearsal = None;
+            self.note(left_cold(&error));
+        }
+    }
+
+    fn on_time(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        if let Some(watch) = &self.watch {
+            watch.beat();
+        }
+        self.hear_asked(now, desk);
+        self.answer_held_back(now, desk);
+        self.settle_funding(now, desk);
+        if self.session.circuit.next_due() <= now {
+            self.tell(Told::Clock(now), desk);
+        }
+        if self.status_due <= now {
+            let late = now.nanos().saturating_sub(self.status_due.nanos());
+            self.lag_ns = if self.status_due == Ts::NONE { 0 } else { late };
+            self.status_due = now.plus(STATUS_EVERY_NS);
+            self.show();
+            self.show_pulse(now);
+            let engine = self.session.circuit.engine();
+            if let Some(watch) = &self.watch {
+                watch.note_positions(positions(engine));
+            }
+            if let Some(standing) = &mut self.standing {
+                standing.see(engine);
+            }
+        }
+        if self.ending.is_some_and(|at| at <= now) {
+            let open = self.session.circuit.engine().open_orders().count();
+            self.note(format!("the session ended while the venue had not answered for {open} open orders"));
+            desk.stop();
+        }
+    }
+
+    fn next_due(&self) -> Ts {
+        if !self.held_back.is_empty() {
+            return Ts::NONE;
+        }
+        let funding = self.funding.values().map(|f| f.0).min().unwrap_or(Ts::MAX);
+        self.session.circuit.next_due().min(self.status_due).min(funding).min(self.ending.unwrap_or(Ts::MAX))
+    }
+
+    fn on_stop(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        if self.ending.is_none() {
+            self.end_session(now, desk);
+        }
+    }
+}
+
+impl Pilot<'_, '_> {
+    /// The session ends as its settings say.
+    pub(super) fn end_session(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        let ending = Ending { cancel: self.on_stop == OnStop::Cancel, close: self.on_stop == OnStop::Close };
+        if self.on_stop == OnStop::Keep {
+            for number in self.gateways.values() {
+                if let Some(gateway) = desk.gateway(*number) {
+                    gateway.let_orders_stay(now);
+                }
+            }
+        }
+        self.tell(Told::Stop(now.max(self.session.now), ending), desk);
+        self.show();
+        if self.gateways.is_empty() || self.is_over(desk) {
+            desk.stop();
+        } else {
+            self.ending = Some(now.plus(FAREWELL_NS));
+        }
+    }
+}
+
+/// The session goes on without: only its orders are slower.
+pub(super) fn left_cold(error: &RunError) -> String {
+    format!("the way of orders is not kept warm: {error}")
+}
