@@ -348,7 +348,7 @@ impl Disk for Slow {
 /// The histogram of `tell` while the disk is slow: some 20,000 trades a second, orders among them.
 fn slow_disk(dir: &Path, durability: Durability, trades: i64) -> (Histogram, usize) {
     let path = dir.join(format!("slow-{durability:?}.tape"));
-    let mut tape = TapeWriter::create_on(&path, durability, |file| Box::new(Slow(file))).expect("a tape");
+    let mut tape = TapeWriter::create_on(&path, durability, 0, Arc::new(|file| Box::new(Slow(file)))).expect("a tape");
     tape.append(&Record::Clock(Ts::from_nanos(1))).expect("appended");
     tape.flush().expect("flushed");
     // Prices to and fro, so that averages of one and two cross often.

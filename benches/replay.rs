@@ -5,6 +5,8 @@
 //! `-- --once N` and `-- --once-bars N` replay N trades or bars once, for `valgrind --tool=callgrind`;
 //! `-- --bars RUNS` replays the bars over and over, for `perf record`.
 
+mod shared;
+
 use std::hint::black_box;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,62 +14,15 @@ use std::time::Duration;
 
 use bellwether::config::{Settings, StrategySettings};
 use bellwether::data::{Catalog, ImportSpec, import};
-use bellwether::engine::{Engine, EngineConfig, Input, OnHalt, Outcome, Replay, SlotConfig};
 use bellwether::host::Registry;
-use bellwether::market::{Batch, Currency, Kind, Source, VecSource};
-use bellwether::portfolio::{Ledger, Terms};
-use bellwether::risk::Guard;
-use bellwether::signal::Sizer;
-use bellwether::sim::{MarginTerms, Profile, Sim, SimConfig, SlippageModel};
-use bellwether_sdk::{
-    AccountKind, Aggressor, Bar, Decimal, Instrument, InstrumentId, Interval, Money, ParamValues, Params, Plugin,
-    Price, Qty, Rate, Strategy, Trade, Ts,
-};
+use bellwether::market::{Batch, Kind};
+use bellwether_sdk::{Aggressor, Bar, Interval, Price, Qty, Trade, Ts};
+use shared::{ID, START, TIMED, Walk, cpu, ema, median, replay, trades};
 use strategy_ema_cross::EmaCross;
 
 /// Runs of each kind; those that are compared take turns, so that a slow minute of the machine meets them all.
 const RUNS: usize = 7;
 const BAR_RUNS: usize = 21;
-const ID: InstrumentId = InstrumentId(0);
-const START: i64 = 1_704_067_200_000_000_000;
-
-/// A random walk that is the same everywhere: a linear congruential generator.
-struct Walk {
-    state: u64,
-    price: i64,
-}
-
-impl Walk {
-    fn new() -> Self {
-        Self { state: 42, price: 500_000 }
-    }
-
-    fn random(&mut self) -> u64 {
-        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.state >> 33
-    }
-
-    /// One digit after the point.
-    fn next(&mut self) -> i64 {
-        let step = (self.random() % 7) as i64 - 3;
-        self.price = (self.price + step).clamp(100_000, 2_000_000);
-        self.price
-    }
-}
-
-fn trades(count: usize) -> Vec<Trade> {
-    let mut walk = Walk::new();
-    (0..count)
-        .map(|i| Trade {
-            ts: Ts::from_nanos(START + i as i64 * 500_000_000),
-            ts_venue: Ts::NONE,
-            price: Price::from_mantissa(walk.next()),
-            qty: Qty::from_mantissa((walk.random() % 1000) as i64 + 1000),
-            instrument: ID,
-            aggressor: if walk.random().is_multiple_of(2) { Aggressor::Buyer } else { Aggressor::Seller },
-        })
-        .collect()
-}
 
 fn bars(count: usize) -> Vec<Bar> {
     let mut walk = Walk::new();
@@ -91,69 +46,6 @@ fn bars(count: usize) -> Vec<Bar> {
             }
         })
         .collect()
-}
-
-fn ema(fast: usize, slow: usize) -> Box<dyn Strategy> {
-    let values = ParamValues::from([("fast".to_owned(), fast.to_string()), ("slow".to_owned(), slow.to_string())]);
-    let params = <EmaCross as Plugin>::Params::from_values(&values).expect("parameters");
-    Box::new(EmaCross::new(params).expect("a strategy"))
-}
-
-/// Engine, exchange, books: all that the command puts together for these settings.
-fn replay(kind: Kind, batch: Batch, strategy: Box<dyn Strategy>) -> (Outcome, Duration) {
-    let instrument = Instrument::inferred(ID, "binance:BTC/USDT".parse().expect("a symbol"), 1, 3);
-    let instruments = vec![instrument];
-    let terms = Terms::new(&instruments[0], 0, 8).expect("terms");
-    let ledger = Ledger::new(vec![terms], vec![Money::from_mantissa(1_000_000 * 100_000_000)], 0);
-    let rate = |n, d| Rate::from_fraction(Decimal::new(n, d)).expect("a rate");
-    let bars = kind.interval();
-    let sim = Sim::new(
-        SimConfig {
-            profile: if bars.is_some() { Profile::NextOpen } else { Profile::Trade },
-            nearest_extreme_first: false,
-            maker: vec![rate(1, 3)],
-            taker: vec![rate(1, 3)],
-            money_scales: vec![8],
-            slippage: SlippageModel::None,
-            latency_ns: 0,
-            margin: Some(MarginTerms { leverage_max: rate(1, 0), maintenance: rate(5, 3) }),
-        },
-        instruments.clone(),
-        ledger.clone(),
-    );
-    let engine = Engine::new(EngineConfig {
-        instruments,
-        currencies: vec![Currency { code: "USDT".to_owned(), scale: 8 }],
-        ledger,
-        account: AccountKind::Margin,
-        slots: vec![SlotConfig {
-            id: "ema_cross".to_owned(),
-            strategy,
-            instruments: vec![ID],
-            input: Input { bars, trades: bars.is_none(), quotes: false, depth: false },
-            sizer: Sizer::Qty(Decimal::new(1, 2)),
-            on_halt: OnHalt::Cancel,
-        }],
-        guard: Guard::default(),
-        warmup: 0,
-        chart_width: bars.unwrap_or(Interval::MINUTE),
-        build: Vec::new(),
-        bars_of_stream: vec![bars],
-    });
-    let source: Box<dyn Source> = Box::new(VecSource::new(kind, ID, [batch]));
-    let stop = AtomicBool::new(false);
-    // As in the command's `engine_cpu_seconds`, reading (here: handing out and dropping the batch) is not counted.
-    let (mut read, mut since) = (Duration::ZERO, Duration::ZERO);
-    let mut reading = |begins: bool| {
-        if begins { since = cpu() } else { read += cpu() - since }
-    };
-    let mut replay = Replay::new(engine, sim, &stop, &mut reading);
-    let before = cpu();
-    replay.run(vec![source], false).expect("a run");
-    let spent = cpu() - before;
-    let engine = replay.pair.engine;
-    let spent = spent - read;
-    (engine.finish(), spent)
 }
 
 /// What one would write by hand: a virtual call per tick, two averages, a position, no accounting.
@@ -191,22 +83,6 @@ fn hand_loop(trades: &[Trade]) -> (u64, Duration) {
         crossings += u64::from(hand.on_trade(trade.price.to_f64(1)) != 0);
     }
     (black_box(crossings), cpu() - before)
-}
-
-/// Whether there is a clock: the one of the thread is not to be had under valgrind.
-static TIMED: AtomicBool = AtomicBool::new(true);
-
-fn cpu() -> Duration {
-    if !TIMED.load(Ordering::Relaxed) {
-        return Duration::ZERO;
-    }
-    let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
-}
-
-fn median(mut all: Vec<Duration>) -> Duration {
-    all.sort();
-    all[all.len() / 2]
 }
 
 fn rate_text(count: usize, spent: Duration) -> String {

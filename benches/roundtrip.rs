@@ -46,12 +46,16 @@ impl Strategy for Answerer {
     }
 
     fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &Quote) {
+        let one = 10i64.pow(u32::from(ctx.instrument(quote.instrument).qty_scale));
+        // Stored quotes come too: the flood's have one of these two.
+        if ![one, 2 * one].contains(&quote.bid_qty.mantissa()) {
+            return;
+        }
         let before = std::mem::replace(&mut self.before, quote.bid_qty);
         if before != quote.bid_qty && !before.is_zero() && !quote.bid.is_zero() {
             let tick = ctx.instrument(quote.instrument).tick.mantissa().max(1);
             let below = Price::from_mantissa(quote.bid.mantissa() * 95 / 100 / tick * tick);
             let lot = ctx.instrument(quote.instrument).lot.mantissa().max(1);
-            let one = 10i64.pow(u32::from(ctx.instrument(quote.instrument).qty_scale));
             let qty = Qty::from_mantissa((one / 1000 / lot * lot).max(lot));
             ctx.place(Intent::limit(quote.instrument, Side::Buy, qty, below).tif(TimeInForce::Ioc));
         }
@@ -256,6 +260,7 @@ fn session(address: &str, lasts: Duration, tape: &Path) -> LatencyReport {
     let plan = SessionPlan {
         state: None,
         tape: Some(tape.to_owned()),
+        watch: false,
         resume: None,
         ends_after: Some(lasts),
         program: ("bench", ""),

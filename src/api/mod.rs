@@ -39,9 +39,9 @@ pub struct Pulse {
     /// Open orders by state.
     pub open_orders: Vec<(&'static str, usize)>,
     /// Orders made, fills booked, answers that were impossible.
-    pub orders: usize,
+    pub orders: u64,
     /// Fills booked.
-    pub fills: usize,
+    pub fills: u64,
     /// Answers of the venue that were impossible and were refused.
     pub impossible_answers: u64,
     /// Market events heard.
@@ -60,6 +60,10 @@ pub struct Pulse {
     pub holds: Vec<&'static str>,
     /// What keys were used for.
     pub keys: Vec<KeyUses>,
+    /// What each source counted: messages, refusals, failures, by name.
+    pub sources: Vec<(String, Vec<(&'static str, u64)>)>,
+    /// What became of the messages of each sink, by name.
+    pub sinks: Vec<(String, Vec<(&'static str, u64)>)>,
     /// Whether the session is up and trading as it should: not tripped, not held, no topic stale.
     pub ready: bool,
 }

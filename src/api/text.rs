@@ -60,6 +60,17 @@ pub(super) fn page(pulse: &Pulse, age: Duration) -> String {
             );
         }
     }
+    for (name, label, help, rows) in [
+        ("source_total", "source", "what a source of signals counted", &pulse.sources),
+        ("sink_total", "sink", "what became of a sink's messages; bytes_waiting is of now", &pulse.sinks),
+    ] {
+        head(&mut text, name, help, "counter");
+        for (of, counts) in rows {
+            for (what, count) in counts {
+                line(&mut text, name, &[(label, of), ("what", what)], *count as f64);
+            }
+        }
+    }
     text
 }
 

@@ -3,6 +3,8 @@
 //! A name with a dot or a slash in it is a file, and files are for the [`Loader`]; everything else is looked up among the
 //! plugins the program was built with.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bellwether_sdk::{OrderKinds, ParamError, ParamSpec, ParamValues, Params, Plugin, Strategy};
@@ -29,6 +31,9 @@ pub struct Manifest {
     /// The largest value of one order in quote currency, as text; `None`: no limit of its own.
     pub order_notional_max: Option<bellwether_sdk::Decimal>,
 }
+
+/// The folder of a state folder in which the files of strategies are kept, as `SHA256.wasm`.
+pub const ARTEFACTS: &str = "artefacts";
 
 /// Makes a strategy of parameters.
 pub type Make = dyn Fn(&ParamValues) -> Result<Box<dyn Strategy>, ParamError> + Send + Sync;
@@ -121,6 +126,7 @@ pub trait Loader: Send + Sync {
 pub struct Registry {
     entries: Vec<Entry>,
     loader: Option<Arc<dyn Loader>>,
+    artefacts: Option<PathBuf>,
 }
 
 impl Registry {
@@ -150,6 +156,23 @@ impl Registry {
         self
     }
 
+    /// The same with a folder in which the files of strategies are kept by their content: what sessions ran is there when the
+    /// file itself has changed or is gone.
+    #[must_use]
+    pub fn with_artefacts(mut self, dir: PathBuf) -> Self {
+        self.artefacts = Some(dir);
+        self
+    }
+
+    /// The same with the folder of the state folder in which a tape lies.
+    #[must_use]
+    pub fn beside(self, tape: &Path) -> Self {
+        match tape.parent().and_then(Path::parent) {
+            Some(state) => self.with_artefacts(state.join(ARTEFACTS)),
+            None => self,
+        }
+    }
+
     /// All native entries.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
@@ -163,7 +186,8 @@ impl Registry {
         self.get_pinned(name, None)
     }
 
-    /// The same; a file only with the content whose SHA-256 is `pin`.
+    /// The same; a file only with the content whose SHA-256 is `pin`, from where it is kept by its content if the file has
+    /// another.
     ///
     /// # Errors
     /// [`HostError`].
@@ -173,12 +197,47 @@ impl Registry {
         }
         if is_file(name) {
             return match &self.loader {
-                Some(loader) => loader.load(name, pin),
+                Some(loader) => loader.load(name, pin).or_else(|error| {
+                    let kept = pin.and_then(|pin| self.artefact(pin)).filter(|kept| kept.is_file());
+                    kept.map_or(Err(error), |kept| loader.load(&kept.to_string_lossy(), pin))
+                }),
                 None => Err(HostError::NoLoader { file: name.to_owned() }),
             };
         }
         let known = self.entries.iter().map(|e| e.name().to_owned()).collect();
         Err(HostError::Unknown { name: name.to_owned(), known })
+    }
+
+    /// Keeps the file of a strategy by its content. Natives, and registries without such a folder, keep nothing.
+    ///
+    /// # Errors
+    /// [`HostError::Refused`] when it cannot be copied, or has another content.
+    pub fn keep(&self, file: &str, sha256: &str) -> Result<(), HostError> {
+        let (Some(kept), Some(loader)) = (self.artefact(sha256), &self.loader) else { return Ok(()) };
+        if kept.is_file() {
+            return Ok(());
+        }
+        let new = kept.with_extension(format!("{}.new", std::process::id()));
+        let failed = |e: std::io::Error| {
+            let why = format!("keeping it as {}: {e}", kept.display());
+            HostError::Refused { file: file.to_owned(), why }
+        };
+        crate::config::create_private(kept.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+        fs::copy(file, &new).map_err(failed)?;
+        // The file may have changed since it was looked at.
+        let done =
+            loader.load(&new.to_string_lossy(), Some(sha256)).and_then(|_| fs::rename(&new, &kept).map_err(failed));
+        if done.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        done
+    }
+
+    /// Where the file of this content is kept. What is no SHA-256 in hex has no place: it could name another folder.
+    fn artefact(&self, sha256: &str) -> Option<PathBuf> {
+        let is_hash = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
+        let dir = self.artefacts.as_ref().filter(|_| is_hash)?;
+        Some(dir.join(format!("{}.wasm", sha256.to_ascii_lowercase())))
     }
 }
 

@@ -7,7 +7,7 @@ use bellwether_sdk::{
 use super::document::{DataUse, Document, Provenance, StrategyUse};
 use crate::engine::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint, Outcome};
 use crate::market::Currency;
-use crate::orders::{FillRecord, OrderRecord, OrderType, TifType, Words};
+use crate::orders::{FillRecord, OrderRecord, OrderType, PutAway, TifType, Words};
 use crate::portfolio::{OpenLot, TradeRecord};
 
 pub(super) const HOUR: i64 = 3_600_000_000_000;
@@ -48,6 +48,7 @@ pub(super) fn empty() -> Outcome {
         funding: Money::ZERO,
         orders: vec![],
         fills: vec![],
+        put_away: PutAway::default(),
         trades: vec![],
         open_lots: vec![],
         words: Words::default(),
@@ -167,6 +168,7 @@ pub(super) fn order(id: u64, at: i64, side: Side) -> OrderRecord {
         reduce_only: false,
         role: Role::Signal,
         state: OrderState::Filled,
+        life: crate::orders::Life::Filled,
     }
 }
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bellwether_sdk::{Decimal, InstrumentId, Ts};
+use bellwether_sdk::{Decimal, Money, Ts};
 
 use super::RunError;
 use super::keeper::Signings;
 use super::market::{self, Place};
 use super::money::parse_cash;
 use super::pilot::Pilot;
-use super::reconcile::{Books, Look};
+use super::reconcile::{self, Books, Look, wide};
 use super::supply::Offers;
 use crate::config::{Foreign, Settings};
 use crate::engine::Told;
@@ -18,8 +18,9 @@ use crate::exchange::drive::Desk;
 use crate::exchange::gateway::GatewayEvent;
 use crate::exchange::machine::ClockOffset;
 use crate::exchange::transport::Transport;
-use crate::exchange::{Ask, Balance, Position, Reply, Stamp};
+use crate::exchange::{Ask, Balance, PaidRow, Position, Reply, Stamp};
 use crate::keys::{Signing, Use};
+use crate::orders::Answer;
 use crate::risk::Hold;
 use crate::tape::VenueNote;
 
@@ -29,6 +30,8 @@ pub(super) const LOOK_EVERY_MS: u64 = 60_000;
 const ASK_TRIES: u32 = 4;
 /// Something differs that may be on its way: it is looked at again after so long.
 const LOOK_AGAIN_MS: u64 = 1_000;
+/// It does differ: it is looked at again after so long.
+const LOOK_DIFFERENT_MS: u64 = 10_000;
 
 /// The machine's clock, or a simulated one.
 pub(super) type WallTime<'a> = &'a dyn Fn() -> Ts;
@@ -147,9 +150,11 @@ async fn ask(
 /// The venue's accounts, by the number of their gateways.
 #[derive(Default)]
 pub(super) struct Accounts {
-    books: BTreeMap<usize, Books>,
+    pub(super) books: BTreeMap<usize, Books>,
     /// Gateways whose account is understood.
     understood: BTreeMap<usize, bool>,
+    /// When each account was last as our books said: older fills are booked.
+    equal: BTreeMap<usize, Ts>,
     foreign: Foreign,
     skew_ns_max: Option<i64>,
 }
@@ -161,8 +166,9 @@ impl Accounts {
     }
 
     /// Adds a gateway's account, with what an earlier process had noted of it.
-    pub(super) fn add(&mut self, gateway: usize, instruments: Vec<InstrumentId>, whole: bool, earlier: &[VenueNote]) {
-        let mut books = Books::new(instruments, whole);
+    pub(super) fn add(&mut self, gateway: usize, place: &Place, whole: bool, earlier: &[VenueNote]) {
+        let instruments = place.listings.iter().map(|l| l.id).collect();
+        let mut books = Books::new(instruments, whole, place.venue.facts().balance_is_wallet);
         for note in earlier {
             if let VenueNote::Aside(number, what, amount) = note
                 && usize::try_from(*number) == Ok(gateway)
@@ -185,6 +191,7 @@ impl Pilot<'_, '_> {
     pub(super) fn begin_accounts(&mut self, held: Vec<Holdings>, now: Ts) -> Result<(), RunError> {
         for (number, (balances, positions)) in held.into_iter().enumerate() {
             let Some(books) = self.accounts.books.get_mut(&number) else { continue };
+            self.foreigners.see_positions(number, &positions);
             books.on_balances(balances);
             books.on_positions(positions);
             let noted = books.look(self.session.circuit.engine()).map(|(_, noted)| noted).unwrap_or_default();
@@ -209,6 +216,7 @@ impl Pilot<'_, '_> {
                 }
             }
             GatewayEvent::Positions(rows) => {
+                self.foreigners.see_positions(number, &rows);
                 if let Some(books) = self.accounts.books.get_mut(&number) {
                     books.on_positions(rows);
                 }
@@ -224,7 +232,9 @@ impl Pilot<'_, '_> {
                 }
                 return;
             }
+            GatewayEvent::Paid(row) => return self.on_paid(number, row, now, desk),
             GatewayEvent::Clock(offset, _) => {
+                self.note_clock(offset);
                 if let Some(max) = self.accounts.skew_ns_max {
                     self.hold(Hold::ClockSkew, offset.saturating_abs() > max, now, desk);
                 }
@@ -235,15 +245,45 @@ impl Pilot<'_, '_> {
         self.look_at(number, now, desk);
     }
 
+    /// The venue has booked funding. It is ours unless a position of others stands aside, or it is in another currency than
+    /// our books: then it stands aside too.
+    fn on_paid(&mut self, number: usize, row: PaidRow, now: Ts, desk: &mut Desk<'_>) {
+        let engine = self.session.circuit.engine();
+        let Some(view) = engine.view().instruments.get(row.instrument.index()) else { return };
+        let (symbol, scale) = (view.instrument.symbol.clone(), engine.money_scale(row.instrument));
+        let books = self.accounts.books.get(&number);
+        let aside = books.and_then(|b| b.aside_of(&view.instrument)).unwrap_or_default();
+        let is_ours = aside.is_zero() && row.currency.eq_ignore_ascii_case(symbol.settle());
+        self.write(VenueNote::Paid(row.instrument, row.id.clone(), row.ts_venue, is_ours), desk);
+        let (booked, rest) =
+            if is_ours { reconcile::at_scale(row.amount, scale) } else { (Money::ZERO, wide(row.amount)) };
+        if is_ours {
+            self.tell(Told::Answer(Answer::Funding(row.instrument, booked), now.max(self.session.now)), desk);
+        } else {
+            self.note(format!("funding of {} {} for {symbol} is not ours: it stands aside", row.amount, row.currency));
+        }
+        // Digits that our books do not have.
+        let noted = self.accounts.books.get_mut(&number).and_then(|b| b.shift(&row.currency, rest));
+        if let Some((what, amount)) = noted {
+            self.write(VenueNote::Aside(number as u64, what, amount), desk);
+        }
+    }
+
     fn look_at(&mut self, number: usize, now: Ts, desk: &mut Desk<'_>) {
         let settled = desk.gateway(number).is_some_and(|g| g.is_settled());
         let Some(books) = self.accounts.books.get_mut(&number) else { return };
         let Some((look, noted)) = books.look(self.session.circuit.engine()) else { return };
         self.note_aside(number, noted, desk);
-        let mut again = false;
+        let mut again = None;
         match look {
-            Look::Equal if settled => drop(self.accounts.understood.insert(number, true)),
-            Look::Equal | Look::Unsure => again = true,
+            Look::Equal => {
+                self.accounts.equal.insert(number, now);
+                // What was not understood is so only when nothing is under way; a busy session always has something.
+                let is_clear = settled || self.accounts.understood.get(&number) == Some(&true);
+                self.accounts.understood.insert(number, is_clear);
+                again = (!is_clear).then_some(LOOK_AGAIN_MS);
+            }
+            Look::Unsure => again = Some(LOOK_AGAIN_MS),
             Look::Different(differences) => {
                 for difference in &differences {
                     self.note(format!("reconciliation: {difference}; cause: a transfer, or a trade that is not ours"));
@@ -255,13 +295,15 @@ impl Pilot<'_, '_> {
                         "reconciliation: entries wait; `bellwether arm --reason …` leaves what differs alone"
                             .to_owned(),
                     );
-                    // What was missed may be a fill of an order that has ended: it is asked for.
-                    again = self.accounts.understood.insert(number, false) != Some(false);
+                    // What was missed may be a fill of an order that has ended: it is asked for, and again, since what the
+                    // venue says of its past may come late too.
+                    let was = self.accounts.understood.insert(number, false);
+                    again = Some(if was == Some(false) { LOOK_DIFFERENT_MS } else { LOOK_AGAIN_MS });
                 }
             }
         }
-        if again && let Some(gateway) = desk.gateway(number) {
-            gateway.look_at_account(LOOK_AGAIN_MS, now);
+        if let (Some(wait_ms), Some(gateway)) = (again, desk.gateway(number)) {
+            gateway.look_at_account(wait_ms, self.accounts.equal.get(&number).copied(), now);
         }
         self.hold(Hold::Account, !self.accounts.is_understood(), now, desk);
     }
@@ -273,7 +315,7 @@ impl Pilot<'_, '_> {
             if self.accounts.understood.get(&number) == Some(&false) {
                 self.leave_aside(number, desk);
                 if let Some(gateway) = desk.gateway(number) {
-                    gateway.look_at_account(0, now);
+                    gateway.look_at_account(0, None, now);
                 }
             }
         }
@@ -281,11 +323,14 @@ impl Pilot<'_, '_> {
 
     fn leave_aside(&mut self, number: usize, desk: &mut Desk<'_>) {
         let Some(books) = self.accounts.books.get_mut(&number) else { return };
-        let noted = books.leave();
+        let (left, noted) = books.leave();
+        for (what, amount) in left {
+            self.write(VenueNote::Left(number as u64, what, amount), desk);
+        }
         self.note_aside(number, noted, desk);
     }
 
-    fn note_aside(&mut self, number: usize, noted: Vec<(String, String)>, desk: &mut Desk<'_>) {
+    pub(super) fn note_aside(&mut self, number: usize, noted: Vec<(String, String)>, desk: &mut Desk<'_>) {
         if noted.is_empty() {
             return;
         }

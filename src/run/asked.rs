@@ -7,12 +7,15 @@ use std::sync::Arc;
 use bellwether_sdk::{Decimal, Symbol, Ts};
 
 use super::RunError;
-use super::control::{Asked, Claims, Running};
+use super::control::{Asked, Claims, Reply, Running};
 use super::pilot::{FAREWELL_NS, Pilot};
+use super::plan::Form;
+use super::swap::Swapper;
 use super::watchdog::{Post, Watch};
 use crate::config::Settings;
 use crate::engine::{Ending, Engine, Person, Told};
 use crate::exchange::drive::Desk;
+use crate::host::Registry;
 use crate::tape::Mode;
 
 /// A session's place among others: its locks, and who watches it.
@@ -70,6 +73,18 @@ impl Standing {
         }))
     }
 
+    /// Answers what was asked.
+    pub(super) fn answer(&self, reply: &Reply) {
+        if let Some(claims) = &self.claims {
+            claims.reply(reply);
+        }
+    }
+
+    /// Begins to wait for changes of the session's strategies.
+    pub(super) fn swapper(&self, registry: &Registry, engine: &Engine, forms: Vec<Form>, watch: bool) -> Swapper {
+        Swapper::begin(registry, engine, forms, self.claims.clone(), watch)
+    }
+
     /// Keeps the guard's state where the next session finds it.
     pub(super) fn see(&mut self, engine: &Engine) {
         let tripped = engine.guard().tripped();
@@ -113,6 +128,12 @@ impl Pilot<'_, '_> {
                     self.tell(Told::Kill(flatten && !self.gateways.is_empty(), who, at), desk);
                     self.kill(flatten, now, desk);
                 }
+                Asked::Change(asked) => {
+                    let engine = self.session.circuit.engine();
+                    let refused = self.swapper.as_mut().and_then(|s| s.ask(*asked, engine));
+                    refused.into_iter().for_each(|why| self.note(why));
+                }
+                Asked::Adopt(asked) => self.adopt_asked(*asked, now, desk),
                 Asked::Arm { operator, reason } => {
                     self.note(format!("the guard was armed by {operator}: {reason}"));
                     self.tell(Told::Arm(Person { operator: &operator, reason: &reason }, at), desk);
@@ -120,6 +141,21 @@ impl Pilot<'_, '_> {
                 }
             }
         }
+    }
+
+    /// Puts strategies that are ready in the places of others, and answers who asked.
+    pub(super) fn take_newcomers(&mut self, now: Ts, desk: &mut Desk<'_>) {
+        let Some(mut swapper) = self.swapper.take() else { return };
+        while swapper.is_ready() {
+            let mut said = Vec::new();
+            let next = swapper.next(self.session.circuit.engine(), |text| said.push(text));
+            said.into_iter().for_each(|text| self.note(text));
+            if let Some((swap, fresh)) = next {
+                self.tell(Told::Swap(&swap, &fresh, now.max(self.session.now)), desk);
+            }
+        }
+        swapper.answer(self.session.circuit.engine());
+        self.swapper = Some(swapper);
     }
 
     fn kill(&mut self, flatten: bool, now: Ts, desk: &mut Desk<'_>) {

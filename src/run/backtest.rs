@@ -160,7 +160,11 @@ pub(super) fn config_hash(settings: &Settings) -> String {
     relevant.state_dir = None;
     relevant.data = crate::config::DataSettings::default();
     relevant.sink.clear();
-    relevant.session.durability = crate::config::Durability::default();
+    let usual = crate::config::SessionSettings::default();
+    (relevant.session.durability, relevant.session.segment_kib) = (usual.durability, usual.segment_kib);
+    relevant.session.orders_kept = usual.orders_kept;
+    // What was done about others' orders stands on the tape.
+    (relevant.session.foreign, relevant.session.adopt_for) = (usual.foreign, usual.adopt_for);
     // What is in a strategy's file counts, not where it lies.
     relevant.strategy.iter_mut().filter(|s| s.sha256.is_some()).for_each(|s| s.plugin.clear());
     // Settings are plain data, so writing them cannot fail.

@@ -97,25 +97,6 @@ pub fn restore(from: &Path, state: &Path) -> Result<Backup, RunError> {
     Ok(done)
 }
 
-/// Bytes that may still be written to the disk of a folder.
-///
-/// # Errors
-/// The system's; where it cannot be asked, that.
-#[cfg(unix)]
-pub fn free_bytes(dir: &Path) -> io::Result<u64> {
-    let found = rustix::fs::statvfs(dir)?;
-    Ok(found.f_bavail.saturating_mul(found.f_frsize))
-}
-
-/// Bytes that may still be written to the disk of a folder.
-///
-/// # Errors
-/// That it cannot be asked here.
-#[cfg(not(unix))]
-pub fn free_bytes(_: &Path) -> io::Result<u64> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system is not asked"))
-}
-
 fn refuse_running(state: &Path) -> Result<(), RunError> {
     let names: Vec<String> = running(state)?.into_iter().map(|r| r.name).collect();
     if names.is_empty() {

@@ -4,6 +4,7 @@
 //! <state>/STOP                    a kill switch: every session stops at once, and none starts while it is there
 //! <state>/locks/NAME.lock         held by the running session of that name; says what it is
 //! <state>/locks/NAME.ask          what somebody asks of it, taken within half a second
+//! <state>/locks/NAME.said        what it answers
 //! <state>/locks/NAME.tripped      why its guard tripped; no new session starts on the account until it is armed
 //! ```
 //!
@@ -18,6 +19,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::RunError;
+use super::foreign::AdoptAsked;
+use super::swap::ChangeAsked;
 use crate::config::create_private;
 
 /// A look at a lock holds it for a moment: a claim tries again so often, ...
@@ -40,6 +43,8 @@ pub enum Asked {
         /// Why.
         reason: String,
     },
+    /// Changes a strategy: another version, other parameters.
+    Change(Box<ChangeAsked>),
     /// Arms the guard again.
     Arm {
         /// Who.
@@ -47,6 +52,19 @@ pub enum Asked {
         /// Why.
         reason: String,
     },
+    /// Takes what others left at the venue into the books.
+    Adopt(Box<AdoptAsked>),
+}
+
+/// What a session answers to what was asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The number by which it was asked.
+    pub number: u64,
+    /// How far it has come: `refused`, `in`, `kept` or `taken back`; of what is taken over, `refused` or `adopted`.
+    pub step: String,
+    /// With what, or why.
+    pub text: String,
 }
 
 /// A running session, as its lock tells of it.
@@ -91,7 +109,7 @@ impl Claims {
         let claims = Self { state: state.to_owned(), held };
         for name in names {
             let asks = claims.read_ask(name);
-            if matches!(asks, Some(Asked::Stop | Asked::Kill { .. })) {
+            if matches!(asks, Some(Asked::Stop | Asked::Kill { .. } | Asked::Change(_) | Asked::Adopt(_))) {
                 // It was meant for the session before.
                 let _ = std::fs::remove_file(ask_path(state, name));
             }
@@ -129,6 +147,19 @@ impl Claims {
                 let path = ask_path(&self.state, name);
                 let _ = std::fs::rename(&path, path.with_extension("unread"));
                 None
+            }
+        }
+    }
+
+    /// Answers what was asked.
+    pub(super) fn reply(&self, reply: &Reply) {
+        for (name, _) in &self.held {
+            let path = said_path(&self.state, name);
+            let new = path.with_extension("said.new");
+            let text = serde_json::to_vec(reply).unwrap_or_default();
+            let written = write_private(&new, &text).and_then(|()| std::fs::rename(&new, &path));
+            if let Err(error) = written {
+                tracing::warn!("answering in {}: {error}", path.display());
             }
         }
     }
@@ -199,6 +230,11 @@ pub fn ask(state: &Path, name: &str, asked: &Asked) -> Result<(), RunError> {
     write_private(&new, &text).and_then(|()| std::fs::rename(&new, &path)).map_err(|e| failed("writing", &path, &e))
 }
 
+/// What a session answered last to what was asked of it.
+pub fn reply(state: &Path, name: &str) -> Option<Reply> {
+    serde_json::from_str(&std::fs::read_to_string(said_path(state, name)).ok()?).ok()
+}
+
 /// Takes a tripped guard's mark and the kill switch's file away: a person has armed it.
 ///
 /// # Errors
@@ -254,6 +290,10 @@ fn locks(state: &Path) -> PathBuf {
 
 fn ask_path(state: &Path, name: &str) -> PathBuf {
     locks(state).join(format!("{name}.ask"))
+}
+
+fn said_path(state: &Path, name: &str) -> PathBuf {
+    locks(state).join(format!("{name}.said"))
 }
 
 fn tripped_path(state: &Path, name: &str) -> PathBuf {

@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::data::Catalog;
 use crate::engine::{Circuit, Event, Merge, Said, Told};
 use crate::host::Registry;
-use crate::tape::TapeReader;
+use crate::tape::{Mode, TapeReader};
 
 /// A moment: the last market event at or before the time asked for, and what stood after it.
 #[derive(Debug, Clone)]
@@ -187,7 +187,7 @@ pub fn explain_run(
     let mut merge = merge.with_news(prepared.news()?);
     let instruments = prepared.setup.plan.instruments.clone();
     let (engine, sim) = prepared.setup.build(settings);
-    let mut session = Session::new(Circuit::paper(engine, sim), instruments, None)?;
+    let mut session = Session::new(Circuit::paper(engine, sim), instruments, Mode::Paper);
     let asked = in_order(asked);
     let mut watch = Watch::new(&asked);
     while !watch.is_done() {

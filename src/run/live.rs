@@ -1,5 +1,5 @@
-//! Sessions on venues' feeds: paper against the simulated exchange, live against the venue. One thread reads, decides and
-//! writes; the tape has an effect before it leaves.
+//! Sessions on the feeds of venues, or of the bus: paper against the simulated exchange, live against the venue. One thread
+//! reads, decides and writes; the tape has an effect before it leaves.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,30 +11,34 @@ use bellwether_sdk::{InstrumentId, Interval, Ts};
 use super::account::{Accounts, LOOK_EVERY_MS, signing_of, stored_with_cash, with_cash_of_venues};
 use super::asked::Standing;
 use super::backtest::config_hash;
+use super::bus::{offerings, with_way};
+use super::foreign::Foreigners;
 use super::keeper::{Ring, Signings};
 use super::latency::LatencyKeeper;
 use super::market::{self, Place};
 use super::news::Outside;
-use super::paper::{SessionPlan, Watcher};
+use super::paper::{SessionPlan, Watcher, with_artefacts};
 use super::pilot::{Pilot, left_cold};
 use super::rehearsal::Rehearsal;
 use super::report::Reporter;
-use super::session::Session;
+use super::session::{Session, Taping};
 use super::setup::Setup;
-use super::supply::Offers;
+use super::supply::{Offers, Supply};
 use super::surroundings::Surroundings;
+use super::swap::pinned;
 use super::takeup::{TakenUp, take_up};
 use super::{RunError, RunReport};
 use crate::api::Pages;
 use crate::config::Settings;
 use crate::engine::{Circuit, Engine, Event, Told};
-use crate::exchange::Listing;
 use crate::exchange::drive::{Drive, Histogram, Latency, Stages};
-use crate::exchange::gateway::{Earlier, Gateway, GatewaySettings};
+use crate::exchange::gateway::{Gateway, GatewaySettings};
 use crate::exchange::transport::{Live, LiveSettings, Transport};
+use crate::exchange::{Listing, Product};
 use crate::host::Registry;
 use crate::market::Kind;
-use crate::tape::{InstrumentRecord, Mode, Start};
+use crate::sinks::About;
+use crate::tape::{InstrumentRecord, Mode, Start, VenueNote};
 
 /// Runs a session on venues' feeds: paper without keys, live with them.
 ///
@@ -54,6 +58,7 @@ pub fn session(
         .map_err(|e| RunError::Venue(format!("starting the runtime: {e}")))?;
     let transport: Arc<dyn Transport> =
         Arc::new(Live::new(LiveSettings::default()).map_err(|e| RunError::Venue(e.to_string()))?);
+    let transport = with_way(settings, plan.tokens, transport)?;
     runtime.block_on(async {
         let signings = match keys {
             Some(ring) => Some(ring.begin(settings, &*transport).await?),
@@ -77,14 +82,17 @@ pub async fn session_in(
     stop: &AtomicBool,
     around: Surroundings<'_>,
 ) -> Result<RunReport, RunError> {
-    let Surroundings { transport, clock, disk, in_real_time } = around;
+    let Surroundings { transport, clock, disk, waits, in_real_time } = around;
     let wall_now = || clock().now();
+    let registry = &with_artefacts(registry, &plan);
     let began = Instant::now();
     let mode = if keys.is_some() { Mode::Live } else { Mode::Paper };
     let symbols = market::symbols(settings)?;
     let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
     let standing = Standing::take(plan.state.as_deref(), settings, mode, &symbols, tapes)?;
     let (places, offers) = market::places(settings, &symbols, &*transport).await?;
+    // What the venue booked before its account was looked at is in what the account holds.
+    let looked = wall_now();
     let found = match keys.as_ref().filter(|_| plan.resume.is_none()) {
         Some(keys) => Some(with_cash_of_venues(settings, &places, &offers, keys, &*transport, &wall_now).await?),
         None => None,
@@ -93,25 +101,30 @@ pub async fn session_in(
     let settings = found.as_ref().unwrap_or(settings);
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
-    let builds = setup.plan.build.clone();
+    let (builds, forms) = (setup.plan.build.clone(), setup.plan.forms.clone());
     let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
     let seconds = market::seconds(settings, &instruments, &*transport).await?;
-    let start = start_record(settings, &setup, &offers, &plan, mode, wall_now());
-    let TakenUp { mut session, number, earlier, aside } = match &plan.resume {
-        Some(path) => take_up(path, registry, settings, mode, disk)?,
+    let stored = pinned(&plan.settings_json, &forms, registry)?;
+    let start = start_record(settings, &setup, &offers, (&plan, &stored), mode, wall_now());
+    let taping = Taping::new(settings, plan.program.1, disk, waits);
+    let TakenUp { mut session, number, earlier, taken, paid, funding_since, aside } = match &plan.resume {
+        Some(path) => take_up(path, registry, settings, mode, taping)?,
         None => {
             let (engine, sim) = setup.build(settings);
             let circuit = match mode {
                 Mode::Paper => Circuit::paper(engine, sim),
                 Mode::Live => Circuit::live(engine),
             };
-            let tape = plan.tape.as_deref().map(|p| (p, &start, settings.session.durability, disk));
-            let session = Session::new(circuit, instruments.clone(), tape)?;
-            TakenUp { session, number: plan.session, earlier: Vec::new(), aside: Vec::new() }
+            let mut session = Session::new(circuit, instruments.clone(), mode);
+            if let Some(path) = &plan.tape {
+                session.begin_tape(path, &start, taping)?;
+            }
+            TakenUp::new(session, plan.session)
         }
     };
     if plan.resume.is_none() && settings.backtest.warmup > 0 {
-        warm_up(&mut session, &places, &builds, settings.backtest.warmup, wall_now(), &*transport).await?;
+        let past = past_of(&builds, &series, settings.backtest.warmup);
+        warm_up(&mut session, &places, &past, wall_now(), &*transport).await?;
     }
     let latency = Latency::default();
     let stages = Arc::clone(latency.stages());
@@ -120,18 +133,27 @@ pub async fn session_in(
     let mut drive = Drive::new(transport, clock()).with_probe(Box::new(latency));
     let mut by_instrument = BTreeMap::new();
     let mut accounts = Accounts::new(settings);
-    let mut orders = BTreeMap::new();
     for place in &places {
         drive.add_feed(market::feed(place, &series, settings, number)?, place.urls.rest.clone());
         if let Some(keys) = &keys {
             let mut gateway = gateway(place, keys, number, session.circuit.engine(), settings)?;
             let its = earlier.iter().filter(|e| place.listings.get(e.order.get().instrument).is_some());
-            let its: Vec<&Earlier> = its.collect();
-            its.iter().for_each(|e| gateway.adopt((*e).clone(), wall_now()));
+            its.for_each(|e| gateway.adopt(e.clone(), wall_now()));
+            let its = taken.iter().filter(|t| place.listings.get(t.order.instrument).is_some());
+            its.for_each(|t| gateway.take_in(t.clone(), wall_now()));
+            // Gateways are numbered as they are added.
+            let number = by_instrument.values().max().map_or(0, |n: &usize| n + 1);
+            if place.venue.facts().product == Product::Linear {
+                let known = paid.iter().filter(|((id, _), _)| place.listings.get(*id).is_some());
+                let since = funding_since.get(&(number as u64)).copied();
+                gateway.follow_funding(since.unwrap_or(looked), known.map(|(k, v)| (k.clone(), *v)).collect());
+                if since.is_none() {
+                    session.note(VenueNote::Funding(number as u64, looked))?;
+                }
+            }
             let number = drive.add_gateway(gateway, place.urls.rest.clone());
-            orders.extend(its.iter().map(|e| (e.order.get().id, number)));
             by_instrument.extend(place.listings.iter().map(|l| (l.id, number)));
-            accounts.add(number, place.listings.iter().map(|l| l.id).collect(), places.len() == 1, &aside);
+            accounts.add(number, place, places.len() == 1, &aside);
         }
     }
     let rehearsal = match (&keys, places.first()) {
@@ -148,8 +170,11 @@ pub async fn session_in(
         let number = drive.add_feed(feed, second.place.urls.rest.clone());
         second_by_feed.insert(number, second.scale);
     }
-    let outside = Outside::open(settings, &instruments, plan.tokens)?;
-    let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, mode.name(), watcher)?;
+    let outside = Outside::open(settings, &instruments, plan.tokens, plan.resume.is_some())?;
+    let offerings = offerings(&instruments, &series, |symbol| offers.fees(symbol));
+    let about = About { instruments: &instruments, offerings: &offerings, session: plan.session };
+    let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, mode.name(), about, watcher)?;
+    session.tap(reporter.taps());
     if reporter.is_open() || settings.signals.only {
         session.circuit.engine_mut().keep_signals();
     }
@@ -158,8 +183,8 @@ pub async fn session_in(
     let mut hands = Pilot::new(session, settings, &mut reporter, by_instrument);
     (hands.outside, hands.stop, hands.number) = (Some(outside), Some(stop), plan.session);
     hands.seconds = second_by_feed;
-    hands.orders = orders;
     hands.accounts = accounts;
+    hands.foreigners = Foreigners::new(settings, hands.session.circuit.engine())?;
     match rehearsal {
         Ok(rehearsal) => hands.rehearsal = rehearsal,
         Err(error) => hands.note(left_cold(&error)),
@@ -170,8 +195,11 @@ pub async fn session_in(
     hands.signings = keys.as_ref().map(Signings::all).unwrap_or_default();
     let watched: &[_] = if mode == Mode::Live { &symbols } else { &[] };
     hands.watch = standing.watch(settings, watched, hands.session.tape_path().as_deref());
+    let forms = if hands.session.forms.is_empty() { forms } else { std::mem::take(&mut hands.session.forms) };
+    hands.swapper = Some(standing.swapper(registry, hands.session.circuit.engine(), forms, plan.watch));
     hands.standing = Some(standing);
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
+    drop(hands.swapper.take());
     drop(hands.watch.take());
     // Their keeper has last words.
     drop(keys);
@@ -201,19 +229,35 @@ pub async fn session_in(
     })
 }
 
+/// The past bars that make so many of what strategies are given: those that the feed gives, which are finer where others are
+/// built from them, else those that are built from trades.
+fn past_of(
+    builds: &[(InstrumentId, Interval)],
+    series: &[(InstrumentId, Kind)],
+    count: u64,
+) -> Vec<(InstrumentId, Interval, u64)> {
+    let given = series.iter().filter_map(|(id, kind)| Some((*id, kind.interval()?)));
+    let finer = given.clone().map(|(id, interval)| {
+        let wanted = builds.iter().find(|b| b.0 == id).map_or(interval, |b| b.1);
+        let times = wanted.nanos() / interval.nanos().max(1);
+        (id, interval, count.saturating_mul(u64::try_from(times).unwrap_or(1).max(1)))
+    });
+    let built = builds.iter().filter(|b| given.clone().all(|g| g.0 != b.0)).map(|b| (b.0, b.1, count));
+    finer.chain(built).collect()
+}
+
 /// Past bars, so that strategies on bars need not wait for them.
 async fn warm_up(
     session: &mut Session,
     places: &[Place],
-    builds: &[(InstrumentId, Interval)],
-    count: u64,
+    past: &[(InstrumentId, Interval, u64)],
     now: Ts,
     transport: &dyn Transport,
 ) -> Result<(), RunError> {
     let mut bars = Vec::new();
-    for (id, interval) in builds {
+    for (id, interval, count) in past {
         let Some(place) = places.iter().find(|p| p.listings.get(*id).is_some()) else { continue };
-        bars.extend(market::history(place, *id, *interval, count, now, transport).await?);
+        bars.extend(market::history(place, *id, *interval, *count, now, transport).await?);
     }
     bars.sort_by_key(|b| (b.ts_close, b.instrument));
     for bar in &bars {
@@ -261,7 +305,7 @@ fn start_record(
     settings: &Settings,
     setup: &Setup,
     offers: &Offers,
-    plan: &SessionPlan<'_>,
+    (plan, stored): (&SessionPlan<'_>, &str),
     mode: Mode,
     created: Ts,
 ) -> Start {
@@ -274,9 +318,23 @@ fn start_record(
         version: plan.program.0.to_owned(),
         program: plan.program.1.to_owned(),
         created,
-        settings: stored_with_cash(&plan.settings_json, &settings.account.cash),
+        settings: stored_with_cash(stored, &settings.account.cash),
         instruments: setup.plan.instruments.iter().zip(&offers.rows).map(of).collect(),
         place: offers.place.clone(),
-        pace: if settings.session.feed == crate::config::Feed::Venue { 0 } else { settings.session.pace },
+        pace: if settings.session.feed == crate::config::Feed::Store { settings.session.pace } else { 0 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn past_bars_are_those_of_the_feed_and_as_many_as_make_what_is_wanted() {
+        let (one, two, three) = (InstrumentId(0), InstrumentId(1), InstrumentId(2));
+        let builds = [(one, Interval::HOUR), (two, Interval::HOUR)];
+        let series = [(one, Kind::Trades), (two, Kind::Bars(Interval::MINUTE)), (three, Kind::Bars(Interval::HOUR))];
+        let past = past_of(&builds, &series, 10);
+        assert_eq!(past, [(two, Interval::MINUTE, 600), (three, Interval::HOUR, 10), (one, Interval::HOUR, 10)]);
     }
 }

@@ -7,7 +7,7 @@ use bellwether_sdk::{Bar, Instrument, InstrumentId, InstrumentKind, Interval, Pr
 
 use super::RunError;
 use super::supply::{Offer, Offers};
-use crate::config::{Settings, VenueSettings};
+use crate::config::{self, Settings, VenueSettings};
 use crate::exchange::feed::{Feed, FeedSettings};
 use crate::exchange::machine::Limits;
 use crate::exchange::transport::Transport;
@@ -141,6 +141,9 @@ pub(super) async fn places(
     symbols: &[Symbol],
     transport: &dyn Transport,
 ) -> Result<(Vec<Place>, Offers), RunError> {
+    if settings.session.feed == config::Feed::Bus {
+        return super::bus::places(settings, symbols, transport).await;
+    }
     let mut groups: BTreeMap<(String, Product), Vec<(InstrumentId, Symbol)>> = BTreeMap::new();
     for (symbol, id) in symbols.iter().zip(0u16..) {
         let key = (symbol.venue().to_owned(), product_of(symbol)?);
@@ -167,7 +170,11 @@ pub(super) async fn places(
             listed.push((id, rules.clone()));
         }
         let facts = venue.facts();
-        let limits = Limits::new(facts.weight_per_minute, facts.orders_per_10s);
+        let own = settings.venue.get(&settings_key(facts.venue, facts.product));
+        let limits = Limits::new(
+            own.and_then(|v| v.weight_per_minute).unwrap_or(facts.weight_per_minute),
+            own.and_then(|v| v.orders_per_10s).unwrap_or(facts.orders_per_10s),
+        );
         places.push(Place { venue, urls, listings: Listings::new(listed), limits });
     }
     rows.sort_by_key(|r| r.0);

@@ -46,10 +46,15 @@ pub(super) struct Outside {
 }
 
 impl Outside {
-    /// Starts the sources of a session.
-    pub(super) fn open(settings: &Settings, instruments: &[Instrument], tokens: Tokens<'_>) -> Result<Self, RunError> {
+    /// Starts the sources of a session; `again` when it is taken up where its tape ended.
+    pub(super) fn open(
+        settings: &Settings,
+        instruments: &[Instrument],
+        tokens: Tokens<'_>,
+        again: bool,
+    ) -> Result<Self, RunError> {
         let (sender, mailbox) = mailbox();
-        let sources = Sources::start(settings, instruments, tokens, &sender).map_err(|e| match e {
+        let sources = Sources::start(settings, instruments, tokens, &sender, again).map_err(|e| match e {
             SourceError::Runtime(_) => RunError::Tape(e.to_string()),
             _ => RunError::Settings(e.to_string()),
         })?;

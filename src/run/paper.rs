@@ -8,23 +8,25 @@ use bellwether_sdk::{Symbol, Ts};
 
 use super::asked::Standing;
 use super::backtest::{Prepared, config_hash};
-use super::control::Asked;
+use super::bus::offerings;
+use super::control::{Asked, Reply};
 use super::news::Outside;
 use super::report::Reporter;
-use super::session::{Session, Status, status};
+use super::session::{Session, Status, Taping, status};
 use super::spec::SeriesRead;
-use super::surroundings;
-use super::tapes::{self, Deaf, TapeRun};
+use super::swap::{Swapper, pinned};
+use super::tapes::{self, TapeRun};
 use super::watchdog::Watch;
 use super::{RunError, RunReport, ask};
 use crate::config::{OnStop, Settings};
 use crate::data::Catalog;
 use crate::data::news::SignalForm;
 use crate::engine::{Circuit, Ending, Engine, Merge, Person, Told};
-use crate::host::Registry;
+use crate::host::{ARTEFACTS, Registry};
 use crate::signal::News;
+use crate::sinks::About;
 use crate::sources::{Mail, Question, Tokens};
-use crate::tape::{InstrumentRecord, Mode, Start, TapeReader};
+use crate::tape::{InstrumentRecord, Mode, Start, Waits, plain_disk};
 
 /// How long the loop sleeps at most before it looks whether to stop.
 const NAP: Duration = Duration::from_millis(20);
@@ -63,6 +65,8 @@ pub struct SessionPlan<'a> {
     pub settings_json: String,
     /// The upper half of order ids.
     pub session: u64,
+    /// Strategies whose file changes are changed too.
+    pub watch: bool,
     /// The state folder, where sessions keep their locks and hear what is asked of them; `None` for neither.
     pub state: Option<PathBuf>,
     /// Finds the tokens of sources and sinks.
@@ -81,6 +85,7 @@ pub fn paper(
     stop: &AtomicBool,
 ) -> Result<RunReport, RunError> {
     let began = Instant::now();
+    let registry = &with_artefacts(registry, &plan);
     let catalog = Catalog::open(&settings.data.dir)?;
     let prepared = Prepared::new(settings, registry, &catalog)?;
     let merge = Merge::new(prepared.sources()?).map_err(|e| RunError::Data(e.to_string()))?;
@@ -89,28 +94,37 @@ pub fn paper(
     let profile = prepared.setup.plan.profile.to_string();
     let notes = prepared.setup.plan.notes.clone();
     let instruments = prepared.setup.plan.instruments.clone();
-    let outside = Outside::open(settings, &instruments, plan.tokens)?;
-    let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, "paper", watcher)?;
-    let start = start_record(settings, &prepared, &catalog, &plan);
+    let outside = Outside::open(settings, &instruments, plan.tokens, plan.resume.is_some())?;
+    let offerings = offerings(&instruments, &prepared.setup.plan.series, |symbol| catalog.fees(symbol));
+    let about = About { instruments: &instruments, offerings: &offerings, session: plan.session };
+    let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, "paper", about, watcher)?;
+    let forms = prepared.setup.plan.forms.clone();
+    let stored = pinned(&plan.settings_json, &forms, registry)?;
+    let start = start_record(settings, &prepared, &catalog, &plan, stored);
     let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
     let mut standing = Standing::take(plan.state.as_deref(), settings, Mode::Paper, &[], tapes)?;
+    let taping = Taping::new(settings, plan.program.1, plain_disk(), Waits::default());
     let mut session = match &plan.resume {
         None => {
             let (engine, sim) = prepared.setup.build(settings);
-            let circuit = Circuit::paper(engine, sim);
-            Session::new(
-                circuit,
-                instruments.clone(),
-                plan.tape.as_deref().map(|p| (p, &start, settings.session.durability, surroundings::DISK)),
-            )?
+            let mut session = Session::new(Circuit::paper(engine, sim), instruments.clone(), Mode::Paper);
+            if let Some(path) = &plan.tape {
+                session.begin_tape(path, &start, taping)?;
+            }
+            session
         }
-        Some(path) => take_up(path, registry, settings, &mut merge)?,
+        Some(path) => take_up(path, registry, settings, taping, &mut merge)?,
     };
+    session.tap(reporter.taps());
     if reporter.is_open() || settings.signals.only {
         session.circuit.engine_mut().keep_signals();
     }
     reporter.began(wall_now(), plan.resume.is_some());
-    let ran = hear_all(&mut session, settings, &plan, &mut merge, (&outside, &mut standing), &mut reporter, stop);
+    let forms = if session.forms.is_empty() { forms } else { std::mem::take(&mut session.forms) };
+    let mut swapper = standing.swapper(registry, session.circuit.engine(), forms, plan.watch);
+    let around = (&outside, &mut standing, &mut swapper);
+    let ran = hear_all(&mut session, settings, &plan, &mut merge, around, &mut reporter, stop);
+    drop(swapper);
     let sent = reporter.ended(wall_now(), ran.as_ref().err());
     ran?;
     let series: Vec<SeriesRead> = merge
@@ -137,13 +151,21 @@ pub fn paper(
     })
 }
 
+/// With the folder of the state folder in which the files of strategies are kept.
+pub(super) fn with_artefacts(registry: &Registry, plan: &SessionPlan<'_>) -> Registry {
+    match &plan.state {
+        Some(state) => registry.clone().with_artefacts(state.join(ARTEFACTS)),
+        None => registry.clone(),
+    }
+}
+
 /// Hears the data and what comes from outside, until one of them or a person ends the session.
 fn hear_all(
     session: &mut Session,
     settings: &Settings,
     plan: &SessionPlan<'_>,
     merge: &mut Merge,
-    (outside, standing): (&Outside, &mut Standing),
+    (outside, standing, swapper): (&Outside, &mut Standing, &mut Swapper),
     reporter: &mut Reporter<'_>,
     stop: &AtomicBool,
 ) -> Result<(), RunError> {
@@ -163,20 +185,36 @@ fn hear_all(
         while let Some(mail) = outside.mailbox.take() {
             hear(session, mail, pace.heard_at(session.now, next), stop)?;
         }
+        if swapper.is_ready() {
+            take_newcomers(session, swapper, pace.heard_at(session.now, next))?;
+        }
         let due = session.circuit.next_due();
         // What is due at the same time as an event comes in its turn with the event.
         let (at, by_itself) = if due < next { (due, true) } else { (next, false) };
-        match pace.wait_for(at, stop, watch.as_ref(), |at_most| outside.mailbox.wait(at_most), || tell(session)) {
+        match pace.wait_for(
+            at,
+            stop,
+            (watch.as_ref(), swapper),
+            |at_most| outside.mailbox.wait(at_most),
+            || tell(session),
+        ) {
             Waited::Due => {}
             Waited::Asked => {
                 match watch.as_ref().and_then(Watch::asked) {
                     None => {}
                     Some(Asked::Stop) => break,
+                    Some(Asked::Change(asked)) => {
+                        swapper.ask(*asked, session.circuit.engine()).into_iter().for_each(|why| session.say(why));
+                    }
                     Some(Asked::Kill { flatten, operator, reason }) => {
                         let who = Person { operator: &operator, reason: &reason };
                         session.tell(Told::Kill(false, who, session.now))?;
                         killed = Some(flatten);
                         break;
+                    }
+                    Some(Asked::Adopt(asked)) => {
+                        let text = "a paper session has no orders of others at a venue".to_owned();
+                        standing.answer(&Reply { number: asked.number, step: "refused".to_owned(), text });
                     }
                     Some(Asked::Arm { operator, reason }) => {
                         session.tell(Told::Arm(Person { operator: &operator, reason: &reason }, session.now))?;
@@ -197,6 +235,7 @@ fn hear_all(
         } else if let Some(told) = merge.next(|told| session.tell(told)).map_err(|e| RunError::Data(e.to_string()))? {
             told?;
         }
+        swapper.answer(session.circuit.engine());
         if pace.is_time_to_tell() {
             session.flush()?;
             tell(session);
@@ -212,6 +251,7 @@ fn hear_all(
     };
     session.tell(Told::Stop(at, ending))?;
     tell(session);
+    swapper.answer(session.circuit.engine());
     drop(watch);
     standing.see(session.circuit.engine());
     Ok(())
@@ -236,19 +276,44 @@ fn hear(session: &mut Session, mail: Mail, now: Ts, stop: &AtomicBool) -> Result
     Ok(())
 }
 
+/// Puts strategies that are ready in the places of others.
+fn take_newcomers(session: &mut Session, swapper: &mut Swapper, now: Ts) -> Result<(), RunError> {
+    while swapper.is_ready() {
+        let mut said = Vec::new();
+        let next = swapper.next(session.circuit.engine(), |text| said.push(text));
+        said.into_iter().for_each(|text| session.say(text));
+        if let Some((swap, fresh)) = next {
+            session.tell(Told::Swap(&swap, &fresh, now))?;
+        }
+    }
+    swapper.answer(session.circuit.engine());
+    Ok(())
+}
+
 /// Takes a session up where its tape ended: the inputs make it what it was, and the data goes on after them.
-fn take_up(path: &Path, registry: &Registry, settings: &Settings, merge: &mut Merge) -> Result<Session, RunError> {
-    let mut reader = TapeReader::open(path)?;
-    let TapeRun { mut session, market, cut, .. } =
-        tapes::resumable(&mut reader, registry, settings, Mode::Paper, &mut Deaf)?;
-    merge.skip(market).map_err(|e| RunError::Data(e.to_string()))?;
-    session.resume_tape(reader, settings.session.durability, cut, surroundings::DISK)?;
+fn take_up(
+    path: &Path,
+    registry: &Registry,
+    settings: &Settings,
+    taping: Taping,
+    merge: &mut Merge,
+) -> Result<Session, RunError> {
+    let (reader, TapeRun { mut session, start, cut, .. }) =
+        tapes::resumable(path, registry, settings, Mode::Paper, &taping.program)?;
+    merge.skip(session.market).map_err(|e| RunError::Data(e.to_string()))?;
+    session.resume_tape(reader, &start, cut, taping)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
     Ok(session)
 }
 
-fn start_record(settings: &Settings, prepared: &Prepared<'_>, catalog: &Catalog, plan: &SessionPlan<'_>) -> Start {
+fn start_record(
+    settings: &Settings,
+    prepared: &Prepared<'_>,
+    catalog: &Catalog,
+    plan: &SessionPlan<'_>,
+    stored: String,
+) -> Start {
     let setup = &prepared.setup.plan;
     let of = |instrument: &bellwether_sdk::Instrument| {
         let symbol: &Symbol = &instrument.symbol;
@@ -261,7 +326,7 @@ fn start_record(settings: &Settings, prepared: &Prepared<'_>, catalog: &Catalog,
         version: plan.program.0.to_owned(),
         program: plan.program.1.to_owned(),
         created: wall_now(),
-        settings: plan.settings_json.clone(),
+        settings: stored,
         instruments: setup.instruments.iter().map(of).collect(),
         place: settings.data.dir.display().to_string(),
         pace: settings.session.pace,
@@ -321,7 +386,7 @@ impl Pace {
         &mut self,
         at: Ts,
         stop: &AtomicBool,
-        watch: Option<&Watch>,
+        (watch, swapper): (Option<&Watch>, &Swapper),
         wait: impl Fn(Duration) -> Option<Mail>,
         mut idle: impl FnMut(),
     ) -> Waited {
@@ -335,6 +400,9 @@ impl Pace {
                 if watch.is_asked() {
                     return Waited::Asked;
                 }
+            }
+            if swapper.is_ready() {
+                return Waited::Asked;
             }
             if self.times == 0 {
                 return Waited::Due;

@@ -8,6 +8,7 @@ use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Rate, Ts};
 
 use super::account::Accounts;
 use super::asked::{Standing, positions};
+use super::foreign::Foreigners;
 use super::keeper::Words;
 use super::market::Scale;
 use super::news::Outside;
@@ -16,6 +17,7 @@ use super::pulse::{Around, pulse};
 use super::rehearsal::Rehearsal;
 use super::report::Reporter;
 use super::session::{Session, status};
+use super::swap::Swapper;
 use super::watchdog::Watch;
 use super::{RunError, ask};
 use crate::api::Pages;
@@ -34,12 +36,18 @@ use crate::tape::VenueNote;
 /// How often people are told how it stands.
 const STATUS_EVERY_NS: i64 = 250_000_000;
 
+/// Different notes that are remembered, so that each is told once.
+const NOTES_MAX: usize = 4_096;
+
 /// How often a second source's price is told at most.
 const REFER_EVERY_NS: i64 = 100_000_000;
 
 /// How long a live session waits at its end for the venue to say what became of its orders: longer than a venue is silent
 /// after too many requests in a minute. Who cannot wait asks to stop a second time.
 pub(super) const FAREWELL_NS: i64 = 75_000_000_000;
+
+/// How long a session that cannot go on waits for its orders to end.
+const GIVING_UP_NS: i64 = 20_000_000_000;
 
 /// What holds a session together: hears feeds and gateways, tells the session, sends what it wants sent.
 pub(super) struct Pilot<'a, 'b> {
@@ -53,10 +61,10 @@ pub(super) struct Pilot<'a, 'b> {
     pub(super) funding: BTreeMap<InstrumentId, (Ts, Rate, Price)>,
     /// By instrument: the number of its gateway. Empty in paper mode.
     pub(super) gateways: BTreeMap<InstrumentId, usize>,
-    /// Of orders that went out: their gateway.
-    pub(super) orders: BTreeMap<OrderId, usize>,
     /// Orders that did not leave because the tape waits for its disk; they are answered next.
     pub(super) held_back: Vec<OrderId>,
+    /// How many orders the engine had put away when gateways were told last.
+    pub(super) put_away: u64,
     /// What the feed says of itself: by what it is about.
     pub(super) feed: BTreeMap<String, String>,
     /// Notes and how often they came.
@@ -83,10 +91,14 @@ pub(super) struct Pilot<'a, 'b> {
     pub(super) killed: Option<bool>,
     /// Who watches whether the session moves.
     pub(super) watch: Option<Watch>,
+    /// Prepares changes of strategies.
+    pub(super) swapper: Option<Swapper>,
     /// The session's locks.
     pub(super) standing: Option<Standing>,
     /// The venues' accounts.
     pub(super) accounts: Accounts,
+    /// What others left at the venues.
+    pub(super) foreigners: Foreigners,
     /// Where others look how it stands.
     pub(super) pages: Option<Pages>,
     /// Keeps the way of an order warm.
@@ -117,8 +129,8 @@ impl<'a, 'b> Pilot<'a, 'b> {
             status_due: Ts::NONE,
             funding: BTreeMap::new(),
             gateways,
-            orders: BTreeMap::new(),
             held_back: Vec::new(),
+            put_away: 0,
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
             key_words: Words::default(),
@@ -132,8 +144,10 @@ impl<'a, 'b> Pilot<'a, 'b> {
             ending: None,
             killed: None,
             watch: None,
+            swapper: None,
             standing: None,
             accounts: Accounts::default(),
+            foreigners: Foreigners::default(),
             pages: None,
             rehearsal: None,
             heard: Ts::NONE,
@@ -162,6 +176,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
         if self.gateways.is_empty() {
             return;
         }
+        self.follow_put_away(desk);
         for command in self.session.circuit.outgoing() {
             match command {
                 // What only makes a position smaller leaves even so: its record survives this process.
@@ -169,14 +184,13 @@ impl<'a, 'b> Pilot<'a, 'b> {
                     self.held_back.push(order.get().id);
                 }
                 Command::Submit(order) => {
-                    let (id, instrument) = (order.get().id, order.get().instrument);
+                    let instrument = order.get().instrument;
                     let Some(number) = self.gateways.get(&instrument) else { continue };
-                    self.orders.insert(id, *number);
                     let reference = self.session.circuit.engine().view().instruments[instrument.index()].last;
                     desk.submit(*number, order, reference);
                 }
-                Command::Cancel(id, _) => {
-                    if let Some(number) = self.orders.get(&id) {
+                Command::Cancel(id, instrument) => {
+                    if let Some(number) = self.gateways.get(&instrument) {
                         desk.cancel(*number, id);
                     }
                 }
@@ -184,8 +198,26 @@ impl<'a, 'b> Pilot<'a, 'b> {
         }
     }
 
+    /// What the engine has put away, gateways need not know either.
+    fn follow_put_away(&mut self, desk: &mut Desk<'_>) {
+        let engine = self.session.circuit.engine();
+        let away = engine.put_away_counts().orders;
+        if std::mem::replace(&mut self.put_away, away) == away {
+            return;
+        }
+        let numbers: BTreeSet<usize> = self.gateways.values().copied().collect();
+        for number in numbers {
+            if let Some(gateway) = desk.gateway(number) {
+                gateway.put_away(|id| engine.orders().get(id).is_ok());
+            }
+        }
+    }
+
     /// Whether nothing is awaited of the venue any more: no order is open or, where they are kept, each is known to rest.
     pub(super) fn is_over(&self, desk: &mut Desk<'_>) -> bool {
+        if self.given_up {
+            return self.gateways.values().all(|number| desk.gateway(*number).is_none_or(|g| !g.has_live()));
+        }
         if let Some(flatten) = self.killed {
             return self.session.circuit.engine().open_orders().next().is_none() && (!flatten || self.is_flat());
         }
@@ -204,6 +236,10 @@ impl<'a, 'b> Pilot<'a, 'b> {
     }
 
     pub(super) fn write(&mut self, note: VenueNote, desk: &mut Desk<'_>) {
+        // What follows a failure would stand behind a gap.
+        if self.failed.is_some() {
+            return;
+        }
         if let Err(error) = self.session.note(note) {
             self.fail(error, desk);
         }
@@ -211,6 +247,12 @@ impl<'a, 'b> Pilot<'a, 'b> {
 
     fn fail(&mut self, error: RunError, desk: &mut Desk<'_>) {
         self.failed.get_or_insert(error);
+        self.give_up(desk);
+    }
+
+    /// After a failure nothing new leaves, and what is open is cancelled. The gateways follow that to its end, since an order
+    /// that is on its way can be cancelled only when the venue has it; nobody is told of it any more.
+    fn give_up(&mut self, desk: &mut Desk<'_>) {
         // Once: a second failure must not take back the cancels of the first.
         if std::mem::replace(&mut self.given_up, true) {
             return;
@@ -221,15 +263,33 @@ impl<'a, 'b> Pilot<'a, 'b> {
             }
             desk.cancel_all(*number, None);
         }
-        desk.stop();
+        let until = desk.now().plus(GIVING_UP_NS);
+        self.ending = Some(self.ending.map_or(until, |at| at.min(until)));
+        if self.is_over(desk) {
+            desk.stop();
+        }
     }
 
     pub(super) fn note(&mut self, note: String) {
+        // Many notes name an order: a session of weeks does not remember them all.
+        if self.told.len() >= NOTES_MAX {
+            self.told.clear();
+        }
         let count = self.told.entry(note.clone()).or_default();
         *count += 1;
         if *count == 1 {
             let now = self.session.now;
             self.watcher.effect(now, &note);
+        }
+    }
+
+    /// Tells that the venue's clock and ours differ, once for each difference in whole seconds: its size wanders.
+    pub(super) fn note_clock(&mut self, offset_ns: i64) {
+        let seconds = offset_ns.saturating_add(offset_ns.signum().saturating_mul(500_000_000)) / 1_000_000_000;
+        if seconds != 0 {
+            let side = if seconds > 0 { "ahead of" } else { "behind" };
+            let apart = seconds.unsigned_abs();
+            self.note(format!("clock: the venue's is {apart} s {side} this machine's; set it right"));
         }
     }
 
@@ -257,7 +317,10 @@ impl<'a, 'b> Pilot<'a, 'b> {
             queued_orders: self.held_back.len(),
             tape_backlog: self.session.backlog(),
         };
-        pages.show(pulse(self.session.circuit.engine(), &self.signings, &around));
+        let mut pulse = pulse(self.session.circuit.engine(), &self.signings, &around);
+        pulse.sources = self.outside.as_ref().map(|o| o.sources.metrics()).unwrap_or_default();
+        pulse.sinks = self.watcher.metrics();
+        pages.show(pulse);
     }
 
     /// A second source: its price judges the first's; while the first is stale, its trades and quotes stand in.
@@ -348,7 +411,7 @@ impl Hands for Pilot<'_, '_> {
             }
             FeedEvent::Refused(why) => self.note(format!("the venue refused: {why}")),
             FeedEvent::Unexpected(_, why) => self.note(format!("not understood: {why}")),
-            FeedEvent::Clock(..) => {}
+            FeedEvent::Clock(offset, _) => self.note_clock(offset),
         }
     }
 
@@ -361,8 +424,10 @@ impl Hands for Pilot<'_, '_> {
             GatewayEvent::FillId(id, trade) => self.write(VenueNote::Fill(id, trade), desk),
             GatewayEvent::Private(on) if on => drop(self.feed.remove("private")),
             GatewayEvent::Private(_) => drop(self.feed.insert("private".to_owned(), "private stream off".to_owned())),
-            GatewayEvent::Foreign(row) => {
-                self.note(format!("an open order that is not ours: {} ({})", row.venue_id, row.client_id));
+            GatewayEvent::Foreign(row) => self.on_foreign(gateway, row, now, desk),
+            GatewayEvent::Adoptable(row, seen, at) => self.on_adoptable(gateway, &row, seen, at, now, desk),
+            GatewayEvent::LeftAlone(instrument, venue_id, why) => {
+                self.on_left_alone(gateway, instrument, &venue_id, &why);
             }
             GatewayEvent::FeeElsewhere(id, fee, code) => {
                 self.note(format!("order {}: fee of {fee} {code} is not in the books", id.0));
@@ -411,7 +476,11 @@ impl Hands for Pilot<'_, '_> {
         if let Some(watch) = &self.watch {
             watch.beat();
         }
-        self.hear_asked(now, desk);
+        // A session that cannot go on hears no requests: the watchdog takes them.
+        if self.failed.is_none() {
+            self.hear_asked(now, desk);
+            self.take_newcomers(now, desk);
+        }
         self.answer_held_back(now, desk);
         self.settle_funding(now, desk);
         if self.session.circuit.next_due() <= now {
@@ -431,6 +500,10 @@ impl Hands for Pilot<'_, '_> {
                 standing.see(engine);
             }
         }
+        // What is shown is written first: that may have failed.
+        if self.failed.is_some() {
+            self.give_up(desk);
+        }
         if self.ending.is_some_and(|at| at <= now) {
             let open = self.session.circuit.engine().open_orders().count();
             self.note(format!("the session ended while the venue had not answered for {open} open orders"));
@@ -439,6 +512,10 @@ impl Hands for Pilot<'_, '_> {
     }
 
     fn next_due(&self) -> Ts {
+        if self.failed.is_some() {
+            // The session hears nothing any more.
+            return self.status_due.min(self.ending.unwrap_or(Ts::MAX));
+        }
         if !self.held_back.is_empty() {
             return Ts::NONE;
         }
@@ -466,6 +543,9 @@ impl Pilot<'_, '_> {
         }
         self.tell(Told::Stop(now.max(self.session.now), ending), desk);
         self.show();
+        if self.failed.is_some() {
+            return self.give_up(desk);
+        }
         if self.gateways.is_empty() || self.is_over(desk) {
             desk.stop();
         } else {

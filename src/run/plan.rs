@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use bellwether_sdk::{AccountKind, Instrument, InstrumentId, InstrumentKind, Interval, Strategy, Symbol, Ts};
+use bellwether_sdk::{
+    AccountKind, Instrument, InstrumentId, InstrumentKind, Interval, ParamError, ParamValues, Strategy, Symbol, Ts,
+};
 
 use super::RunError;
 use super::supply::Supply;
 use crate::config::{self, Settings, StrategySettings, parse_time};
-use crate::engine::{Input, OnHalt};
-use crate::host::{HostError, Manifest, Registry};
+use crate::engine::{Input, Newcomer, OnHalt};
+use crate::host::{Entry, HostError, Manifest, Registry};
 use crate::market::Kind;
 use crate::risk::Declared;
 use crate::signal::{SIZER_PARAMS, Sizer};
@@ -27,6 +29,32 @@ pub(super) struct Planned {
     pub(super) declared: Declared,
     /// What a reader must know of how it is sized, if the settings do not say.
     pub(super) size_note: Option<String>,
+    pub(super) form: Form,
+}
+
+/// What a strategy of a session was made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Its name in the run.
+    pub(super) id: String,
+    pub(super) plugin: String,
+    /// The strategy's own name.
+    pub(super) name: String,
+    /// Of its file; empty for natives.
+    pub(super) sha256: String,
+    pub(super) state_version: u32,
+    /// As they were given, the sizer's among them.
+    pub(super) params: ParamValues,
+    pub(super) directional: bool,
+}
+
+/// A strategy made, with its sizer.
+pub(super) struct Made {
+    pub(super) newcomer: Newcomer,
+    /// Its parameters without the sizer's.
+    pub(super) own: ParamValues,
+    /// Whether the parameters say how large it trades, or it says so itself.
+    is_sized: bool,
 }
 
 /// What will be run.
@@ -44,6 +72,8 @@ pub(super) struct Plan {
     pub(super) account: AccountKind,
     pub(super) range: Range<Ts>,
     pub(super) notes: Vec<String>,
+    /// What the strategies were made of, in order.
+    pub(super) forms: Vec<Form>,
 }
 
 /// The strategies of the settings; without any, an EMA cross.
@@ -127,47 +157,75 @@ pub(super) fn make_strategies(
         };
         let ids: Vec<InstrumentId> =
             symbols.iter().filter_map(|s| instruments.iter().find(|i| i.symbol == *s)).map(|i| i.id).collect();
-        let declared = declared_of(&entry.manifest, &ids, instruments)?;
-        let at = |e: bellwether_sdk::ParamError| RunError::Settings(format!("strategy {}: {e}", wanted.plugin));
-        let mut params = wanted.params.clone();
-        let given = params.len();
-        let sizer = if entry.directional() {
-            Sizer::take(&mut params, ids.len()).map_err(at)?
-        } else {
-            Sizer::EquityPct(100.0)
-        };
-        let strategy = (entry.make)(&params).map_err(|e| match e {
-            bellwether_sdk::ParamError::Unknown { name, known } => {
-                let sizing = SIZER_PARAMS.iter().map(|p| p.0).filter(|_| entry.directional());
-                let near = nearest(&name, known.split(", ").chain(sizing));
-                RunError::Settings(format!(
-                    "strategy {}: unknown parameter {name:?}{}; there are: {known}{}",
-                    wanted.plugin,
-                    near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default(),
-                    if entry.directional() {
-                        ", and for the size qty, notional, notional_pct, risk_pct (stop_atr), vol_pct"
-                    } else {
-                        ""
-                    }
-                ))
-            }
-            other => at(other),
-        })?;
+        let made = make(&wanted.plugin, &entry, &wanted.params, &ids, instruments)?;
         let id = wanted.name().to_owned();
         let id = if planned.iter().any(|p| p.id == id) { format!("{id}#{}", planned.len() + 1) } else { id };
-        let sized = !entry.directional() || params.len() < given;
-        let size_note = (!sized).then(|| match &sizer {
+        let size_note = (!made.is_sized).then(|| match &made.newcomer.sizer {
             Sizer::EquityPct(pct) => format!("{id}: no size given; each position takes {pct:.0} % of the equity"),
             _ => String::new(),
         });
         let directional = entry.directional();
+        let form = Form {
+            id: id.clone(),
+            plugin: wanted.plugin.clone(),
+            name: entry.manifest.name.clone(),
+            sha256: entry.sha256.clone(),
+            state_version: entry.manifest.state_version,
+            params: wanted.params.clone(),
+            directional,
+        };
+        let Newcomer { strategy, sizer, declared } = made.newcomer;
         let on_halt = match wanted.on_halt {
             config::OnHalt::Cancel => OnHalt::Cancel,
             config::OnHalt::Keep => OnHalt::Keep,
         };
-        planned.push(Planned { id, strategy, instruments: ids, sizer, on_halt, directional, declared, size_note });
+        planned.push(Planned {
+            id,
+            strategy,
+            instruments: ids,
+            sizer,
+            on_halt,
+            directional,
+            declared,
+            size_note,
+            form,
+        });
     }
     Ok(planned)
+}
+
+/// Makes a strategy of its parameters, its sizer's among them.
+pub(super) fn make(
+    plugin: &str,
+    entry: &Entry,
+    params: &ParamValues,
+    ids: &[InstrumentId],
+    instruments: &[Instrument],
+) -> Result<Made, RunError> {
+    let declared = declared_of(&entry.manifest, ids, instruments)?;
+    let at = |e: ParamError| RunError::Settings(format!("strategy {plugin}: {e}"));
+    let mut params = params.clone();
+    let given = params.len();
+    let sizer =
+        if entry.directional() { Sizer::take(&mut params, ids.len()).map_err(at)? } else { Sizer::EquityPct(100.0) };
+    let strategy = (entry.make)(&params).map_err(|e| match e {
+        ParamError::Unknown { name, known } => {
+            let sizing = SIZER_PARAMS.iter().map(|p| p.0).filter(|_| entry.directional());
+            let near = nearest(&name, known.split(", ").chain(sizing));
+            RunError::Settings(format!(
+                "strategy {plugin}: unknown parameter {name:?}{}; there are: {known}{}",
+                near.map(|n| format!("; did you mean {n:?}?")).unwrap_or_default(),
+                if entry.directional() {
+                    ", and for the size qty, notional, notional_pct, risk_pct (stop_atr), vol_pct"
+                } else {
+                    ""
+                }
+            ))
+        }
+        other => at(other),
+    })?;
+    let is_sized = !entry.directional() || params.len() < given;
+    Ok(Made { newcomer: Newcomer { strategy, sizer, declared }, own: params, is_sized })
 }
 
 /// What a strategy's manifest allows, in terms of the run. One that is given an instrument it does not declare is refused.
@@ -287,7 +345,8 @@ impl Plan {
             quotes: streams(Kind::Quotes),
             depth: streams(Kind::Depth),
         };
-        Ok(Self { instruments, input, series, bars_of_stream, build, profile, account, range, notes })
+        let forms = strategies.iter().map(|s| s.form.clone()).collect();
+        Ok(Self { instruments, input, series, bars_of_stream, build, profile, account, range, notes, forms })
     }
 }
 

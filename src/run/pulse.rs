@@ -1,10 +1,11 @@
 //! How a session stands, for its health pages.
 
-use bellwether_sdk::{OrderState, Ts};
+use bellwether_sdk::{OpenOrder, Ts};
 
 use crate::api::{KeyUses, Pulse};
 use crate::engine::Engine;
 use crate::keys::{Key, Signing, Use};
+use crate::orders::Life;
 
 /// What the engine does not know of a session.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +21,7 @@ pub(super) struct Around {
 }
 
 /// The states that open orders are counted by.
-const STATES: [OrderState; 4] =
-    [OrderState::Sent, OrderState::Acknowledged, OrderState::PartlyFilled, OrderState::Unknown];
+const STATES: [Life; 5] = [Life::Sent, Life::Acknowledged, Life::PartlyFilled, Life::CancelPending, Life::Unknown];
 
 /// What the active keys of accounts were used for.
 fn key_uses(signings: &[Signing]) -> Vec<KeyUses> {
@@ -42,7 +42,8 @@ pub(super) fn pulse(engine: &Engine, signings: &[Signing], around: &Around) -> P
     let guard = engine.guard();
     let tripped = guard.tripped().map(|(cause, _)| cause.to_string());
     let holds: Vec<&'static str> = guard.holds().map(|h| h.name()).collect();
-    let count = |state: OrderState| (state.name(), engine.open_orders().filter(|o| o.state == state).count());
+    let life = |o: &OpenOrder| engine.orders().get(o.id).map(|record| record.life);
+    let count = |state: Life| (state.name(), engine.open_orders().filter(|o| life(o) == Ok(state)).count());
     let view = engine.view();
     let position = |v: &bellwether_sdk::InstrumentView| {
         let qty = engine.ledger().position(v.instrument.id).qty;
@@ -58,8 +59,8 @@ pub(super) fn pulse(engine: &Engine, signings: &[Signing], around: &Around) -> P
         queued_orders: around.queued_orders,
         tape_backlog_bytes: around.tape_backlog,
         open_orders: STATES.map(count).to_vec(),
-        orders: engine.orders().records().len(),
-        fills: engine.orders().fills().len(),
+        orders: engine.orders().made(),
+        fills: engine.orders().filled(),
         impossible_answers: engine.impossible_answers(),
         events: engine.events(),
         equity: view.equity.to_f64(view.equity_scale),
@@ -70,5 +71,7 @@ pub(super) fn pulse(engine: &Engine, signings: &[Signing], around: &Around) -> P
         tripped,
         holds,
         keys: key_uses(signings),
+        sources: Vec::new(),
+        sinks: Vec::new(),
     }
 }

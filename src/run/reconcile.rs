@@ -9,13 +9,19 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_sdk::{Decimal, Instrument, InstrumentId, InstrumentKind, num};
+use bellwether_sdk::{Decimal, Instrument, InstrumentId, InstrumentKind, Money, Qty, num};
 
 use crate::engine::Engine;
 use crate::exchange::{Balance, Position};
 
 /// Digits that all amounts are compared in.
 const SCALE: u8 = 18;
+
+/// Each fill of a contract may set venue and books apart by so much: a millionth of a unit.
+const ROUNDING: i128 = 1_000_000_000_000;
+
+/// Whoever goes on with a tape does not know how many fills came after the account was last equal: at most so many.
+const FILLS_FORGOTTEN: u64 = 1_000;
 
 /// So many looks that see the same difference confirm it.
 const LOOKS: u32 = 3;
@@ -51,12 +57,19 @@ pub(super) enum Look {
     Different(Vec<Difference>),
 }
 
+/// Amounts as text, each with its currency or instrument.
+pub(super) type Amounts = Vec<(String, String)>;
+
 /// The account of one venue, as far as a session's instruments concern it.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     instruments: Vec<InstrumentId>,
     /// Whether the cash of the books is all at this venue: then it is compared.
     whole: bool,
+    /// Whether the venue's balances are without unrealised profit: then cash of contracts is too.
+    wallet: bool,
+    /// How many fills there were when the account was last equal.
+    fills: Option<u64>,
     /// By currency or instrument: what the venue has beside our books.
     aside: BTreeMap<String, i128>,
     /// What differed at the last look, and for how many looks.
@@ -68,8 +81,8 @@ pub(super) struct Books {
 
 impl Books {
     /// The account behind a session's instruments at a venue; `whole` when the session trades at no other.
-    pub(super) fn new(instruments: Vec<InstrumentId>, whole: bool) -> Self {
-        Self { instruments, whole, ..Self::default() }
+    pub(super) fn new(instruments: Vec<InstrumentId>, whole: bool, wallet: bool) -> Self {
+        Self { instruments, whole, wallet, ..Self::default() }
     }
 
     /// What an earlier process had noted.
@@ -107,11 +120,12 @@ impl Books {
 
     /// Compares what the venue told since the last look; `None` while something has not been told. The second value is
     /// what stands aside from now on, where that is new: it belongs on the tape.
-    pub(super) fn look(&mut self, engine: &Engine) -> Option<(Look, Vec<(String, String)>)> {
+    pub(super) fn look(&mut self, engine: &Engine) -> Option<(Look, Amounts)> {
         let (balances, positions) = (self.balances.as_ref()?, self.positions.as_ref()?);
         let venue = self.venue_side(engine, balances, positions);
         (self.balances, self.positions) = (None, None);
         let ours = self.our_side(engine);
+        let rounding = self.rounding(engine);
         let mut noted = Vec::new();
         let mut seen = BTreeMap::new();
         let mut different = Vec::new();
@@ -123,7 +137,11 @@ impl Books {
                 continue;
             };
             let difference = theirs - own - aside;
-            if difference != 0 {
+            if difference != 0 && difference.abs() <= rounding.get(&what).copied().unwrap_or(0) {
+                let aside = aside + difference;
+                self.aside.insert(what.clone(), aside);
+                noted.push((what, num::format_wide(aside, SCALE)));
+            } else if difference != 0 {
                 let times = self.seen.get(&what).filter(|(d, _)| *d == difference).map_or(1, |(_, n)| n + 1);
                 seen.insert(what.clone(), (difference, times));
                 if times >= LOOKS {
@@ -132,6 +150,9 @@ impl Books {
             }
         }
         self.seen = seen;
+        if self.seen.is_empty() {
+            self.fills = Some(engine.orders().filled());
+        }
         let look = match (self.seen.is_empty(), different.is_empty()) {
             (true, _) => Look::Equal,
             (false, true) => Look::Unsure,
@@ -141,14 +162,46 @@ impl Books {
     }
 
     /// A person, or the settings, say that what differs is to be left alone: it stands aside from now on.
-    pub(super) fn leave(&mut self) -> Vec<(String, String)> {
-        let mut noted = Vec::new();
+    /// Gives what is left, and what stands aside.
+    pub(super) fn leave(&mut self) -> (Amounts, Amounts) {
+        let (mut left, mut noted) = (Vec::new(), Vec::new());
         for (what, (difference, _)) in std::mem::take(&mut self.seen) {
+            left.push((what.clone(), text(difference)));
             let aside = self.aside.entry(what.clone()).or_default();
             *aside += difference;
             noted.push((what, num::format_wide(*aside, SCALE)));
         }
-        noted
+        (left, noted)
+    }
+
+    /// So much more of a currency is the venue's and not ours. Gives what stands aside then; `None` where it is not compared.
+    pub(super) fn shift(&mut self, currency: &str, amount: i128) -> Option<(String, String)> {
+        let aside = self.aside.get_mut(currency).filter(|_| amount != 0)?;
+        *aside += amount;
+        Some((currency.to_owned(), num::format_wide(*aside, SCALE)))
+    }
+
+    /// By currency: what venue and books may differ by because both round. A venue keeps the entry price of a position in so
+    /// many digits, and gives the profit of each part that closes in so many.
+    fn rounding(&self, engine: &Engine) -> BTreeMap<String, i128> {
+        let fills = engine.orders().filled();
+        let since = fills - self.fills.unwrap_or_else(|| fills.saturating_sub(FILLS_FORGOTTEN)).min(fills);
+        let contracts = self.its(engine).filter(|i| i.symbol.kind() != InstrumentKind::Spot);
+        contracts.map(|i| (i.symbol.settle().to_owned(), i128::from(since) * ROUNDING)).collect()
+    }
+
+    /// What stands aside of an instrument's position, in its digits; `None` where it was not looked at yet, or does not fit.
+    pub(super) fn aside_of(&self, instrument: &Instrument) -> Option<Qty> {
+        let aside = self.aside.get(instrument.symbol.as_str())?;
+        let unit = 10i128.pow(u32::from(SCALE.saturating_sub(instrument.qty_scale)));
+        (aside % unit == 0).then(|| i64::try_from(aside / unit).ok()).flatten().map(Qty::from_mantissa)
+    }
+
+    /// The position in an instrument is ours from now on. Gives what stands aside then.
+    pub(super) fn nothing_aside_of(&mut self, instrument: &Instrument) -> Vec<(String, String)> {
+        let what = instrument.symbol.to_string();
+        self.aside.insert(what.clone(), 0);
+        vec![(what, num::format_wide(0, SCALE))]
     }
 
     /// What stands aside and is not nothing.
@@ -175,8 +228,7 @@ impl Books {
         side
     }
 
-    /// What of our books must be at the venue: assets and cash of spot instruments, positions of contracts. Cash of
-    /// contracts is left out: venues book funding that our books do not have.
+    /// What of our books must be at the venue: assets of spot instruments, positions of contracts, and cash.
     fn our_side(&self, engine: &Engine) -> BTreeMap<String, i128> {
         let mut side: BTreeMap<String, i128> = BTreeMap::new();
         let contracts = self.its(engine).any(|i| i.symbol.kind() != InstrumentKind::Spot);
@@ -189,7 +241,7 @@ impl Books {
             }
             *side.entry(instrument.symbol.base().to_owned()).or_default() += held;
         }
-        if self.whole && !contracts {
+        if self.whole && (!contracts || self.wallet) {
             let mut cash = BTreeMap::new();
             for instrument in self.its(engine) {
                 let currency = engine.ledger().terms(instrument.id).settle;
@@ -204,7 +256,16 @@ impl Books {
     }
 }
 
-fn wide(amount: Decimal) -> i128 {
+/// An amount in the digits of money, rounded half to even, and what of it that leaves out, in the digits of this room.
+pub(super) fn at_scale(amount: Decimal, scale: u8) -> (Money, i128) {
+    let wide = wide(amount);
+    let unit = 10i128.pow(u32::from(SCALE.saturating_sub(scale)));
+    let money = crate::portfolio::div_half_even(wide, unit);
+    (Money::from_mantissa(money), wide - money * unit)
+}
+
+/// An amount in the digits that all are compared in.
+pub(super) fn wide(amount: Decimal) -> i128 {
     scaled(i128::from(amount.mantissa()), amount.scale())
 }
 
@@ -213,12 +274,17 @@ fn scaled(mantissa: i128, scale: u8) -> i128 {
 }
 
 /// Reads what [`num::format_wide`] wrote at [`SCALE`]; what does not read is nothing.
-fn parse(text: &str) -> i128 {
+pub(super) fn parse(text: &str) -> i128 {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     let padded = format!("{whole}{part:0<width$}", width = usize::from(SCALE));
     let amount: i128 = padded.parse().unwrap_or(0);
     if negative { -amount } else { amount }
+}
+
+/// An amount as text, without needless zeros.
+pub(super) fn text(amount: i128) -> String {
+    trimmed(&num::format_wide(amount, SCALE)).to_owned()
 }
 
 fn trimmed(text: &str) -> &str {
@@ -228,6 +294,16 @@ fn trimmed(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_with_more_digits_than_money_is_split_and_nothing_of_it_is_lost() {
+        for (text, scale, money) in [("-0.0123456789", 8, -1_234_568), ("0.25", 8, 25_000_000), ("1.5", 0, 2)] {
+            let amount: Decimal = text.parse().expect("a decimal");
+            let (booked, rest) = at_scale(amount, scale);
+            assert_eq!(booked.mantissa(), money, "{text}");
+            assert_eq!(scaled(booked.mantissa(), scale) + rest, wide(amount), "{text}");
+        }
+    }
 
     #[test]
     fn amounts_survive_the_way_to_the_tape_and_back() {

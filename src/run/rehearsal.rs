@@ -27,6 +27,7 @@ use crate::exchange::machine::Limits;
 use crate::host::Registry;
 use crate::keys::{Credential, Scheme, Signing};
 use crate::orders::Answer;
+use crate::tape::Mode;
 
 /// How often at most.
 const EVERY_NS: i64 = 500_000;
@@ -34,8 +35,11 @@ const EVERY_NS: i64 = 500_000;
 /// The thread is busy with it for at most one part in so many.
 const SHARE: i64 = 40;
 
-/// Its engine keeps what it did, as every engine does: after so many it begins anew.
-const ORDERS_MAX: u32 = 4_096;
+/// Its engine keeps so many ended orders: it does not begin anew, which would cost tens of megabytes each time.
+const ORDERS_KEPT: usize = 256;
+
+/// Its gateway never hears of an end: after so many orders there is another one.
+const GATEWAY_ORDERS: u32 = 512;
 
 #[derive(Debug, Clone, Params)]
 struct Nothing {}
@@ -67,8 +71,6 @@ impl Plugin for Actor {
 
 /// A session of its own, and its gateway.
 pub(super) struct Rehearsal {
-    settings: Settings,
-    offers: Offers,
     place: Place,
     signing: Signing,
     session: Session,
@@ -103,10 +105,13 @@ impl Rehearsal {
         settings.account.kind = Some(account);
         settings.signals.only = false;
         settings.backtest.kinds = vec!["quotes".to_owned()];
-        let (offers, place) = (offers.clone(), place.clone());
-        let session = session_of(&settings, &offers)?;
-        let gateway = gateway_of(&place, &signing);
-        Ok(Some(Self { settings, offers, place, signing, session, gateway, orders: 0, due: Ts::NONE }))
+        let setup = Setup::new(&settings, &Registry::new().with::<Actor>(), offers)?;
+        let instruments = setup.plan.instruments.clone();
+        let mut engine = setup.build(&settings).0;
+        engine.keep_ended(ORDERS_KEPT);
+        let session = Session::new(Circuit::live(engine), instruments, Mode::Live);
+        let (place, gateway) = (place.clone(), gateway_of(place, &signing));
+        Ok(Some(Self { place, signing, session, gateway, orders: 0, due: Ts::NONE }))
     }
 
     /// Whether it is time to go through it again.
@@ -121,8 +126,7 @@ impl Rehearsal {
         let last = view.instruments[instrument.index()].last;
         let mut made = 0;
         let began = Instant::now();
-        if self.orders >= ORDERS_MAX {
-            self.session = session_of(&self.settings, &self.offers)?;
+        if self.orders >= GATEWAY_ORDERS {
             self.gateway = gateway_of(&self.place, &self.signing);
             self.orders = 0;
         }
@@ -145,12 +149,6 @@ impl Rehearsal {
         self.due = now.plus(EVERY_NS.max(took.saturating_mul(SHARE)));
         Ok(made)
     }
-}
-
-fn session_of(settings: &Settings, offers: &Offers) -> Result<Session, RunError> {
-    let setup = Setup::new(settings, &Registry::new().with::<Actor>(), offers)?;
-    let instruments = setup.plan.instruments.clone();
-    Session::new(Circuit::live(setup.build(settings).0), instruments, None)
 }
 
 /// A gateway whose connections are up, as far as it knows.
@@ -202,20 +200,27 @@ mod tests {
         Rehearsal::new(&settings, AccountKind::Cash, &offers, &place, &signing).expect("settings")
     }
 
-    /// Each time an order goes through guard, codec and signature, also when it has begun anew.
+    /// Each time an order goes through guard, codec and signature, also when its gateway is another one, and what they keep
+    /// does not grow.
     #[test]
     fn an_order_is_made_and_signed_whenever_there_is_a_price_and_it_is_time() {
         for scheme in [Scheme::HmacSha256, Scheme::Ed25519] {
             let mut rehearsal = rehearsal(scheme).expect("a kind of key that is made up");
             let mut view = rehearsal.session.circuit.engine().view().clone();
-            let second = |n: u32| Ts::from_nanos(1_700_000_000_000_000_000 + i64::from(n) * 1_000_000_000);
-            assert_eq!(rehearsal.run(&view, second(0)).expect("goes on"), 0, "there is no price yet");
+            let minute = |n: u32| Ts::from_nanos(1_700_000_000_000_000_000 + i64::from(n) * 60_000_000_000);
+            assert_eq!(rehearsal.run(&view, minute(0)).expect("goes on"), 0, "there is no price yet");
             view.instruments[0].last = PRICE;
-            for n in 0..ORDERS_MAX + 3 {
-                assert!(rehearsal.is_due(second(n)));
-                assert_eq!(rehearsal.run(&view, second(n)).expect("goes on"), 1, "{scheme:?}, time {n}");
+            let last = 3 * GATEWAY_ORDERS;
+            for n in 0..=last {
+                assert!(rehearsal.is_due(minute(n)));
+                assert_eq!(rehearsal.run(&view, minute(n)).expect("goes on"), 1, "{scheme:?}, time {n}");
+                let engine = rehearsal.session.circuit.engine();
+                let sent = rehearsal.session.sent.as_ref().map_or(0, |sent| sent.orders().len());
+                let kept = [engine.orders().records().len(), sent, rehearsal.gateway.orders().count()];
+                assert!(kept.iter().all(|n| *n <= GATEWAY_ORDERS as usize), "{kept:?}");
             }
-            assert!(!rehearsal.is_due(second(ORDERS_MAX + 2).plus(1)));
+            assert_eq!(rehearsal.session.circuit.engine().orders().made(), u64::from(last) + 1);
+            assert!(!rehearsal.is_due(minute(last).plus(1)));
         }
         assert!(rehearsal(Scheme::Es256).is_none());
     }

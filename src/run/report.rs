@@ -7,7 +7,7 @@ use super::{RunError, Watcher};
 use crate::config::{Level, Settings, state_dir};
 use crate::data::news::SignalForm;
 use crate::engine::Engine;
-use crate::sinks::{Notice, Post, PostError, topic_of};
+use crate::sinks::{About, Notice, Post, PostError, Tap, topic_of};
 use crate::sources::{Sender, Tokens};
 
 /// A watcher that also reports.
@@ -25,19 +25,30 @@ impl<'a> Reporter<'a> {
         tokens: Tokens<'_>,
         ask: &Sender,
         mode: &'static str,
+        about: About<'_>,
         inner: &'a mut dyn Watcher,
     ) -> Result<Self, RunError> {
         let post = match settings.sink.is_empty() {
             true => None,
             false => {
                 let state = state_dir(settings).map_err(|e| RunError::Settings(e.to_string()))?;
-                Post::start(settings, &state, tokens, Some(ask)).map_err(|e| match e {
+                Post::start(settings, &state, tokens, Some(ask), about).map_err(|e| match e {
                     PostError::Runtime(_) | PostError::Spool { .. } => RunError::Tape(e.to_string()),
                     _ => RunError::Settings(e.to_string()),
                 })?
             }
         };
         Ok(Self { inner, post, mode, standing: String::new() })
+    }
+
+    /// Who is told of the market.
+    pub(super) fn taps(&self) -> Vec<Tap> {
+        self.post.as_ref().map(Post::taps).unwrap_or_default()
+    }
+
+    /// What became of messages, for the metrics.
+    pub(super) fn metrics(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
+        self.post.as_ref().map(Post::metrics).unwrap_or_default()
     }
 
     /// Whether anybody is told.

@@ -7,7 +7,7 @@ use super::limits::limits;
 use super::money::Account;
 use super::plan::{Plan, make_strategies, symbols_of};
 use super::supply::Supply;
-use crate::config::{Combine, OnConflict, Settings, SignalSettings, Slippage};
+use crate::config::{Combine, Feed, OnConflict, Settings, SignalSettings, Slippage};
 use crate::engine::{Engine, EngineConfig, SlotConfig};
 use crate::host::Registry;
 use crate::risk::{Guard, Limits};
@@ -77,6 +77,9 @@ impl Setup {
             build: self.plan.build,
             bars_of_stream: self.plan.bars_of_stream,
         });
+        if settings.session.feed == Feed::Venue && settings.session.orders_kept > 0 {
+            engine.keep_ended(usize::try_from(settings.session.orders_kept).unwrap_or(usize::MAX));
+        }
         engine.combine(combination(&settings.signals));
         if settings.signals.only {
             engine.only_emit();

@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use crate::exchange::drive::{Clock, WallClock};
 use crate::exchange::transport::Transport;
-use crate::tape::OnDisk;
-
-/// Files as they are.
-pub(super) const DISK: OnDisk<'static> = &|file| Box::new(file);
+use crate::tape::{OnDisk, Waits, plain_disk};
 
 /// Network, clock and disk.
 pub struct Surroundings<'a> {
@@ -17,7 +14,9 @@ pub struct Surroundings<'a> {
     /// Makes clocks that tell the same time.
     pub clock: &'a dyn Fn() -> Box<dyn Clock>,
     /// What stands between the tape and its file.
-    pub disk: OnDisk<'a>,
+    pub disk: OnDisk,
+    /// How much of the tape may wait for the disk.
+    pub waits: Waits,
     /// Whether time passes by itself: then the stages of the way are counted in a file beside the tape, by a thread of
     /// its own, and the way is kept warm.
     pub in_real_time: bool,
@@ -26,6 +25,12 @@ pub struct Surroundings<'a> {
 impl Surroundings<'static> {
     /// This machine's, with a way to venues.
     pub fn of_this_machine(transport: Arc<dyn Transport>) -> Self {
-        Self { transport, clock: &|| Box::<WallClock>::default(), disk: DISK, in_real_time: true }
+        Self {
+            transport,
+            clock: &|| Box::<WallClock>::default(),
+            disk: plain_disk(),
+            waits: Waits::default(),
+            in_real_time: true,
+        }
     }
 }

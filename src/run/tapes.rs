@@ -1,19 +1,23 @@
 //! Tapes heard again: the same inputs to a new engine, and its effects held against the recorded ones.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
-use bellwether_sdk::{InstrumentId, Ts};
+use bellwether_sdk::{Instrument, InstrumentId, Ts};
 
-use super::RunError;
 use super::backtest::config_hash;
-use super::session::{Session, hash_of};
+use super::plan::Form;
+use super::session::{Session, made_by};
 use super::setup::Setup;
 use super::supply::{Offer, Offers};
+use super::swap::pinned_like;
+use super::{RunError, RunReport};
 use crate::config::Settings;
-use crate::engine::{Circuit, Told};
+use crate::engine::{Circuit, Engine, Fresh, Told};
 use crate::host::Registry;
 use crate::market::Kind;
-use crate::tape::{Mode, Record, Start, TapeError, TapeReader, VenueNote};
+use crate::sim::Sim;
+use crate::tape::{Mode, Record, Snapshot, Start, TapeError, TapeReader, VenueNote};
 
 /// Where a replay and its tape part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,14 +59,18 @@ pub struct TapeReplay {
     pub torn: u64,
     /// A record that was changed after it was written: where reading ended.
     pub damaged: Option<String>,
+    /// Snapshots that were held against the session as it was there, and equal.
+    pub snapshots: u64,
+    /// Snapshots that were not looked at, or are of no use, and why.
+    pub snapshot_notes: Vec<String>,
 }
 
 /// A session made again from its tape.
 pub(super) struct TapeRun {
     pub(super) session: Session,
-    /// Market inputs heard.
-    pub(super) market: u64,
     pub(super) start: Start,
+    /// The first record that was heard.
+    from: u64,
     counts: (u64, u64, u64),
     first: Ts,
     recorded_hash: Option<String>,
@@ -79,9 +87,64 @@ pub(super) struct TapeRun {
 /// # Errors
 /// [`RunError`] when it cannot be read, or its session cannot be built by this program. A difference is no error.
 pub fn replay(path: &Path, registry: &Registry) -> Result<TapeReplay, RunError> {
+    replay_by(path, registry, "")
+}
+
+/// The same by a program whose file has this hash: its own snapshots beside the tape are held against the session as it is
+/// at their place. One that differs is a difference.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_by(path: &Path, registry: &Registry, program: &str) -> Result<TapeReplay, RunError> {
+    Ok(replay_kept(path, registry, program, false)?.0)
+}
+
+/// The same, and what the session left behind, with its settings: every order, fill and trade is there, also those that the
+/// session itself did not keep in memory.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_whole(
+    path: &Path,
+    registry: &Registry,
+    program: &str,
+) -> Result<(TapeReplay, RunReport, Settings), RunError> {
+    let (replay, session) = replay_kept(path, registry, program, true)?;
+    let settings = settings_of(&replay.start)?;
+    let report = RunReport {
+        outcome: session.circuit.into_engine().finish(),
+        fill_profile: match replay.start.mode {
+            Mode::Live => "venue".to_owned(),
+            Mode::Paper => settings.sim.fill_profile.clone().unwrap_or_default(),
+        },
+        data_hash: String::new(),
+        config_hash: config_hash(&settings),
+        series: Vec::new(),
+        engine_cpu_seconds: 0.0,
+        wall_seconds: 0.0,
+        tape: Some(path.to_owned()),
+    };
+    Ok((replay, report, settings))
+}
+
+fn replay_kept(
+    path: &Path,
+    registry: &Registry,
+    program: &str,
+    keeps_all: bool,
+) -> Result<(TapeReplay, Session), RunError> {
     let mut reader = TapeReader::open(path)?;
-    let run = run(&mut reader, registry, &mut Deaf)?;
-    Ok(TapeReplay {
+    let start = start_of(&mut reader)?;
+    let mut ears = Compares { made_by: made_by(&start, program), path, equal: 0, different: None, notes: Vec::new() };
+    let mut reader = TapeReader::open(path)?;
+    let begun = start_of(&mut reader)?;
+    let mut session = build(&begun, &registry.clone().beside(reader.path()))?;
+    if keeps_all {
+        session.circuit.engine_mut().keep_archive();
+    }
+    let mut run = hear_rest(TapeRun::new(session, begun), &mut reader, &mut ears)?;
+    run.divergence = ears.different.take().or(run.divergence);
+    let replay = TapeReplay {
         start: run.start,
         records: run.counts.0,
         inputs: run.counts.1,
@@ -93,7 +156,43 @@ pub fn replay(path: &Path, registry: &Registry) -> Result<TapeReplay, RunError> 
         divergence: run.divergence,
         torn: reader.torn(),
         damaged: run.damaged,
-    })
+        snapshots: ears.equal,
+        snapshot_notes: ears.notes,
+    };
+    Ok((replay, run.session))
+}
+
+/// Holds snapshots against the session.
+struct Compares<'a> {
+    made_by: Option<String>,
+    path: &'a Path,
+    equal: u64,
+    different: Option<Divergence>,
+    notes: Vec<String>,
+}
+
+impl Ears for Compares<'_> {
+    fn turned(&mut self, segment: u32, record: u64, session: &Session) {
+        let Some(made_by) = &self.made_by else { return };
+        match Snapshot::read(self.path, segment) {
+            Ok(None) => {}
+            Ok(Some(snapshot)) if snapshot.made_by != *made_by => {
+                self.notes.push(format!("the snapshot before file {segment} is of another program"));
+            }
+            Ok(Some(snapshot)) if session.state().as_deref() == Ok(&snapshot.state) => self.equal += 1,
+            Ok(Some(_)) => {
+                let differs = Divergence {
+                    record,
+                    input: record,
+                    at: session.now,
+                    recorded: Some(format!("a snapshot before file {segment}")),
+                    replayed: Some("another state".to_owned()),
+                };
+                self.different.get_or_insert(differs);
+            }
+            Err(why) => self.notes.push(why),
+        }
+    }
 }
 
 /// The settings of a tape's session.
@@ -105,6 +204,27 @@ pub(super) fn settings_of(start: &Start) -> Result<Settings, RunError> {
 
 /// Builds the session of a tape's first record.
 pub(super) fn build(start: &Start, registry: &Registry) -> Result<Session, RunError> {
+    let Parts { instruments, engine, sim, forms } = parts_of(start, registry)?;
+    let circuit = match start.mode {
+        Mode::Paper => Circuit::paper(engine, sim),
+        Mode::Live => Circuit::live(engine),
+    };
+    let mut session = Session::new(circuit, instruments, start.mode);
+    (session.registry, session.forms) = (Some(registry.clone()), forms);
+    Ok(session)
+}
+
+/// What a tape's first record makes.
+pub(super) struct Parts {
+    instruments: Vec<Instrument>,
+    engine: Engine,
+    pub(super) sim: Sim,
+    /// What the strategies are made of.
+    forms: Vec<Form>,
+}
+
+/// The parts of a tape's first record.
+pub(super) fn parts_of(start: &Start, registry: &Registry) -> Result<Parts, RunError> {
     let settings = settings_of(start)?;
     let mut rows = Vec::new();
     for (record, id) in start.instruments.iter().zip(0u16..) {
@@ -118,33 +238,83 @@ pub(super) fn build(start: &Start, registry: &Registry) -> Result<Session, RunEr
     let offers = Offers { rows, place: start.place.clone() };
     let setup = Setup::new(&settings, registry, &offers)?;
     let instruments = setup.plan.instruments.clone();
+    let forms = setup.plan.forms.clone();
     let (engine, sim) = setup.build(&settings);
-    let circuit = match start.mode {
-        Mode::Paper => Circuit::paper(engine, sim),
-        Mode::Live => Circuit::live(engine),
-    };
-    Session::new(circuit, instruments, None)
+    Ok(Parts { instruments, engine, sim, forms })
 }
 
-/// Hears a tape to its end, to go on with it: mode and settings must be the same, and nothing may differ.
+/// Hears a tape to its end, to go on with it: mode and settings must be the same, and nothing may differ. What stands before
+/// a snapshot need not be heard; one that does not fit is not believed, and more is heard.
 pub(super) fn resumable(
-    reader: &mut TapeReader,
+    path: &Path,
     registry: &Registry,
     settings: &Settings,
     mode: Mode,
-    ears: &mut dyn Ears,
-) -> Result<TapeRun, RunError> {
-    let run = run(reader, registry, ears)?;
-    let path = reader.path().display();
-    if run.start.mode != mode {
+    program: &str,
+) -> Result<(TapeReader, TapeRun), RunError> {
+    let mut said = Vec::new();
+    let mut reader = TapeReader::open(path)?;
+    let start = start_of(&mut reader)?;
+    refuse_others(path, &start, settings, mode)?;
+    let made_by = made_by(&start, program).unwrap_or_default();
+    let snapshots = if made_by.is_empty() { Vec::new() } else { Snapshot::segments(path) };
+    for segment in snapshots {
+        let (mut reader, start) = (TapeReader::open(path)?, start.clone());
+        let heard = begun_from_snapshot(&mut reader, start, registry, segment, &made_by)
+            .and_then(|run| hear_rest(run, &mut reader, &mut Deaf).map_err(|e| e.to_string()))
+            .and_then(|run| unequal(path, &run).map_or(Ok(run), |why| Err(why.to_string())));
+        match heard {
+            Ok(mut run) => {
+                said.push(format!("taken up from the snapshot before record {}", run.from));
+                said.into_iter().for_each(|text| run.session.say(text));
+                return Ok((reader, run));
+            }
+            Err(why) => {
+                tracing::warn!("not taken up from the snapshot before file {segment}: {why}");
+                said.push(format!("the snapshot before file {segment} is not believed: {why}"));
+            }
+        }
+    }
+    let mut reader = TapeReader::open(path)?;
+    let mut run = run(&mut reader, registry, &mut Deaf)?;
+    said.into_iter().for_each(|text| run.session.say(text));
+    match unequal(path, &run) {
+        Some(why) => Err(why),
+        None => Ok((reader, run)),
+    }
+}
+
+/// A session as a snapshot left it, its tape to be read from there on.
+fn begun_from_snapshot(
+    reader: &mut TapeReader,
+    start: Start,
+    registry: &Registry,
+    segment: u32,
+    made_by: &str,
+) -> Result<TapeRun, String> {
+    let snapshot = Snapshot::read(reader.path(), segment)?.ok_or("it is gone")?;
+    if snapshot.made_by != made_by {
+        return Err("another program, or another strategy, made it".to_owned());
+    }
+    start_of(reader).map_err(|e| e.to_string())?;
+    reader.jump(&snapshot.place).map_err(|e| e.to_string())?;
+    let mut session = build(&start, &registry.clone().beside(reader.path())).map_err(|e| e.to_string())?;
+    session.take_up(&snapshot.state).map_err(|e| e.to_string())?;
+    Ok(TapeRun { from: snapshot.place.record, ..TapeRun::new(session, start) })
+}
+
+fn refuse_others(path: &Path, start: &Start, settings: &Settings, mode: Mode) -> Result<(), RunError> {
+    let path = path.display();
+    if start.mode != mode {
         return Err(RunError::Settings(format!(
             "{path} is of a {} session, and this is a {} one; its orders are elsewhere",
-            run.start.mode.name(),
+            start.mode.name(),
             mode.name()
         )));
     }
-    let theirs = settings_of(&run.start)?;
+    let theirs = settings_of(start)?;
     let mut ours = settings.clone();
+    pinned_like(&mut ours, &theirs);
     if mode == Mode::Live {
         // What the account held when the session began is on its tape.
         ours.account.cash.clone_from(&theirs.account.cash);
@@ -154,15 +324,23 @@ pub(super) fn resumable(
             "{path} was made with other settings; go on with the same ones, or begin a new session"
         )));
     }
-    match (&run.damaged, &run.divergence) {
-        (Some(why), _) => Err(RunError::Data(why.clone())),
-        (None, Some(d)) => Err(RunError::Data(format!(
-            "{path}: this program makes something else of record {}: {:?} stands there, and {:?} came of it now; go on with \
+    Ok(())
+}
+
+/// Why a tape that was heard is not gone on with.
+fn unequal(path: &Path, run: &TapeRun) -> Option<RunError> {
+    let divergence = run.divergence.as_ref().map(|d| {
+        format!(
+            "{}: this program makes something else of record {}: {:?} stands there, and {:?} came of it now; go on with \
              the one that recorded it ({})",
-            d.record, d.recorded, d.replayed, run.start.version
-        ))),
-        (None, None) => Ok(run),
-    }
+            path.display(),
+            d.record,
+            d.recorded,
+            d.replayed,
+            run.start.version
+        )
+    });
+    run.damaged.clone().or(divergence).map(RunError::Data)
 }
 
 /// Who listens while a tape is heard.
@@ -175,6 +353,9 @@ pub(super) trait Ears {
 
     /// What the venue calls something.
     fn noted(&mut self, _note: VenueNote) {}
+
+    /// The tape goes on in another file, behind a record.
+    fn turned(&mut self, _segment: u32, _record: u64, _session: &Session) {}
 }
 
 /// Nobody listens.
@@ -182,26 +363,23 @@ pub(super) struct Deaf;
 
 impl Ears for Deaf {}
 
+/// What a tape begins with.
+pub(super) fn start_of(reader: &mut TapeReader) -> Result<Start, RunError> {
+    match reader.read()? {
+        Some((_, Record::Start(start))) => Ok(*start),
+        _ => Err(TapeError::NoStart { path: reader.path().to_owned() }.into()),
+    }
+}
+
 /// Hears a whole tape.
 pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn Ears) -> Result<TapeRun, RunError> {
-    let start = match reader.read()? {
-        Some((_, Record::Start(start))) => *start,
-        _ => return Err(TapeError::NoStart { path: reader.path().to_owned() }.into()),
-    };
-    let session = build(&start, registry)?;
-    let mut run = TapeRun {
-        session,
-        market: 0,
-        start,
-        counts: (1, 0, 0),
-        first: Ts::NONE,
-        recorded_hash: None,
-        order_hash: String::new(),
-        divergence: None,
-        damaged: None,
-        cut: Vec::new(),
-    };
-    let mut expected: Vec<String> = Vec::new();
+    let start = start_of(reader)?;
+    hear_rest(TapeRun::new(build(&start, &registry.clone().beside(reader.path()))?, start), reader, ears)
+}
+
+/// Hears a tape from where it is being read.
+fn hear_rest(mut run: TapeRun, reader: &mut TapeReader, ears: &mut dyn Ears) -> Result<TapeRun, RunError> {
+    let mut expected: VecDeque<String> = VecDeque::new();
     let mut input = 0;
     loop {
         let (number, record) = match reader.read() {
@@ -217,14 +395,14 @@ pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn E
         match record {
             Record::Effect(line) => {
                 run.counts.2 += 1;
-                let replayed = if expected.is_empty() { None } else { Some(expected.remove(0)) };
+                let replayed = expected.pop_front();
                 if replayed.as_ref() != Some(&line) {
                     run.part(number, input, Some(line), replayed);
                     break;
                 }
             }
             Record::End(hash) => {
-                run.order_hash = hash_of(run.session.circuit.engine());
+                run.order_hash = run.session.order_hash();
                 let same = hash == run.order_hash;
                 run.recorded_hash = Some(hash.clone());
                 if !same {
@@ -233,10 +411,14 @@ pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn E
                     break;
                 }
             }
-            Record::Venue(note) => ears.noted(note),
+            Record::Venue(note) => {
+                run.session.note(note.clone())?;
+                ears.noted(note);
+            }
+            Record::Continued(segment) => ears.turned(segment, number, &run.session),
             Record::Start(_) => return Err(RunError::Data(format!("record {number} begins another session"))),
             told => {
-                if let Some(line) = expected.first().cloned() {
+                if let Some(line) = expected.pop_front() {
                     run.part(number, input, None, Some(line));
                     break;
                 }
@@ -247,7 +429,7 @@ pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn E
         }
     }
     // A crash may have cut effects off with the tail; they are no difference.
-    run.cut = expected;
+    run.cut = expected.into();
     if run.recorded_hash.is_none() || run.order_hash.is_empty() {
         run.order_hash = run.session.order_hash();
     }
@@ -255,29 +437,36 @@ pub(super) fn run(reader: &mut TapeReader, registry: &Registry, ears: &mut dyn E
 }
 
 impl TapeRun {
+    fn new(session: Session, start: Start) -> Self {
+        Self {
+            session,
+            start,
+            from: 0,
+            counts: (1, 0, 0),
+            first: Ts::NONE,
+            recorded_hash: None,
+            order_hash: String::new(),
+            divergence: None,
+            damaged: None,
+            cut: Vec::new(),
+        }
+    }
+
     fn hear(&mut self, told: &Record, number: u64, ears: &mut dyn Ears) -> Result<(), RunError> {
         self.counts.1 += 1;
-        let is_market = !matches!(
-            told,
-            Record::Clock(_)
-                | Record::Resume(_)
-                | Record::Answer(..)
-                | Record::Stop(..)
-                | Record::BookLost(..)
-                | Record::Reference(..)
-                | Record::News(..)
-                | Record::Hold(..)
-                | Record::Kill(..)
-                | Record::Arm(..)
-        );
-        self.market += u64::from(is_market);
         let session = &mut self.session;
-        let done = told.tell(|told| {
+        let fresh = match told {
+            Record::Swap(swap, _) => session.newcomer_of(swap)?,
+            _ => Fresh::default(),
+        };
+        let done = told.tell(&fresh, |told| {
             ears.before(&told, session);
             session.tell(told)
         });
         done.ok_or_else(|| RunError::Data(format!("record {number} holds an amount or a name that does not read")))??;
         ears.after(&mut self.session);
+        // What went out then has gone.
+        self.session.circuit.outgoing();
         if self.first == Ts::NONE {
             self.first = self.session.now;
         }

@@ -65,16 +65,15 @@ impl Http {
             Form::Telegram { chat } => {
                 // Plain text: nothing in it can become a link, a mention or a format.
                 let body = json!({"chat_id": chat, "text": text, "link_preview_options": {"is_disabled": true}});
-                (format!("{}/bot{token}/sendMessage", self.to), body)
+                (format!("{}/bot{token}/sendMessage", self.to), body.to_string())
             }
             Form::Discord => {
                 let text: String = text.chars().take(DISCORD_MAX).collect();
                 let body = json!({"content": text, "allowed_mentions": {"parse": []}, "nonce": message.id});
-                (format!("{}{token}", self.to), body)
+                (format!("{}{token}", self.to), body.to_string())
             }
-            Form::Slack => (format!("{}{token}", self.to), json!({"text": escaped(text)})),
+            Form::Slack => (format!("{}{token}", self.to), json!({"text": escaped(text)}).to_string()),
         };
-        let body = body.to_string();
         let (base, path) = split(&address);
         let mut request = Request::new(Method::Post, path, "", 0).body("application/json", body.clone());
         if self.form == Form::Webhook {

@@ -14,7 +14,7 @@ pub const TOPICS: [(&str, &str); 14] = [
     ("stop", "a session ended"),
     ("fill", "an order filled"),
     ("order", "an order was refused, rejected or expired"),
-    ("guard", "the risk guard warns or has tripped, or nothing is sent any more"),
+    ("guard", "the risk guard warns or has tripped, a strategy was halted, or nothing is sent any more"),
     ("stale", "a feed or source is silent, disconnected or not to be trusted"),
     ("unknown", "nobody knows yet what became of an order, or one is not ours"),
     ("difference", "books and venue disagree"),
@@ -65,8 +65,8 @@ pub struct Message {
     pub notice: Notice,
 }
 
-/// What words of a session's lines mean: the beginning, or a part.
-const WORDS: [(&str, Level, &str); 17] = [
+/// What words of a session's lines mean. One that ends with a blank is a line's beginning, any other a part of it.
+const WORDS: [(&str, Level, &str); 22] = [
     ("filled ", Level::Info, "fill"),
     ("rejected ", Level::Warning, "order"),
     ("expired ", Level::Info, "order"),
@@ -76,11 +76,16 @@ const WORDS: [(&str, Level, &str); 17] = [
     ("feed disconnected", Level::Warning, "stale"),
     ("second source", Level::Warning, "stale"),
     ("book lost", Level::Warning, "stale"),
-    ("stale, no", Level::Warning, "stale"),
+    (": stale,", Level::Warning, "stale"),
     ("nothing is sent any more", Level::Error, "guard"),
+    ("guard warns", Level::Warning, "guard"),
+    ("guard armed", Level::Info, "guard"),
+    ("guard releases", Level::Info, "guard"),
     ("guard", Level::Error, "guard"),
+    ("halt ", Level::Error, "guard"),
     ("reconcil", Level::Error, "difference"),
     ("key ", Level::Warning, "key"),
+    (" key ", Level::Warning, "key"),
     ("clock", Level::Warning, "clock"),
     ("tape waits for its disk", Level::Error, "disk"),
     ("message is refused", Level::Warning, "source"),
@@ -88,8 +93,11 @@ const WORDS: [(&str, Level, &str); 17] = [
 
 /// Level and topic of a line of a session; `None` for what is not reported by itself (orders on their way).
 pub fn topic_of(line: &str) -> Option<(Level, &'static str)> {
-    let begins = |word: &str| word.ends_with(' ') && line.starts_with(word);
-    let found = WORDS.iter().find(|(word, ..)| begins(word) || !word.ends_with(' ') && line.contains(word));
+    let is_in = |word: &str| match word.ends_with(' ') && !word.starts_with(' ') {
+        true => line.starts_with(word),
+        false => line.contains(word),
+    };
+    let found = WORDS.iter().find(|(word, ..)| is_in(word));
     match found {
         Some((_, level, topic)) => Some((*level, topic)),
         None if ["order ", "cancel ", "accepted ", "cancelled ", "funding "].iter().any(|w| line.starts_with(w)) => {
@@ -118,6 +126,26 @@ mod tests {
         assert_eq!(topic_of("order 3 buy 1 binance:BTC/USDT market gtc signal"), None);
         assert_eq!(topic_of("feed is stale: Trades(InstrumentId(0))"), Some((Level::Warning, "stale")));
         assert_eq!(topic_of("tv: a message is refused (1): malformed"), Some((Level::Warning, "source")));
+        for (line, level, topic) in [
+            ("guard warns daily_loss_max 80 of 100", Level::Warning, "guard"),
+            ("guard tripped daily_loss_max 101 of 100: cancel", Level::Error, "guard"),
+            ("guard holds entries: clock_skew", Level::Error, "guard"),
+            ("halt mine: it gave up at 5", Level::Error, "guard"),
+            ("an open order that is not ours: 7 (x)", Level::Warning, "unknown"),
+            ("reconciliation: USDT 5 more; cause: a transfer, or a trade that is not ours", Level::Error, "difference"),
+            ("key main (…abcd) of binance/main expires within 7 days; rotate it", Level::Warning, "key"),
+            (
+                "the new key b (…ef01) of binance/main waits: it is not there; the old one signs on",
+                Level::Warning,
+                "key",
+            ),
+            ("the key b (…ef01) signs from now on", Level::Warning, "key"),
+            ("clock: the venue's is 2 s ahead of this machine's; set it right", Level::Warning, "clock"),
+            ("orders are not sent while the tape waits for its disk", Level::Error, "disk"),
+            ("bus: stale, nats://x does not answer (1); it is tried again", Level::Warning, "stale"),
+        ] {
+            assert_eq!(topic_of(line), Some((level, topic)), "{line}");
+        }
         assert_eq!(topic_of("something new under the sun"), Some((Level::Warning, "source")));
     }
 }

@@ -6,14 +6,17 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use bellwether_sdk::Ts;
+use bellwether_sdk::{Instrument, Ts};
 use tokio::sync::{Notify, mpsc};
 
+use super::bus;
 use super::courier::{Courier, Delivered, lock};
 use super::digest::{Digest, next_at};
+use super::disk::{Disk, LOOK_EVERY};
 use super::file::Lines;
 use super::http::{Form, Http};
 use super::mail::Mail;
+use super::market::{MarketCounts, Offering, Tap};
 use super::quiet::Quiet;
 use super::totp::from_base32;
 use super::{Chats, Notice, Place, Spool, render};
@@ -27,6 +30,12 @@ const ROOM: usize = 4_096;
 
 /// How long the last messages of a session are waited for.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Work of the post beside its couriers.
+pub(super) type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Tells the time of day.
+pub type Clock = Arc<dyn Fn() -> Ts + Send + Sync>;
 
 /// Finds the token of a kind and name.
 pub type Tokens<'a> = &'a dyn Fn(&str, &str) -> Result<Token, KeyError>;
@@ -79,6 +88,17 @@ pub struct Counts {
     pub waiting: u64,
 }
 
+/// The session that a post is of.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct About<'a> {
+    /// Its instruments, by number.
+    pub instruments: &'a [Instrument],
+    /// What it hears of each.
+    pub offerings: &'a [Offering],
+    /// Its number.
+    pub session: u64,
+}
+
 /// One place: what it wants, its spool, its courier's state.
 struct Letterbox {
     name: String,
@@ -97,6 +117,7 @@ pub struct Post {
     out: Option<mpsc::Sender<Notice>>,
     lost: AtomicU64,
     places: Vec<Watched>,
+    taps: Vec<(String, Tap)>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -118,6 +139,22 @@ impl Post {
         state: &Path,
         tokens: Tokens<'_>,
         ask: Option<&Sender>,
+        about: About<'_>,
+    ) -> Result<Option<Self>, PostError> {
+        Self::start_by(settings, state, tokens, ask, about, Arc::new(now))
+    }
+
+    /// The same by another clock than the machine's: a digest comes when that says so.
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub fn start_by(
+        settings: &Settings,
+        state: &Path,
+        tokens: Tokens<'_>,
+        ask: Option<&Sender>,
+        about: About<'_>,
+        clock: Clock,
     ) -> Result<Option<Self>, PostError> {
         if settings.sink.is_empty() {
             return Ok(None);
@@ -126,7 +163,7 @@ impl Post {
             Arc::new(Live::new(LiveSettings::default()).map_err(|e| PostError::Runtime(e.to_string()))?);
         let dir = state.join("sinks");
         let (mut boxes, mut couriers, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        let mut chats = Vec::new();
+        let (mut chats, mut taps, mut publishers) = (Vec::new(), Vec::new(), Vec::new());
         for (name, sink) in &settings.sink {
             let spool = Spool::open(&dir, name, sink.spool_bytes_max).map_err(|e| PostError::Spool {
                 name: name.clone(),
@@ -135,6 +172,11 @@ impl Post {
             })?;
             if let Some(ask) = ask.filter(|_| sink.kind == SinkKind::Telegram && !sink.allow.is_empty()) {
                 chats.push(listener(name, sink, tokens, Arc::clone(&transport), ask)?);
+            }
+            if sink.kind == SinkKind::Nats && !sink.nats.market.is_empty() {
+                let (tap, publisher) = bus::publisher(name, sink, tokens, about)?;
+                taps.push((name.clone(), tap));
+                publishers.push(publisher);
             }
             let spool = Arc::new(Mutex::new(spool));
             let (bell, state) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Delivered::default())));
@@ -145,7 +187,8 @@ impl Post {
                 spool: Arc::clone(&spool),
                 bell: Arc::clone(&bell),
                 state: Arc::clone(&state),
-                per_minute_max: sink.per_minute_max,
+                // Programs read what is published there: they need no peace.
+                per_minute_max: if sink.kind == SinkKind::Nats { u32::MAX } else { sink.per_minute_max },
                 seed: couriers.len() as u64 + 1,
             });
             places.push(Watched {
@@ -159,7 +202,7 @@ impl Post {
                 settings: sink.clone(),
                 quiet: Quiet::new(sink.clone()),
                 digest: Digest::default(),
-                digest_at: sink.digest_hour.map_or(Ts::MAX, |hour| next_at(hour, now())),
+                digest_at: sink.digest_hour.map_or(Ts::MAX, |hour| next_at(hour, clock())),
                 spool,
                 bell,
                 state,
@@ -169,8 +212,12 @@ impl Post {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| PostError::Runtime(e.to_string()))?;
         let (out, incoming) = mpsc::channel(ROOM);
-        let thread = std::thread::spawn(move || runtime.block_on(work(boxes, couriers, chats, incoming)));
-        Ok(Some(Self { out: Some(out), lost: AtomicU64::new(0), places, thread: Some(thread) }))
+        let waiting: Vec<_> = taps.iter().map(|(_, tap)| Arc::clone(tap.counts())).collect();
+        let tasks = chats.into_iter().map(|c| Box::pin(c.run()) as Task).chain(publishers).collect();
+        let disk = Disk::new(state, settings.session.disk_free_min_mb);
+        let thread =
+            std::thread::spawn(move || runtime.block_on(work(boxes, disk, couriers, tasks, waiting, incoming, clock)));
+        Ok(Some(Self { out: Some(out), lost: AtomicU64::new(0), places, taps, thread: Some(thread) }))
     }
 
     /// Hands a notice over and returns at once; when thousands wait already it is counted as lost.
@@ -179,6 +226,11 @@ impl Post {
         if !taken {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Where market data is handed over, for places that publish it.
+    pub fn taps(&self) -> Vec<Tap> {
+        self.taps.iter().map(|(_, tap)| tap.clone()).collect()
     }
 
     /// What became of the messages so far, and how many notices the post itself could not take.
@@ -190,6 +242,21 @@ impl Post {
             waiting: lock(&p.spool).waiting(),
         };
         (self.places.iter().map(of).collect(), self.lost.load(Ordering::Relaxed))
+    }
+
+    /// The counts by name, for the metrics.
+    pub fn metrics(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
+        let of = |c: &Counts| {
+            let d = &c.delivered;
+            let rows = [("delivered", d.sent), ("failed", d.failed), ("refused", d.refused), ("dropped", c.dropped)];
+            (c.name.clone(), rows.into_iter().chain([("bytes_waiting", c.waiting)]).collect())
+        };
+        let market = |(name, tap): &(String, Tap)| {
+            let (c, read) = (tap.counts(), |n: &AtomicU64| n.load(Ordering::Relaxed));
+            let rows = [("published", read(&c.published)), ("dropped", read(&c.dropped)), ("failed", read(&c.failed))];
+            (format!("{name} market"), rows.to_vec())
+        };
+        self.counts().0.iter().map(of).chain(self.taps.iter().map(market)).collect()
     }
 
     /// The counts in words, for a report.
@@ -210,7 +277,17 @@ impl Post {
             text
         };
         let lost = (lost > 0).then(|| format!("{lost} messages came faster than they could be written down"));
-        counts.iter().map(of).chain(lost).collect()
+        let market = |(name, tap): &(String, Tap)| {
+            let counts = tap.counts();
+            let of = |n: &AtomicU64| n.load(Ordering::Relaxed);
+            let (sent, failed, dropped) = (of(&counts.published), of(&counts.failed), of(&counts.dropped));
+            let mut text = format!("sink {name}: {sent} market events published");
+            let more =
+                [(dropped, "dropped, too many waited"), (failed, "attempts failed"), (counts.waiting(), "not sent")];
+            more.iter().filter(|(n, _)| *n > 0).for_each(|(n, what)| text.push_str(&format!(", {n} {what}")));
+            text
+        };
+        counts.iter().map(of).chain(lost).chain(self.taps.iter().map(market)).collect()
     }
 
     /// Ends the post: what is handed over is written down, and delivered where a place is up. What waits after a few
@@ -232,34 +309,43 @@ impl Drop for Post {
 
 async fn work(
     mut boxes: Vec<Letterbox>,
+    mut disk: Disk,
     couriers: Vec<Courier>,
-    chats: Vec<Chats>,
+    tasks: Vec<Task>,
+    published: Vec<Arc<MarketCounts>>,
     mut incoming: mpsc::Receiver<Notice>,
+    clock: Clock,
 ) {
-    for chat in chats {
-        tokio::spawn(chat.run());
+    for task in tasks {
+        tokio::spawn(task);
     }
     for courier in couriers {
         tokio::spawn(courier.run());
     }
+    let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         let due = boxes.iter().map(|b| b.digest_at).min().unwrap_or(Ts::MAX);
-        let wait = due.nanos().saturating_sub(now().nanos()).clamp(0, 3_600_000_000_000);
+        let wait = due.nanos().saturating_sub(clock().nanos()).clamp(0, 3_600_000_000_000);
         tokio::select! {
             biased;
             notice = incoming.recv() => match notice {
                 Some(notice) => boxes.iter_mut().for_each(|b| b.sort(&notice)),
                 None => break,
             },
+            _ = look.tick() => if let Some(notice) = disk.look() {
+                boxes.iter_mut().for_each(|b| b.sort(&notice));
+            },
             () = tokio::time::sleep(Duration::from_nanos(wait.unsigned_abs())), if due != Ts::MAX => {
-                let now = now();
+                let now = clock();
                 boxes.iter_mut().filter(|b| b.digest_at <= now).for_each(|b| b.send_digest(now));
             }
         }
     }
     let until = Instant::now() + FAREWELL;
     let waits = |b: &Letterbox| lock(&b.spool).waiting() > 0 && lock(&b.state).trouble.is_empty();
-    while Instant::now() < until && boxes.iter().any(waits) {
+    let is_away = |c: &Arc<MarketCounts>| c.failed.load(Ordering::Relaxed) > 0;
+    let market_waits = |c: &Arc<MarketCounts>| c.waiting() > 0 && !is_away(c);
+    while Instant::now() < until && (boxes.iter().any(waits) || published.iter().any(market_waits)) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -340,6 +426,7 @@ pub fn place(
             let password = if sink.to.contains('@') { Some(token("mail")?) } else { None };
             Box::new(Mail::new(&sink.to, &sink.from, &sink.chat, password.as_ref()).map_err(setting)?)
         }
+        SinkKind::Nats => bus::subjects(name, sink, tokens)?,
     })
 }
 
@@ -363,7 +450,8 @@ fn slash(token: &Token) -> Token {
     Token::new(format!("/{}", token.expose().trim_start_matches('/')))
 }
 
-fn now() -> Ts {
+/// The machine's clock.
+pub(super) fn now() -> Ts {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ts::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

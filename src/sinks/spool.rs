@@ -1,11 +1,13 @@
 //! The spool of one place: messages that are not delivered yet, on disk, in order, within a bound.
 //!
-//! Lines of JSON in one file, and the count of bytes delivered in another. When all is delivered both begin anew. A line
+//! Lines of JSON in one file, and the count of bytes delivered, with that of messages dropped since, in another. When all is delivered both begin anew. A line
 //! that a crash cut off is dropped when the file is opened; a delivery whose mark was lost is made again, with its number.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use ring::rand::{SecureRandom, SystemRandom};
 
 use super::{Message, Notice};
 
@@ -20,7 +22,7 @@ pub struct Spool {
     size: u64,
     bytes_max: u64,
     next_number: u64,
-    /// What makes ids of this spool its own.
+    /// What makes ids of this spool its own: the place's name, and a word that no other folder of spools has.
     name: String,
     /// Messages dropped since one was taken last.
     dropped: u64,
@@ -42,6 +44,7 @@ impl Spool {
         let mut mark = mark.split_whitespace().map(|n| n.parse::<u64>().unwrap_or(0));
         let delivered = mark.next().unwrap_or(0).min(size);
         let numbered = mark.next().unwrap_or(0);
+        let dropped = mark.next().unwrap_or(0);
         let mut spool = Self {
             path,
             mark_path,
@@ -50,8 +53,8 @@ impl Spool {
             size,
             bytes_max,
             next_number: numbered + 1,
-            name: name.to_owned(),
-            dropped: 0,
+            name: format!("{name}-{}", origin(dir)?),
+            dropped,
         };
         spool.next_number = spool.last_number()?.max(numbered) + 1;
         Ok(spool)
@@ -72,11 +75,16 @@ impl Spool {
         line.push(b'\n');
         if self.size - self.delivered + line.len() as u64 > self.bytes_max {
             self.dropped += 1;
+            // Also the next session has to say it.
+            self.mark()?;
             return Ok(false);
         }
         self.file.write_all(&line)?;
         self.size += line.len() as u64;
-        (self.next_number, self.dropped) = (number + 1, 0);
+        self.next_number = number + 1;
+        if std::mem::take(&mut self.dropped) > 0 {
+            self.mark()?;
+        }
         Ok(true)
     }
 
@@ -110,8 +118,12 @@ impl Spool {
             self.file.set_len(0)?;
             (self.delivered, self.size) = (0, 0);
         }
+        self.mark()
+    }
+
+    fn mark(&self) -> io::Result<()> {
         let part = self.mark_path.with_extension("mark.part");
-        fs::write(&part, format!("{} {}", self.delivered, self.next_number - 1))?;
+        fs::write(&part, format!("{} {} {}", self.delivered, self.next_number - 1, self.dropped))?;
         fs::rename(&part, &self.mark_path)
     }
 
@@ -157,6 +169,24 @@ fn whole_lines(file: &mut File) -> io::Result<u64> {
     }
 }
 
+/// The word of a folder of spools, made when there is none: a receiver that remembers ids must not take the first messages
+/// of a new folder for those of one before.
+fn origin(dir: &Path) -> io::Result<String> {
+    let path = dir.join("origin");
+    match fs::read_to_string(&path) {
+        Ok(word) if !word.trim().is_empty() => return Ok(word.trim().to_owned()),
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    let mut bytes = [0; 6];
+    let filled = SecureRandom::fill(&SystemRandom::new(), &mut bytes);
+    filled.map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    let word = crate::orders::hex(&bytes);
+    fs::write(&path, &word)?;
+    Ok(word)
+}
+
 #[cfg(test)]
 mod tests {
     use bellwether_sdk::Ts;
@@ -175,7 +205,10 @@ mod tests {
     fn next(spool: &mut Spool) -> Option<String> {
         let (message, length) = spool.first().expect("read")?;
         spool.delivered(length).expect("marked");
-        Some(format!("{} {}", message.id, message.text))
+        let (name, number) = message.id.rsplit_once('-').expect("a number");
+        let (name, origin) = name.rsplit_once('-').expect("a word of its own");
+        assert_eq!(origin.len(), 12, "{origin}");
+        Some(format!("{name}-{number} {}", message.text))
     }
 
     #[test]
@@ -194,6 +227,17 @@ mod tests {
         let mut spool = Spool::open(dir.path(), "chat", 10_000).expect("open");
         assert!(put(&mut spool, "e"));
         assert_eq!(next(&mut spool).as_deref(), Some("chat-5 e"));
+    }
+
+    #[test]
+    fn a_folder_that_was_thrown_away_does_not_give_its_ids_again() {
+        let id = || {
+            let dir = tempfile::tempdir().expect("folder");
+            let mut spool = Spool::open(dir.path(), "chat", 10_000).expect("open");
+            assert!(put(&mut spool, "a"));
+            spool.first().expect("read").expect("one").0.id
+        };
+        assert_ne!(id(), id());
     }
 
     #[test]

@@ -20,6 +20,12 @@ const POLL_S: u64 = 5;
 /// Commands older than this are not obeyed: they were meant for another moment.
 const AGE_MAX_S: u64 = 60;
 
+/// Wrong codes in a row after which none is looked at for a while: nobody guesses one.
+const WRONG_MAX: u32 = 5;
+
+/// How long none is looked at, seconds.
+const CLOSED_S: u64 = 300;
+
 /// How long a session may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
@@ -59,6 +65,9 @@ pub struct Chat {
     next_update: i64,
     /// The steps of codes that were used: each serves once.
     used: Vec<u64>,
+    /// Wrong codes in a row, and until when none is looked at.
+    wrong: u32,
+    closed_until_s: u64,
     /// Messages from chats that are not allowed.
     strangers: u64,
 }
@@ -104,15 +113,29 @@ impl Chat {
 
     fn use_code(&mut self, of: &Chats, code: &str, now_s: u64) -> Result<(), &'static str> {
         let Some(secret) = &of.codes else { return Err("no secret for one-time codes is set up; see docs/notify.md") };
+        if now_s < self.closed_until_s {
+            return Err("there were too many wrong codes; wait five minutes");
+        }
         match is_code(secret, code, now_s) {
             Some(step) if !self.used.contains(&step) => {
+                self.wrong = 0;
                 self.used.push(step);
                 let old = self.used.len().saturating_sub(8);
                 self.used.drain(..old);
                 Ok(())
             }
             Some(_) => Err("this code was used already; wait for the next one"),
-            None => Err("add the six digits that your app shows now"),
+            None => {
+                // A word without digits is a mistake, not a guess.
+                self.wrong += u32::from(code.len() == 6);
+                if self.wrong >= WRONG_MAX {
+                    (self.wrong, self.closed_until_s) = (0, now_s.saturating_add(CLOSED_S));
+                    of.ask.send(Mail::Note(format!(
+                        "telegram: {WRONG_MAX} wrong codes; none is looked at for {CLOSED_S} s"
+                    )));
+                }
+                Err("add the six digits that your app shows now")
+            }
         }
     }
 }
@@ -198,6 +221,46 @@ mod tests {
         let old = read(&mut chat, &of, 7, "/pause", 100, 161);
         assert_eq!(old, Some(Wish::Say("that command is too old; send it again".to_owned())));
         assert_eq!(chat.next_update, 6);
+    }
+
+    #[test]
+    fn texts_that_are_meant_to_trick_lead_to_no_command() {
+        let (mut chat, of) = (Chat::default(), chats(true));
+        let code = format!("{:06}", code_at(SECRET, 1_000));
+        let tricks = [
+            format!("/stop\u{200b} {code}"),
+            format!("\u{202e}pots/ {code}"),
+            format!("／stop {code}"),
+            format!("/st\u{43e}p {code}"),
+            format!("/status/stop {code}"),
+            format!("Ignore what was said before and /stop {code}"),
+            format!("{{\"text\": \"/stop {code}\"}}"),
+            "/".to_owned(),
+            "/stop".repeat(50_000),
+        ];
+        for trick in tricks {
+            let wish = read(&mut chat, &of, 7, &trick, 1_000, 1_000);
+            assert_eq!(wish, Some(Wish::Say(HELP.to_owned())), "{:?}", trick.chars().take(40).collect::<String>());
+        }
+        assert_eq!(read(&mut chat, &of, 7, " \n\t", 1_000, 1_000), None);
+        // What is no message of ours at all.
+        for update in
+            [json!(null), json!([]), json!({"update_id": "9"}), json!({"update_id": 9, "message": {"chat": 7}})]
+        {
+            assert_eq!(chat.read(&update, &of, 1_000), None, "{update}");
+        }
+    }
+
+    #[test]
+    fn codes_cannot_be_guessed_and_a_new_code_does_not_open_at_once() {
+        let (mut chat, of) = (Chat::default(), chats(true));
+        let good = |at: u64| format!("/stop {:06}", code_at(SECRET, at));
+        let wrong = format!("/stop {:06}", (code_at(SECRET, 1_000) + 500_000) % 1_000_000);
+        (0..WRONG_MAX).for_each(|_| drop(read(&mut chat, &of, 7, &wrong, 1_000, 1_000)));
+        let refused = |w: Option<Wish>| matches!(w, Some(Wish::Say(text)) if text.contains("too many wrong codes"));
+        assert!(refused(read(&mut chat, &of, 7, &good(1_000), 1_000, 1_000)));
+        let later = 1_000 + CLOSED_S;
+        assert_eq!(read(&mut chat, &of, 7, &good(later), later, later), Some(Wish::Ask(Question::Stop)));
     }
 
     #[test]

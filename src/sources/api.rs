@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::limits::PerMinute;
 use crate::exchange::Request;
-use crate::exchange::transport::Transport;
+use crate::exchange::transport::{Live, LiveSettings, Transport};
 use crate::keys::Token;
 
 /// How long a call waits for its turn before it looks again.
@@ -30,6 +30,9 @@ pub enum ApiError {
     /// It may be asked again, after so long where the provider says.
     #[error("{0}")]
     Later(String, Option<Duration>),
+    /// The budget is used up: nothing was asked.
+    #[error("{0}")]
+    Spent(String),
     /// The answer is none that is documented.
     #[error("the answer is not understood: {0}")]
     Form(String),
@@ -44,6 +47,15 @@ impl Api {
         let (base, path) = url.split_at(at);
         let pace = Mutex::new(PerMinute::new(per_minute_max.max(1)));
         Self { transport, base: base.to_owned(), path: path.to_owned(), key, pace }
+    }
+
+    /// The same over the network.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn open(url: &str, key: Option<Token>, per_minute_max: u32) -> Result<Self, String> {
+        let live = Live::new(LiveSettings::default()).map_err(|e| e.to_string())?;
+        Ok(Self::new(Arc::new(live), url, key, per_minute_max))
     }
 
     /// The body of an answer.

@@ -65,9 +65,23 @@ impl Gate {
         self.judge(line, now()).inspect_err(|e| self.refused(e))
     }
 
+    /// Offers a message by somebody who can wait; gives its id.
+    ///
+    /// # Errors
+    /// [`FormError`]; it has been counted and told already, but for [`FormError::Busy`], which is counted only.
+    #[cfg(feature = "nats")]
+    pub fn offer(&self, line: &Line) -> Result<String, FormError> {
+        self.judge(line.clone(), now()).inspect_err(|e| match e {
+            FormError::Busy => drop(self.count("waited_for_room")),
+            _ => self.refused(e),
+        })
+    }
+
     fn judge(&self, line: Line, now: Ts) -> Result<String, FormError> {
         let made = line.when()?.made;
-        if made != Ts::NONE {
+        // Who takes any age rehearses on stored data: clocks say nothing there.
+        let by_clock = self.settings.fresh.age_max_s != u64::MAX;
+        if made != Ts::NONE && by_clock {
             self.is_fresh(made, now)?;
         }
         let (id, line) = (line.id(), line.received_at(now));
@@ -77,18 +91,19 @@ impl Gate {
             if signal.source.is_empty() {
                 signal.source = self.settings.name.clone().into();
             }
-            if signal.expiry.is_some_and(|at| at <= now) {
+            if by_clock && signal.expiry.is_some_and(|at| at <= now) {
                 return Err(FormError::Old { age_s: 0, max_s: 0 });
             }
+        }
+        let news = News { at: now, source: self.settings.name.clone(), message: id.clone(), body };
+        // Stored is what was taken: who is told to come again brings it again.
+        if !self.out.send(Mail::News(news)) {
+            return Err(FormError::Busy);
         }
         if let Some(catalog) = &self.settings.store
             && let Err(error) = news::append(catalog, &self.settings.name, &[line])
         {
             self.tell(format!("{}: a message is not stored: {error}", self.settings.name));
-        }
-        let news = News { at: now, source: self.settings.name.clone(), message: id.clone(), body };
-        if !self.out.send(Mail::News(news)) {
-            self.count("mailbox_full");
         }
         Ok(id)
     }
@@ -188,6 +203,17 @@ mod tests {
         assert_eq!(judge(&gate, "2023-12-31T23:59:59Z"), Err(FormError::Old { age_s: 61, max_s: 60 }));
         assert_eq!(judge(&gate, "2024-01-01T00:01:10Z"), Err(FormError::Ahead { ahead_s: 10, max_s: 5 }));
         assert!(mailbox.take().is_none());
+    }
+
+    #[test]
+    fn a_message_that_finds_no_room_is_not_taken_and_may_come_again() {
+        let (gate, mailbox) = gate();
+        let line = |n: usize| Line::parse(&format!(r#"{{"id":"{n}","instrument":"AAAUSD","direction":"long"}}"#));
+        let first = (0..10_000).find(|n| gate.take(line(*n).expect("a line")).is_err()).expect("it fills up");
+        assert_eq!(gate.take(line(first).expect("a line")), Err(FormError::Busy));
+        assert_eq!(gate.counts().get("mailbox_full"), Some(&2));
+        assert!(mailbox.take().is_some());
+        assert_eq!(gate.take(line(first).expect("a line")), Ok(first.to_string()));
     }
 
     #[test]

@@ -4,12 +4,13 @@
 //! market events. A source decides nothing: the [`Gate`] refuses what does not read, is too old, from the future or about
 //! an unknown instrument, and says so. Whether a message was heard before is asked by the engine, whose memory is the tape.
 
-mod aleo;
+pub mod aleo;
 mod api;
 mod budget;
 mod gate;
 mod limits;
 mod mailbox;
+pub mod nats;
 mod poll;
 mod process;
 mod run;

@@ -1,6 +1,7 @@
 //! Providers that are asked now and then: Token Metrics within its budget, Aleo as its blocks come.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,13 @@ const REMEMBERED: usize = 50_000;
 const WAIT_MAX: Duration = Duration::from_secs(900);
 
 /// Asks Token Metrics round after round.
-pub(super) async fn token_metrics(settings: TokenMetricsSource, api: Api, budget: Budget, gate: Arc<Gate>) {
+pub(super) async fn token_metrics(
+    settings: TokenMetricsSource,
+    api: Api,
+    budget: Budget,
+    gate: Arc<Gate>,
+    catalog: PathBuf,
+) {
     let mut open: Vec<String> = settings.endpoints.clone();
     let mut seen = BTreeSet::new();
     let every = Duration::from_secs(settings.every_s.max(1));
@@ -27,7 +34,7 @@ pub(super) async fn token_metrics(settings: TokenMetricsSource, api: Api, budget
         let mut wait = every;
         let mut closed = Vec::new();
         for endpoint in &open {
-            match round(&settings, &api, &budget, &gate, endpoint, &mut seen).await {
+            match round(&settings, &api, &budget, &gate, (endpoint, &catalog), &mut seen).await {
                 Ok(()) => {}
                 Err(ApiError::Final(why)) => {
                     gate.count("given_up");
@@ -58,16 +65,24 @@ async fn round(
     api: &Api,
     budget: &Budget,
     gate: &Gate,
-    endpoint: &str,
+    (endpoint, catalog): (&str, &Path),
     seen: &mut BTreeSet<String>,
 ) -> Result<(), ApiError> {
-    let used = budget.spend(now()).map_err(|e| ApiError::Later(e, None))?;
+    let used = budget.spend(now()).map_err(ApiError::Spent)?;
     let ids: Vec<&str> = settings.instruments.keys().map(String::as_str).collect();
     let query = if ids.is_empty() { "limit=100".to_owned() } else { format!("token_id={}&limit=100", ids.join(",")) };
     let body = api.get(&format!("/{}/{endpoint}", settings.version), &query).await?;
     gate.count("calls");
     tracing::debug!(source = gate.name(), day = used.day_calls, month = used.month_calls, "a call was made");
     for row in tokenmetrics::rows(&body)? {
+        if endpoint == tokenmetrics::REPORTS {
+            match tokenmetrics::store(catalog, gate.name(), &row, now()) {
+                Ok(Some(path)) => gate.tell(format!("{}: a report is stored as {}", gate.name(), path.display())),
+                Ok(None) => {}
+                Err(why) => return Err(ApiError::Form(why)),
+            }
+            continue;
+        }
         for line in tokenmetrics::lines(endpoint, &row, &settings.instruments)? {
             if seen.len() > REMEMBERED {
                 seen.clear();

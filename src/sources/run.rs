@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use bellwether_sdk::Instrument;
+use bellwether_sdk::{Instrument, Ts};
 use tokio::sync::Notify;
 
 use super::webhook::Webhook;
@@ -69,7 +69,8 @@ pub struct Sources {
 type Task = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Sources {
-    /// Starts what the settings name; files were read before. Mail goes to `sender`.
+    /// Starts what the settings name; files were read before. Mail goes to `sender`. A session that is taken up `again`
+    /// also hears what it may have missed, where a source keeps it.
     ///
     /// # Errors
     /// [`SourceError`].
@@ -78,6 +79,7 @@ impl Sources {
         instruments: &[Instrument],
         tokens: Tokens<'_>,
         sender: &Sender,
+        again: bool,
     ) -> Result<Self, SourceError> {
         let (stop, wake) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
         let (mut gates, mut listening, mut threads) = (Vec::new(), BTreeMap::new(), Vec::new());
@@ -117,11 +119,21 @@ impl Sources {
                     let dir = budgets(settings).map_err(|why| SourceError::Setting { name: name.clone(), why })?;
                     let budget = Budget::new(&dir, name, of.calls_per_day_max, of.calls_per_month_max);
                     let api = Api::new(transport()?, &of.url, Some(token), of.per_minute_max);
-                    tasks.push(Box::pin(poll::token_metrics(of.clone(), api, budget, gate)));
+                    tasks.push(Box::pin(poll::token_metrics(of.clone(), api, budget, gate, settings.data.dir.clone())));
                 }
                 SourceSettings::Aleo(of) => {
                     let api = Api::new(transport()?, &of.url, None, of.per_second_max.saturating_mul(60));
                     tasks.push(Box::pin(poll::aleo(of.clone(), api, gate)));
+                }
+                SourceSettings::Nats(of) => {
+                    let token = super::nats::who(tokens("nats", name))
+                        .map_err(|error| SourceError::Key { name: name.clone(), error })?;
+                    let back_s = if again { of.replay_s.max(of.age_max_s) } else { of.replay_s };
+                    let back = i64::try_from(back_s).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
+                    let since = Ts::from_nanos(super::gate::now().nanos().saturating_sub(back).max(0));
+                    let listener = super::nats::listener(of.clone(), token, gate, since);
+                    let listener = listener.map_err(|why| SourceError::Setting { name: name.clone(), why })?;
+                    tasks.push(Box::pin(listener));
                 }
                 SourceSettings::File(_) => {}
             }
@@ -141,6 +153,11 @@ impl Sources {
             }));
         }
         Ok(Self { gates, listening, stop, wake, threads })
+    }
+
+    /// What was counted, by source and name, for the metrics.
+    pub fn metrics(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
+        self.gates.iter().map(|g| (g.name().to_owned(), g.counts().into_iter().collect())).collect()
     }
 
     /// What was counted, by source and name, for the report.
@@ -188,5 +205,8 @@ fn gate_of(source: &SourceSettings) -> Option<(Freshness, BTreeMap<String, Strin
         SourceSettings::Process(s) => (fresh(s.age_max_s, 30), BTreeMap::new()),
         SourceSettings::TokenMetrics(s) => (fresh(s.age_max_s, 86_400), BTreeMap::new()),
         SourceSettings::Aleo(_) => (fresh(3_600, 30), BTreeMap::new()),
+        SourceSettings::Nats(s) => {
+            (fresh(if s.age_max_s == 0 { u64::MAX } else { s.age_max_s }, s.ahead_max_s), s.instruments.clone())
+        }
     })
 }

@@ -168,6 +168,9 @@ impl Webhook {
             Refused::Form(error @ FormError::Large { .. }) => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "too_large", error.to_string())
             }
+            Refused::Form(error @ FormError::Busy) => {
+                (StatusCode::SERVICE_UNAVAILABLE, error.name(), error.to_string())
+            }
             Refused::Form(error) => (StatusCode::UNPROCESSABLE_ENTITY, error.name(), error.to_string()),
         };
         // The gate has counted and told what it refused itself.

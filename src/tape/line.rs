@@ -1,6 +1,9 @@
 //! Effects as lines: what is compared, and what people read.
 
-use bellwether_sdk::{Instrument, InstrumentId, OrderKind, Size, TimeInForce, Trail};
+use std::fmt::Write as _;
+
+use bellwether_sdk::num::write_mantissa;
+use bellwether_sdk::{Instrument, InstrumentId, OrderKind, Price, Size, TimeInForce, Trail};
 
 use crate::engine::{Engine, Passed};
 use crate::orders::{Answer, Order};
@@ -17,34 +20,63 @@ pub fn effect(passed: &Passed, instruments: &[Instrument], engine: &Engine) -> S
             Some(halt) => format!("halt {}: {} at {}", halt.strategy, halt.reason, halt.at.nanos()),
             None => "halt".to_owned(),
         },
+        Passed::Swapped(place) => match engine.swaps().get(*place) {
+            Some(swap) => format!("swap {} {}: {} at {}", swap.strategy, swap.step.name(), swap.text, swap.at.nanos()),
+            None => "swap".to_owned(),
+        },
         Passed::Guard(act) => format!("guard {}", guard_line(act, instruments)),
+        Passed::Adopted(order, None) => format!("adopted {}", submit(order, instruments)),
+        Passed::Adopted(order, Some(at)) => {
+            let scale = instruments.get(order.instrument.index()).map_or(0, |i| i.price_scale);
+            format!("adopted position {} @ {}", submit(order, instruments), at.to_text(scale))
+        }
     }
 }
 
+/// Written for every order before it leaves: one text, nothing beside it.
 fn submit(order: &Order, instruments: &[Instrument]) -> String {
     let Some(i) = instruments.get(order.instrument.index()) else { return format!("order {}", order.id.0) };
-    let price = |p: bellwether_sdk::Price| p.to_text(i.price_scale);
-    let size = match order.size {
-        Size::Qty(qty) => qty.to_text(i.qty_scale),
-        Size::Notional { amount, close } if close.is_zero() => format!("worth {amount} of"),
-        Size::Notional { amount, close } => format!("{} + worth {amount} of", close.to_text(i.qty_scale)),
+    let mut line = String::with_capacity(128);
+    let price = |before: &str, p: Price, line: &mut String| {
+        line.push_str(before);
+        write_mantissa(p.mantissa(), i.price_scale, line);
     };
-    let kind = match order.kind {
-        OrderKind::Market => "market".to_owned(),
-        OrderKind::Limit { price: p } => format!("limit {}", price(p)),
-        OrderKind::StopMarket { trigger } => format!("stop {}", price(trigger)),
-        OrderKind::StopLimit { trigger, price: p } => format!("stop {} limit {}", price(trigger), price(p)),
-        OrderKind::TrailingStop { trail: Trail::Offset(offset) } => format!("trail {}", price(offset)),
-        OrderKind::TrailingStop { trail: Trail::Fraction(rate) } => format!("trail fraction {}", rate.to_text()),
-    };
-    let tif = match order.tif {
-        TimeInForce::Gtc => "gtc".to_owned(),
-        TimeInForce::Ioc => "ioc".to_owned(),
-        TimeInForce::Fok => "fok".to_owned(),
-        TimeInForce::Gtd(at) => format!("until {}", at.nanos()),
-    };
-    let side = if order.side.sign() > 0 { "buy" } else { "sell" };
-    let mut line = format!("order {} {side} {size} {} {kind} {tif} {}", order.id.0, i.symbol, order.role.name());
+    // Writing to a String cannot fail.
+    let _ = write!(line, "order {} ", order.id.0);
+    line.push_str(if order.side.sign() > 0 { "buy " } else { "sell " });
+    match order.size {
+        Size::Qty(qty) => write_mantissa(qty.mantissa(), i.qty_scale, &mut line),
+        Size::Notional { amount, close } => {
+            if !close.is_zero() {
+                write_mantissa(close.mantissa(), i.qty_scale, &mut line);
+                line.push_str(" + ");
+            }
+            let _ = write!(line, "worth {amount} of");
+        }
+    }
+    let _ = write!(line, " {} ", i.symbol);
+    match order.kind {
+        OrderKind::Market => line.push_str("market"),
+        OrderKind::Limit { price: limit } => price("limit ", limit, &mut line),
+        OrderKind::StopMarket { trigger } => price("stop ", trigger, &mut line),
+        OrderKind::StopLimit { trigger, price: limit } => {
+            price("stop ", trigger, &mut line);
+            price(" limit ", limit, &mut line);
+        }
+        OrderKind::TrailingStop { trail: Trail::Offset(offset) } => price("trail ", offset, &mut line),
+        OrderKind::TrailingStop { trail: Trail::Fraction(rate) } => {
+            let _ = write!(line, "trail fraction {}", rate.to_text());
+        }
+    }
+    match order.tif {
+        TimeInForce::Gtc => line.push_str(" gtc "),
+        TimeInForce::Ioc => line.push_str(" ioc "),
+        TimeInForce::Fok => line.push_str(" fok "),
+        TimeInForce::Gtd(at) => {
+            let _ = write!(line, " until {} ", at.nanos());
+        }
+    }
+    line.push_str(order.role.name());
     if order.post_only {
         line.push_str(" post_only");
     }
@@ -52,7 +84,7 @@ fn submit(order: &Order, instruments: &[Instrument]) -> String {
         line.push_str(" reduce_only");
     }
     if order.parent.0 != 0 {
-        line.push_str(&format!(" parent {} group {}", order.parent.0, order.oco.0));
+        let _ = write!(line, " parent {} group {}", order.parent.0, order.oco.0);
     }
     line
 }

@@ -3,14 +3,22 @@
 //!
 //! It writes and reads; it does not know what a session does.
 
-mod file;
+mod form;
+#[cfg(test)]
+mod frames;
 mod line;
+mod reader;
 mod record;
+mod snapshot;
 #[cfg(unix)]
 mod stage;
 #[cfg(all(test, unix))]
 mod tests;
+mod writer;
 
-pub use file::{Disk, OnDisk, TapeError, TapeReader, TapeWriter};
+pub use form::{Disk, OnDisk, Place, TapeError, Waits, is_written, plain_disk, segment_path};
 pub use line::effect;
+pub use reader::TapeReader;
 pub use record::{AnswerRecord, DepthRecord, InstrumentRecord, Mode, Record, Start, VenueNote};
+pub use snapshot::{Snapshot, files_of, snapshot_path};
+pub use writer::TapeWriter;

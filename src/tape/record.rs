@@ -6,7 +6,7 @@ use bellwether_sdk::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Ending, Event, Person, Told};
+use crate::engine::{Adoption, Ending, Event, Fresh, Person, Swap, Told};
 use crate::orders::{Answer, reason_of};
 use crate::risk::Hold;
 use crate::signal::News;
@@ -54,6 +54,12 @@ pub enum Record {
     Kill(bool, String, String, Ts),
     /// A person armed the guard: who, and why.
     Arm(String, String, Ts),
+    /// The tape goes on in its file of this number: the last record of a file.
+    Continued(u32),
+    /// A strategy took another's place.
+    Swap(Box<Swap>, Ts),
+    /// What others left at the venue was taken into the books.
+    Adopt(Box<Adoption>, Ts),
 }
 
 /// What a venue calls things.
@@ -66,6 +72,14 @@ pub enum VenueNote {
     /// What an account has beside our books from now on: the number of its gateway, a currency or an instrument, and
     /// the amount.
     Aside(u64, String, String),
+    /// Funding that the venue paid or took, by its id and at its time: the next answer tells it or (`false`) none does,
+    /// because it is not ours.
+    Paid(InstrumentId, String, Ts, bool),
+    /// A difference was left alone: the number of the gateway, the currency or instrument, and by how much the venue had more
+    /// than our books.
+    Left(u64, String, String),
+    /// Funding at a gateway is booked as the venue tells it, from this time of our clock on.
+    Funding(u64, Ts),
 }
 
 /// What a session is made of: enough to build its engine again.
@@ -324,11 +338,14 @@ impl Record {
             Told::Hold(hold, on, at) => Self::Hold(hold.name().to_owned(), *on, *at),
             Told::Kill(flatten, who, at) => Self::Kill(*flatten, who.operator.to_owned(), who.reason.to_owned(), *at),
             Told::Arm(who, at) => Self::Arm(who.operator.to_owned(), who.reason.to_owned(), *at),
+            Told::Swap(swap, _, at) => Self::Swap(Box::new((*swap).clone()), *at),
+            Told::Adopt(adoption, at) => Self::Adopt(Box::new((*adoption).clone()), *at),
         }
     }
 
-    /// Hands an input to `hear`; `None` when the record is none, or holds an amount or a name that does not read.
-    pub fn tell<T>(&self, hear: impl FnOnce(Told<'_>) -> T) -> Option<T> {
+    /// Hands an input to `hear`; `None` when the record is none, or holds an amount or a name that does not read. A strategy
+    /// that takes another's place is not on a tape: `fresh` has it.
+    pub fn tell<T>(&self, fresh: &Fresh, hear: impl FnOnce(Told<'_>) -> T) -> Option<T> {
         Some(match self {
             Self::Trade(t) => hear(Told::Market(Event::Trade(t))),
             Self::Quote(q) => hear(Told::Market(Event::Quote(q))),
@@ -349,12 +366,14 @@ impl Record {
             }
             Self::Kill(flatten, operator, reason, at) => hear(Told::Kill(*flatten, Person { operator, reason }, *at)),
             Self::Arm(operator, reason, at) => hear(Told::Arm(Person { operator, reason }, *at)),
-            Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_) => return None,
+            Self::Swap(swap, at) => hear(Told::Swap(swap, fresh, *at)),
+            Self::Adopt(adoption, at) => hear(Told::Adopt(adoption, *at)),
+            Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_) | Self::Continued(_) => return None,
         })
     }
 
     /// Whether it is an input.
     pub fn is_input(&self) -> bool {
-        !matches!(self, Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_))
+        !matches!(self, Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_) | Self::Continued(_))
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use super::file::Disk;
+use super::form::{Disk, TapeId};
 
 const MAGIC: &[u8; 8] = b"BWSTAGE1";
 
@@ -34,9 +34,6 @@ const NAP: Duration = Duration::from_millis(5);
 
 /// How often the disk is told to keep what it has.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-
-/// What a tape begins with after its magic: the head of its first record. A stage belongs to the tape that has it.
-pub(super) type TapeId = [u8; 8];
 
 /// Two files, open and empty.
 pub(super) struct Place {
@@ -179,10 +176,90 @@ impl Stage {
     }
 
     fn check(&self) -> io::Result<()> {
-        match self.shared.failed.get() {
+        self.shared.check()
+    }
+
+    /// What is not on the tape yet, for whoever does not write here any more.
+    pub(super) fn tail(&self) -> Tail {
+        Tail { shared: Arc::clone(&self.shared), written: self.written }
+    }
+
+    /// Ends it without waiting: gives a disk that lets nothing through before all that is staged here is kept.
+    pub(super) fn retire(self, disk: Box<dyn Disk>) -> io::Result<After> {
+        let retiring = std::thread::Builder::new().name("retires".to_owned());
+        let tail = self.tail();
+        let before = retiring.spawn(move || {
+            drop(self);
+            tail.shared.check()
+        })?;
+        Ok(After { before: Some(before), disk })
+    }
+}
+
+impl Shared {
+    fn check(&self) -> io::Result<()> {
+        match self.failed.get() {
             Some((kind, why)) => Err(io::Error::new(*kind, why.clone())),
             None => Ok(()),
         }
+    }
+}
+
+/// What a stage that nobody writes to any more still has to carry.
+pub(super) struct Tail {
+    shared: Arc<Shared>,
+    written: u64,
+}
+
+impl Tail {
+    /// Bytes that are not on the tape yet.
+    pub(super) fn backlog(&self) -> u64 {
+        self.written - self.shared.carried.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the disk has kept all of it.
+    pub(super) fn wait(&self) -> io::Result<()> {
+        while self.shared.kept.load(Ordering::Acquire) < self.written {
+            self.shared.check()?;
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        Ok(())
+    }
+}
+
+/// A disk that begins when the one before has kept everything: what follows on a tape is never there without what it
+/// follows.
+pub(super) struct After {
+    before: Option<JoinHandle<io::Result<()>>>,
+    disk: Box<dyn Disk>,
+}
+
+impl After {
+    fn wait(&mut self) -> io::Result<()> {
+        match self.before.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(ended)) => ended,
+            Some(Err(_)) => Err(io::Error::other("the thread of the file before panicked")),
+        }
+    }
+}
+
+impl Disk for After {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.wait()?;
+        self.disk.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.wait()?;
+        self.disk.sync()
+    }
+}
+
+impl Drop for After {
+    /// Whoever ends the tape waits for all of it.
+    fn drop(&mut self) {
+        let _ = self.wait();
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bellwether_sdk::Ts;
 
-use super::{Disk, Record, TapeError, TapeReader, TapeWriter, stage};
+use super::{Disk, Record, TapeError, TapeReader, TapeWriter, plain_disk, segment_path, stage};
 use crate::config::Durability;
 
 /// A disk that takes its time, or none until it is told to.
@@ -57,8 +57,8 @@ impl Drop for Hold {
 fn tape(dir: &Path, durability: Durability, takes_ms: u64) -> (TapeWriter, Hold) {
     let stuck = Arc::new(AtomicBool::new(false));
     let (takes, held) = (Duration::from_millis(takes_ms), Arc::clone(&stuck));
-    let slow = |file| -> Box<dyn Disk> { Box::new(Slow { file, takes, stuck: held }) };
-    let mut tape = TapeWriter::create_on(&dir.join("t.tape"), durability, slow).expect("created");
+    let slow = Arc::new(move |file| -> Box<dyn Disk> { Box::new(Slow { file, takes, stuck: Arc::clone(&held) }) });
+    let mut tape = TapeWriter::create_on(&dir.join("t.tape"), durability, 0, slow).expect("created");
     write(&mut tape, 0..1);
     (tape, Hold(stuck))
 }
@@ -258,4 +258,31 @@ fn a_tape_that_is_being_written_is_not_taken_up_by_another() {
     drop(tape);
     TapeWriter::resume(read_to_the_end(&path), Durability::Staged).map(drop).expect("nobody writes it now");
     assert!(OpenOptions::new().read(true).open(&path).is_ok());
+}
+
+#[test]
+fn a_next_file_that_cannot_be_made_leaves_the_tape_in_the_present_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("t.tape");
+    let mut tape = TapeWriter::create_on(&path, Durability::Direct, 1_000, plain_disk()).expect("created");
+    // What stands there is no empty file of this tape.
+    let blocked = segment_path(&path, 1);
+    std::fs::write(&blocked, [7; 100]).expect("written");
+    write(&mut tape, 0..120);
+    assert!(tape.is_full());
+    assert_eq!(tape.turn().expect("goes on"), None);
+    assert!(!tape.is_full(), "it tries again at once");
+    std::fs::remove_file(&blocked).expect("removed");
+    write(&mut tape, 120..300);
+    assert!(tape.is_full());
+    let place = tape.turn().expect("goes on").expect("a place");
+    assert_eq!((place.segment, place.record), (1, 301));
+    write(&mut tape, 300..310);
+    drop(tape);
+    let mut reader = TapeReader::open(&path).expect("open");
+    let mut count = 0;
+    while let Some((_, record)) = reader.read().expect("whole") {
+        count += u64::from(matches!(record, Record::Clock(_)));
+    }
+    assert_eq!((count, reader.torn()), (310, 0));
 }

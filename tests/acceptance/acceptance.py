@@ -2,12 +2,15 @@
 
 For each series: it imports whole, a second import changes nothing, `data check` finds the oddities that the data's
 README lists with their counts, strategies run on it and trade, the numbers that can be known beforehand hold, and
-`verify last` repeats the run to the same orders.
+`verify last` repeats the run to the same orders. Signals with a plan in them are told from chance.
 """
 
+import csv
+import gzip
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -202,6 +205,49 @@ def known(name, document):
         expect("book_gap" not in refusals, f"{name}: the book broke: {refusals}")
 
 
+# instrument, interval, file, bars between two signals
+SIGNALS = [
+    ("binance:BTC/USDT", "1h", "shippable/binance_spot_BTCUSDT_1h_2017-08_2024-01.csv.gz", 100),
+    ("binance:SOL/USDT", "1h", "shippable/binance_spot_SOLUSDT_1h_2022-09_2025-08.csv.gz", 48),
+]
+SEEDS = 20
+
+
+def signals(instrument, interval, file, every):
+    """Over twenty seeds a planted signal is found each time, and at most one shuffled one is called real."""
+    began = time.monotonic()
+    with gzip.open(SHARED / file, "rt") as rows:
+        opens = [(int(row["ts_ms"]), float(row["open"])) for row in csv.DictReader(rows)]
+    found = mistaken = 0
+    for seed in range(SEEDS):
+        chance = random.Random(seed)
+        # Right about the next eight bars in 65 of 100 cases.
+        wishes = []
+        for at in range(chance.randrange(every), len(opens) - 8, every):
+            rises = opens[at + 8][1] > opens[at][1]
+            wishes.append((opens[at][0], rises == (chance.random() < 0.65)))
+        directions = [rises for _, rises in wishes]
+        chance.shuffle(directions)
+        shuffled = [(at, rises) for (at, _), rises in zip(wishes, directions)]
+        found += verdict(instrument, interval, wishes) == "real"
+        mistaken += verdict(instrument, interval, shuffled) == "real"
+    name = f"{instrument}, {len(wishes)} signals"
+    expect(found == SEEDS, f"{name}: a planted signal is found {found} times of {SEEDS}")
+    expect(mistaken * 20 <= SEEDS, f"{name}: a shuffled one is called real {mistaken} times of {SEEDS}")
+    print(f"  {name}: {found} of {SEEDS} planted found, {mistaken} shuffled called real, {time.monotonic() - began:.0f} s", flush=True)
+
+
+def verdict(instrument, interval, wishes):
+    """What `signals evaluate` says of a series."""
+    with open("wishes.jsonl", "w") as out:
+        for at, rises in wishes:
+            direction = "long" if rises else "short"
+            out.write(json.dumps({"instrument": instrument, "direction": direction, "made": at * 10**6, "received": at * 10**6}) + "\n")
+    command = ["signals", "evaluate", "wishes.jsonl", "--instrument", instrument, "--interval", interval, "--data", "main", "--json"]
+    document = bellwether(command)
+    return document and json.loads(document)["verdict"]
+
+
 def funding_owed(begin, end):
     """What one coin held from `begin` to `end` pays, from the files alone."""
     import csv
@@ -237,6 +283,9 @@ def main():
         print("run and verify", flush=True)
         for name, text, trades_min in RUNS:
             backtest(name, text, trades_min)
+        print("signals", flush=True)
+        for row in SIGNALS:
+            signals(*row)
         os.chdir("/")
     if failures:
         sys.exit(f"{len(failures)} failures")

@@ -96,7 +96,7 @@ class Victim:
         """Numbers of the orders on the tape, with what a dead process left staged carried over by the program."""
         found = checks.replayed(BINARY, str(self.tape()))
         assert found["damaged"] is None, found
-        lines = tape.effects(tape.frames(self.tape().read_bytes()))
+        lines = tape.effects(tape.payloads(self.tape()))
         return {int(line.split()[1]) for _, line in lines if line.startswith("order ")}
 
     def ends(self):

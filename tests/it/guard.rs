@@ -1,9 +1,12 @@
 //! The risk guard as a user meets it: limits with their numbers, trips that stay, policies that are carried out.
 
-use bellwether::risk::{Declared, InstrumentLimits, Limits, Policy};
-use bellwether_sdk::{Context, Decimal, InstrumentId, Intent, OrderKinds, Side};
+use std::sync::{Arc, Mutex};
 
-use crate::desk::{Desk, fills_text, price, qty, states_text};
+use bellwether::market::{Batch, Kind};
+use bellwether::risk::{Declared, InstrumentLimits, Limits, Policy};
+use bellwether_sdk::{Bar, Context, Decimal, InstrumentId, Intent, Interval, OrderKinds, OrderUpdate, Side, Strategy};
+
+use crate::desk::{Desk, bars, fills_text, price, qty, states_text};
 
 const ONE: InstrumentId = InstrumentId(0);
 
@@ -41,6 +44,54 @@ fn orders_that_rest_count_as_if_they_had_filled() {
     // Two of 90 rest; the third could make it 270. The sell is on the other side and has its own room.
     assert_eq!(refusals(&run), "position_notional_max 1");
     assert!(states_text(&run).contains("3 rejected position_notional_max"), "{}", states_text(&run));
+}
+
+/// Buys two where one is allowed, at the second bar; asks again whenever it hears that the order never left.
+struct Insists {
+    bars: usize,
+    asks_again: bool,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Strategy for Insists {
+    fn on_bar(&mut self, ctx: &mut Context<'_>, _: &Bar) {
+        self.bars += 1;
+        self.heard.lock().expect("a list").push(format!("bar {}", self.bars));
+        if self.bars == 2 {
+            ctx.place(Intent::market(ONE, Side::Buy, qty(2)));
+        }
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        let words = format!("{} {} {}", update.order.0, update.state.name(), update.reason);
+        self.heard.lock().expect("a list").push(words);
+        if self.asks_again {
+            ctx.place(Intent::market(ONE, Side::Buy, qty(2)));
+        }
+    }
+}
+
+/// What it hears, and how the run ended.
+fn insisting(asks_again: bool) -> (Vec<String>, bellwether::engine::Outcome) {
+    let each = InstrumentLimits { position_notional_max: whole(150), ..Default::default() };
+    let limits = Limits { each, ..Default::default() };
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let strategy = Box::new(Insists { bars: 0, asks_again, heard: Arc::clone(&heard) });
+    let streams = vec![(Kind::Bars(Interval::MINUTE), Batch::Bars(bars("100 100 100")))];
+    let run = Desk { limits, ..Desk::default() }.run_strategy(streams, strategy);
+    let heard = std::mem::take(&mut *heard.lock().expect("a list"));
+    (heard, run)
+}
+
+#[test]
+fn a_strategy_hears_that_its_order_was_refused_before_the_next_event() {
+    let (heard, run) = insisting(false);
+    assert_eq!(heard, ["bar 1", "bar 2", "1 rejected refused_by_guard", "bar 3"]);
+    assert_eq!(refusals(&run), "position_notional_max 1");
+    // One that never gives up is not heard for ever.
+    let (heard, run) = insisting(true);
+    assert_eq!(heard.len(), 10_002);
+    assert_eq!(run.halts[0].reason, "it placed more than 10000 orders at one time that cannot leave");
 }
 
 #[test]
@@ -181,7 +232,7 @@ fn a_price_across_the_market_is_refused_by_the_collar() {
     assert_eq!(refusals(&run), "price_collar_max 2");
 }
 
-mod circuit {
+pub mod circuit {
     //! The guard in a session: what it is told from outside, and what goes on the tape.
 
     use bellwether::engine::{
@@ -207,7 +258,7 @@ mod circuit {
         }
     }
 
-    fn live(limits: Limits) -> Circuit {
+    pub fn live(limits: Limits) -> Circuit {
         let instrument = Instrument::inferred(ONE, "test:AAA/USD".parse().expect("a symbol"), 2, 3);
         let terms = Terms::new(&instrument, 0, 8).expect("terms");
         Circuit::live(Engine::new(EngineConfig {
@@ -231,11 +282,11 @@ mod circuit {
         }))
     }
 
-    fn at(second: i64) -> Ts {
+    pub fn at(second: i64) -> Ts {
         Ts::from_nanos(second * 1_000_000_000)
     }
 
-    fn trade(circuit: &mut Circuit, second: i64, value: i64) {
+    pub fn trade(circuit: &mut Circuit, second: i64, value: i64) {
         let trade = Trade {
             ts: at(second),
             ts_venue: Ts::NONE,
@@ -248,7 +299,7 @@ mod circuit {
     }
 
     /// What goes out: `order 1`, `cancel 1`.
-    fn out(circuit: &mut Circuit) -> String {
+    pub fn out(circuit: &mut Circuit) -> String {
         let words = circuit.outgoing().into_iter().map(|command| match command {
             Command::Submit(order) => format!("{:?} {}", order.get().side, order.get().id.0),
             Command::Cancel(id, _) => format!("cancel {}", id.0),
@@ -256,7 +307,7 @@ mod circuit {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    fn fill(circuit: &mut Circuit, id: u64, second: i64, value: i64) {
+    pub fn fill(circuit: &mut Circuit, id: u64, second: i64, value: i64) {
         let order = circuit.engine().orders().get(OrderId(id)).expect("there").side;
         let answer = Answer::Fill {
             order: OrderId(id),
@@ -272,7 +323,7 @@ mod circuit {
         circuit.tell(Told::Answer(answer, at(second))).expect("told");
     }
 
-    const ANN: Person<'static> = Person { operator: "ann", reason: "drill" };
+    pub const ANN: Person<'static> = Person { operator: "ann", reason: "drill" };
 
     #[test]
     fn the_kill_switch_cancels_and_closes_and_only_a_person_opens_the_door_again() {

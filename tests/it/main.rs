@@ -1,11 +1,13 @@
 //! Stories that cross doors: one binary, a module per story.
 
+mod adopt;
 mod check;
 mod conformance;
 mod conservation;
 mod desk;
 mod exchange;
 mod fills;
+mod flood;
 mod guard;
 mod keys;
 mod l2;
@@ -17,6 +19,9 @@ mod sandbox;
 mod sessions;
 mod signals;
 mod stored;
+mod swap;
+#[cfg(unix)]
+mod tape_fails;
 mod unsafe_code;
 #[cfg(unix)]
 mod watchdog;

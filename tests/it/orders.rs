@@ -331,3 +331,25 @@ fn calm_stretches_of_bars_change_nothing() {
     }
     assert!(liquidated > 0, "no account was liquidated");
 }
+
+#[test]
+fn a_native_strategy_that_floods_is_stopped_before_one_of_its_orders_leaves() {
+    let outcome = Desk::default().trades("100 101 102", |n, ctx| {
+        let orders = if n == 1 { 10_001 } else { 1 };
+        for _ in 0..orders {
+            ctx.place(Intent::limit(ID, Side::Buy, qty(1), price(50)));
+        }
+    });
+    let [halt] = outcome.halts.as_slice() else { panic!("{:?}", outcome.halts) };
+    assert_eq!(halt.reason, "10001 actions in one event; the limit is 10000");
+    assert_eq!(states_text(&outcome), "1 cancelled requested", "only the order before it, which goes with it");
+}
+
+#[test]
+fn bars_that_are_asked_for_again_and_again_are_asked_for_once() {
+    let outcome = Desk::default().bars("100 101 102 103 104", |_, ctx| {
+        ctx.subscribe_bars(ID, Interval::from_nanos(90_000_000_000).expect("a minute and a half"));
+    });
+    let said: Vec<_> = outcome.notes.iter().filter(|note| note.contains("cannot be built from")).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bellwether::market::book::{Applied, Book};
-use bellwether::orders::{FillRecord, Order, Orders, WordId};
+use bellwether::orders::{FillRecord, Life, Order, Orders, WordId};
 use bellwether::portfolio::{Ledger, Terms};
 use bellwether_sdk::{
     Depth, Instrument, InstrumentId, Level, Liquidity, Money, OrderId, OrderKind, OrderState, Price, Qty, Role, Side,
@@ -77,8 +77,10 @@ proptest! {
 /// What can happen to an order.
 #[derive(Debug, Clone, Copy)]
 enum Happens {
+    Send,
     Acknowledge,
     LoseSight,
+    AskCancel,
     Fill(i64),
     FillLate(i64),
     End(OrderState),
@@ -86,8 +88,10 @@ enum Happens {
 
 fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
+        Just(Happens::Send),
         Just(Happens::Acknowledge),
         Just(Happens::LoseSight),
+        Just(Happens::AskCancel),
         (1i64..60).prop_map(Happens::Fill),
         (1i64..60).prop_map(Happens::FillLate),
         prop::sample::select(vec![OrderState::Cancelled, OrderState::Rejected, OrderState::Expired])
@@ -132,16 +136,21 @@ fn order() -> Order {
 
 proptest! {
     /// Whatever happens in whatever order: what filled is the sum of the fills entered, an end is final but for late
-    /// fills, and what is refused changes nothing.
+    /// fills, nothing happens at a venue before it went out, and what is refused changes nothing.
     #[test]
-    fn an_order_is_what_was_entered_of_it(events in prop::collection::vec(happens(), 0..40)) {
+    fn an_order_is_what_was_entered_of_it(events in prop::collection::vec(happens(), 0..40), is_sent in any::<bool>()) {
         let mut orders = Orders::default();
         orders.create(&order(), Ts::from_nanos(1));
+        if is_sent {
+            orders.send(OrderId(1)).expect("sent");
+        }
         let whole = Qty::from_mantissa(ORDERED);
         for event in events {
             let before = *orders.get(OrderId(1)).expect("it is there");
             let entered = orders.fills().len();
             let done = match event {
+                Happens::Send => orders.send(OrderId(1)),
+                Happens::AskCancel => orders.ask_cancel(OrderId(1)),
                 Happens::Acknowledge => orders.acknowledge(OrderId(1)),
                 Happens::LoseSight => orders.lose_sight(OrderId(1)),
                 Happens::Fill(qty) => orders.fill(fill(qty), whole).map(drop),
@@ -152,11 +161,28 @@ proptest! {
             let sum: i64 = orders.fills().iter().map(|f| f.qty.mantissa()).sum();
             prop_assert_eq!(after.filled.mantissa(), sum);
             let late = matches!(event, Happens::FillLate(_));
+            let (was, is) = (before.life, after.life);
+            if was == Life::Created {
+                let decides = matches!(event, Happens::Send | Happens::End(OrderState::Rejected));
+                prop_assert_eq!(done.is_ok(), decides, "{:?} of an order that did not go out", event);
+            }
+            // Told twice is told once.
+            if matches!(event, Happens::Acknowledge | Happens::LoseSight | Happens::AskCancel) && done.is_ok() {
+                let again = match event {
+                    Happens::Acknowledge => orders.acknowledge(OrderId(1)),
+                    Happens::LoseSight => orders.lose_sight(OrderId(1)),
+                    _ => orders.ask_cancel(OrderId(1)),
+                };
+                prop_assert!(again.is_ok());
+                prop_assert_eq!(orders.get(OrderId(1)).expect("it is there").life, is);
+            }
+            prop_assert_eq!(is.is_over(), !after.state.is_open(), "{:?} is shown as {:?}", is, after.state);
+            prop_assert_eq!(is == Life::Unknown, after.state == OrderState::Unknown);
             if !before.state.is_open() && !late {
                 prop_assert!(done.is_err(), "{:?} after {:?}", event, before.state);
             }
             if done.is_err() {
-                prop_assert_eq!((after.state, after.filled, orders.fills().len()), (before.state, before.filled, entered));
+                prop_assert_eq!((after.state, after.life, after.filled, orders.fills().len()), (before.state, was, before.filled, entered));
             } else if !late {
                 prop_assert!(after.filled <= whole);
             }

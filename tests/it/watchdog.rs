@@ -100,6 +100,7 @@ fn a_session_that_hangs() {
     let plan = SessionPlan {
         state: Some(std::path::Path::new(&tape).parent().expect("a folder").join("state")),
         tape: Some(tape.clone().into()),
+        watch: false,
         resume: None,
         ends_after: Some(Duration::from_secs(60)),
         program: ("test", ""),

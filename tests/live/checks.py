@@ -36,8 +36,8 @@ def moved(fills):
 
 def books(venue, name, document, on_stop):
     """Orders, fills, position and balances of a live session equal the venue's. Gives figures for people."""
-    payloads = tape.frames(open(document["run"]["tape"], "rb").read())
-    session, ours = tape.session_of(payloads), {o["id"]: o for o in document["orders"]}
+    path = document["run"]["tape"]
+    session, ours = tape.session_of(next(tape.payloads(path))), {o["id"]: o for o in document["orders"]}
     (at_venue, mine, balances), placed = venue.account(name), {}
     ids = Counter(o["clientOrderId"] for o in at_venue)
     assert all(count == 1 for count in ids.values()), f"a client order id twice: {ids.most_common(3)}"
@@ -74,7 +74,7 @@ def books(venue, name, document, on_stop):
     booked = Counter((f["order"], *row(f["price"], f["qty"], f["fee"])) for f in document["fills"])
     assert booked == theirs, f"fills: only ours {booked - theirs}, only the venue's {theirs - booked}"
     by_id = Counter((numbers[t["orderId"]], str(t["id"])) for t in mine)
-    written = Counter((order, i) for order, its in tape.fill_ids(payloads).items() for i in its)
+    written = Counter((order, i) for order, its in tape.fill_ids(tape.payloads(path)).items() for i in its)
     assert written == by_id, f"ids of fills: only ours {written - by_id}, only the venue's {by_id - written}"
     position = {"long": 1, "short": -1}
     held = sum((position[p["side"]] * Decimal(p["qty"]) for p in document["open_positions"]), Decimal(0))
@@ -90,7 +90,7 @@ def books(venue, name, document, on_stop):
 
 def cancels_at_the_end(document):
     """The cancels that went out as the session ended."""
-    payloads = tape.frames(open(document["run"]["tape"], "rb").read())
+    payloads = list(tape.payloads(document["run"]["tape"]))
     stop = next(n for n, p in enumerate(payloads) if p[0] == tape.STOP)
     return [line for n, line in tape.effects(payloads) if n > stop and line.startswith("cancel ")]
 

@@ -2,26 +2,44 @@
 
 import struct
 import zlib
+from pathlib import Path
 
 MAGIC = b"BWTAPE01"
+# A file that goes on begins with so many bytes that are no frame.
+SEGMENT_HEAD = 24
 # The places of the variants of `Record` in src/tape/record.rs.
 START, TRADE, STOP, RESUME, EFFECT, END, VENUE = 0, 1, 11, 12, 13, 14, 15
 
 
-def frames(data):
-    """The payloads of the whole frames; a torn tail is left out."""
-    assert MAGIC.startswith(data[:8]), data[:8]
-    at, check, found = 8, zlib.crc32(MAGIC), []
+def framed(data, at, check):
+    """The payloads of the whole frames from a place on, each with the check up to it; a torn tail is left out."""
     while len(data) - at >= 8:
         length, said = struct.unpack_from("<II", data, at)
         payload = data[at + 8 : at + 8 + length]
         if len(payload) < length:
-            break
+            return
         check = zlib.crc32(payload, check)
-        assert said == check, f"record {len(found)}: check {said:08x}, bytes give {check:08x}"
-        found.append(payload)
+        assert said == check, f"the frame at {at}: check {said:08x}, bytes give {check:08x}"
+        yield payload, check
         at += 8 + length
-    return found
+
+
+def frames(data):
+    """The payloads of a tape of one file."""
+    assert MAGIC.startswith(data[:8]), data[:8]
+    return [payload for payload, _ in framed(data, 8, zlib.crc32(MAGIC))]
+
+
+def payloads(path):
+    """The payloads of a tape with all its files; of what is too much for memory none is kept."""
+    check, number, file, at = zlib.crc32(MAGIC), 0, Path(path), 8
+    while file.exists():
+        data = file.read_bytes()
+        assert number > 0 or data[:8] == MAGIC, data[:8]
+        for payload, check in framed(data, at, check):
+            yield payload
+        number, at = number + 1, SEGMENT_HEAD
+        file = Path(f"{path}.{number:04d}")
 
 
 def offsets(data):
@@ -62,12 +80,12 @@ def as_varint(value):
     return bytes(out)
 
 
-def session_of(payloads):
-    """The upper half of the session's client order ids."""
-    kind, at = varint(payloads[0], 0)
+def session_of(start):
+    """The upper half of the session's client order ids, of the tape's first payload."""
+    kind, at = varint(start, 0)
     assert kind == START
-    _, at = varint(payloads[0], at)
-    return varint(payloads[0], at)[0]
+    _, at = varint(start, at)
+    return varint(start, at)[0]
 
 
 def text(payload, at):

@@ -18,10 +18,10 @@ BEGINS_WITH = {"USDT": Decimal(1_000_000), "BTC": Decimal(10)}
 class Sandbox:
     """An exchange with an account for each of the names."""
 
-    def __init__(self, binary, catalog, names, faults, seed, lasts):
+    def __init__(self, binary, catalog, names, faults, seed, lasts, more=("--weight-limit", "24000")):
         command = [binary, "sandbox", "--loop", "--json", "--data", catalog, "--history", "30m", "--pace", "3", "--for", f"{lasts}s"]
         # Four sessions stand for four machines, and share one address.
-        command += ["--instrument", "binance:BTC/USDT", "--seed", str(seed), "--weight-limit", "24000"]
+        command += ["--instrument", "binance:BTC/USDT", "--seed", str(seed), *more]
         for name in names:
             command += ["--key", f"{name}@{name}:{SECRET}:read,trade"]
         for code, amount in BEGINS_WITH.items():
@@ -59,7 +59,7 @@ class Sandbox:
         request = urllib.request.Request(url, headers={"X-MBX-APIKEY": name})
         for _ in range(60):
             try:
-                return json.loads(urllib.request.urlopen(request, timeout=10).read())
+                return json.loads(urllib.request.urlopen(request, timeout=120).read())
             except urllib.error.HTTPError as error:
                 # Its weight of this minute may be spent: the sessions came from the same address.
                 if error.code not in (429, 418):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Walks docs/writing-a-strategy.md as a new user: its commands, in an empty folder, without the repository or a network.
 
-A fenced block after `<!-- run NAME -->` is one script. `rust` may have six commands (`cd` is none) and five minutes;
-`python` is skipped, saying so, where PyPI cannot be reached. Both strategies do the same, so their orders have to be the
-same; so have those of a backtest and a paper session.
+A fenced block after `<!-- run NAME -->` is one script. `rust` may have six commands (`cd` is none) and five minutes; the
+other languages are skipped, saying so, where their tools cannot be had. All strategies do the same, so their orders have to
+be the same; so have those of a backtest and a paper session.
 
 Usage: tutorial.py DIR_WITH_BINARY
 """
@@ -11,6 +11,7 @@ Usage: tutorial.py DIR_WITH_BINARY
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -68,29 +69,53 @@ def rust(script: str, binaries: Path) -> str:
         return told[0]
 
 
-def python(script: str, binaries: Path, expected: str) -> None:
+def foreign(language: str, script: str, binaries: Path, expected: str) -> None:
+    """Another language's strategy does what the Rust one does, so it makes the same orders."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         env = environment(place, binaries)
-        subprocess.run([sys.executable, "-m", "venv", place / "venv"], check=True)
-        env["PATH"] = f"{place / 'venv' / 'bin'}:{env['PATH']}"
-        probe = subprocess.run(["pip", "download", "-q", "--no-deps", "-d", place / "probe", "componentize-py"], env=env)
-        if probe.returncode != 0:
-            print("python: skipped, PyPI cannot be reached")
+        missing = MISSING[language](place, env)
+        if missing:
+            print(f"{language}: skipped, {missing}")
             return
         began = time.monotonic()
         run(script, place, env)
         told = hashes(place, env)
-        assert told == [expected], f"in Python {told}, in Rust {expected}"
-        print(f"python: the orders of the Rust strategy, in {time.monotonic() - began:.0f} s")
+        assert told == [expected, expected], f"in {language} {told}, in Rust {expected}"
+        print(f"{language}: the orders of the Rust strategy, in {time.monotonic() - began:.0f} s")
+
+
+def without_pypi(place: Path, env: dict) -> str:
+    subprocess.run([sys.executable, "-m", "venv", place / "venv"], check=True)
+    env["PATH"] = f"{place / 'venv' / 'bin'}:{env['PATH']}"
+    probe = ["pip", "download", "-q", "--no-deps", "-d", place / "probe", "componentize-py"]
+    return "" if subprocess.run(probe, env=env).returncode == 0 else "PyPI cannot be reached"
+
+
+def without_npm(_place: Path, env: dict) -> str:
+    if not shutil.which("npx"):
+        return "there is no npm"
+    probe = ["npm", "view", "@bytecodealliance/componentize-js", "version"]
+    reached = subprocess.run(probe, env=env, capture_output=True).returncode == 0
+    return "" if reached else "npm's registry cannot be reached"
+
+
+def without_clang(_place: Path, _env: dict) -> str:
+    missing = [tool for tool in ("clang", "wasm-ld", "wit-bindgen") if not shutil.which(tool)]
+    missing += [] if Path("/usr/include/wasm32-wasi").exists() else ["wasi-libc"]
+    return f"these are missing: {', '.join(missing)}" if missing else ""
+
+
+MISSING = {"python": without_pypi, "javascript": without_npm, "c": without_clang}
 
 
 def main() -> None:
     binaries = Path(sys.argv[1]).resolve()
     blocks = dict(BLOCK.findall(PAGE.read_text()))
-    assert set(blocks) == {"rust", "python"}, f"{PAGE.name} marks {sorted(blocks)}"
+    assert set(blocks) == {"rust", *MISSING}, f"{PAGE.name} marks {sorted(blocks)}"
     expected = rust(blocks["rust"], binaries)
-    python(blocks["python"], binaries, expected)
+    for language in MISSING:
+        foreign(language, blocks[language], binaries, expected)
 
 
 if __name__ == "__main__":

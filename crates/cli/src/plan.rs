@@ -5,6 +5,7 @@ use bellwether::config::{
     load, parse_time_range, suggest,
 };
 use bellwether::host::Registry;
+use bellwether::signal::excludes;
 use bellwether_sdk::Symbol;
 
 use crate::args::{Global, RunArgs};
@@ -204,7 +205,7 @@ fn set_param(
             .map_err(|why| Failure::new(Code::Usage, format!("reading --set {key}={value}: {why}")))?;
         if entry.directional() {
             // One way of sizing stands; the flag's takes the place of the file's.
-            strategy.params.retain(|other, _| !strategies::excludes(name, other));
+            strategy.params.retain(|other, _| !excludes(name, other));
         }
         for one in &all {
             let params = std::collections::BTreeMap::from([(name.to_owned(), one.clone())]);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::path::PathBuf;
 
 use bellwether::config::{REDACTED, Settings, redact};
 use bellwether::host::{Entry, Registry, is_file};
@@ -233,6 +234,23 @@ pub(crate) fn shell_line(words: impl IntoIterator<Item = impl AsRef<str>>) -> St
 /// The words of this command line.
 pub(crate) fn typed() -> Vec<String> {
     std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect()
+}
+
+/// The state folder in which a session of this name runs.
+pub(crate) fn running(global: &Global, session: &str) -> Result<PathBuf, Failure> {
+    let state = state(global)?;
+    let running: Vec<String> = run::running(&state)?.into_iter().map(|r| r.name).collect();
+    if running.iter().any(|name| name == session) {
+        return Ok(state);
+    }
+    let there = if running.is_empty() { "none runs".to_owned() } else { format!("there are: {}", running.join(", ")) };
+    Err(Failure::bad(format!("no session {session} runs with the state folder {}; {there}", state.display())))
+}
+
+/// A number by which the answer to a question of this process is known; never zero, which would want no answer.
+pub(crate) fn question_number() -> u64 {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    (nanos as u64 ^ u64::from(std::process::id()).rotate_right(16)).max(1)
 }
 
 #[cfg(test)]

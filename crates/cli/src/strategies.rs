@@ -100,13 +100,6 @@ pub(crate) fn check_params(entry: &Entry, values: &ParamValues) -> Result<(), (O
     })
 }
 
-/// Whether one parameter of the sizer leaves no place for another.
-pub(crate) fn excludes(name: &str, other: &str) -> bool {
-    let sizes = |name: &str| SIZER_PARAMS.iter().any(|(sizer, _)| *sizer == name);
-    let together = ["risk_pct", "stop_atr"];
-    name != other && sizes(name) && sizes(other) && !(together.contains(&name) && together.contains(&other))
-}
-
 /// A parameter that the strategy does not have.
 pub(crate) fn unknown_param(entry: &Entry, name: &str) -> Failure {
     let names = param_names(entry);

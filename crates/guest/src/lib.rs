@@ -191,11 +191,11 @@ impl<T: Packaged> wit::Guest for T {
     }
 
     fn on_trades(instrument: u16, rows: Vec<i64>) -> u32 {
-        seat(|s| s.hear_many(rows.as_chunks::<5>().0, |row| seen::trade_of_row(instrument, row)))
+        seat(|s| s.hear_trades(instrument, rows.as_chunks::<5>().0))
     }
 
     fn on_bars(instrument: u16, interval: i64, rows: Vec<i64>) -> u32 {
-        seat(|s| s.hear_many(rows.as_chunks::<7>().0, |row| seen::bar_of_row(instrument, interval, row)))
+        seat(|s| s.hear_bars(instrument, interval, rows.as_chunks::<7>().0))
     }
 
     fn observe(instrument: u16) -> wit::Observed {

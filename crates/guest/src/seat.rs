@@ -16,36 +16,23 @@ pub(crate) struct Seat {
     outbox: Outbox,
     /// Reasons of order updates, which the sdk holds as text that lives for ever. The host's are from a closed list.
     reasons: Vec<&'static str>,
-}
-
-/// An event that can come many at once.
-pub(crate) trait Event {
-    fn at(&self) -> (Ts, InstrumentId);
-    fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>);
-}
-
-impl Event for Trade {
-    fn at(&self) -> (Ts, InstrumentId) {
-        (self.ts, self.instrument)
-    }
-    fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {
-        strategy.on_trade(ctx, self);
-    }
-}
-
-impl Event for Bar {
-    fn at(&self) -> (Ts, InstrumentId) {
-        (self.ts_close, self.instrument)
-    }
-    fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {
-        strategy.on_bar(ctx, self);
-    }
+    /// Those that were told at once last.
+    trades: Vec<Trade>,
+    bars: Vec<Bar>,
 }
 
 impl Seat {
     pub(crate) fn new(strategy: Box<dyn Strategy>) -> Self {
         let outbox = Outbox { actions: Vec::new(), next_order: 1 };
-        Self { strategy, view: View::default(), own: OwnView::default(), outbox, reasons: Vec::new() }
+        Self {
+            strategy,
+            view: View::default(),
+            own: OwnView::default(),
+            outbox,
+            reasons: Vec::new(),
+            trades: Vec::new(),
+            bars: Vec::new(),
+        }
     }
 
     pub(crate) fn sit(&mut self, equity_scale: u8, instruments: Vec<wit::Instrument>, mine: &[u16]) {
@@ -123,20 +110,31 @@ impl Seat {
         u32::try_from(self.outbox.actions.len()).unwrap_or(u32::MAX)
     }
 
-    /// Hears events until one asks for something.
-    pub(crate) fn hear_many<R, E: Event>(&mut self, rows: &[R], event: impl Fn(&R) -> E) -> u32 {
-        let mut heard = 0;
-        for row in rows {
-            let event = event(row);
-            let (now, instrument) = event.at();
-            let mut ctx = Context::new(now, instrument, &self.view, &self.own, &mut self.outbox);
-            event.tell(self.strategy.as_mut(), &mut ctx);
-            if !self.outbox.actions.is_empty() {
-                break;
-            }
-            heard += 1;
-        }
-        heard
+    /// Hears trades until one asks for something; gives how many asked for nothing.
+    pub(crate) fn hear_trades(&mut self, instrument: u16, rows: &[[i64; 5]]) -> u32 {
+        self.trades.clear();
+        self.trades.extend(rows.iter().map(|row| seen::trade_of_row(instrument, row)));
+        let Some(first) = self.trades.first() else { return 0 };
+        let mut ctx = Context::new(first.ts, first.instrument, &self.view, &self.own, &mut self.outbox);
+        // One call through a table: within it the strategy's own hook is known to the compiler.
+        let heard = self.strategy.on_trades(&mut ctx, &self.trades);
+        self.without_the_last(heard)
+    }
+
+    /// The same for bars.
+    pub(crate) fn hear_bars(&mut self, instrument: u16, interval: i64, rows: &[[i64; 7]]) -> u32 {
+        self.bars.clear();
+        self.bars.extend(rows.iter().map(|row| seen::bar_of_row(instrument, interval, row)));
+        let Some(first) = self.bars.first() else { return 0 };
+        let mut ctx = Context::new(first.ts_close, first.instrument, &self.view, &self.own, &mut self.outbox);
+        let heard = self.strategy.on_bars(&mut ctx, &self.bars);
+        self.without_the_last(heard)
+    }
+
+    /// Of so many heard events the last may have asked for something.
+    fn without_the_last(&self, heard: usize) -> u32 {
+        let asked = usize::from(!self.outbox.actions.is_empty());
+        u32::try_from(heard.saturating_sub(asked)).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn take(&mut self) -> Vec<Action> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bellwether::config;
 use bellwether::data::{Format, ImportSpec, read_only};
+use bellwether::engine::Fresh;
 use bellwether::tape::{Record, TapeReader};
 use bellwether_sdk::Symbol;
 use tempfile::TempDir;
@@ -37,7 +38,7 @@ fn tape(input: &[u8]) {
     with_file("t.tape", input, |path| {
         let Ok(mut reader) = TapeReader::open(path) else { return };
         while let Ok(Some((_, record))) = reader.read() {
-            let _ = record.tell(|_| ());
+            let _ = record.tell(&Fresh::default(), |_| ());
         }
     });
 }
@@ -62,7 +63,7 @@ fn tape_forged(input: &[u8]) {
 
 fn record(input: &[u8]) {
     if let Ok(record) = postcard::from_bytes::<Record>(input) {
-        let _ = record.tell(|_| ());
+        let _ = record.tell(&Fresh::default(), |_| ());
     }
 }
 

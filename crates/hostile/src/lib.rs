@@ -4,6 +4,7 @@
 //! with the payloads in `fuzz/corpus`, written by hand after the venues' documents.
 
 mod files;
+mod signals;
 mod venues;
 
 type Parser = Box<dyn Fn(&[u8]) + Send + Sync>;
@@ -30,6 +31,7 @@ impl Target {
 pub fn targets() -> Vec<Target> {
     let mut all = venues::targets();
     all.extend(files::targets());
+    all.extend(signals::targets());
     all
 }
 

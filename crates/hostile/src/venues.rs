@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bellwether::exchange::{
-    Act, Ask, Cancel, ClientId, Listings, Note, OrderRef, Product, Response, Rules, VENUES, Venue, venue,
+    Act, Ask, Cancel, ClientId, Listings, Note, OrderRef, Product, Response, Rules, Span, VENUES, Venue, venue,
 };
 use bellwether_sdk::{Decimal, InstrumentId, Interval, Price, Qty, Ts};
 
@@ -71,6 +71,9 @@ fn asks() -> Vec<Ask> {
         Ask::Permissions,
         Ask::StreamTicket,
         Ask::KeepTicket("ticket".to_owned()),
+        // Inputs of the corpus name questions by their places: new ones come last.
+        Ask::Paid(Span::new(NOW, later)),
+        Ask::Moved(Span::new(NOW, later)),
     ]
 }
 

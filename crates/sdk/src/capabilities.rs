@@ -25,6 +25,13 @@ pub struct Capabilities {
 }
 
 /// Kinds of orders; by default all.
+///
+/// ```
+/// use bellwether_sdk::{OrderKind, OrderKinds, testing::price};
+///
+/// let plain = OrderKinds { market: true, ..OrderKinds::NONE };
+/// assert!(plain.allow(OrderKind::Market) && !plain.allow(OrderKind::Limit { price: price("1") }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderKinds {
     /// [`OrderKind::Market`].

@@ -8,6 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::{InstrumentId, Interval, Price, Qty, Rate, Ts};
 
 /// Buy or sell.
+///
+/// ```
+/// use bellwether_sdk::Side;
+///
+/// assert_eq!((Side::Buy.sign(), Side::Sell.sign()), (1, -1));
+/// assert_eq!(Side::Buy.opposite(), Side::Sell);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
@@ -38,6 +45,18 @@ impl Side {
 }
 
 /// Who crossed the spread in a trade.
+///
+/// ```
+/// use bellwether_sdk::{Aggressor, Context, Strategy, Trade};
+///
+/// struct CountsBuyers(u32);
+///
+/// impl Strategy for CountsBuyers {
+///     fn on_trade(&mut self, _: &mut Context<'_>, trade: &Trade) {
+///         self.0 += u32::from(trade.aggressor == Aggressor::Buyer); // who rested sold
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
@@ -52,6 +71,16 @@ pub enum Aggressor {
 }
 
 /// One trade of the market.
+///
+/// ```
+/// use bellwether_sdk::testing::{price, qty};
+/// use bellwether_sdk::{Aggressor, InstrumentId, Trade, Ts};
+///
+/// let ts = Ts::from_millis(5);
+/// let (price, qty, instrument) = (price("100.5"), qty("0.25"), InstrumentId(0));
+/// let trade = Trade { ts, ts_venue: ts, price, qty, instrument, aggressor: Aggressor::Buyer };
+/// assert_eq!(trade.price.to_f64(6) * trade.qty.to_f64(6), 25.125); // of an instrument with six digits
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trade {
     /// Engine time.
@@ -69,6 +98,14 @@ pub struct Trade {
 }
 
 /// The best bid and offer.
+///
+/// ```
+/// use bellwether_sdk::Quote;
+/// use bellwether_sdk::testing::price;
+///
+/// let quote = Quote { bid: price("99"), ask: price("101"), ..Quote::default() };
+/// assert_eq!(quote.mid(), price("100"));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     /// Engine time.
@@ -99,6 +136,15 @@ impl Quote {
 }
 
 /// A complete bar: what traded in `[ts_open, ts_close)`.
+///
+/// ```
+/// use bellwether_sdk::Interval;
+/// use bellwether_sdk::testing::{bars, price};
+///
+/// let hours = bars("100 101", Interval::HOUR);
+/// assert_eq!(hours[1].close, price("101"));
+/// assert_eq!(hours[1].ts_close, hours[1].ts_open.plus(Interval::HOUR.nanos()));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bar {
     /// When it opens.
@@ -122,6 +168,16 @@ pub struct Bar {
 }
 
 /// A funding settlement of a perpetual contract.
+///
+/// ```
+/// use bellwether_sdk::{Decimal, Funding, InstrumentId, Rate, Ts, testing::price};
+///
+/// // Whoever is long pays a hundredth of a per cent of the position's value at the mark price.
+/// let rate = Rate::from_pct(Decimal::new(1, 2))?;
+/// let funding = Funding { ts: Ts::from_millis(5), rate, mark: price("100"), instrument: InstrumentId(0) };
+/// assert_eq!(funding.rate.to_text(), "0.0001");
+/// # Ok::<(), bellwether_sdk::NumError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Funding {
     /// Engine time of the settlement.
@@ -135,6 +191,14 @@ pub struct Funding {
 }
 
 /// One price level of a book, or its change: the new total quantity there, zero to delete.
+///
+/// ```
+/// use bellwether_sdk::{Level, Side};
+/// use bellwether_sdk::testing::{price, qty};
+///
+/// let gone = Level { side: Side::Buy, price: price("99"), qty: qty("0") };
+/// assert!(gone.qty.is_zero()); // nothing is left at this price
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Level {
     /// Which side of the book.
@@ -146,6 +210,18 @@ pub struct Level {
 }
 
 /// One message of a depth feed: a snapshot, or changes since the message before.
+///
+/// ```
+/// use bellwether_sdk::{Depth, InstrumentId, Level, Side, Ts};
+/// use bellwether_sdk::testing::{price, qty};
+///
+/// let levels = [Level { side: Side::Sell, price: price("101"), qty: qty("2") }];
+/// let ts = Ts::from_millis(1);
+/// let (first_id, last_id, prev_id) = (8, 9, 7); // the venue's numbers: it goes on from 7
+/// let instrument = InstrumentId(0);
+/// let depth = Depth { ts, ts_venue: ts, snapshot: false, first_id, last_id, prev_id, levels: &levels, instrument };
+/// assert_eq!(depth.levels.len(), 1);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Depth<'a> {
     /// Engine time.

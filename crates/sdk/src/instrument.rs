@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::{Decimal, NumError, Price, Qty};
 
 /// The place of an instrument in this run's table: dense, from zero, the tie-breaker of equal times.
+///
+/// ```
+/// use bellwether_sdk::InstrumentId;
+///
+/// assert_eq!(InstrumentId(2).index(), 2); // its place in the run's list of instruments
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct InstrumentId(pub u16);
@@ -21,6 +27,14 @@ impl InstrumentId {
 }
 
 /// How profit is made of a price change.
+///
+/// ```
+/// use bellwether_sdk::{InstrumentKind, Symbol};
+///
+/// let perpetual: Symbol = "binance:BTC/USDT:USDT".parse()?;
+/// assert_eq!(perpetual.kind(), InstrumentKind::Linear);
+/// # Ok::<(), bellwether_sdk::SymbolError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InstrumentKind {
@@ -33,6 +47,13 @@ pub enum InstrumentKind {
 }
 
 /// A symbol's text is not of the form `venue:BASE/QUOTE[:SETTLE[-YYMMDD]]`.
+///
+/// ```
+/// use bellwether_sdk::Symbol;
+///
+/// let wrong = "BTCUSDT".parse::<Symbol>().unwrap_err();
+/// assert!(wrong.why.contains("venue"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{text:?} is not an instrument: {why}; write venue:BASE/QUOTE, e.g. binance:BTC/USDT (spot) or binance:BTC/USDT:USDT (perpetual)"
@@ -45,6 +66,15 @@ pub struct SymbolError {
 }
 
 /// The name of an instrument, the same everywhere: `venue:BASE/QUOTE[:SETTLE[-YYMMDD]]`.
+///
+/// ```
+/// use bellwether_sdk::Symbol;
+///
+/// let symbol: Symbol = "kraken:BTC/EUR".parse()?;
+/// assert_eq!((symbol.venue(), symbol.base(), symbol.quote(), symbol.settle()), ("kraken", "BTC", "EUR", "EUR"));
+/// assert_eq!((symbol.as_str(), symbol.expiry()), ("kraken:BTC/EUR", None));
+/// # Ok::<(), bellwether_sdk::SymbolError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Symbol {
@@ -166,6 +196,15 @@ impl TryFrom<String> for Symbol {
 }
 
 /// An instrument with the rules in force: scales for its mantissas, price and lot steps, minimums, contract size.
+///
+/// ```
+/// use bellwether_sdk::{Decimal, testing::{instrument, price, qty}};
+///
+/// let it = instrument(0, "test:AAA/USD"); // six digits
+/// assert_eq!(it.price(Decimal::new(1005, 1)), Ok(price("100.5")));
+/// assert_eq!(it.price_near(100.000_000_4), Some(price("100")));
+/// assert_eq!(it.qty_toward_zero(0.999_999_9), Some(qty("0.999999")));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instrument {
     /// Its place in this run's table.

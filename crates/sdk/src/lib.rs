@@ -46,3 +46,11 @@ pub use strategy::{
     PositionView, Probe, Strategy, View,
 };
 pub use time::{Interval, IntervalError, Ts};
+
+// The pages' own code is compiled and run. They are not among the sources that `strategy new` writes.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/your-first-strategy.md")]
+mod your_first_strategy {}
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/coming-from-freqtrade.md")]
+mod coming_from_freqtrade {}

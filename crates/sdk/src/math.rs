@@ -71,6 +71,10 @@ pinned! {
 /// assert_eq!(bellwether_sdk::math::powi(1.5, 3), 3.375);
 /// assert_eq!(bellwether_sdk::math::powi(2.0, -2), 0.25);
 /// ```
+///
+/// ```
+/// assert_eq!(bellwether_sdk::math::powi(1.5, 2), 2.25);
+/// ```
 #[must_use]
 pub fn powi(x: f64, n: i32) -> f64 {
     let (mut base, mut left, mut product) = (x, n.unsigned_abs(), 1.0);
@@ -85,12 +89,20 @@ pub fn powi(x: f64, n: i32) -> f64 {
 }
 
 /// The density of the standard normal distribution at `x`.
+///
+/// ```
+/// assert!((bellwether_sdk::math::normal_pdf(0.0) - 0.398_942_280_401).abs() < 1e-9);
+/// ```
 #[must_use]
 pub fn normal_pdf(x: f64) -> f64 {
     exp(-0.5 * x * x) / sqrt(2.0 * std::f64::consts::PI)
 }
 
 /// The probability that a standard normal variable is at most `x`.
+///
+/// ```
+/// assert!((bellwether_sdk::math::normal_cdf(0.0) - 0.5).abs() < 1e-9);
+/// ```
 #[must_use]
 pub fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)

@@ -3,6 +3,14 @@
 use crate::{AccountKind, Choice, InstrumentId, Signal};
 
 /// Which sides to trade: the `mode` parameter of the shipped strategies, written `long-short` or `long-only`.
+///
+/// ```
+/// use bellwether_sdk::{AccountKind, Direction, InstrumentId, Mode};
+///
+/// assert_eq!(Mode::LongOnly.account(), AccountKind::Cash);
+/// assert_eq!(Mode::LongOnly.short_or_flat(InstrumentId(0)).direction, Direction::Flat);
+/// assert_eq!(Mode::LongShort.short_or_flat(InstrumentId(0)).direction, Direction::Short);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Choice)]
 pub enum Mode {
     /// Long and short, on a margin account.

@@ -27,6 +27,10 @@ const POW10_F64: [f64; 19] =
 
 /// Ten to the power of `scale` (at most 18).
 ///
+/// ```
+/// assert_eq!(bellwether_sdk::num::pow10(3), 1_000);
+/// ```
+///
 /// # Panics
 /// If `scale` is over [`SCALE_MAX`]: scales are checked where they enter.
 #[inline]
@@ -35,6 +39,10 @@ pub const fn pow10(scale: u8) -> i64 {
 }
 
 /// A mantissa as `f64`: correctly rounded while the mantissa has at most 53 bits, so equal to parsing its decimal text.
+///
+/// ```
+/// assert_eq!(bellwether_sdk::num::mantissa_to_f64(1_250, 2), 12.5);
+/// ```
 #[inline]
 pub fn mantissa_to_f64(mantissa: i64, scale: u8) -> f64 {
     exact_f64(mantissa) / POW10_F64[scale as usize]
@@ -51,6 +59,13 @@ fn exact_f64(n: i64) -> f64 {
 }
 
 /// Why a text is not an exact number.
+///
+/// ```
+/// use bellwether_sdk::{Decimal, NumError};
+///
+/// assert!(Decimal::new(1, 3).at_scale(2).is_err()); // 0.001 has no place among two digits
+/// assert!("1e5x".parse::<Decimal>().is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NumError {
@@ -85,6 +100,17 @@ pub enum NumError {
 }
 
 /// An exact decimal number with its own scale, for parameters and settings: mantissa and digits after the point.
+///
+/// ```
+/// use bellwether_sdk::Decimal;
+///
+/// let half: Decimal = "0.50".parse()?;
+/// assert_eq!((half.mantissa(), half.scale()), (5, 1));
+/// assert_eq!(Decimal::new(50, 2).normalized(), half);
+/// assert_eq!((half.at_scale(3), half.at_scale_toward_zero(0)), (Ok(500), Some(0)));
+/// assert!(half.is_positive() && half.to_f64() == 0.5);
+/// # Ok::<(), bellwether_sdk::NumError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Decimal {
@@ -211,6 +237,10 @@ impl TryFrom<String> for Decimal {
 }
 
 /// Moves a mantissa from one scale to another; `None` when digits would be lost or it does not fit.
+///
+/// ```
+/// assert_eq!(bellwether_sdk::num::rescale(125, 1, 3), Some(12_500));
+/// ```
 pub fn rescale(mantissa: i64, from: u8, to: u8) -> Option<i64> {
     if to >= from {
         if to - from > SCALE_MAX {
@@ -313,6 +343,10 @@ fn shown(text: &[u8]) -> String {
 
 /// Reads decimal text straight to a mantissa at `scale`: `parse_mantissa(b"12.5", 2)` is `1250`.
 ///
+/// ```
+/// assert_eq!(bellwether_sdk::num::parse_mantissa(b"12.5", 2), Ok(1_250));
+/// ```
+///
 /// # Errors
 /// [`NumError`]; excess digits are refused, never rounded.
 pub fn parse_mantissa(text: &[u8], scale: u8) -> Result<i64, NumError> {
@@ -320,7 +354,24 @@ pub fn parse_mantissa(text: &[u8], scale: u8) -> Result<i64, NumError> {
 }
 
 /// Prints a mantissa at its scale without trailing zeros: `format_mantissa(1250, 2)` is `"12.5"`.
+///
+/// ```
+/// assert_eq!(bellwether_sdk::num::format_mantissa(1_250, 2), "12.5");
+/// ```
 pub fn format_mantissa(mantissa: i64, scale: u8) -> String {
+    let mut text = String::new();
+    write_mantissa(mantissa, scale, &mut text);
+    text
+}
+
+/// [`format_mantissa`] at the end of a text.
+///
+/// ```
+/// let mut text = "at ".to_owned();
+/// bellwether_sdk::num::write_mantissa(1_250, 2, &mut text);
+/// assert_eq!(text, "at 12.5");
+/// ```
+pub fn write_mantissa(mantissa: i64, scale: u8, into: &mut String) {
     /// Nineteen digits, a leading zero and a point.
     const LEN: usize = 24;
     let mut text = [b'0'; LEN];
@@ -347,10 +398,14 @@ pub fn format_mantissa(mantissa: i64, scale: u8) -> String {
         text[at] = b'-';
     }
     // ASCII, so nothing is lost.
-    String::from_utf8_lossy(&text[at..end]).into_owned()
+    into.push_str(std::str::from_utf8(&text[at..end]).unwrap_or_default());
 }
 
 /// As [`format_mantissa`], for money.
+///
+/// ```
+/// assert_eq!(bellwether_sdk::num::format_wide(-1_250, 2), "-12.5");
+/// ```
 pub fn format_wide(mantissa: i128, scale: u8) -> String {
     let unit = 10u128.pow(u32::from(scale));
     let magnitude = mantissa.unsigned_abs();
@@ -418,6 +473,14 @@ mantissa_type! {
 }
 
 /// An amount of one currency: mantissa at that currency's scale in this run.
+///
+/// ```
+/// use bellwether_sdk::Money;
+///
+/// let cash = Money::from_mantissa(10_050).checked_sub(Money::from_mantissa(50))?;
+/// assert_eq!((cash.to_text(2), cash.to_f64(2)), ("100".to_owned(), 100.0));
+/// # Ok::<(), bellwether_sdk::NumError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Money(i128);
@@ -476,6 +539,16 @@ impl std::ops::Neg for Money {
 }
 
 /// A fraction at twelve decimals: fee rates, funding rates, ratios. `Rate::from_bps("10")` is 0.001.
+///
+/// ```
+/// use bellwether_sdk::{Decimal, Rate};
+///
+/// let fee = Rate::from_bps(Decimal::new(10, 0))?; // ten basis points
+/// assert_eq!(fee, Rate::from_pct(Decimal::new(1, 1))?);
+/// assert_eq!(fee, Rate::from_fraction(Decimal::new(1, 3))?);
+/// assert_eq!(fee.to_text(), "0.001");
+/// # Ok::<(), bellwether_sdk::NumError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rate(i64);

@@ -7,14 +7,47 @@ use serde::{Deserialize, Serialize};
 use crate::{Decimal, InstrumentId, Price, Qty, Rate, Side, Ts};
 
 /// The number of an order in this session, from 1, in order of creation.
+///
+/// ```
+/// use bellwether_sdk::testing::Desk;
+/// use bellwether_sdk::{Bar, Context, Intent, OrderId, Side, Strategy, testing::qty};
+///
+/// struct Buys(Option<OrderId>);
+///
+/// impl Strategy for Buys {
+///     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+///         self.0 = Some(ctx.place(Intent::market(bar.instrument, Side::Buy, qty("1"))));
+///     }
+/// }
+///
+/// assert_eq!(Desk::new(Buys(None)).bars("100").intents().len(), 1);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderId(pub u64);
 
 /// A short text that follows an order into fills, trades and reports.
+///
+/// ```
+/// use bellwether_sdk::Tag;
+///
+/// let fixed: Tag = "breakout".into(); // costs nothing
+/// let made: Tag = format!("breakout of {}", 20).into();
+/// assert_eq!(made, "breakout of 20");
+/// # assert_eq!(fixed, "breakout");
+/// ```
 pub type Tag = Cow<'static, str>;
 
 /// How far a trailing stop follows behind the best price.
+///
+/// ```
+/// use bellwether_sdk::{Decimal, Rate, Trail, testing::price};
+///
+/// let by_distance = Trail::Offset(price("2.5"));
+/// let by_fraction = Trail::Fraction(Rate::from_pct(Decimal::new(2, 0))?); // two per cent below the best price
+/// assert_ne!(by_distance, by_fraction);
+/// # Ok::<(), bellwether_sdk::NumError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trail {
     /// A fixed price distance.
@@ -24,7 +57,14 @@ pub enum Trail {
 }
 
 /// When and at what price an order may fill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// ```
+/// use bellwether_sdk::{InstrumentId, Intent, OrderKind, Side, testing::{price, qty}};
+///
+/// let intent = Intent::limit(InstrumentId(0), Side::Buy, qty("1"), price("99"));
+/// assert_eq!(intent.kind, OrderKind::Limit { price: price("99") });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderKind {
     /// At once, at what the market gives.
     Market,
@@ -53,7 +93,15 @@ pub enum OrderKind {
 }
 
 /// How long an order lives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+///
+/// ```
+/// use bellwether_sdk::{InstrumentId, Intent, Side, TimeInForce, testing::{price, qty}};
+///
+/// // What does not fill at once is cancelled.
+/// let intent = Intent::limit(InstrumentId(0), Side::Buy, qty("1"), price("99")).tif(TimeInForce::Ioc);
+/// assert_eq!(intent.tif, TimeInForce::Ioc);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TimeInForce {
     /// Until cancelled.
     #[default]
@@ -67,7 +115,13 @@ pub enum TimeInForce {
 }
 
 /// How much.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// ```
+/// use bellwether_sdk::{InstrumentId, Intent, Side, Size, testing::qty};
+///
+/// assert_eq!(Intent::market(InstrumentId(0), Side::Sell, qty("0.5")).size, Size::Qty(qty("0.5")));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Size {
     /// An exact quantity.
     Qty(Qty),
@@ -82,7 +136,15 @@ pub enum Size {
 }
 
 /// Protective orders that come to life as the entry fills, each for the filled quantity; one cancels the other.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+///
+/// ```
+/// use bellwether_sdk::{Bracket, InstrumentId, Intent, Side, testing::{price, qty}};
+///
+/// let bracket = Bracket { stop_loss: Some(price("95")), take_profit: Some(price("110")), ..Bracket::default() };
+/// let intent = Intent::market(InstrumentId(0), Side::Buy, qty("1")).bracket(bracket);
+/// assert!(!intent.bracket.is_empty());
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bracket {
     /// Stop-market trigger on the losing side.
     pub stop_loss: Option<Price>,
@@ -100,6 +162,15 @@ impl Bracket {
 }
 
 /// A sized wish: the order a strategy or its sizer wants. Risk has not seen it yet.
+///
+/// ```
+/// use bellwether_sdk::{InstrumentId, Intent, Side, testing::{price, qty}};
+///
+/// let id = InstrumentId(0);
+/// let rests = Intent::limit(id, Side::Buy, qty("1"), price("99")).post_only().tag("dip");
+/// let ends = Intent::stop(id, Side::Sell, qty("1"), price("95")).reduce_only();
+/// assert!(rests.post_only && ends.reduce_only);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     /// Whose instrument.
@@ -180,6 +251,13 @@ impl Intent {
 }
 
 /// Why an order came to be; becomes the exit reason of the trade it closes.
+///
+/// ```
+/// use bellwether_sdk::Role;
+///
+/// assert!(Role::StopLoss.is_protective() && !Role::Signal.is_protective());
+/// assert_eq!(Role::StopLoss.name(), "stop_loss");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -223,6 +301,14 @@ impl Role {
 }
 
 /// Where an order is in its life.
+///
+/// ```
+/// use bellwether_sdk::OrderState;
+///
+/// assert!(OrderState::PartlyFilled.is_open() && !OrderState::Expired.is_open());
+/// assert!(OrderState::Unknown.is_open()); // until the venue is asked, it may stand there
+/// assert_eq!(OrderState::PartlyFilled.name(), "partly_filled");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
@@ -266,6 +352,18 @@ impl OrderState {
 }
 
 /// Whether a fill gave or took liquidity.
+///
+/// ```
+/// use bellwether_sdk::{Bar, Context, Fill, Liquidity, Strategy};
+///
+/// struct CountsMakers(u32);
+///
+/// impl Strategy for CountsMakers {
+///     fn on_fill(&mut self, _: &mut Context<'_>, fill: &Fill) {
+///         self.0 += u32::from(fill.liquidity == Liquidity::Maker);
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Liquidity {
@@ -276,6 +374,27 @@ pub enum Liquidity {
 }
 
 /// One execution of one of this strategy's orders.
+///
+/// ```
+/// use bellwether_sdk::testing::{Desk, qty};
+/// use bellwether_sdk::{Bar, Context, Fill, Intent, OrderId, Side, Strategy};
+///
+/// struct Buys(u32);
+///
+/// impl Strategy for Buys {
+///     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+///         ctx.place(Intent::market(bar.instrument, Side::Buy, qty("1")));
+///     }
+///     fn on_fill(&mut self, _: &mut Context<'_>, fill: &Fill) {
+///         assert_eq!((fill.side, fill.qty), (Side::Buy, qty("1")));
+///         self.0 += 1;
+///     }
+/// }
+///
+/// let mut desk = Desk::new(Buys(0)).bars("100");
+/// desk.fill(OrderId(1));
+/// assert_eq!(desk.strategy.0, 1);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fill {
     /// The order.
@@ -297,6 +416,18 @@ pub struct Fill {
 }
 
 /// An order of this strategy changed its state.
+///
+/// ```
+/// use bellwether_sdk::{Context, OrderState, OrderUpdate, Strategy};
+///
+/// struct Counts(u32);
+///
+/// impl Strategy for Counts {
+///     fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
+///         self.0 += u32::from(update.state == OrderState::Rejected); // `update.reason` says why
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderUpdate {
     /// The order.

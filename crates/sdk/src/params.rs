@@ -5,6 +5,21 @@ use std::collections::BTreeMap;
 use crate::{Decimal, Interval};
 
 /// What a parameter is.
+///
+/// ```
+/// use bellwether_sdk::Params;
+///
+/// /// Parameters.
+/// #[derive(Params)]
+/// struct Mine {
+///     /// Bars of the average.
+///     #[param(default = 10, range = 2..=500)]
+///     bars: u64,
+/// }
+///
+/// let specs = Mine::specs();
+/// assert_eq!((specs[0].name, specs[0].help, specs[0].default.as_deref()), ("bars", "Bars of the average.", Some("10")));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParamSpec {
     /// Its name in flags and config: the field's name.
@@ -22,9 +37,31 @@ pub struct ParamSpec {
 }
 
 /// Values given for parameters, by name, as text.
+///
+/// ```
+/// use bellwether_sdk::ParamValues;
+///
+/// let values = ParamValues::from([("bars".to_owned(), "20".to_owned())]);
+/// assert_eq!(values["bars"], "20");
+/// ```
 pub type ParamValues = BTreeMap<String, String>;
 
 /// A parameter could not be taken.
+///
+/// ```
+/// use bellwether_sdk::{ParamValues, Params};
+///
+/// /// Parameters.
+/// #[derive(Debug, Params)]
+/// struct Mine {
+///     /// Bars of the average.
+///     #[param(default = 10, range = 2..=500)]
+///     bars: u64,
+/// }
+///
+/// let wrong = Mine::from_values(&ParamValues::from([("bars".to_owned(), "1".to_owned())]));
+/// assert!(wrong.unwrap_err().to_string().contains("bars"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParamError {
@@ -52,6 +89,13 @@ pub enum ParamError {
 }
 
 /// A type that a parameter can have.
+///
+/// ```
+/// use bellwether_sdk::{Interval, ParamType};
+///
+/// assert_eq!(<u64 as ParamType>::KIND, "integer");
+/// assert!(<Interval as ParamType>::read("1h").is_ok());
+/// ```
 pub trait ParamType: Sized {
     /// The word for [`ParamSpec::kind`].
     const KIND: &'static str;
@@ -131,6 +175,22 @@ impl ParamType for String {
 /// let values = ParamValues::from([("mode".to_owned(), "long-only".to_owned())]);
 /// let cross = Cross::from_values(&values).unwrap();
 /// assert_eq!((cross.fast, cross.mode, cross.stop_pct), (10, Mode::LongOnly, None));
+/// ```
+///
+/// ```
+/// use bellwether_sdk::{ParamValues, Params};
+///
+/// /// Parameters.
+/// #[derive(Params)]
+/// struct Mine {
+///     /// Bars of the average.
+///     #[param(default = 10, range = 2..=500)]
+///     bars: u64,
+/// }
+///
+/// let mine = Mine::from_values(&ParamValues::new())?;
+/// assert_eq!(mine.bars, 10);
+/// # Ok::<(), bellwether_sdk::ParamError>(())
 /// ```
 pub trait Params: Sized {
     /// What there is, in order of declaration.

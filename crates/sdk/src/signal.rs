@@ -5,6 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::{Decimal, InstrumentId, Price, Tag, Trail, Ts};
 
 /// Where a signal wants the position to be.
+///
+/// ```
+/// use bellwether_sdk::{Direction, InstrumentId, Signal};
+///
+/// assert_eq!(Signal::flat(InstrumentId(0)).direction, Direction::Flat);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -17,6 +23,13 @@ pub enum Direction {
 }
 
 /// A wish for a size that goes with a signal; the strategy's sizer decides where this is absent.
+///
+/// ```
+/// use bellwether_sdk::{InstrumentId, Signal, SizeHint};
+///
+/// let signal = Signal::long(InstrumentId(0)).size(SizeHint::EquityPct(25.0));
+/// assert_eq!(signal.size, Some(SizeHint::EquityPct(25.0)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum SizeHint {
     /// A quantity of base.
@@ -28,6 +41,18 @@ pub enum SizeHint {
 }
 
 /// A wish: be long, short or flat in an instrument, with what is known about how strongly, how long and why.
+///
+/// ```
+/// use bellwether_sdk::{InstrumentId, Signal, testing::price};
+///
+/// let signal = Signal::long(InstrumentId(0))
+///     .entry(price("100"))
+///     .stop(price("95"))
+///     .target(price("110"))
+///     .tag("breakout")
+///     .reason("above the highest of 20 bars");
+/// assert_eq!(signal.stop, Some(price("95")));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// Number within its source; the engine fills it in when zero.

@@ -21,6 +21,11 @@ const FORMAT: u8 = 1;
 
 /// Writes a state and the parameters it was made under.
 ///
+/// ```
+/// # use bellwether_sdk::state;
+/// assert_eq!(state::save(&(), &7_u64), state::save(&(), &7_u64)); // equal states are equal bytes
+/// ```
+///
 /// # Panics
 /// When a type's own `Serialize` fails or gives sequences of unknown length; derived ones do neither.
 #[must_use]
@@ -33,6 +38,11 @@ pub fn save(params: &impl Serialize, state: &impl Serialize) -> Vec<u8> {
 }
 
 /// Reads a state that [`save`] wrote under equal parameters.
+///
+/// ```
+/// # use bellwether_sdk::state;
+/// assert_eq!(state::load::<_, u64>(&(), &state::save(&(), &7_u64)), Ok(7));
+/// ```
 ///
 /// # Errors
 /// What is wrong: another format, other parameters, too short, too long, or not this type.

@@ -10,6 +10,20 @@ use crate::{
 };
 
 /// What kind of account a strategy needs.
+///
+/// ```
+/// use bellwether_sdk::{AccountKind, Strategy};
+///
+/// struct Shorts;
+///
+/// impl Strategy for Shorts {
+///     fn account(&self) -> AccountKind {
+///         AccountKind::Margin // what is not owned cannot be sold from a cash account
+///     }
+/// }
+///
+/// assert_eq!(Shorts.account(), AccountKind::Margin);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountKind {
@@ -24,6 +38,24 @@ pub enum AccountKind {
 ///
 /// A strategy sees the event and a read-only view; it has no clock, no randomness, no files, no network. Two
 /// strategies of equal code, parameters and events must do the same.
+///
+/// ```
+/// use bellwether_sdk::testing::Desk;
+/// use bellwether_sdk::{Bar, Context, Signal, Strategy};
+///
+/// /// Long after a bar that rose.
+/// struct Rises;
+///
+/// impl Strategy for Rises {
+///     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+///         if bar.close > bar.open {
+///             ctx.signal(Signal::long(bar.instrument));
+///         }
+///     }
+/// }
+///
+/// assert_eq!(Desk::new(Rises).bars("100 101").story(), "2:long");
+/// ```
 pub trait Strategy: Send {
     /// The account it needs; a run that is told otherwise is refused.
     fn account(&self) -> AccountKind {
@@ -65,7 +97,9 @@ pub trait Strategy: Send {
         let _ = (ctx, signal);
     }
 
-    /// One of its orders changed its state.
+    /// One of its orders changed its state. An order that never left (the guard refused it, or the strategy is paused) is
+    /// told as rejected, with the reason `refused_by_guard`, `paused`, `only_signals` or `warm_up`, when the event in which
+    /// it was placed is over.
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
         let _ = (ctx, update);
     }
@@ -101,13 +135,13 @@ pub trait Strategy: Send {
     /// it ends after the one at which something was asked for. Strategies leave this as it is.
     #[doc(hidden)]
     fn on_trades(&mut self, ctx: &mut Context<'_>, trades: &[Trade]) -> usize {
-        hear_each(ctx, trades, |ctx, trade| self.on_trade(ctx, trade))
+        hear_each(ctx, trades, |t| (t.ts, t.instrument), |ctx, trade| self.on_trade(ctx, trade))
     }
 
     /// The same for bars.
     #[doc(hidden)]
     fn on_bars(&mut self, ctx: &mut Context<'_>, bars: &[Bar]) -> usize {
-        hear_each(ctx, bars, |ctx, bar| self.on_bar(ctx, bar))
+        hear_each(ctx, bars, |b| (b.ts_close, b.instrument), |ctx, bar| self.on_bar(ctx, bar))
     }
 
     /// Whether the engine should give it [`on_trades`](Self::on_trades) and [`on_bars`](Self::on_bars): only where it looks
@@ -137,8 +171,14 @@ pub trait Strategy: Send {
     }
 }
 
-fn hear_each<E>(ctx: &mut Context<'_>, events: &[E], mut hear: impl FnMut(&mut Context<'_>, &E)) -> usize {
+fn hear_each<E>(
+    ctx: &mut Context<'_>,
+    events: &[E],
+    at: impl Fn(&E) -> (Ts, InstrumentId),
+    mut hear: impl FnMut(&mut Context<'_>, &E),
+) -> usize {
     for (i, event) in events.iter().enumerate() {
+        (ctx.now, ctx.instrument) = at(event);
         hear(ctx, event);
         if !ctx.out.actions.is_empty() {
             return i + 1;
@@ -148,6 +188,31 @@ fn hear_each<E>(ctx: &mut Context<'_>, events: &[E], mut hear: impl FnMut(&mut C
 }
 
 /// A strategy that can be made from parameters: what a registry holds.
+///
+/// ```
+/// use bellwether_sdk::{ParamError, Params, Plugin, Strategy};
+///
+/// /// Nothing to set.
+/// #[derive(Params)]
+/// struct None {}
+///
+/// struct Waits;
+///
+/// impl Strategy for Waits {}
+///
+/// impl Plugin for Waits {
+///     type Params = None;
+///     const NAME: &'static str = "waits";
+///     const SUMMARY: &'static str = "does nothing";
+///     const DIRECTIONAL: bool = true;
+///
+///     fn new(_: None) -> Result<Self, ParamError> {
+///         Ok(Self)
+///     }
+/// }
+///
+/// assert_eq!((Waits::NAME, Waits::STATE_VERSION), ("waits", 0));
+/// ```
 pub trait Plugin: Strategy + Sized + 'static {
     /// Its parameters.
     type Params: Params;
@@ -177,6 +242,13 @@ pub trait Plugin: Strategy + Sized + 'static {
 }
 
 /// What a strategy can see of one instrument.
+///
+/// ```
+/// use bellwether_sdk::{InstrumentView, Quote, testing::{instrument, price}};
+///
+/// let seen = InstrumentView { instrument: instrument(0, "test:AAA/USD"), last: price("100"), quote: Quote::default() };
+/// assert!(seen.quote.bid.is_zero()); // no quote came yet
+/// ```
 #[derive(Debug, Clone)]
 pub struct InstrumentView {
     /// Name, scales and rules.
@@ -188,7 +260,14 @@ pub struct InstrumentView {
 }
 
 /// A strategy's own part of the account in one instrument: the sum of its fills.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+///
+/// ```
+/// use bellwether_sdk::{PositionView, testing::{price, qty}};
+///
+/// let long = PositionView { qty: qty("2"), entry: price("100") };
+/// assert!(long.qty.mantissa() > 0); // below zero it is short
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PositionView {
     /// Signed: below zero is short.
     pub qty: Qty,
@@ -197,7 +276,25 @@ pub struct PositionView {
 }
 
 /// One of a strategy's open orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// ```
+/// use bellwether_sdk::testing::{Desk, price, qty};
+/// use bellwether_sdk::{Bar, Context, Intent, Side, Strategy};
+///
+/// struct OneAtATime;
+///
+/// impl Strategy for OneAtATime {
+///     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+///         match ctx.open_orders() {
+///             [] => drop(ctx.place(Intent::limit(bar.instrument, Side::Buy, qty("1"), price("90")))),
+///             [rests, ..] => ctx.cancel(rests.id),
+///         }
+///     }
+/// }
+///
+/// assert_eq!(Desk::new(OneAtATime).bars("100 101").actions().len(), 2);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenOrder {
     /// Its number.
     pub id: OrderId,
@@ -214,6 +311,13 @@ pub struct OpenOrder {
 }
 
 /// What all strategies see of the market and the account.
+///
+/// ```
+/// use bellwether_sdk::{Money, View};
+///
+/// let view = View { equity: Money::from_mantissa(1_000_00), equity_scale: 2, ..View::default() };
+/// assert_eq!(view.equity.to_text(view.equity_scale), "1000");
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct View {
     /// By [`InstrumentId`].
@@ -227,7 +331,14 @@ pub struct View {
 }
 
 /// A number from outside the market, such as a grade or a count on a chain.
-#[derive(Debug, Clone, Copy, PartialEq)]
+///
+/// ```
+/// use bellwether_sdk::{Feature, Ts};
+///
+/// let grade = Feature { value: 0.8, ts: Ts::from_millis(5) };
+/// assert!(grade.ts < Ts::from_millis(6)); // when it was known, by the engine's clock
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Feature {
     /// Its value, always finite.
     pub value: f64,
@@ -236,7 +347,15 @@ pub struct Feature {
 }
 
 /// The newest value of every feature, by name; of one instrument or of none.
-#[derive(Debug, Clone, Default)]
+///
+/// ```
+/// use bellwether_sdk::{Feature, Features, InstrumentId, Ts};
+///
+/// let mut features = Features::default();
+/// features.set("fear".into(), None, Feature { value: 20.0, ts: Ts::from_millis(5) }); // of no instrument: of all
+/// assert_eq!(features.get("fear", InstrumentId(3)).map(|f| f.value), Some(20.0));
+/// ```
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Features {
     by_name: BTreeMap<Tag, BTreeMap<Option<InstrumentId>, Feature>>,
 }
@@ -255,6 +374,13 @@ impl Features {
 }
 
 /// What one strategy sees of its own.
+///
+/// ```
+/// use bellwether_sdk::{InstrumentId, OwnView};
+///
+/// let own = OwnView { instruments: vec![InstrumentId(0)], ..OwnView::default() };
+/// assert!(own.orders.is_empty());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct OwnView {
     /// By [`InstrumentId`].
@@ -266,6 +392,14 @@ pub struct OwnView {
 }
 
 /// The best levels of a book.
+///
+/// ```
+/// use bellwether_sdk::{BookView, InstrumentId, Ts, testing::{price, qty}};
+///
+/// let (bids, asks) = ([(price("99"), qty("2"))], [(price("101"), qty("1"))]); // the best first
+/// let book = BookView { ts: Ts::from_millis(5), instrument: InstrumentId(0), bids: &bids, asks: &asks };
+/// assert!(book.bids[0].0 < book.asks[0].0);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct BookView<'a> {
     /// Engine time.
@@ -279,6 +413,22 @@ pub struct BookView<'a> {
 }
 
 /// What a strategy asked for during one event, in order.
+///
+/// ```
+/// use bellwether_sdk::testing::Desk;
+/// use bellwether_sdk::{Action, Bar, Context, Strategy};
+///
+/// struct GivesUp;
+///
+/// impl Strategy for GivesUp {
+///     fn on_bar(&mut self, ctx: &mut Context<'_>, _: &Bar) {
+///         ctx.halt("enough");
+///     }
+/// }
+///
+/// let desk = Desk::new(GivesUp).bars("100");
+/// assert!(matches!(&desk.actions()[0], (1, Action::Halt(why)) if why == "enough"));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// A wish, to be sized.
@@ -298,6 +448,16 @@ pub enum Action {
 }
 
 /// Where actions are collected. The engine owns it.
+///
+/// ```
+/// use bellwether_sdk::{Context, InstrumentId, Intent, OrderId, Outbox, OwnView, Side, Ts, View, testing::qty};
+///
+/// let (view, own) = (View::default(), OwnView::default());
+/// let mut out = Outbox { actions: Vec::new(), next_order: 7 };
+/// let mut ctx = Context::new(Ts::from_millis(5), InstrumentId(0), &view, &own, &mut out);
+/// assert_eq!(ctx.place(Intent::market(InstrumentId(0), Side::Buy, qty("1"))), OrderId(7));
+/// assert_eq!((out.actions.len(), out.next_order), (1, 8));
+/// ```
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// What was asked for, in order.
@@ -307,6 +467,31 @@ pub struct Outbox {
 }
 
 /// What a hook is given: the time, the view, and the ways to act.
+///
+/// ```
+/// use bellwether_sdk::testing::{Desk, price};
+/// use bellwether_sdk::{Bar, Context, Interval, Signal, Strategy};
+///
+/// struct Looks;
+///
+/// impl Strategy for Looks {
+///     fn on_start(&mut self, ctx: &mut Context<'_>) {
+///         for id in ctx.instruments() {
+///             ctx.subscribe_bars(*id, Interval::HOUR);
+///         }
+///     }
+///     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+///         assert_eq!((ctx.now(), ctx.last(bar.instrument)), (bar.ts_close, bar.close));
+///         assert_eq!(ctx.f64(bar.close), 100.0);
+///         assert_eq!(ctx.price(99.5), Some(price("99.5")));
+///         assert!(ctx.position(bar.instrument).qty.is_zero() && ctx.feature("fear").is_none());
+///         ctx.timer(ctx.now().plus(Interval::MINUTE.nanos()), 1);
+///         ctx.signal(Signal::long(bar.instrument));
+///     }
+/// }
+///
+/// assert_eq!(Desk::new(Looks).bars("100").signals().len(), 1);
+/// ```
 pub struct Context<'a> {
     now: Ts,
     instrument: InstrumentId,
@@ -433,6 +618,25 @@ impl<'a> Context<'a> {
 }
 
 /// Collects what a strategy tells of itself.
+///
+/// ```
+/// use bellwether_sdk::{Probe, Strategy};
+///
+/// struct Waits {
+///     rsi: f64,
+/// }
+///
+/// impl Strategy for Waits {
+///     fn observe(&self, probe: &mut Probe) {
+///         probe.value("rsi", Some(self.rsi));
+///         probe.condition("oversold", self.rsi, 30.0); // how far it is from what it waits for
+///     }
+/// }
+///
+/// let mut probe = Probe::default();
+/// Waits { rsi: 45.0 }.observe(&mut probe);
+/// assert_eq!((probe.values.len(), probe.conditions[0]), (1, ("oversold", 45.0, 30.0)));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Probe {
     /// The instrument it is asked about.

@@ -6,6 +6,15 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// A point in time: UTC nanoseconds since 1970-01-01. Fields say whose clock they come from.
+///
+/// ```
+/// use bellwether_sdk::{Interval, Ts};
+///
+/// let ts = Ts::from_millis(90_500);
+/// assert_eq!(ts.nanos(), 90_500_000_000);
+/// assert_eq!(ts.floor_to(Interval::MINUTE), Ts::from_millis(60_000));
+/// assert_eq!(ts.plus(1), Ts::from_nanos(90_500_000_001));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ts(i64);
@@ -50,6 +59,16 @@ impl Ts {
 }
 
 /// The length of a bar in nanoseconds, above zero. Reads and prints as `15s`, `1m`, `4h`, `1d`, `1w`.
+///
+/// ```
+/// use bellwether_sdk::Interval;
+///
+/// let quarter: Interval = "15m".parse()?;
+/// assert_eq!(quarter.nanos(), 15 * Interval::MINUTE.nanos());
+/// assert!(Interval::HOUR.is_multiple_of(quarter));
+/// assert_eq!(Interval::from_nanos(0), None);
+/// # Ok::<(), bellwether_sdk::IntervalError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Interval(i64);
@@ -64,6 +83,13 @@ const UNITS: [(&str, i64); 6] = [
 ];
 
 /// A text is not an interval.
+///
+/// ```
+/// use bellwether_sdk::Interval;
+///
+/// let wrong = "15 parsecs".parse::<Interval>().unwrap_err();
+/// assert!(wrong.to_string().contains("15 parsecs"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not an interval; write a whole number and a unit, as in 15s, 1m, 4h, 1d, 1w")]
 pub struct IntervalError(pub String);

@@ -19,6 +19,7 @@ pub struct Rough {
 impl Rough {
     /// The disk of a life.
     pub fn new(sim: Arc<Sim>, life: u64, file: File) -> Self {
+        sim.world().disk_opened(life, file.metadata().map_or(0, |m| m.len()));
         Self { sim, life, file }
     }
 }

@@ -13,6 +13,15 @@ const FEE_BPS: i128 = 10;
 /// A cent times 1e-5 BTC is 1e-7 USDT: ten units of money.
 const MONEY_PER_CENT_LOT: i128 = 10;
 
+/// Orders of others rest here and above, each at a price of its own, far below where the market goes.
+const BY_HAND: i64 = 5_000;
+/// Others' orders of a seed: with those that the session may have open there are fewer than fifty. More are on several pages at
+/// Bybit, and are not compared.
+const BY_HAND_MAX: i64 = 9;
+
+/// Of so many newest orders one may fill after its end.
+const LATELY: usize = 12;
+
 /// Where an order is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -78,6 +87,18 @@ pub struct Order {
     pub ms: i64,
 }
 
+impl Order {
+    /// Whether others placed it. Its price is its own, and known on both sides.
+    pub fn is_by_hand(&self) -> bool {
+        is_by_hand(self.wish.price)
+    }
+}
+
+/// Whether orders at a price are those of others.
+pub fn is_by_hand(cents: i64) -> bool {
+    (BY_HAND..BY_HAND + 1_000).contains(&cents)
+}
+
 /// A fill.
 #[derive(Debug, Clone)]
 pub struct Fill {
@@ -135,6 +156,9 @@ pub struct Floor {
     pub said: Vec<Said>,
     /// Orders refused.
     pub refused: u64,
+    /// Prices of others' orders that were taken over: before that they do not fill, since nobody would book it.
+    pub taken: BTreeSet<i64>,
+    by_hand: i64,
     by_client: BTreeMap<String, Option<usize>>,
     open: BTreeSet<usize>,
     position: i64,
@@ -153,6 +177,8 @@ impl Floor {
             wrongs: Vec::new(),
             said: Vec::new(),
             refused: 0,
+            taken: BTreeSet::new(),
+            by_hand: 0,
             by_client: BTreeMap::new(),
             open: BTreeSet::new(),
             position: 0,
@@ -213,6 +239,21 @@ impl Floor {
         Ok(index)
     }
 
+    /// Others place an order that rests.
+    pub fn place_by_hand(&mut self, dice: &mut Dice) {
+        if self.by_hand == BY_HAND_MAX {
+            return;
+        }
+        let (index, price) = (self.orders.len(), BY_HAND + self.by_hand);
+        self.by_hand += 1;
+        let client = format!("by-hand-{}", self.by_hand);
+        self.by_client.insert(client.clone(), Some(index));
+        let wish = Wish { client, buy: true, kind: Kind::Limit, price, qty: dice.between(10, 400) };
+        self.orders.push(Order { id: index as u64 + 1, wish, filled: 0, state: State::New, ms: self.ms });
+        self.open.insert(index);
+        self.say(index, None);
+    }
+
     /// Cancels an order.
     pub fn cancel(&mut self, index: Option<usize>) -> Result<usize, Refusal> {
         let index = index.filter(|i| self.orders[*i].state.is_open()).ok_or(Refusal::Unknown)?;
@@ -255,12 +296,44 @@ impl Floor {
         let open = if fills { self.open() } else { Vec::new() };
         for index in open {
             let wish = &self.orders[index].wish;
+            if is_by_hand(wish.price) && !self.taken.contains(&wish.price) {
+                continue;
+            }
             let crossed = if wish.buy { wish.price >= ask } else { wish.price <= bid };
             if crossed || dice.chance(60) {
                 let left = wish.qty - self.orders[index].filled;
                 let qty = if dice.chance(4_000) { left } else { dice.between(1, left) };
                 self.fill(index, qty, true);
             }
+        }
+    }
+
+    /// An order that was called ended lately fills after all; whether there is one.
+    pub fn fill_late(&mut self, dice: &mut Dice) -> bool {
+        let ended = |o: &Order| {
+            matches!(o.state, State::Cancelled | State::Expired) && o.filled < o.wish.qty && !o.is_by_hand()
+        };
+        let lately = self.orders.iter().enumerate().rev().take(LATELY).filter(|(_, o)| ended(o) && o.wish.buy);
+        let lately: Vec<usize> = lately.map(|(i, _)| i).collect();
+        let Some(index) = usize::try_from(dice.below(lately.len() as u64)).ok().and_then(|i| lately.get(i)) else {
+            return false;
+        };
+        let (state, left) = (self.orders[*index].state, self.orders[*index].wish.qty - self.orders[*index].filled);
+        self.fill(*index, dice.between(1, left), false);
+        // It stays as it was called, unless all of it filled.
+        if self.orders[*index].state != State::Filled {
+            self.orders[*index].state = state;
+        }
+        self.retell();
+        true
+    }
+
+    /// What was said last is said as it is now.
+    fn retell(&mut self) {
+        if let Some(Said::Order(order, Some(_))) = self.said.last_mut()
+            && let Some(now) = usize::try_from(order.id).ok().and_then(|id| self.orders.get(id - 1))
+        {
+            *order = now.clone();
         }
     }
 

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bellwether::config::{Durability, Feed, OnStop, Settings, StrategySettings};
+use bellwether::config::{Durability, Feed, Foreign, OnStop, Settings, StrategySettings};
 use bellwether::engine::Engine;
 use bellwether::exchange::drive::Clock;
 use bellwether::host::Registry;
 use bellwether::keys::{Credential, Key, KeyError, Scheme, Scope, Signing};
-use bellwether::run::{RunError, SessionPlan, Signings, Status, Surroundings, Watcher, replay, session_in};
-use bellwether::tape::{Disk, TapeReader};
+use bellwether::run::{RunError, SessionPlan, Signings, Status, Surroundings, Watcher, replay_by, session_in};
+use bellwether::tape::{Disk, TapeReader, Waits, segment_path, snapshot_path};
 use bellwether_sdk::Ts;
 use tokio::sync::Notify;
 
@@ -22,7 +22,10 @@ use crate::network::Network;
 use crate::sim::{MS, ShiftedClock, Sim, Stalled};
 use crate::strategy::Restless;
 use crate::venue::mouth;
-use crate::world::{Coverage, Fault, World};
+use crate::world::{Coverage, Fault, SEGMENT_HEAD, World};
+
+/// What the tapes are made by.
+const PROGRAM: &str = "storm";
 
 /// Cash of the account, 1e-8 USDT.
 pub const CASH: i128 = 10_000_000_000_000;
@@ -105,6 +108,8 @@ impl Lives {
         let settings = settings(seed, mouth.symbol(), syncs)?;
         let (died, stirred) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let mut world = World::new(seed.number, mouth, syncs, Arc::clone(&died), Arc::clone(&stirred));
+        world.fills_late = orders_kept(seed.number) == 0;
+        world.others = others(seed.number);
         world.log = seed.log.then(Vec::new);
         Ok(Self {
             sim: Sim::new(world, died, stirred),
@@ -161,9 +166,10 @@ impl Lives {
         let plan = SessionPlan {
             state: None,
             tape: is_first.then(|| self.tape.clone()),
+            watch: false,
             resume: (!is_first).then(|| self.tape.clone()),
             ends_after: None,
-            program: ("storm", ""),
+            program: (PROGRAM, PROGRAM),
             settings_json: serde_json::to_string(&self.settings).unwrap_or_default(),
             session: self.session,
             tokens: &bellwether::keys::token,
@@ -179,11 +185,13 @@ impl Lives {
         };
         let mut eyes = Eyes { sim: Arc::clone(&self.sim), life };
         let clock = || -> Box<dyn Clock> { Box::new(ShiftedClock { sim: Arc::clone(&self.sim), last: 0 }) };
-        let disk = |file| -> Box<dyn Disk> { Box::new(Rough::new(Arc::clone(&self.sim), life, file)) };
+        let sim = Arc::clone(&self.sim);
+        let disk = Arc::new(move |file| -> Box<dyn Disk> { Box::new(Rough::new(Arc::clone(&sim), life, file)) });
         let around = Surroundings {
             transport: Arc::new(Network { sim: Arc::clone(&self.sim), life }),
             clock: &clock,
-            disk: &disk,
+            disk,
+            waits: Waits::default(),
             in_real_time: false,
         };
         let process = session_in(&self.settings, &self.registry, plan, Some(keys), &mut eyes, &self.stop, around);
@@ -203,30 +211,60 @@ impl Lives {
 
     /// While no process runs, a bit of the tape flips: the next one must refuse it. Then it is mended.
     async fn flipped(&self) -> anyhow::Result<()> {
-        // A torn end is cut, whatever stands in it.
+        // A torn end is cut, whatever stands in it; of zeros behind it the last record is not told apart (decision 29).
         let Ok(mut reader) = TapeReader::open(&self.tape) else { return Ok(()) };
         while reader.read()?.is_some() {}
-        let good = std::fs::read(&self.tape)?;
+        if reader.torn() > 0 {
+            return Ok(());
+        }
+        // What stands before a snapshot is not read by whoever goes on from that: it may stand at the beginning of a file that
+        // has nothing else yet.
+        if snapshot_path(&self.tape, self.next_number()).exists() {
+            return Ok(());
+        }
+        let file = self.last_file();
+        let good = std::fs::read(&file)?;
         let mut bad = good.clone();
-        let at = usize::try_from(self.sim.world().dice.below(good.len() as u64 - reader.torn()))?;
+        let at = usize::try_from(self.sim.world().dice.below(good.len() as u64))?;
         bad[at] ^= 1 << self.sim.world().dice.below(8);
-        std::fs::write(&self.tape, &bad)?;
+        std::fs::write(&file, &bad)?;
         self.sim.world().struck(Fault::BitFlipped);
         let end = self.one().await;
-        let untouched = std::fs::read(&self.tape)? == bad;
+        let untouched = std::fs::read(&file)? == bad;
         match end {
             End::Failed(RunError::Venue(_)) | End::Died if untouched => {}
             End::Failed(RunError::Data(why)) if why.contains("damaged") || why.contains("no tape") => {}
-            other => self.sim.world().wrong(format!("a tape with byte {at} changed was believed: {other:?}")),
+            other => {
+                let place = file.file_name().unwrap_or_default().display().to_string();
+                self.sim.world().wrong(format!("{place} with byte {at} changed was believed: {other:?}"));
+            }
         }
-        Ok(std::fs::write(&self.tape, good)?)
+        Ok(std::fs::write(&file, good)?)
+    }
+
+    /// The file that follows it: there when it has been made, and has nothing yet.
+    fn next_file(&self) -> PathBuf {
+        segment_path(&self.tape, self.next_number())
+    }
+
+    fn next_number(&self) -> u32 {
+        let last = self.last_file();
+        (0u32..).take_while(|n| segment_path(&self.tape, *n) != last).last().map_or(1, |n| n + 2)
+    }
+
+    /// The file of the tape that is being written: a next one may have been made, and have nothing yet.
+    fn last_file(&self) -> PathBuf {
+        let files = (0..).map(|n| segment_path(&self.tape, n));
+        let written = |path: &PathBuf| path.metadata().is_ok_and(|m| m.len() > SEGMENT_HEAD);
+        files.take_while(written).last().unwrap_or_else(|| self.tape.clone())
     }
 
     /// A process died. Where the machine lost its power, so did the disk.
     fn died(&self) -> anyhow::Result<()> {
         let mut world = self.sim.world();
-        if world.syncs && world.odds(5_000) && self.tape.exists() {
-            let file = OpenOptions::new().write(true).open(&self.tape)?;
+        let nothing_to_lose = world.is_file_new() && self.next_file().exists();
+        if world.syncs && world.odds(5_000) && self.tape.exists() && !nothing_to_lose {
+            let file = OpenOptions::new().write(true).open(self.last_file())?;
             let len = file.metadata()?.len();
             let left = world.power_lost(len);
             file.set_len(left)?;
@@ -320,7 +358,7 @@ impl Lives {
 
     /// The tape is whole, and says what happened.
     fn check_tape(&self) {
-        let wrong = match replay(&self.tape, &self.registry) {
+        let wrong = match replay_by(&self.tape, &self.registry, PROGRAM) {
             Err(e) => Some(e.to_string()),
             Ok(r) if r.divergence.is_some() || r.damaged.is_some() || r.torn > 0 => {
                 Some(format!("{:?}, {:?}, {} torn bytes", r.divergence, r.damaged, r.torn))
@@ -395,7 +433,13 @@ fn settings(seed: &Seed, symbol: &str, syncs: bool) -> anyhow::Result<Settings> 
     settings.risk.open_orders_max = Some(OPEN_MAX);
     settings.session.feed = Feed::Venue;
     settings.session.durability = if syncs { Durability::Sync } else { Durability::Direct };
+    settings.session.segment_kib = [0, 8, 16, 32, 64][usize::try_from(seed.number % 5).unwrap_or(0)];
+    settings.session.orders_kept = orders_kept(seed.number);
     settings.session.on_stop = if seed.number.is_multiple_of(3) { OnStop::Keep } else { OnStop::Cancel };
+    if others(seed.number) {
+        settings.session.foreign = Foreign::Adopt;
+        settings.session.adopt_for = (seed.number % 8 == 1).then(|| "restless".to_owned());
+    }
     let params = [("seed", seed.number % 9_000_000_000_000), ("orders", seed.orders), ("pace", seed.pace)];
     settings.strategy = vec![StrategySettings {
         plugin: "restless".to_owned(),
@@ -403,4 +447,14 @@ fn settings(seed: &Seed, symbol: &str, syncs: bool) -> anyhow::Result<Settings> 
         ..StrategySettings::default()
     }];
     Ok(settings)
+}
+
+/// Whether others place orders too in a seed, for no strategy or for ours: in a quarter of them.
+fn others(seed: u64) -> bool {
+    seed % 4 == 1
+}
+
+/// How many ended orders a seed's session keeps; none: all. Most keep so few that older ones are put away while they run.
+fn orders_kept(seed: u64) -> u64 {
+    [0, 100, 140, 80][usize::try_from(seed / 5 % 4).unwrap_or(0)]
 }

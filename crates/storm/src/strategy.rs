@@ -2,6 +2,7 @@
 
 use bellwether_sdk::{
     Context, InstrumentId, Intent, ParamError, Params, Plugin, Price, Qty, Quote, Side, Strategy, TimeInForce, Trade,
+    state,
 };
 
 use crate::dice::Dice;
@@ -31,7 +32,9 @@ pub struct Restless {
 impl Restless {
     fn act(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId) {
         let pace = u64::try_from(self.params.pace).unwrap_or(0);
-        if ctx.last(instrument).is_zero() || !self.dice.chance(pace) {
+        // When all its orders are made it leaves them alone: what it would cancel now hides what was forgotten before.
+        let done = self.made >= self.params.orders;
+        if done || ctx.last(instrument).is_zero() || !self.dice.chance(pace) {
             return;
         }
         let lot = ctx.instrument(instrument).lot.mantissa();
@@ -87,6 +90,15 @@ impl Strategy for Restless {
 
     fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &Quote) {
         self.act(ctx, quote.instrument);
+    }
+
+    fn save(&self) -> Vec<u8> {
+        state::save(&self.params.seed, &(self.dice.0, self.made))
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
+        (self.dice.0, self.made) = state::load(&self.params.seed, bytes)?;
+        Ok(())
     }
 }
 

@@ -19,6 +19,9 @@ use crate::known::Known;
 use crate::sim::MS;
 use crate::venue::{Ear, Mouth};
 
+/// Bytes that a file of the tape begins with, but for the first.
+pub const SEGMENT_HEAD: u64 = 24;
+
 /// When the simulation begins, nanoseconds since 1970.
 pub const START: i64 = 1_750_000_000_000_000_000;
 
@@ -67,11 +70,15 @@ pub enum Fault {
     KeyRotated,
     /// A bit of the tape changes while no process runs.
     BitFlipped,
+    /// The venue answers a question with what was a moment ago.
+    Lag,
+    /// The venue fills what it had called ended.
+    LateFill,
 }
 
 impl Fault {
     /// All, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Duplicate,
         Self::Reorder,
         Self::Cut,
@@ -93,6 +100,8 @@ impl Fault {
         Self::PowerLoss,
         Self::KeyRotated,
         Self::BitFlipped,
+        Self::Lag,
+        Self::LateFill,
     ];
 }
 
@@ -160,6 +169,11 @@ pub struct World {
     pub key_used: String,
     /// The weather is over.
     pub calm: bool,
+    /// Whether the venue fills what it had called ended: not where the session keeps so few that it may have put that away.
+    /// Then the account differs, entries are held, and a person looks.
+    pub fills_late: bool,
+    /// Whether others place orders too, which the session takes over.
+    pub others: bool,
     /// Whether the tape is synced before anything leaves.
     pub syncs: bool,
     /// Number of the process that runs, from 1.
@@ -206,6 +220,8 @@ impl World {
             key: "key-0".to_owned(),
             key_used: String::new(),
             calm: false,
+            fills_late: false,
+            others: false,
             syncs,
             life: 0,
             dead: true,
@@ -312,6 +328,12 @@ impl World {
     fn tick(&mut self) {
         let wait = self.dice.between(80, 160);
         self.at(wait, Ev::Tick);
+        if self.others {
+            self.floor.taken = self.known.taken();
+            if self.odds(250) {
+                self.floor.place_by_hand(&mut self.dice);
+            }
+        }
         self.floor.tick(&mut self.dice, !self.calm);
         if self.odds(12) {
             self.outage_until = self.now + self.dice.between(2_000, 12_000) * MS;
@@ -331,6 +353,9 @@ impl World {
                 line.mute = true;
                 self.struck(Fault::HalfOpen);
             }
+        }
+        if self.fills_late && self.odds(15) && self.floor.fill_late(&mut self.dice) {
+            self.struck(Fault::LateFill);
         }
         if self.odds(8) {
             self.key = format!("key-{}", self.now / MS);
@@ -394,6 +419,18 @@ impl World {
     /// Whether the disk refuses to sync now.
     pub fn disk_sync_fails(&mut self) -> bool {
         self.odds(6)
+    }
+
+    /// A file of the tape is written to from here on. One that has only its head is new, and was synced with it.
+    pub fn disk_opened(&mut self, life: u64, len: u64) {
+        if len == SEGMENT_HEAD && !self.is_dead(life) {
+            self.kept_len = len;
+        }
+    }
+
+    /// Whether the file that is written to has nothing but its head: a loss of power takes nothing of it.
+    pub fn is_file_new(&self) -> bool {
+        self.kept_len == SEGMENT_HEAD
     }
 
     /// The tape's file is safe up to here.

@@ -161,7 +161,7 @@ impl Desk {
 
     /// Gets the instruments that the question needs: the one asked about is the first.
     pub(super) async fn list(&mut self, what: &What, symbol: Option<&str>) -> Result<(), LookError> {
-        if matches!(what, What::Time | What::Balances | What::Permissions) {
+        if matches!(what, What::Time | What::Balances | What::Transfers(_) | What::Permissions) {
             return Ok(());
         }
         let all = match (self.given.take(), self.is_dry()) {

@@ -13,7 +13,7 @@ use bellwether_sdk::{Decimal, InstrumentId, Interval, OrderKind, Rate, Side, Tim
 use serde_json::{Map, Value, json};
 
 use crate::config::Settings;
-use crate::exchange::{Act, Ask, ClientId, Fault, OrderRef, Reply};
+use crate::exchange::{Act, Ask, ClientId, Fault, OrderRef, Reply, Span};
 
 pub use desk::is_loopback;
 pub use error::LookError;
@@ -112,6 +112,10 @@ pub enum What {
     Order(OrderRef),
     /// Our fills from a time on; of the last day where it is absent.
     Fills(Option<Ts>),
+    /// Funding that the account was paid or paid, from a time on; of the last week where it is absent.
+    Payments(Option<Ts>),
+    /// Deposits, withdrawals and transfers of the account, from a time on; of the last week where it is absent.
+    Transfers(Option<Ts>),
     /// What the key may do.
     Permissions,
     /// Places an order.
@@ -140,6 +144,8 @@ impl What {
             Self::Orders => "orders",
             Self::Order(_) => "order",
             Self::Fills(_) => "fills",
+            Self::Payments(_) => "payments",
+            Self::Transfers(_) => "transfers",
             Self::Permissions => "permissions",
             Self::Place(_) => "place",
             Self::Amend(_) => "amend",
@@ -157,7 +163,14 @@ impl What {
     const fn needs_symbol(&self) -> bool {
         !matches!(
             self,
-            Self::Time | Self::Instruments | Self::Balances | Self::Positions | Self::Orders | Self::Permissions
+            Self::Time
+                | Self::Instruments
+                | Self::Balances
+                | Self::Positions
+                | Self::Orders
+                | Self::Payments(_)
+                | Self::Transfers(_)
+                | Self::Permissions
         )
     }
 }
@@ -166,6 +179,9 @@ impl What {
 const ONE: InstrumentId = InstrumentId(0);
 
 const DAY_NS: i64 = 86_400_000_000_000;
+
+/// What was booked a moment ago belongs to what is asked for, whatever the venue's clock says.
+const CLOCKS_NS: i64 = 60_000_000_000;
 
 /// Asks a venue something, or does something there. The answer is the document of docs/exchange.md.
 ///
@@ -248,12 +264,38 @@ async fn answer(settings: &Settings, desk: &mut Desk, what: &What, one: bool) ->
             let from = from.unwrap_or_else(|| now.plus(-DAY_NS));
             rows::of(&desk.ask(&Ask::Fills(ONE, from)).await?, desk)?
         }
+        What::Payments(from) => rows::of(&whole(desk, Ask::Paid, *from).await?, desk)?,
+        What::Transfers(from) => rows::of(&whole(desk, Ask::Moved, *from).await?, desk)?,
         What::Permissions => rows::of(&desk.ask(&Ask::Permissions).await?, desk)?,
         What::Place(wish) => place::place(settings, desk, wish).await?,
         What::Amend(wish) => place::amend(settings, desk, wish).await?,
         What::Cancel(order) => place::cancel(desk, order).await?,
         What::CancelAll => place::cancel_all(desk).await?,
     })
+}
+
+/// A whole stretch of an account's history up to now, question by question.
+async fn whole(desk: &mut Desk, ask: fn(Span) -> Ask, from: Option<Ts>) -> Result<Reply, LookError> {
+    let now = desk.now();
+    let mut span = Some(Span::new(from.unwrap_or_else(|| now.plus(-7 * DAY_NS)), now.plus(CLOCKS_NS)));
+    let mut all: Option<Reply> = None;
+    while let Some(next) = span {
+        let (more, further) = match desk.ask(&ask(next.clone())).await? {
+            Reply::Paid(rows, further) => (Reply::Paid(rows, None), further),
+            Reply::Moved(rows, further) => (Reply::Moved(rows, None), further),
+            _ => return Err(desk.unexpected()),
+        };
+        if further.as_ref() == Some(&next) {
+            return Err(desk.unexpected());
+        }
+        span = further;
+        match (&mut all, more) {
+            (Some(Reply::Paid(rows, _)), Reply::Paid(more, _)) => rows.extend(more),
+            (Some(Reply::Moved(rows, _)), Reply::Moved(more, _)) => rows.extend(more),
+            (_, more) => all = Some(more),
+        }
+    }
+    all.ok_or_else(|| desk.unexpected())
 }
 
 /// The kind of an order as its prices say.

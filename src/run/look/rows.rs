@@ -115,6 +115,21 @@ pub(super) fn of(reply: &Reply, desk: &Desk) -> Result<Value, LookError> {
             let rows = rows.iter().map(|f| Ok(fill(named(f.instrument)?, f)));
             json!({"fills": rows.collect::<Result<Vec<_>, LookError>>()?})
         }
+        Reply::Paid(rows, _) => {
+            let row = |p: &crate::exchange::PaidRow| {
+                let r = named(p.instrument)?;
+                Ok(json!({"symbol": r.symbol.as_str(), "id": p.id, "amount": p.amount.normalized().to_string(),
+                          "currency": p.currency, "ts_venue_ns": ns(p.ts_venue)}))
+            };
+            json!({"payments": rows.iter().map(row).collect::<Result<Vec<_>, LookError>>()?})
+        }
+        Reply::Moved(rows, _) => {
+            let row = |m: &crate::exchange::MovedRow| {
+                json!({"id": m.id, "what": m.word, "amount": m.amount.normalized().to_string(),
+                       "currency": m.currency, "ts_venue_ns": ns(m.ts_venue)})
+            };
+            json!({"transfers": rows.iter().map(row).collect::<Vec<_>>()})
+        }
         Reply::Permissions(p) => permissions(p),
         Reply::Instruments(..) | Reply::StreamTicket(_) | Reply::Done => return Err(desk.unexpected()),
     })

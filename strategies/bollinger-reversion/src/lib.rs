@@ -110,6 +110,8 @@ impl Plugin for BollingerReversion {
     const NAME: &'static str = "bollinger_reversion";
     const SUMMARY: &'static str = "buys below the lower Bollinger band and sells at the middle";
     const DIRECTIONAL: bool = true;
+    const STATE_VERSION: u32 = 1;
+    const SIGNAL_ONLY: bool = true;
 
     fn new(params: BollingerReversionParams) -> Result<Self, ParamError> {
         let seat = (Bollinger::new(params.period, params.width)?, f64::NAN, Direction::Flat);

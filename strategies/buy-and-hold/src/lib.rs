@@ -59,6 +59,8 @@ impl Plugin for BuyAndHold {
     const NAME: &'static str = "buy_and_hold";
     const SUMMARY: &'static str = "buys at the first price and holds";
     const DIRECTIONAL: bool = true;
+    const STATE_VERSION: u32 = 1;
+    const SIGNAL_ONLY: bool = true;
 
     fn new((): ()) -> Result<Self, ParamError> {
         Ok(Self { bought: PerInstrument::new(false) })

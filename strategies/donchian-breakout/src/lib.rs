@@ -106,6 +106,8 @@ impl Plugin for DonchianBreakout {
     const NAME: &'static str = "donchian_breakout";
     const SUMMARY: &'static str = "follows a close beyond the Donchian channel, with a trailing stop";
     const DIRECTIONAL: bool = true;
+    const STATE_VERSION: u32 = 1;
+    const SIGNAL_ONLY: bool = true;
 
     fn new(params: DonchianBreakoutParams) -> Result<Self, ParamError> {
         let rate = Rate::from_pct(params.trail_pct);

@@ -106,6 +106,8 @@ impl Plugin for EmaCross {
     const NAME: &'static str = "ema_cross";
     const SUMMARY: &'static str = "follows the crossing of two exponential averages";
     const DIRECTIONAL: bool = true;
+    const STATE_VERSION: u32 = 1;
+    const SIGNAL_ONLY: bool = true;
 
     fn new(params: EmaCrossParams) -> Result<Self, ParamError> {
         let EmaCrossParams { fast, slow, seed, .. } = params;

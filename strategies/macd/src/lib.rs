@@ -88,6 +88,8 @@ impl Plugin for MacdCross {
     const NAME: &'static str = "macd";
     const SUMMARY: &'static str = "follows the MACD across its signal line";
     const DIRECTIONAL: bool = true;
+    const STATE_VERSION: u32 = 1;
+    const SIGNAL_ONLY: bool = true;
 
     fn new(params: MacdCrossParams) -> Result<Self, ParamError> {
         let MacdCrossParams { fast, slow, signal, seed, .. } = params;

@@ -103,6 +103,7 @@ impl Plugin for MomentumRotation {
     const NAME: &'static str = "momentum_rotation";
     const SUMMARY: &'static str = "holds the strongest of several instruments";
     const DIRECTIONAL: bool = true;
+    const STATE_VERSION: u32 = 1;
 
     fn new(params: MomentumRotationParams) -> Result<Self, ParamError> {
         let returns = PerInstrument::new(Roc::new(params.lookback)?);

@@ -175,6 +175,7 @@ impl Plugin for Quoter {
     const NAME: &'static str = "quoter";
     const SUMMARY: &'static str = "quotes both sides with resting post-only orders";
     const DIRECTIONAL: bool = false;
+    const STATE_VERSION: u32 = 1;
 
     fn new(params: QuoterParams) -> Result<Self, ParamError> {
         Ok(Self { params, seats: PerInstrument::new(Seat::default()) })

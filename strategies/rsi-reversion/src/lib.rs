@@ -121,6 +121,8 @@ impl Plugin for RsiReversion {
     const NAME: &'static str = "rsi_reversion";
     const SUMMARY: &'static str = "buys a low relative strength index and sells the calm after it";
     const DIRECTIONAL: bool = true;
+    const STATE_VERSION: u32 = 1;
+    const SIGNAL_ONLY: bool = true;
 
     fn new(params: RsiReversionParams) -> Result<Self, ParamError> {
         let RsiReversionParams { oversold, overbought, exit, .. } = params;

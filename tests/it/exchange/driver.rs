@@ -30,6 +30,8 @@ use super::world::{BTC, approved, credential, order};
 struct Shop {
     server: Arc<Mutex<Server>>,
     news: broadcast::Sender<(&'static str, String)>,
+    /// WebSocket pings, each so many milliseconds.
+    ping_ms: u64,
 }
 
 fn ms() -> i64 {
@@ -38,8 +40,12 @@ fn ms() -> i64 {
 
 impl Shop {
     async fn open() -> (Self, String) {
+        Self::that_pings(60_000).await
+    }
+
+    async fn that_pings(ping_ms: u64) -> (Self, String) {
         let (news, _) = broadcast::channel(1_024);
-        let shop = Self { server: Arc::new(Mutex::new(Server::new(None))), news };
+        let shop = Self { server: Arc::new(Mutex::new(Server::new(None))), news, ping_ms };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let at = listener.local_addr().expect("an address").to_string();
         let ticker = shop.clone();
@@ -77,8 +83,16 @@ impl Shop {
         let mut news = self.news.subscribe();
         let mut topics: Vec<String> = Vec::new();
         let mut dice = Dice(5);
+        let every = Duration::from_millis(self.ping_ms);
+        let mut pings = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
         loop {
             let said = tokio::select! {
+                _ = pings.tick() => {
+                    if socket.send(Message::Ping(Vec::new().into())).await.is_err() {
+                        return;
+                    }
+                    continue;
+                },
                 message = socket.recv() => match message {
                     Some(Ok(Message::Text(text))) => self.heard(&text, &mut topics, &mut dice),
                     Some(Ok(_)) => continue,
@@ -127,6 +141,7 @@ struct Trader {
     sent: bool,
     told: Vec<String>,
     depths: u32,
+    private_lost: u32,
 }
 
 impl Hands for Trader {
@@ -143,7 +158,10 @@ impl Hands for Trader {
 
     fn on_gateway(&mut self, _: usize, event: GatewayEvent, _: Ts, desk: &mut Desk<'_>) {
         match event {
-            GatewayEvent::Private(on) => self.private = on,
+            GatewayEvent::Private(on) => {
+                self.private = on;
+                self.private_lost += u32::from(!on);
+            }
             GatewayEvent::Answer(Answer::Accepted(id)) => {
                 self.told.push("accepted".to_owned());
                 desk.cancel(0, id);
@@ -195,6 +213,36 @@ fn an_order_goes_out_and_is_cancelled_over_real_sockets_and_its_way_is_measured(
         let latency = drive.probe().as_any().downcast_ref::<Latency>().expect("the probe");
         assert!(latency.stages().parse.len() > 20 && latency.stages().whole.len() == 1, "{latency:?}");
     });
+}
+
+/// How often an account's connection without a message was taken for dead.
+fn lost_in_silence(ping_ms: u64) -> u32 {
+    block_on(async {
+        let (_shop, at) = Shop::that_pings(ping_ms).await;
+        let socket = format!("ws://{at}/ws");
+        let urls =
+            Urls { rest: format!("http://{at}"), market: socket.clone(), account: socket.clone(), trade: socket };
+        let venue: Arc<dyn Venue> = Arc::new(Toy::that_wants_no_words(1_000));
+        let gateway = Gateway::new(
+            venue,
+            listings(),
+            credential(),
+            GatewaySettings::new(9, urls.clone()),
+            Limits::new(6_000, 100),
+        );
+        let transport = Arc::new(Live::new(LiveSettings::default()).expect("a transport"));
+        let mut drive = Drive::new(transport, Box::new(WallClock::default()));
+        drive.add_gateway(gateway, urls.rest.clone());
+        let mut trader = Trader::default();
+        drive.run(&mut trader, tokio::time::sleep(Duration::from_millis(2_500))).await;
+        trader.private_lost
+    })
+}
+
+#[test]
+fn a_connection_that_is_pinged_lives_and_one_without_a_sign_is_dead() {
+    assert_eq!(lost_in_silence(100), 0);
+    assert!(lost_in_silence(60_000) > 0, "nobody pings");
 }
 
 #[test]

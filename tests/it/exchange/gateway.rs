@@ -241,3 +241,45 @@ fn orders_of_an_earlier_process_are_taken_over_not_sent_again_and_no_fill_is_boo
         world.check_orders();
     }
 }
+
+#[test]
+fn an_order_that_was_put_away_is_neither_placed_again_nor_taken_for_somebody_elses() {
+    // The venue refuses some orders by chance.
+    let rests = |seed: u64| {
+        let mut world = calm(seed);
+        let (old, young) = (world.submit(Side::Buy, 500), world.submit(Side::Buy, 500));
+        world.run(1_000, |_| {});
+        let both = [old, young].iter().all(|id| world.told[id].ends.is_empty() && world.told[id].filled == 0);
+        both.then_some((world, seed | 1, old, young))
+    };
+    let (mut world, session, old, young) = (30..60).find_map(rests).expect("two orders that rest");
+    world.cancel(old);
+    world.run(3_000, |_| {});
+    assert_eq!(world.told[&old].ends, ["cancelled: requested"]);
+    world.gateway.put_away(|id| id == young);
+    assert!(world.gateway.orders().all(|o| o.id == young), "what ended is forgotten, what rests is not");
+    // Its number is not used again.
+    world.next_order = old.0;
+    world.submit(Side::Buy, 500);
+    world.run(2_000, |_| {});
+    assert_eq!(world.server.orders.len(), 2, "an order was placed again");
+    assert!(world.notes.iter().any(|n| n.contains("twice")), "{:?}", world.notes);
+    // A fill of it has the account looked at, and is not booked for anybody else.
+    let client = ClientId { session, number: old.0 }.to_string();
+    let said = |kind: &str, status: &str| {
+        let mut said = private(kind, status, "x9", "0.1");
+        said["client"] = json!(client);
+        said
+    };
+    let filled = world.told[&old].filled;
+    world.say_private(&said("fill", "part"));
+    assert_eq!((world.told[&old].filled, world.told[&young].filled), (filled, 0));
+    assert!(
+        world.notes.iter().any(|n| n.contains("fill x9 of order 1, which had ended long ago")),
+        "{:?}",
+        world.notes
+    );
+    // Open after all, it is cancelled.
+    world.say_private(&said("order", "open"));
+    assert!(world.notes.iter().any(|n| n.contains("order 1 had ended long ago and is open")), "{:?}", world.notes);
+}

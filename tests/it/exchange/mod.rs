@@ -4,6 +4,7 @@
 mod conformance;
 mod driver;
 mod feed;
+mod foreign;
 mod gateway;
 mod server;
 mod storm;

@@ -43,9 +43,17 @@ impl Toy {
             cancel_replace: false,
             amend: false,
             batch_max: 1,
+            balance_is_wallet: true,
             settle_ms: 2_000,
         };
         Self { facts }
+    }
+
+    /// A connection is dead after so many milliseconds without a sign of the venue, which nobody asks for one.
+    pub fn that_wants_no_words(dead_after_ms: u64) -> Self {
+        let mut toy = Self::numbers();
+        toy.facts.heartbeat = Heartbeat { say: None, dead_after_ms };
+        toy
     }
 
     pub fn numbers() -> Self {

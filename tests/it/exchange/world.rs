@@ -9,7 +9,7 @@ use bellwether::exchange::feed::{Feed, FeedEvent, FeedSettings};
 use bellwether::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
 use bellwether::exchange::machine::{Action, Limits, Link, Tag};
 use bellwether::exchange::transport::TransportError;
-use bellwether::exchange::{Continuity, OrderStatus, Request, Response, SnapshotBy, Topic, Venue};
+use bellwether::exchange::{Continuity, OrderRow, OrderStatus, Request, Response, SnapshotBy, Topic, Venue};
 use bellwether::keys::{Credential, Scheme};
 use bellwether::market::book::Book;
 use bellwether::orders::{Answer, Order, WordId};
@@ -112,6 +112,10 @@ pub struct World {
     pub notes: Vec<String>,
     pub ticking: bool,
     pub halts: Vec<String>,
+    /// Orders of others: seen, ready to be taken over, and not to be.
+    pub foreign: Vec<OrderRow>,
+    pub adoptable: Vec<(OrderRow, Vec<String>, Ts)>,
+    pub left_alone: Vec<String>,
     /// What the venue answers to the next acts instead of carrying them out.
     pub force: Vec<Value>,
     checksum: bool,
@@ -190,6 +194,9 @@ impl World {
             notes: Vec::new(),
             ticking: true,
             halts: Vec::new(),
+            foreign: Vec::new(),
+            adoptable: Vec::new(),
+            left_alone: Vec::new(),
             force: Vec::new(),
             checksum,
             conns: BTreeMap::new(),
@@ -497,6 +504,9 @@ impl World {
                 GatewayEvent::FillId(id, trade) => self.told.entry(id).or_default().ids.push(trade),
                 GatewayEvent::Note(words) => self.notes.push(words),
                 GatewayEvent::Halt(why) => self.halts.push(why),
+                GatewayEvent::Foreign(row) => self.foreign.push(row),
+                GatewayEvent::Adoptable(row, seen, at) => self.adoptable.push((row, seen, at)),
+                GatewayEvent::LeftAlone(_, _, why) => self.left_alone.push(why),
                 _ => {}
             }
         }

@@ -81,6 +81,7 @@ fn an_order_outside_of_its_strategys_limits_never_reaches_the_venue_and_the_repo
     let plan = SessionPlan {
         state: Some(bench.state()),
         tape: Some(tape.clone()),
+        watch: false,
         resume: None,
         ends_after: Some(Duration::from_secs(6)),
         program: ("test", ""),

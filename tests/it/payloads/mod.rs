@@ -5,6 +5,7 @@ mod binance;
 mod binance_book;
 mod bybit;
 mod coinbase;
+mod flows;
 mod hyperliquid;
 mod kraken;
 mod okx;

@@ -1,5 +1,6 @@
 //! Paper sessions on venues' feeds, over real sockets: second sources, funding, warm-up.
 
+mod contracts;
 mod venue;
 
 use std::sync::Mutex;
@@ -106,6 +107,7 @@ fn session(plugin: &str, venues: Venues, lasts: Duration, change: impl FnOnce(&m
     let plan = SessionPlan {
         state: None,
         tape: None,
+        watch: false,
         resume: None,
         ends_after: Some(lasts),
         program: ("test", ""),

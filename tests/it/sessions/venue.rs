@@ -32,13 +32,18 @@ pub fn now_ms() -> u64 {
 impl Venues {
     /// Opens them.
     pub fn open(self) -> SocketAddr {
+        self.open_with(Router::new())
+    }
+
+    /// Opens them, with more to be asked.
+    pub fn open_with(self, more: Router) -> SocketAddr {
         let (told, at) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
                 told.send(listener.local_addr().expect("an address")).expect("told");
-                axum::serve(listener, router(Arc::new(self))).await.expect("served");
+                axum::serve(listener, router(Arc::new(self)).merge(more)).await.expect("served");
             });
         });
         at.recv().expect("an address")

@@ -99,6 +99,7 @@ pub fn plan(tape: Option<&Path>, settings: &Settings) -> SessionPlan<'static> {
     SessionPlan {
         state: None,
         tape: tape.map(Path::to_owned),
+        watch: false,
         resume: None,
         ends_after: None,
         program: ("test", "none"),

@@ -1,7 +1,9 @@
 //! Stories of signals that come from outside: stored ones in a backtest and in paper mode, on the tape, and what is refused.
 
 pub mod desk;
+mod faults;
 mod measure;
+mod places;
 mod process;
 mod provider;
 pub mod server;
@@ -111,4 +113,28 @@ fn an_instrument_of_another_run_is_left_out() {
     desk.store("provider", &[other, signal("2", "long", 4)]);
     assert_eq!(desk.backtest(|_| {}).expect("a backtest").outcome.orders.len(), 1);
     assert_eq!(news::load(&desk.catalog(), "provider").expect("read").iter().filter_map(Line::instrument).count(), 2);
+}
+
+#[test]
+fn every_story_that_the_reliability_page_names_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/reliability.md")).expect("the page");
+    let section =
+        page.split("## Signals in and out").nth(1).and_then(|s| s.split("\n## ").next()).expect("the section");
+    let mut code = String::new();
+    let mut folders: Vec<_> =
+        ["src/sources", "src/sinks", "tests/it/signals", "tests/signals"].map(|f| root.join(f)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path => code.push_str(&std::fs::read_to_string(path).unwrap_or_default()),
+            }
+        }
+    }
+    let named: Vec<&str> = section.split('`').skip(1).step_by(2).filter(|w| w.matches('_').count() > 3).collect();
+    assert!(named.len() > 50, "{}", named.len());
+    for story in named {
+        assert!(code.contains(&format!("fn {story}(")) || code.contains(&format!("def {story}(")), "{story}");
+    }
 }

@@ -123,10 +123,16 @@ pub fn free_port() -> SocketAddr {
 
 /// A mail server that takes everything; gives the text of each mail.
 pub fn mail_server() -> (SocketAddr, Receiver<String>) {
+    mail_server_that(|_| "250 taken")
+}
+
+/// A mail server that answers the nth mail so; gives the text of each.
+pub fn mail_server_that(answer: impl Fn(usize) -> &'static str + Send + 'static) -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let (tx, mails) = channel();
     std::thread::spawn(move || {
+        let mut number = 0;
         for stream in listener.incoming().flatten() {
             let mut out = stream.try_clone().expect("a stream");
             let mut say = |text: &str| drop(out.write_all(format!("{text}\r\n").as_bytes()));
@@ -136,7 +142,8 @@ pub fn mail_server() -> (SocketAddr, Receiver<String>) {
                 if in_data && line == "." {
                     in_data = false;
                     let _ = tx.send(std::mem::take(&mut mail));
-                    say("250 taken");
+                    say(answer(number));
+                    number += 1;
                 } else if in_data {
                     mail.push_str(&line);
                     mail.push('\n');

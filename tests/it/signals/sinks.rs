@@ -7,24 +7,26 @@ use std::time::{Duration, Instant};
 use bellwether::config::{Level, Settings, SinkKind, SinkSettings};
 use bellwether::keys::Token;
 use bellwether::run;
-use bellwether::sinks::{Notice, Post, code_at};
+use bellwether::sinks::{About, Notice, Post, code_at};
 use bellwether::sources::{Mail, Question, mailbox};
 use bellwether_sdk::Ts;
 
 use super::desk::{Desk, signal, token};
-use super::server::{Server, free_port, mail_server};
+use super::server::{Server, free_port, mail_server, mail_server_that};
 
-fn settings(sinks: &[(&str, SinkSettings)]) -> Settings {
+pub(super) fn settings(sinks: &[(&str, SinkSettings)]) -> Settings {
     let sink = sinks.iter().map(|(name, sink)| ((*name).to_owned(), sink.clone())).collect();
     Settings { sink, ..Settings::default() }
 }
 
-fn post(sink: SinkSettings, state: &Path) -> Post {
+pub(super) fn post(sink: SinkSettings, state: &Path) -> Post {
     let sink = SinkSettings { per_minute_max: 60_000, ..sink };
-    Post::start(&settings(&[("place", sink)]), state, &token, None).expect("a post").expect("one sink")
+    Post::start(&settings(&[("place", sink)]), state, &token, None, About::default())
+        .expect("a post")
+        .expect("one sink")
 }
 
-fn fill(n: usize) -> Notice {
+pub(super) fn fill(n: usize) -> Notice {
     Notice::new(Ts::from_millis(1), Level::Info, "fill", format!("fill {n}"))
 }
 
@@ -56,8 +58,10 @@ fn a_place_that_is_down_gets_everything_in_order_when_it_is_back() {
     up.close();
     // What was answered by 500 came again under its own key.
     seen.dedup();
-    let wanted: Vec<_> = (0..21).map(|n| (format!("place-{}", n + 1), format!("· fill: fill {n}"))).collect();
+    let origin = std::fs::read_to_string(state.path().join("sinks/origin")).expect("a word");
+    let wanted: Vec<_> = (0..21).map(|n| (format!("place-{origin}-{}", n + 1), format!("· fill: fill {n}"))).collect();
     assert_eq!(seen, wanted);
+    assert!(origin.len() >= 12, "no other folder has it");
 }
 
 #[test]
@@ -153,6 +157,31 @@ fn a_mail_comes_with_its_subject_and_text() {
 }
 
 #[test]
+fn a_mail_server_that_is_busy_gets_it_again_and_what_it_never_takes_is_put_aside() {
+    let state = tempfile::tempdir().expect("folder");
+    let (address, mails) = mail_server_that(|n| match n {
+        0 => "451 later",
+        1 => "250 taken",
+        2 => "550 never",
+        _ => "250 taken",
+    });
+    let mut sink = SinkSettings::new(SinkKind::Mail, format!("smtp://{address}"));
+    (sink.from, sink.chat) = ("bot@example.org".to_owned(), "desk@example.org".to_owned());
+    let mut post = post(sink, state.path());
+    let words = |n: usize| Notice::new(Ts::from_millis(1), Level::Error, "fill", format!("fill {n}"));
+    (0..3).for_each(|n| post.send(words(n)));
+    for wanted in ["fill 0", "fill 0", "fill 1", "fill 2"] {
+        let mail = mails.recv_timeout(Duration::from_secs(20)).expect("a mail");
+        assert!(mail.contains(wanted), "{wanted}: {mail}");
+    }
+    post.close();
+    let delivered = post.counts().0[0].delivered.clone();
+    assert_eq!((delivered.sent, delivered.failed, delivered.refused), (2, 1, 1));
+    let aside = std::fs::read_to_string(state.path().join("sinks/place.refused.jsonl")).expect("put aside");
+    assert!(aside.contains("fill 1") && aside.contains("550"), "{aside}");
+}
+
+#[test]
 fn a_session_reports_its_start_its_fills_its_signals_and_its_end() {
     let desk = Desk::new();
     desk.store("provider", &[signal("1", "long", 3), signal("2", "flat", 9)]);
@@ -188,9 +217,25 @@ fn a_chat_asks_and_is_answered_and_stops_the_session_with_a_code() {
             return ("200 OK".to_owned(), "{}".to_owned());
         }
         let offset = taken.json()["offset"].as_i64().unwrap_or(0);
-        let code = format!("/stop {:06}", code_at(b"12345678901234567890", now()));
-        let text =
-            ["/positions", "/stop 000000", &code].get(usize::try_from(offset).unwrap_or(9)).map(|t| (*t).to_owned());
+        // The code that is shown now goes for the first, the next one for the second: each serves once.
+        let code = |ahead: u64| format!("{:06}", code_at(b"12345678901234567890", now() + ahead));
+        let (resume, stop) = (format!("/resume {}", code(0)), format!("/stop {}", code(30)));
+        let texts = [
+            "/status",
+            "/why",
+            "/positions",
+            "/orders",
+            "/profit",
+            "/pause",
+            "/status",
+            &resume,
+            "/status",
+            "/stop 000000",
+            "/stop now",
+            "stop",
+            &stop,
+        ];
+        let text = texts.get(usize::try_from(offset).unwrap_or(99)).map(|t| (*t).to_owned());
         let update = text.map(|text| {
             serde_json::json!({"update_id": offset, "message": {"chat": {"id": 7}, "text": text, "date": now()}})
         });
@@ -223,8 +268,28 @@ fn a_chat_asks_and_is_answered_and_stops_the_session_with_a_code() {
         }
     }
     session.join().expect("the session ended by itself");
-    assert!(said.iter().any(|t| t.contains("test:AAA/USD 0")), "{said:?}");
-    assert!(said.iter().any(|t| t.starts_with("/stop is refused")), "{said:?}");
+    // Its own reports are the same messages: answers are those without a mark.
+    let answers: Vec<&str> = said.iter().map(String::as_str).filter(|t| !t.starts_with(['·', '!'])).collect();
+    let wanted = [
+        "orders open",
+        "nothing",
+        "test:AAA/USD 0",
+        "nothing",
+        "+0.00 USD since the start",
+        "paused: no position",
+        "paused: no position",
+        "resumed",
+        "orders open",
+        "/stop is refused",
+        "/stop is refused",
+        "/status /why",
+        "the session ends",
+    ];
+    assert_eq!(answers.len(), wanted.len(), "{answers:?}");
+    for (answer, wanted) in answers.iter().zip(wanted) {
+        assert!(answer.contains(wanted), "{wanted}: {answer}");
+    }
+    assert!(!answers[8].contains("paused"), "{answers:?}");
 }
 
 #[test]

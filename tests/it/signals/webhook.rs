@@ -16,11 +16,16 @@ use bellwether_sdk::Ts;
 use super::desk::{Desk, dropped, plan};
 use super::server::{free_port, post};
 
+/// From an alert to its order.
+const WITHIN: Duration = Duration::from_millis(5);
+
 /// Tells what the session did, with the time at which it was told.
-struct Ears(Sender<(Instant, String)>);
+struct Ears(Sender<(Instant, String)>, Sender<()>);
 
 impl Watcher for Ears {
-    fn status(&mut self, _: &Status) {}
+    fn status(&mut self, _: &Status) {
+        let _ = self.1.send(());
+    }
     fn effect(&mut self, _: Ts, line: &str) {
         let _ = self.0.send((Instant::now(), line.to_owned()));
     }
@@ -31,6 +36,7 @@ pub struct Session {
     pub desk: Arc<Desk>,
     pub address: SocketAddr,
     pub heard: Receiver<(Instant, String)>,
+    statuses: Receiver<()>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<RunReport>,
 }
@@ -45,15 +51,20 @@ impl Session {
         settings.session.pace = 1;
         change(&mut hook, &mut settings);
         settings.source.insert("tv".to_owned(), SourceSettings::Webhook(hook));
-        let (tx, heard) = channel();
+        let ((tx, heard), (status, statuses)) = (channel(), channel());
         let stop = Arc::new(AtomicBool::new(false));
         let (its_desk, its_stop) = (Arc::clone(&desk), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
             let tape = its_desk.folder.path().join("hook.tape");
             let plan = plan(Some(&tape), &settings);
-            run::paper(&settings, &its_desk.registry(), plan, &mut Ears(tx), &its_stop).expect("a session")
+            run::paper(&settings, &its_desk.registry(), plan, &mut Ears(tx, status), &its_stop).expect("a session")
         });
-        Self { desk, address, heard, stop, thread }
+        Self { desk, address, heard, statuses, stop, thread }
+    }
+
+    /// Waits until the first bar has opened: what comes before it fills at its open.
+    pub fn begun(&self) {
+        self.statuses.recv_timeout(Duration::from_secs(20)).expect("a session begins");
     }
 
     pub fn line(&self) -> (Instant, String) {
@@ -66,12 +77,12 @@ impl Session {
     }
 }
 
-fn now() -> String {
+pub(super) fn now() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock");
     since.as_millis().to_string()
 }
 
-fn alert(id: &str, direction: &str, made: &str) -> String {
+pub(super) fn alert(id: &str, direction: &str, made: &str) -> String {
     format!(
         r#"{{"secret":"open sesame","id":"{id}","instrument":"test:AAA/USD","direction":"{direction}","qty":"1","made":"{made}"}}"#
     )
@@ -80,13 +91,20 @@ fn alert(id: &str, direction: &str, made: &str) -> String {
 #[test]
 fn an_alert_in_tradingviews_words_becomes_an_order_within_five_milliseconds() {
     let session = Session::start(|hook, _| {
+        hook.per_minute_max = 100_000;
         let map =
             [("instrument", "ticker"), ("direction", "order.action"), ("qty", "order.contracts"), ("made", "time")];
         hook.map = map.map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned())).into();
         hook.instruments = BTreeMap::from([("AAAUSD".to_owned(), "test:AAA/USD".to_owned())]);
     });
-    let mut took = Vec::new();
-    for n in 0..30 {
+    session.begun();
+    let mut took: Vec<Duration> = Vec::new();
+    // Beside a busy neighbour most alerts wait for a processor; our own time shows in the one that does not. Where it is over
+    // the limit none is under it, however many are tried.
+    for n in 0..600 {
+        if n >= 30 && n % 2 == 0 && took.iter().any(|t| *t < WITHIN) {
+            break;
+        }
         // An order, then its cancel, and again: each alert has an effect.
         let action = if n % 2 == 0 { "BUY" } else { "close" };
         let body = format!(
@@ -109,10 +127,9 @@ fn an_alert_in_tradingviews_words_becomes_an_order_within_five_milliseconds() {
     }
     let desk = Arc::clone(&session.desk);
     let report = session.end();
-    assert_eq!(report.outcome.orders.len(), 15);
+    assert_eq!(report.outcome.orders.len(), took.len() / 2);
     took.sort();
-    // The machine may be busy; our own time shows where it was not.
-    assert!(took[0] < Duration::from_millis(5), "{took:?}");
+    assert!(took[0] < WITHIN, "{took:?}");
     println!("alert to order: best {:?}, median {:?}", took[0], took[took.len() / 2]);
     let replay = run::replay(&desk.folder.path().join("hook.tape"), &desk.registry()).expect("a replay");
     assert_eq!((replay.divergence, replay.order_hash), (None, report.outcome.order_hash));
@@ -143,6 +160,7 @@ fn who_does_not_know_the_secret_is_turned_away_and_what_is_wrong_is_refused() {
 #[test]
 fn the_same_alert_again_acts_once() {
     let session = Session::start(|_, _| {});
+    session.begun();
     let body = alert("once", "long", &now());
     (0..3).for_each(|_| assert_eq!(post(session.address, "", &body).0, 200));
     assert!(session.line().1.starts_with("order 1 "));

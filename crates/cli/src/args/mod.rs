@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Stop(crate::commands::stop::StopArgs),
     /// Arm a guard that has tripped, and take the kill switch's file away.
     Arm(crate::commands::arm::ArmArgs),
+    /// Take an open order or a position of others into the books of a running session.
+    Adopt(crate::commands::adopt::AdoptArgs),
     /// Look at what a session needs before it begins.
     Doctor(crate::commands::doctor::DoctorArgs),
     /// Keep the state folder in a file, or bring it back.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
-use bellwether::config::Settings;
+use bellwether::config::{Durability, Settings};
 use bellwether::run::{self, LookAt, What, look};
 use bellwether_sdk::Symbol;
 use clap::Args;
@@ -117,15 +117,25 @@ fn state_folder(global: &Global, found: &mut Vec<Finding>) -> Result<(), Failure
     };
     let _ = std::fs::remove_file(&path);
     found.push(("state folder".to_owned(), how, why));
-    let (how, why) = match run::free_bytes(&state) {
+    let (how, why) = match bellwether::sinks::free_bytes(&state) {
         Ok(free) if free >= 1 << 30 => (State::Ok, format!("{} MiB free", free >> 20)),
         Ok(free) if free >= 64 << 20 => {
-            (State::Warn, format!("only {} MiB free; a tape grows with its feed", free >> 20))
+            (State::Warn, format!("only {} MiB free; a tape grows with its feed: `bellwether tape prune`", free >> 20))
         }
-        Ok(free) => (State::Fail, format!("only {} MiB free", free >> 20)),
+        Ok(free) => (State::Fail, format!("only {} MiB free; `bellwether tape prune`", free >> 20)),
         Err(e) => (State::Warn, format!("how much is free is not known: {e}")),
     };
     found.push(("disk space".to_owned(), how, why));
+    let (how, why) = match run::tapes_size(&state) {
+        Ok((count, bytes)) => (State::Ok, format!("{count}, {} MiB", bytes >> 20)),
+        Err(e) => (State::Warn, e.to_string()),
+    };
+    found.push(("tapes".to_owned(), how, why));
+    let (how, why) = match run::durability_costs(&state) {
+        Ok(costs) => (State::Ok, costs.iter().map(cost).collect::<Vec<_>>().join(", ")),
+        Err(e) => (State::Fail, e.to_string()),
+    };
+    found.push(("tape, an order".to_owned(), how, why));
     if state.join("STOP").exists() {
         found.push(("kill switch".to_owned(), State::Fail, "the file STOP is there; `bellwether arm`".to_owned()));
     }
@@ -141,6 +151,17 @@ fn state_folder(global: &Global, found: &mut Vec<Finding>) -> Result<(), Failure
         ));
     }
     Ok(())
+}
+
+/// What a setting of `session.durability` makes an order wait.
+fn cost((durability, p50, p99): &(Durability, u64, u64)) -> String {
+    let us = |ns: &u64| *ns as f64 / 1e3;
+    let name = match durability {
+        Durability::Staged => "staged",
+        Durability::Direct => "direct",
+        Durability::Sync => "sync",
+    };
+    format!("{name} {:.1} us (p99 {:.1})", us(p50), us(p99))
 }
 
 fn key(settings: &Settings, venue: &str, found: &mut Vec<Finding>) {

@@ -58,7 +58,7 @@ pub(crate) struct ExchangeArgs {
     /// Interval of bars.
     #[arg(long, visible_alias = "timeframe", value_name = "INTERVAL", default_value = "1m")]
     interval: Interval,
-    /// Start of bars, funding and fills, inclusive, UTC.
+    /// Start of bars, funding, fills, payments and transfers, inclusive, UTC.
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<Ts>,
     /// End of bars and funding, exclusive, UTC.
@@ -130,6 +130,10 @@ enum Word {
     Orders,
     Order,
     Fills,
+    /// Funding that the account was paid or paid.
+    Payments,
+    /// Deposits, withdrawals and transfers.
+    Transfers,
     Permissions,
     Place,
     Amend,
@@ -233,6 +237,8 @@ fn what(args: &ExchangeArgs) -> Result<What, Failure> {
         Word::Orders => What::Orders,
         Word::Order => What::Order(order()?),
         Word::Fills => What::Fills(args.from),
+        Word::Payments => What::Payments(args.from),
+        Word::Transfers => What::Transfers(args.from),
         Word::Permissions => What::Permissions,
         Word::Place => What::Place(OrderWish {
             side: flags.side.ok_or_else(|| need("--side"))?.into(),

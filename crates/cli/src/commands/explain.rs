@@ -16,16 +16,18 @@ use crate::{interrupt, out, record};
 /// `explain`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The run is made again up to the moment; what is told is what stood after the last market event at or before it.
+The run is made again up to the moment; what is told is what stood after the last market event at or before it. Without a
+moment, after the last event of all.
 
 Examples:
+  bellwether explain last
   bellwether explain last --at 2023-03-24T12:00:00Z
   bellwether explain session.tape --at 2025-03-25T23:07:10Z --json")]
 pub(crate) struct ExplainArgs {
     /// The run (an id, a beginning of one, `last`, a file of `--json`) or a tape (a file that ends in .tape).
     run: String,
-    /// The moment, UTC: 2024-01-01T12:00:00Z or milliseconds since 1970; may be given several times.
-    #[arg(long, value_name = "TIME", required = true)]
+    /// The moment, UTC: 2024-01-01T12:00:00Z or milliseconds since 1970; may be given several times [default: the end].
+    #[arg(long, value_name = "TIME")]
     at: Vec<String>,
     /// Only this strategy.
     #[arg(long, value_name = "ID")]
@@ -38,7 +40,10 @@ pub(crate) struct ExplainArgs {
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &ExplainArgs, registry: &Registry) -> Result<(), Failure> {
     let read = |text: &String| parse_time(text).map_err(|why| Failure::new(Code::Usage, format!("--at {text}: {why}")));
-    let asked = args.at.iter().map(read).collect::<Result<Vec<Ts>, Failure>>()?;
+    let mut asked = args.at.iter().map(read).collect::<Result<Vec<Ts>, Failure>>()?;
+    if asked.is_empty() {
+        asked.push(Ts::MAX);
+    }
     let mut moments = moments(global, args, registry, &asked)?;
     if let Some(id) = &args.strategy {
         for moment in &mut moments {
@@ -67,7 +72,8 @@ fn moments(global: &Global, args: &ExplainArgs, registry: &Registry, asked: &[Ts
 }
 
 fn text(moment: &Moment) -> String {
-    let mut text = format!("At {}\n  after       {} ({})\n", time(moment.asked), moment.event, time(moment.at));
+    let asked = if moment.asked == Ts::MAX { "the end".to_owned() } else { time(moment.asked) };
+    let mut text = format!("At {asked}\n  after       {} ({})\n", moment.event, time(moment.at));
     for view in &moment.views {
         text.push_str(&format!("  {} on {}\n", view.strategy, view.instrument));
         text.push_str(&format!(
@@ -129,7 +135,7 @@ fn value(moment: &Moment) -> Value {
     let number = |v: f64| serde_json::Number::from_f64(v).map_or(Value::Null, Value::Number);
     let said = |s: &Said| json!({"ts": s.at.nanos().to_string(), "what": s.what.name(), "text": s.text});
     json!({
-        "asked_ts": moment.asked.nanos().to_string(),
+        "asked_ts": if moment.asked == Ts::MAX { Value::Null } else { json!(moment.asked.nanos().to_string()) },
         "event_ts": if moment.at == Ts::NONE { Value::Null } else { json!(moment.at.nanos().to_string()) },
         "event_time": time(moment.at),
         "event": moment.event,

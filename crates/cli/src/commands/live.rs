@@ -1,6 +1,6 @@
 //! `live`: strategies on a venue's feed, with real orders.
 
-use bellwether::config::{Feed, Settings};
+use bellwether::config::{Feed, Foreign, Settings};
 use bellwether::host::Registry;
 use bellwether::run;
 use clap::Args;
@@ -28,6 +28,12 @@ pub(crate) struct LiveArgs {
     /// The account: the part behind the slash of binance/main.
     #[arg(long, value_name = "NAME")]
     venue_account: Option<String>,
+    /// What is done about what is not ours in the account: session.foreign.
+    #[arg(long, value_name = "hold|leave|adopt", value_parser = foreign)]
+    foreign: Option<Foreign>,
+    /// With --foreign adopt: the strategy that others' open orders belong to; none, unless named.
+    #[arg(long, value_name = "ID")]
+    adopt_for: Option<String>,
     /// Trade on the venues' test networks.
     #[arg(long)]
     testnet: bool,
@@ -50,6 +56,8 @@ pub(crate) fn run(global: &Global, args: &LiveArgs, registry: &Registry) -> Resu
     if let Some(account) = &args.venue_account {
         settings.session.account.clone_from(account);
     }
+    settings.session.foreign = args.foreign.unwrap_or(settings.session.foreign);
+    settings.session.adopt_for = args.adopt_for.clone().or(settings.session.adopt_for.take());
     if args.testnet {
         let symbols = run::symbols(settings)?;
         for key in symbols.iter().filter_map(|s| run::venue_key(s).ok()) {
@@ -76,6 +84,15 @@ pub(crate) fn run(global: &Global, args: &LiveArgs, registry: &Registry) -> Resu
     watcher.end();
     let store = record::store(global)?;
     finish(global, &args.session, settings, registry, &store, &report)
+}
+
+fn foreign(text: &str) -> Result<Foreign, String> {
+    match text {
+        "hold" => Ok(Foreign::Hold),
+        "leave" => Ok(Foreign::Leave),
+        "adopt" => Ok(Foreign::Adopt),
+        _ => Err("there are hold, leave and adopt".to_owned()),
+    }
 }
 
 /// Whether every venue of the session is a test network or on this machine.

@@ -1,5 +1,6 @@
 //! One file per command: its flags and what it does.
 
+pub(crate) mod adopt;
 pub(crate) mod arm;
 pub(crate) mod backtest;
 pub(crate) mod compare;
@@ -40,13 +41,14 @@ pub(crate) fn run(cli: &Cli, registry: &Registry) -> Result<(), Failure> {
         Command::Statement(args) => statement::run(global, args, registry),
         Command::Stop(args) => stop::run(global, args),
         Command::Arm(args) => arm::run(global, args),
+        Command::Adopt(args) => adopt::run(global, args),
         Command::Explain(args) => explain::run(global, args, registry),
         Command::Keys(args) => keys::run(global, args),
         Command::Latency(args) => latency::run(global, args),
         Command::Live(args) => live::run(global, args, registry),
         Command::Paper(args) => paper::run(global, args, registry),
         Command::Replay(args) => replay::run(global, args, registry),
-        Command::Tape(args) => replay::tape(global, args),
+        Command::Tape(args) => replay::tape(global, args, registry),
         Command::Runs(args) => runs::run(global, args, registry),
         Command::Compare(args) => compare::run(global, args),
         Command::Verify(args) => verify::run(global, args, registry),

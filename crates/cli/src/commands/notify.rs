@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bellwether::config::Level;
 use bellwether::exchange::transport::{Live, LiveSettings};
-use bellwether::keys::token;
+use bellwether::run;
 use bellwether::sinks::{Message, Notice, TOPICS, place};
 use bellwether_sdk::Ts;
 use clap::{Args, Subcommand};
@@ -58,6 +58,7 @@ fn test(global: &Global, only: Option<&str>) -> Result<(), Failure> {
     let transport = Arc::new(Live::new(LiveSettings::default()).map_err(|e| failed(e.to_string()))?);
     let now = jiff::Timestamp::now();
     let at = Ts::from_millis(now.as_millisecond());
+    let token = run::tokens(&settings.key);
     let mut down = 0;
     for (name, sink) in wanted {
         let mut place = place(name, sink, &token, transport.clone()).map_err(|e| Failure::bad(e.to_string()))?;

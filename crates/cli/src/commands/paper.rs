@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bellwether::config::{Feed, Settings};
-use bellwether::host::Registry;
+use bellwether::host::{ARTEFACTS, Registry};
+use bellwether::keys::{KeyError, Token};
 use bellwether::report::{RunStore, html, terminal};
 use bellwether::run::{self, RunReport, SessionPlan};
 use bellwether_sdk::Interval;
@@ -34,7 +35,7 @@ pub(crate) struct PaperArgs {
     /// Times real time at which stored data passes; 0 does not wait.
     #[arg(long, value_name = "N")]
     pace: Option<u32>,
-    /// Where market data comes from: the catalog, or the venue itself.
+    /// Where market data comes from: the catalog, the venue itself, or another process.
     #[arg(long, value_enum)]
     feed: Option<FeedKind>,
 }
@@ -46,6 +47,8 @@ pub(crate) enum FeedKind {
     Store,
     /// The venue's own streams; no key is needed.
     Venue,
+    /// Another process that publishes market data over NATS (`session.bus`).
+    Bus,
 }
 
 impl From<FeedKind> for Feed {
@@ -53,6 +56,7 @@ impl From<FeedKind> for Feed {
         match kind {
             FeedKind::Store => Self::Store,
             FeedKind::Venue => Self::Venue,
+            FeedKind::Bus => Self::Bus,
         }
     }
 }
@@ -72,6 +76,9 @@ pub(crate) struct SessionArgs {
     /// Also write the report as one HTML file at the end.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
+    /// Take a new version of a strategy's file as soon as it is there; see `bellwether strategy swap`.
+    #[arg(long)]
+    watch: bool,
     /// Do not keep the run (the tape is kept).
     #[arg(long)]
     pub(crate) no_save: bool,
@@ -94,8 +101,14 @@ pub(crate) fn run(global: &Global, args: &PaperArgs, registry: &Registry) -> Res
     let store = record::store(global)?;
     let session = session_plan(global, &args.session, settings)?;
     let stop = interrupt::listen()?;
-    let report = if settings.session.feed == Feed::Venue {
-        let mut watcher = watch::Screen::new("paper", "live feed, simulated orders".to_owned());
+    let report = if settings.session.feed != Feed::Store {
+        let mut watcher = watch::Screen::new(
+            "paper",
+            match settings.session.feed {
+                Feed::Bus => "market data of the bus, simulated orders".to_owned(),
+                _ => "live feed, simulated orders".to_owned(),
+            },
+        );
         let report = run::session(settings, registry, session.as_plan(), None, &mut watcher, stop)?;
         watcher.end();
         report
@@ -113,6 +126,9 @@ pub(crate) fn run(global: &Global, args: &PaperArgs, registry: &Registry) -> Res
     finish(global, &args.session, settings, registry, &store, &report)
 }
 
+/// Finds the token of a source or sink by its kind and name.
+type FindToken = dyn Fn(&str, &str) -> Result<Token, KeyError>;
+
 /// What a session needs beside its settings.
 pub(crate) struct Prepared {
     tape: Option<PathBuf>,
@@ -120,7 +136,9 @@ pub(crate) struct Prepared {
     ends_after: Option<Duration>,
     artefact: String,
     settings_json: String,
+    watch: bool,
     state: PathBuf,
+    tokens: Box<FindToken>,
 }
 
 impl Prepared {
@@ -133,8 +151,9 @@ impl Prepared {
             program: (record::VERSION, &self.artefact),
             settings_json: self.settings_json.clone(),
             session: record::new_session(),
+            watch: self.watch,
             state: Some(self.state.clone()),
-            tokens: &bellwether::keys::token,
+            tokens: &*self.tokens,
         }
     }
 }
@@ -147,7 +166,9 @@ pub(crate) fn session_plan(global: &Global, args: &SessionArgs, settings: &Setti
         ends_after: args.ends_after.and_then(|i| u64::try_from(i.nanos()).ok()).map(Duration::from_nanos),
         artefact: record::program_hash(),
         settings_json: record::stored_settings(settings)?.to_string(),
+        watch: args.watch,
         state: record::state(global)?,
+        tokens: Box::new(run::tokens(&settings.key)),
     })
 }
 
@@ -160,6 +181,8 @@ pub(super) fn finish(
     store: &RunStore,
     report: &RunReport,
 ) -> Result<(), Failure> {
+    // The files of its strategies may have changed while it ran.
+    let registry = &registry.clone().with_artefacts(record::state(global)?.join(ARTEFACTS));
     let document = record::document(report, settings, registry, record::shell_line(record::typed()))?;
     if let Some(path) = &args.report {
         out::write_file(path, html::render(&document, Some(&report.outcome)).as_bytes())?;

@@ -1,9 +1,12 @@
-//! `replay`: a tape heard again; equal effects prove it. `tape show` prints one.
+//! `replay`: a tape heard again; equal effects prove it. `tape` shows, checks, exports and deletes them.
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use bellwether::host::Registry;
-use bellwether::run::{self, TapeReplay};
+use bellwether::run::{self, PruneRow, PruneRule, TapeReplay};
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
@@ -23,12 +26,25 @@ pub(crate) struct ReplayArgs {
     /// Answer as JSON.
     #[arg(long)]
     json: bool,
+    /// Write the session's document into this file, as `paper --json` prints it: with every order, fill and trade, also
+    /// those that the session did not keep in memory.
+    #[arg(long, value_name = "FILE")]
+    document: Option<PathBuf>,
 }
 
 /// Runs `replay`.
 pub(crate) fn run(global: &Global, args: &ReplayArgs, registry: &Registry) -> Result<(), Failure> {
     let path = record::find_tape(global, &args.tape)?;
-    let replay = run::replay(&path, registry)?;
+    let replay = match &args.document {
+        None => run::replay_by(&path, registry, &record::program_hash())?,
+        Some(file) => {
+            let (replay, report, settings) = run::replay_whole(&path, registry, &record::program_hash())?;
+            let document = record::document(&report, &settings, registry, record::shell_line(record::typed()))?;
+            let text = serde_json::to_string(&document).map_err(|e| Failure::new(Code::Failed, e.to_string()))?;
+            out::write_file(file, text.as_bytes())?;
+            replay
+        }
+    };
     let equal = replay.divergence.is_none() && replay.damaged.is_none();
     if args.json {
         out::json(&json!({
@@ -47,6 +63,7 @@ pub(crate) fn run(global: &Global, args: &ReplayArgs, registry: &Registry) -> Re
             })),
             "damaged": replay.damaged,
             "torn_bytes": replay.torn,
+            "snapshots": {"equal": replay.snapshots, "notes": replay.snapshot_notes},
         }))?;
     } else {
         out::answer(&text(&path.display().to_string(), &replay))?;
@@ -70,6 +87,10 @@ fn text(path: &str, replay: &TapeReplay) -> String {
         "{} records: {} inputs, {} effects; order_hash {}\n",
         replay.records, replay.inputs, replay.effects, replay.order_hash
     ));
+    if replay.snapshots > 0 {
+        text.push_str(&format!("{} snapshots are equal to the session at their place\n", replay.snapshots));
+    }
+    replay.snapshot_notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
     if replay.recorded_hash.is_none() {
         text.push_str("note: the session did not end properly; its tape has no closing hash\n");
     }
@@ -114,6 +135,28 @@ Examples:
         #[arg(long)]
         json: bool,
     },
+    /// Delete tapes that are not needed any more. Without `--yes` it says what would go, and deletes nothing.
+    #[command(after_help = "\
+Stays, whatever is asked: what a session writes, or did not end, what is damaged, and what a live session with open
+orders or positions needs to go on.
+
+Examples:
+  bellwether tape prune --days 30
+  bellwether tape prune --keep 20 --days 30 --yes")]
+    Prune {
+        /// Keep so many of the newest.
+        #[arg(long, required_unless_present = "days")]
+        keep: Option<usize>,
+        /// Only what was not written to for so many days.
+        #[arg(long)]
+        days: Option<u64>,
+        /// Do delete.
+        #[arg(long)]
+        yes: bool,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a tape as JSON, one record a line: its number and what it holds.
     #[command(after_help = "\
 Examples:
@@ -127,11 +170,15 @@ Examples:
 }
 
 /// Runs `tape`.
-pub(crate) fn tape(global: &Global, args: &TapeArgs) -> Result<(), Failure> {
+pub(crate) fn tape(global: &Global, args: &TapeArgs, registry: &Registry) -> Result<(), Failure> {
     let mut failed = None;
     let (tape, effects) = match &args.what {
         TapeCommand::Show { tape, effects } => (tape, effects),
         TapeCommand::Verify { tape, json } => return verify(global, tape, *json),
+        TapeCommand::Prune { keep, days, yes, json } => {
+            let older_than = days.map(|d| Duration::from_secs(d.saturating_mul(86_400)));
+            return prune(global, registry, &PruneRule { keep: *keep, older_than }, *yes, *json);
+        }
         TapeCommand::Export { tape } => {
             run::export(&record::find_tape(global, tape)?, |line| {
                 failed = out::answer(line).err();
@@ -149,6 +196,32 @@ pub(crate) fn tape(global: &Global, args: &TapeArgs) -> Result<(), Failure> {
         failed.is_none()
     })?;
     failed.map_or(Ok(()), Err)
+}
+
+fn prune(global: &Global, registry: &Registry, rule: &PruneRule, yes: bool, as_json: bool) -> Result<(), Failure> {
+    let rows = run::prunable(&record::state(global)?, registry, &record::program_hash(), rule)?;
+    if yes {
+        run::prune(&rows)?;
+    }
+    if as_json {
+        let row = |r: &PruneRow| json!({"tape": r.tape.display().to_string(), "bytes": r.bytes, "files": r.files.len(), "kept": r.kept});
+        let shown: Vec<Value> = rows.iter().map(row).collect();
+        return out::json(&json!({"schema_version": 1, "deleted": yes, "tapes": shown}));
+    }
+    let mut text = String::new();
+    for row in &rows {
+        let what = match (&row.kept, yes) {
+            (Some(why), _) => format!("stays: {why}"),
+            (None, true) => "deleted".to_owned(),
+            (None, false) => "would go".to_owned(),
+        };
+        text.push_str(&format!("{} ({} KiB) {what}\n", row.tape.display(), row.bytes.div_ceil(1024)));
+    }
+    let going = rows.iter().filter(|r| r.kept.is_none());
+    let (count, bytes) = going.fold((0, 0), |(n, b), r| (n + 1, b + r.bytes));
+    let end = if yes { "deleted" } else { "would go; `--yes` deletes them" };
+    text.push_str(&format!("{count} of {} tapes, {} MiB: {end}\n", rows.len(), bytes >> 20));
+    out::answer(&text)
 }
 
 fn verify(global: &Global, tape: &str, as_json: bool) -> Result<(), Failure> {

@@ -72,6 +72,9 @@ pub(crate) struct SandboxArgs {
     /// Orders allowed per ten seconds.
     #[arg(long, value_name = "N", default_value_t = LimitSettings::default().orders_per_10s)]
     order_limit: u32,
+    /// Orders allowed per day.
+    #[arg(long, value_name = "N", default_value_t = LimitSettings::default().orders_per_day)]
+    day_limit: u32,
     /// The line is JSON.
     #[arg(long)]
     json: bool,
@@ -134,7 +137,7 @@ pub(crate) fn run(global: &Global, args: &SandboxArgs) -> Result<(), Failure> {
         limits: LimitSettings {
             weight_per_minute: args.weight_limit,
             orders_per_10s: args.order_limit,
-            ..LimitSettings::default()
+            orders_per_day: args.day_limit,
         },
         flood: args.flood,
         faults: args.faults.unwrap_or_default(),

@@ -23,6 +23,10 @@ enum Of {
     Backtest,
     /// The settings file.
     Config,
+    /// A market event as it is published.
+    Market,
+    /// A message as a sink of kind webhook, file or nats gets it.
+    Message,
     /// A signal or feature, as a line of JSON.
     Signal,
 }
@@ -31,6 +35,8 @@ enum Of {
 pub(crate) fn run(args: &SchemaArgs) -> Result<(), Failure> {
     match args.of {
         Of::Backtest => out::json(&bellwether::report::schema()),
+        Of::Market => out::json(&bellwether::sources::nats::market_schema()),
+        Of::Message => out::json(&bellwether::sinks::message_schema()),
         Of::Signal => out::json(&bellwether::data::news::schema()),
         Of::Config => out::json(&schemars::schema_for!(bellwether::config::Settings)),
     }

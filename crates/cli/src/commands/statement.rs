@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bellwether::host::Registry;
-use bellwether::run::{self, Statement};
+use bellwether::run;
 use clap::Args;
 
 use crate::args::Global;
@@ -13,7 +13,8 @@ use crate::{out, record};
 /// `statement`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Needs the account's key in the environment, as `live` does. Exits 5 when anything differs.
+Compares fills, funding, and what came into the account and left it. Needs the account's key in the environment, as
+`live` does. Exits 5 when anything differs.
 
 Examples:
   bellwether statement
@@ -22,7 +23,7 @@ pub(crate) struct StatementArgs {
     /// The tape: a file, or `last`.
     #[arg(default_value = "last")]
     tape: String,
-    /// Write all fills to a file.
+    /// Write all fills, funding and transfers to a file.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Answer as JSON.
@@ -40,26 +41,7 @@ pub(crate) fn run(global: &Global, args: &StatementArgs, registry: &Registry) ->
     if args.json {
         out::json(&run::statement_document(&statement))?;
     } else {
-        out::answer(&text(&statement))?;
+        out::answer(&run::statement_text(&statement))?;
     }
-    let equal = statement.rows.iter().all(|r| r.differs().is_empty());
-    if equal { Ok(()) } else { Err(Failure::silent(Code::Different)) }
-}
-
-fn text(statement: &Statement) -> String {
-    let mut text = String::new();
-    let mut different = 0;
-    for row in &statement.rows {
-        let differs = row.differs();
-        if !differs.is_empty() {
-            different += 1;
-            text.push_str(&format!("DIFFERENT {} fill {}: {}\n", row.symbol, row.id, differs.join(" and ")));
-            text.push_str(&format!("  ours:  {:?}\n  venue: {:?}\n", row.ours, row.venue));
-        }
-    }
-    text.push_str(&format!("{} fills, {different} different\n", statement.rows.len()));
-    for note in &statement.notes {
-        text.push_str(&format!("note: {note}\n"));
-    }
-    text
+    if statement.is_equal() { Ok(()) } else { Err(Failure::silent(Code::Different)) }
 }

@@ -162,6 +162,18 @@ fn a_refusal_of_the_guard_is_told_with_its_numbers() {
     assert_eq!(moment["strategies"][0]["position"], "0");
     let text = desk.done(&format!("explain last --state-dir {state}{}", at_flags(&[at])));
     assert!(text.contains("over the limit 500") && text.contains("condition   fast - slow: now "), "{text}");
+    // Without a moment: the end.
+    let told = desk.json(&format!("explain last --json --state-dir {state}"));
+    let end = &told["moments"][0];
+    assert!(
+        end["asked_ts"].is_null() && time(end, "event_ts") == time(&run["equity"][last_of(&run["equity"])], "ts"),
+        "{end}"
+    );
+    assert!(desk.done(&format!("explain last --state-dir {state}")).starts_with("At the end\n  after       bar "));
+}
+
+fn last_of(rows: &Value) -> usize {
+    rows.as_array().expect("rows").len() - 1
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Stories about the command itself: it is run as a person or a script runs it.
 
+mod adopt;
 mod backtest;
 mod data;
 mod death;
@@ -22,4 +23,5 @@ mod settings;
 mod shipped;
 mod stop;
 mod strategies;
+mod swap;
 mod venue;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::desk::{Desk, root};
 
 /// Builds a strategy's folder once; `None` where the target is missing.
-fn built(folder: &str, file: &str) -> Option<PathBuf> {
+pub fn built(folder: &str, file: &str) -> Option<PathBuf> {
     let target = root().join("target").join("plugins");
     std::fs::create_dir_all(&target).expect("a folder");
     let out = target.join(file);

@@ -180,3 +180,106 @@ fn an_older_versions_tape_is_read_and_its_session_goes_on_with_its_position() {
     assert_eq!(resumed["fills"].as_array().map(Vec::len), Some(1), "it bought again");
     assert_eq!(replay(&desk, &path, 0)["equal"], true);
 }
+
+/// `one-file.tape` was recorded before tapes went on in files, with a position and two resting orders at its end.
+#[test]
+fn a_tape_of_one_file_goes_on_in_several_with_its_position_and_resting_orders() {
+    let desk = Desk::new().at_root();
+    let path = desk.path("one-file.tape");
+    std::fs::copy(crate::desk::root().join("crates/cli/tests/fixtures/one-file.tape"), &path).expect("copied");
+    let found = replay(&desk, &path, 0);
+    let hash = "b29029c04d1872b17faa23b82d527f892a0771c4b6510a99397b879e042870eb";
+    assert_eq!((&found["equal"], &found["order_hash"]["recorded"]), (&true.into(), &hash.into()));
+    let before = std::fs::read(&path).expect("read");
+    let flags = format!(
+        "--strategy quoter --set strategy.half_spread_bps=0.3 --set strategy.requote_bps=0.5 {BTC} --kind trades \
+         --to 2025-03-25T23:07:10Z --set risk.position_notional_max=5000"
+    );
+    // The same settings, its place in the data, and nothing more to hear.
+    let resumed = paper(&desk, "state", &format!("{flags} --set session.segment_kib=4 --resume {}", path.display()));
+    assert_eq!(resumed["open_positions"][0]["qty"], "0.00251", "{resumed:.400}");
+    let resting = |o: &&Value| o["state"] == "acknowledged";
+    let ids = |d: &Value| {
+        d["orders"].as_array().expect("orders").iter().filter(resting).map(|o| o["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&resumed), [3, 4]);
+    assert_eq!(resumed["fills"].as_array().map(Vec::len), Some(1));
+    let after = std::fs::read(&path).expect("read");
+    assert!(after.starts_with(&before), "what stood there was changed");
+    let found = replay(&desk, &path, 0);
+    assert_eq!((&found["equal"], &found["order_hash"]["replayed"]), (&true.into(), &resumed["run"]["order_hash"]));
+}
+
+#[test]
+fn a_session_that_died_is_taken_up_from_its_newest_snapshot() {
+    let desk = Desk::new().at_root();
+    let flags = format!(
+        "--strategy ema_cross {BTC} --kind trades --set strategy.notional=1000 --set session.segment_kib=16 \
+         --set session.durability=direct"
+    );
+    let whole = paper(&desk, "whole", &flags);
+    let path = tape(&whole);
+    let found = replay(&desk, &path, 0);
+    assert_eq!(found["snapshots"]["equal"], 2, "{found}");
+    let file = |n: u32| PathBuf::from(format!("{}.{n:04}", path.display()));
+    let last = (1..).take_while(|n| file(*n).exists()).last().expect("files");
+    assert!(last > 5, "{last} files");
+    // What a crash in the middle of the newest file leaves.
+    let bytes = std::fs::read(file(last)).expect("read");
+    std::fs::write(file(last), &bytes[..bytes.len() / 2]).expect("written");
+    let resume = format!("{PAPER} {} {flags} --resume {}", desk.path("whole").display(), path.display());
+    let answer = desk.run(&resume);
+    assert!(answer.stderr.contains("taken up from the snapshot before record "), "{}", answer.stderr);
+    let resumed: Value = serde_json::from_str(&answer.stdout).expect("JSON");
+    assert_eq!(hash(&resumed), hash(&whole));
+    assert_eq!(resumed["fills"], whole["fills"]);
+    let found = replay(&desk, &path, 0);
+    assert_eq!(found["order_hash"]["replayed"], whole["run"]["order_hash"]);
+    // A snapshot that was changed is not believed, and a file that is gone is damage.
+    let snapshot = PathBuf::from(format!("{}.snap", file(last).display()));
+    let mut bytes = std::fs::read(&snapshot).expect("read");
+    bytes[40] ^= 4;
+    std::fs::write(&snapshot, &bytes).expect("written");
+    let answer = desk.run(&resume);
+    assert!(answer.stderr.contains("is not believed: ") && answer.stderr.contains(" is damaged"), "{}", answer.stderr);
+    std::fs::remove_file(file(2)).expect("removed");
+    let answer = desk.run(&format!("tape verify {}", path.display()));
+    assert_eq!(answer.code, 5, "{answer:?}");
+    assert!(answer.stdout.contains("the tape goes on in "), "{answer:?}");
+}
+
+#[test]
+fn tapes_that_are_not_needed_are_named_and_deleted_when_asked() {
+    let desk = Desk::new().at_root();
+    let flags = format!(
+        "--strategy ema_cross {BTC} --kind trades --set session.segment_kib=64 --set session.durability=direct"
+    );
+    let (ended, died) = (tape(&paper(&desk, "state", &flags)), tape(&paper(&desk, "state", &flags)));
+    let bytes = std::fs::read(&died).expect("read");
+    std::fs::write(&died, &bytes[..bytes.len() / 2]).expect("written");
+    for n in 1.. {
+        let file = PathBuf::from(format!("{}.{n:04}", died.display()));
+        if std::fs::remove_file(file).is_err() {
+            break;
+        }
+    }
+    let prune = format!("tape prune --json --state-dir {}", desk.path("state").display());
+    desk.fails("tape prune", 2, "--keep");
+    let kept = |answer: &Value, tape: &Path| {
+        let rows = answer["tapes"].as_array().expect("tapes");
+        let row = rows.iter().find(|r| r["tape"] == tape.display().to_string().as_str()).expect("a row");
+        row["kept"].as_str().unwrap_or_default().to_owned()
+    };
+    let young = desk.json(&format!("{prune} --days 1"));
+    assert_eq!(kept(&young, &ended), "not old enough");
+    let newest = desk.json(&format!("{prune} --keep 1"));
+    assert_eq!((kept(&newest, &died).as_str(), kept(&newest, &ended).as_str()), ("one of the newest 1", ""));
+    assert!(ended.exists(), "it was not asked to delete");
+    let done = desk.json(&format!("{prune} --keep 0 --yes"));
+    assert!(kept(&done, &died).contains("its session did not end"), "{done}");
+    let names: Vec<String> = std::fs::read_dir(ended.parent().expect("a folder"))
+        .expect("read")
+        .map(|e| e.expect("read").path().display().to_string())
+        .collect();
+    assert!(names.iter().all(|n| n.starts_with(&died.display().to_string())), "{names:?}");
+}

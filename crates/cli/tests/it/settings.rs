@@ -85,10 +85,12 @@ fn a_mistake_in_a_flag_or_variable_is_told_with_its_name() {
 
 #[test]
 fn the_published_schema_is_the_one_in_force() {
-    let published = std::fs::read_to_string(root().join("docs/schema/config-1.json")).expect("the schema");
-    assert_eq!(
-        Desk::new().done("schema config"),
-        published,
-        "write it anew: bellwether schema config > docs/schema/config-1.json"
-    );
+    for (name, file) in
+        [("config", "config-1"), ("market", "market-1"), ("message", "message-1"), ("signal", "signal-1")]
+    {
+        let path = format!("docs/schema/{file}.json");
+        let published = std::fs::read_to_string(root().join(&path)).expect("the schema");
+        let anew = format!("write it anew: bellwether schema {name} > {path}");
+        assert_eq!(Desk::new().done(&format!("schema {name}")), published, "{anew}");
+    }
 }

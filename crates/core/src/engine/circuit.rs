@@ -6,9 +6,11 @@
 
 use bellwether_sdk::{Bar, InstrumentId, OrderId, Price, Probe, Ts};
 
+use super::adopt::Adoption;
 use super::core::{Command, Engine, Event};
 use super::pair::Pair;
 use super::replay::ReplayError;
+use super::swap::{Fresh, Swap};
 use super::timers::Class;
 use crate::orders::{Answer, Order};
 use crate::risk::{GuardAct, Hold};
@@ -42,6 +44,10 @@ pub enum Told<'a> {
     Kill(bool, Person<'a>, Ts),
     /// A person arms the guard again.
     Arm(Person<'a>, Ts),
+    /// A strategy takes another's place.
+    Swap(&'a Swap, &'a Fresh, Ts),
+    /// What others left at the venue is taken into the books.
+    Adopt(&'a Adoption, Ts),
 }
 
 /// Who asked for something, and why.
@@ -79,35 +85,44 @@ pub enum Passed {
     Halted(usize),
     /// The guard did something by itself or was told.
     Guard(GuardAct),
+    /// A swap of strategies came so far, by its place in [`Engine::swaps`].
+    Swapped(usize),
+    /// An order that others had placed was taken into the books or, with a price, a position as an order that filled there.
+    Adopted(Order, Option<Price>),
 }
 
 /// Who stands behind the door.
 // One of them exists per session: its size does not matter.
 #[allow(clippy::large_enum_variant)]
-enum Door {
+pub(super) enum Door {
     Sim(Pair),
     Venue { engine: Engine, out: Vec<Command>, journal: Vec<Passed> },
 }
 
 /// Engine and door.
 pub struct Circuit {
-    door: Door,
-    started: bool,
+    pub(super) door: Door,
+    pub(super) started: bool,
     /// Halts that are in the journal.
-    halts: usize,
+    pub(super) halts: usize,
+    /// Steps of swaps that are in the journal.
+    pub(super) swaps: usize,
 }
 
 impl Circuit {
     /// A closed circuit: paper, and the replay of its tape.
-    pub fn paper(engine: Engine, sim: Sim) -> Self {
+    pub fn paper(mut engine: Engine, sim: Sim) -> Self {
+        engine.remember();
         let mut pair = Pair::new(engine, sim);
         pair.journal = Some(Vec::new());
-        Self { door: Door::Sim(pair), started: false, halts: 0 }
+        Self { door: Door::Sim(pair), started: false, halts: 0, swaps: 0 }
     }
 
     /// An open circuit: the caller sends commands and brings answers.
-    pub fn live(engine: Engine) -> Self {
-        Self { door: Door::Venue { engine, out: Vec::new(), journal: Vec::new() }, started: false, halts: 0 }
+    pub fn live(mut engine: Engine) -> Self {
+        engine.remember();
+        let door = Door::Venue { engine, out: Vec::new(), journal: Vec::new() };
+        Self { door, started: false, halts: 0, swaps: 0 }
     }
 
     /// The engine.
@@ -150,6 +165,14 @@ impl Circuit {
         }
     }
 
+    /// What [`outgoing`](Self::outgoing) would give.
+    pub fn to_send(&self) -> &[Command] {
+        match &self.door {
+            Door::Sim(_) => &[],
+            Door::Venue { out, .. } => out,
+        }
+    }
+
     /// When something is due by itself: tell the circuit [`Told::Clock`] then, at the latest.
     pub fn next_due(&self) -> Ts {
         match &self.door {
@@ -163,10 +186,15 @@ impl Circuit {
     /// # Errors
     /// [`ReplayError`] when the engine cannot go on.
     pub fn tell(&mut self, told: Told<'_>) -> Result<(), ReplayError> {
+        self.engine_mut().put_away();
         self.hear(told)?;
         for halt in self.halts..self.engine().halts().len() {
             self.journal().push(Passed::Halted(halt));
             self.halts = halt + 1;
+        }
+        for swap in self.swaps..self.engine().swaps().len() {
+            self.journal().push(Passed::Swapped(swap));
+            self.swaps = swap + 1;
         }
         Ok(())
     }
@@ -251,6 +279,21 @@ impl Circuit {
                 self.engine_mut().arm(at);
                 self.pump()
             }
+            Told::Swap(swap, fresh, at) => {
+                self.come_to(at, Class::Funding)?;
+                self.engine_mut().swap(swap, fresh.take())?;
+                self.pump()
+            }
+            Told::Adopt(adoption, at) => {
+                self.come_to(at, Class::Funding)?;
+                // The simulated exchange has nothing that is not ours.
+                if matches!(self.door, Door::Venue { .. })
+                    && let Some((order, price)) = self.engine_mut().adopt(adoption)?
+                {
+                    self.journal().push(Passed::Adopted(order, price));
+                }
+                self.pump()
+            }
         }
     }
 
@@ -323,6 +366,8 @@ fn time_of(told: &Told<'_>) -> Ts {
         | Told::Stop(at, _)
         | Told::Hold(_, _, at)
         | Told::Kill(_, _, at)
-        | Told::Arm(_, at) => *at,
+        | Told::Arm(_, at)
+        | Told::Swap(_, _, at)
+        | Told::Adopt(_, at) => *at,
     }
 }

@@ -2,10 +2,11 @@
 //! the data, only with the count of orders (curves are thinned, days are days).
 
 use bellwether_sdk::{AccountKind, Instrument, Money, Price, Qty, Ts};
+use serde::{Deserialize, Serialize};
 
 use super::Halt;
 use crate::market::Currency;
-use crate::orders::{FillRecord, OrderRecord, Words};
+use crate::orders::{FillRecord, OrderRecord, PutAway, Words};
 use crate::portfolio::{OpenLot, TradeRecord};
 
 /// Everything a run has to tell.
@@ -37,12 +38,14 @@ pub struct Outcome {
     pub fees: Money,
     /// Funding received (negative: paid), in the reporting currency.
     pub funding: Money,
-    /// Every order, by number.
+    /// Every order, by number, but for those that were put away.
     pub orders: Vec<OrderRecord>,
-    /// Every fill, in order of time.
+    /// Every fill of these, in order of time.
     pub fills: Vec<FillRecord>,
-    /// Every closed trade, in order of exit.
+    /// Closed trades, in order of exit: all of them, or the last.
     pub trades: Vec<TradeRecord>,
+    /// What is in none of these lists any more.
+    pub put_away: PutAway,
     /// Lots open at the end.
     pub open_lots: Vec<OpenLot>,
     /// Words of tags and reasons.
@@ -72,7 +75,7 @@ pub struct Outcome {
 }
 
 /// Equity at the end of a day.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct DayPoint {
     /// Start of the UTC day.
     pub day: Ts,
@@ -81,7 +84,7 @@ pub struct DayPoint {
 }
 
 /// A point of the thinned equity curve.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct EquityPoint {
     /// Engine time.
     pub ts: Ts,
@@ -94,7 +97,7 @@ pub struct EquityPoint {
 }
 
 /// The largest fall of equity from a peak.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Drawdown {
     /// The fall as a fraction of the peak, positive.
     pub fraction: f64,
@@ -120,7 +123,7 @@ pub struct Chart {
 }
 
 /// A candle of the chart: one or several bars, or the ticks of a span.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Candle {
     /// Its start.
     pub ts: Ts,

@@ -1,7 +1,8 @@
 //! What a run remembers of its way: equity, drawdown, days, candles. Bounded: when a curve has too many points it is
 //! halved.
 
-use bellwether_sdk::{InstrumentId, Interval, Money, Price, Qty, Ts};
+use bellwether_sdk::{InstrumentId, Interval, Money, Price, Qty, Tag, Ts};
+use serde::{Deserialize, Serialize};
 
 use super::core::Calm;
 use super::outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint};
@@ -10,10 +11,10 @@ use super::outcome::{Candle, Chart, ChartSeries, DayPoint, Drawdown, EquityPoint
 const POINTS_MAX: usize = 2048;
 
 /// What a strategy told at each candle: its index and the name of the value, the values.
-type Told = ((usize, &'static str), Vec<f64>);
+type Told = ((usize, Tag), Vec<f64>);
 
 /// Watches equity and prices.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Recorder {
     /// Length of a candle and of a step of the equity curve; doubles as the run gets long.
     width: Interval,
@@ -233,8 +234,8 @@ impl Recorder {
     pub(super) fn observed(&mut self, instrument: InstrumentId, name: (usize, &'static str), value: f64) {
         let rows = self.candles[instrument.index()].len();
         let series = &mut self.series[instrument.index()];
-        let i = series.iter().position(|s| s.0 == name).unwrap_or_else(|| {
-            series.push((name, Vec::new()));
+        let i = series.iter().position(|((strategy, value), _)| (*strategy, &**value) == name).unwrap_or_else(|| {
+            series.push(((name.0, name.1.into()), Vec::new()));
             series.len() - 1
         });
         series[i].1.resize(rows, f64::NAN);

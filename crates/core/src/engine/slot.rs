@@ -1,7 +1,9 @@
 //! A strategy in its place: what it is given, what it owns, how its wishes are sized.
 
 use bellwether_sdk::{InstrumentId, Interval, OwnView, PositionView, Strategy, Ts};
+use serde::{Deserialize, Serialize};
 
+use super::swap::{Past, Swap, Trial};
 use crate::portfolio::Lots;
 use crate::signal::{Gauge, Sizer};
 
@@ -45,7 +47,7 @@ pub enum OnHalt {
 }
 
 /// A strategy that is not called any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Halt {
     /// Its id.
     pub strategy: String,
@@ -74,10 +76,26 @@ pub(super) struct Slot {
     pub(super) more_bars: Vec<(InstrumentId, Interval)>,
     pub(super) on_halt: OnHalt,
     /// When a timer of it was last due, and how many were at that very time.
-    fired: (Ts, usize),
+    pub(super) fired: (Ts, usize),
     /// Set once it is not called any more.
     pub(super) halted: bool,
+    /// Set while it has just taken another's place.
+    pub(super) trial: Option<Box<Trial>>,
+    /// What took the place last; `None`: it is what the session began with.
+    pub(super) form: Option<Swap>,
+    /// What it heard last, where another may take its place.
+    pub(super) past: Option<Past>,
+    /// No strategy: what was taken over and belongs to none.
+    pub(super) house: bool,
 }
+
+/// The name of the place of what belongs to no strategy.
+pub const HOUSE: &str = "house";
+
+/// Wishes nothing, and is never called.
+struct House;
+
+impl Strategy for House {}
 
 impl Slot {
     pub(super) fn new(config: SlotConfig, instruments: usize) -> Self {
@@ -103,7 +121,24 @@ impl Slot {
             on_halt: config.on_halt,
             fired: (Ts::NONE, 0),
             halted: false,
+            trial: None,
+            form: None,
+            past: None,
+            house: false,
         }
+    }
+
+    /// The place of what belongs to no strategy: orders and positions of others that were taken over.
+    pub(super) fn house(instruments: usize) -> Self {
+        let config = SlotConfig {
+            id: HOUSE.to_owned(),
+            strategy: Box::new(House),
+            instruments: Vec::new(),
+            input: Input::default(),
+            sizer: Sizer::EquityPct(0.0),
+            on_halt: OnHalt::Keep,
+        };
+        Self { halted: true, house: true, ..Self::new(config, instruments) }
     }
 
     /// A timer of it is due; says whether there have been more than `max` at this time.

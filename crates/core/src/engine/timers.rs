@@ -3,11 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use bellwether_sdk::Ts;
+use bellwether_sdk::{InstrumentId, OrderId, Ts};
+use serde::{Deserialize, Serialize};
 
 /// The order of events at one time. A bar's open print comes last: what is decided at a bar's close can so meet the
 /// next open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Class {
     /// Funding settlements.
@@ -29,15 +30,42 @@ pub enum Class {
 }
 
 /// What is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Due {
     /// A built bar: index of its builder.
     Bar(usize),
     /// A strategy's timer: index of the strategy, and its number.
     Timer(usize, u64),
+    /// A strategy's order never left: it hears of it when the moment in which it asked is over.
+    Unsent(usize, InstrumentId, OrderId, Unsent),
 }
 
-type Entry = (Ts, Class, u64, Due);
+/// Why an order never left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Unsent {
+    /// The guard refused it; the order's record says by which limit.
+    Guard,
+    /// The strategy is paused.
+    Paused,
+    /// The run only emits signals.
+    OnlySignals,
+    /// The warm-up is not over.
+    WarmUp,
+}
+
+impl Unsent {
+    /// What the strategy is told as the reason.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Guard => "refused_by_guard",
+            Self::Paused => "paused",
+            Self::OnlySignals => "only_signals",
+            Self::WarmUp => "warm_up",
+        }
+    }
+}
+
+pub(super) type Entry = (Ts, Class, u64, Due);
 
 /// A queue of what is due, by time, class and order of entry.
 #[derive(Debug)]
@@ -54,15 +82,48 @@ impl Default for Timers {
 }
 
 impl Timers {
+    /// What is due, in order, and how many entries there have been: to be carried over. (A heap's own order depends on
+    /// how it came to be.)
+    pub(super) fn state(&self) -> (Vec<Entry>, u64) {
+        let mut entries: Vec<Entry> = self.heap.iter().map(|e| e.0).collect();
+        entries.sort_unstable();
+        (entries, self.entered)
+    }
+
+    /// Takes up what was due.
+    pub(super) fn take_up(&mut self, (entries, entered): (Vec<Entry>, u64)) {
+        self.next = entries.first().map_or(Ts::MAX, |e| e.0);
+        self.heap = entries.into_iter().map(Reverse).collect();
+        self.entered = entered;
+    }
+
     /// Enters something.
     pub fn add(&mut self, at: Ts, due: Due) {
         let class = match due {
             Due::Bar(_) => Class::BarClose,
-            Due::Timer(..) => Class::Timer,
+            Due::Timer(..) | Due::Unsent(..) => Class::Timer,
         };
         self.entered += 1;
         self.heap.push(Reverse((at, class, self.entered, due)));
         self.next = self.next.min(at);
+    }
+
+    /// The timers of a strategy, in the order in which they are due.
+    pub fn of(&self, strategy: usize) -> Vec<(Ts, u64)> {
+        let mut its: Vec<&Entry> =
+            self.heap.iter().map(|e| &e.0).filter(|e| matches!(e.3, Due::Timer(s, _) if s == strategy)).collect();
+        its.sort_unstable();
+        let timer = |entry: &&Entry| match entry.3 {
+            Due::Timer(_, timer) => Some((entry.0, timer)),
+            Due::Bar(_) | Due::Unsent(..) => None,
+        };
+        its.iter().filter_map(timer).collect()
+    }
+
+    /// Drops the timers of a strategy.
+    pub fn forget(&mut self, strategy: usize) {
+        self.heap.retain(|e| !matches!(e.0.3, Due::Timer(s, _) if s == strategy));
+        self.next = self.heap.peek().map_or(Ts::MAX, |e| e.0.0);
     }
 
     /// The time of the earliest.

@@ -5,9 +5,10 @@
 //! the data did is built from what there is.
 
 use bellwether_sdk::{Bar, InstrumentId, Interval, Price, Qty, Ts};
+use serde::{Deserialize, Serialize};
 
 /// Builds bars of one interval for one instrument.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BarBuilder {
     instrument: InstrumentId,
     interval: Interval,

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 
 use bellwether_sdk::{Depth, Level, Price, Qty, Side};
+use serde::{Deserialize, Serialize};
 
 /// Messages kept while a snapshot is awaited; beyond, the oldest go.
 const WAITING_MAX: usize = 10_000;
 
 /// Whether a book can be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Sync {
     /// No snapshot yet, or a gap since: changes wait for the next snapshot.
     Lost,
@@ -30,7 +31,7 @@ pub enum Applied {
 }
 
 /// The price levels of one instrument.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Book {
     /// Rising: the best bid is last.
     bids: Vec<(Price, Qty)>,
@@ -42,7 +43,7 @@ pub struct Book {
 }
 
 /// A change that waits for its snapshot.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Waiting {
     first_id: i64,
     last_id: i64,

@@ -1,8 +1,11 @@
 //! The orders of a session, by number, with the transitions that are possible.
 
 use bellwether_sdk::{OrderId, OrderKind, OrderState, Price, Qty, Rate, Size, TimeInForce, Trail, Ts};
+use serde::{Deserialize, Serialize};
 
-use super::{FillRecord, Order, OrderRecord, TifType, WordId, Words};
+use super::away::{Archive, Away, Places};
+use super::hash::order_hash;
+use super::{FillRecord, Life, Named, Order, OrderRecord, PutAway, REASONS, Step, TifType, WordId, Words};
 
 /// Something happened to an order that cannot happen to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,15 +14,15 @@ pub enum OrderError {
     /// There is no such order.
     #[error("order {0} is not known")]
     Unknown(u64),
-    /// The order had ended before.
-    #[error("order {id} is {from} and cannot become {to}")]
+    /// That cannot happen to an order in this state.
+    #[error("order {id} is {from}, which {step:?} is impossible for")]
     Transition {
         /// The order.
         id: u64,
         /// Its state.
         from: &'static str,
-        /// The state asked for.
-        to: &'static str,
+        /// What was to happen.
+        step: Step,
     },
     /// More filled than was ordered.
     #[error("order {id} of {qty} would have {filled} filled")]
@@ -33,15 +36,18 @@ pub enum OrderError {
     },
 }
 
-/// All orders and fills of a session.
-#[derive(Debug, Clone, Default)]
+/// The orders and fills of a session: all of them, or all but those that were [put away](Self::put_away).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Orders {
     records: Vec<OrderRecord>,
-    /// Place in `records` by order number − 1; ids are dense, creation order may differ within one event.
-    slots: Vec<u32>,
+    places: Places,
     fills: Vec<FillRecord>,
     /// Tags and reasons.
     pub words: Words,
+    away: Away,
+    /// Where what is put away goes, when somebody wants it.
+    #[serde(skip)]
+    archive: Option<Archive>,
 }
 
 impl Orders {
@@ -50,25 +56,89 @@ impl Orders {
     pub fn with_room(count: usize) -> Self {
         Self {
             records: Vec::with_capacity(count),
-            slots: Vec::with_capacity(count),
+            places: Places::with_room(count),
             fills: Vec::with_capacity(count),
-            words: Words::default(),
+            ..Self::default()
         }
     }
 
-    /// Every order, in order of creation.
+    /// Every order that was not put away, in order of creation.
     pub fn records(&self) -> &[OrderRecord] {
         &self.records
     }
 
-    /// Every fill, in order of time.
+    /// Every fill of these, in order of time.
     pub fn fills(&self) -> &[FillRecord] {
         &self.fills
     }
 
-    /// Takes the lists out, for the outcome of a run.
-    pub fn into_parts(self) -> (Vec<OrderRecord>, Vec<FillRecord>, Words) {
-        (self.records, self.fills, self.words)
+    /// How many orders were made.
+    pub fn made(&self) -> u64 {
+        self.away.counts.orders + self.records.len() as u64
+    }
+
+    /// How many fills there were.
+    pub fn filled(&self) -> u64 {
+        self.away.counts.fills + self.fills.len() as u64
+    }
+
+    /// What was put away.
+    pub fn put_away_counts(&self) -> PutAway {
+        self.away.counts
+    }
+
+    /// The hash of all orders and fills so far, those that were put away too.
+    pub fn hash<'a>(&'a self, named: &Named<'a>) -> String {
+        order_hash(&self.away, &self.records, &self.fills, &self.words, named)
+    }
+
+    /// From now on what is put away is kept aside, for whoever wants the whole lists at the end. It is not part of the
+    /// state.
+    pub fn keep_archive(&mut self) {
+        self.archive.get_or_insert_default();
+    }
+
+    /// Whether there is a quarter more than when orders were [put away](Self::put_away) last: then it is worth its cost.
+    #[inline]
+    pub fn is_full(&self, kept: usize) -> bool {
+        self.records.len() > self.away.left.max(kept).saturating_add(kept / 4)
+    }
+
+    /// Puts the oldest ended orders away, with their fills, so that `kept` of them stay: those that ended last, and of those
+    /// first what went out. Their counts and their hash go on. Gives the last end of those that went out;
+    /// [`Ts::NONE`] where there is none.
+    pub fn put_away(&mut self, kept: usize, named: &Named<'_>) -> Ts {
+        let over = self.records.iter().filter(|r| r.life.is_over());
+        // For what no venue has heard of nothing can come late: it goes first.
+        let went_out = |r: &OrderRecord| r.life != Life::Rejected || REASONS.contains(&self.words.get(r.reason));
+        let mut ended: Vec<(bool, Ts, OrderId)> = over.map(|r| (went_out(r), r.ts_done, r.id)).collect();
+        let many = ended.len().saturating_sub(kept);
+        ended.sort_unstable();
+        let until = ended[..many].last().filter(|(went_out, ..)| *went_out).map_or(Ts::NONE, |(_, ts, _)| *ts);
+        let mut going: Vec<OrderId> = ended[..many].iter().map(|(_, _, id)| *id).collect();
+        going.sort_unstable();
+        let goes = |id: OrderId| going.binary_search(&id).is_ok();
+        let gone: Vec<OrderRecord> = self.records.extract_if(.., |r| goes(r.id)).collect();
+        let gone_fills: Vec<FillRecord> = self.fills.extract_if(.., |f| goes(f.order)).collect();
+        self.away.take(&gone, &gone_fills, &self.words, named);
+        self.away.left = self.records.len();
+        self.places = Places::of(&self.records, kept);
+        if let Some(archive) = &mut self.archive {
+            archive.take(gone, gone_fills);
+        }
+        until
+    }
+
+    /// Takes the lists out, for the outcome of a run: what was put away is in them where it was kept aside. And how much is
+    /// in none of them.
+    pub fn into_parts(self) -> (Vec<OrderRecord>, Vec<FillRecord>, Words, PutAway) {
+        match self.archive {
+            None => (self.records, self.fills, self.words, self.away.counts),
+            Some(archive) => {
+                let (records, fills) = archive.with(self.records, self.fills);
+                (records, fills, self.words, PutAway::default())
+            }
+        }
     }
 
     /// The record of an order.
@@ -76,23 +146,27 @@ impl Orders {
     /// # Errors
     /// [`OrderError::Unknown`].
     pub fn get(&self, id: OrderId) -> Result<&OrderRecord, OrderError> {
-        let slot = usize::try_from(id.0.wrapping_sub(1)).ok().and_then(|i| self.slots.get(i));
-        slot.and_then(|s| self.records.get(*s as usize)).ok_or(OrderError::Unknown(id.0))
+        self.places.get(id).and_then(|p| self.records.get(p)).ok_or(OrderError::Unknown(id.0))
     }
 
     fn get_mut(&mut self, id: OrderId) -> Result<&mut OrderRecord, OrderError> {
-        let slot = usize::try_from(id.0.wrapping_sub(1)).ok().and_then(|i| self.slots.get(i));
-        slot.and_then(|s| self.records.get_mut(*s as usize)).ok_or(OrderError::Unknown(id.0))
+        self.places.get(id).and_then(|p| self.records.get_mut(p)).ok_or(OrderError::Unknown(id.0))
     }
 
-    /// Enters a new order as sent.
+    /// Enters an order that was asked for.
     pub fn create(&mut self, order: &Order, now: Ts) {
-        let index = order.id.0.saturating_sub(1) as usize;
-        if self.slots.len() <= index {
-            self.slots.resize(index + 1, u32::MAX);
-        }
-        self.slots[index] = self.records.len() as u32;
+        self.places.put(order.id, self.records.len());
         self.records.push(record_of(order, now));
+    }
+
+    /// Risk has approved it, and it goes out.
+    ///
+    /// # Errors
+    /// [`OrderError`] when it is unknown or was decided on before.
+    pub fn send(&mut self, id: OrderId) -> Result<(), OrderError> {
+        let record = self.get_mut(id)?;
+        step(record, Step::Approve)?;
+        step(record, Step::Send)
     }
 
     /// The venue has it.
@@ -100,12 +174,7 @@ impl Orders {
     /// # Errors
     /// [`OrderError`] when it is unknown or has ended.
     pub fn acknowledge(&mut self, id: OrderId) -> Result<(), OrderError> {
-        let record = self.get_mut(id)?;
-        alive(record, OrderState::Acknowledged)?;
-        if matches!(record.state, OrderState::Sent | OrderState::Unknown) {
-            record.state = if record.filled.is_zero() { OrderState::Acknowledged } else { OrderState::PartlyFilled };
-        }
-        Ok(())
+        step(self.get_mut(id)?, Step::Acknowledge)
     }
 
     /// Nobody knows what became of it.
@@ -113,10 +182,15 @@ impl Orders {
     /// # Errors
     /// [`OrderError`] when it is unknown to us or has ended.
     pub fn lose_sight(&mut self, id: OrderId) -> Result<(), OrderError> {
-        let record = self.get_mut(id)?;
-        alive(record, OrderState::Unknown)?;
-        record.state = OrderState::Unknown;
-        Ok(())
+        step(self.get_mut(id)?, Step::LoseSight)
+    }
+
+    /// Its end is asked for.
+    ///
+    /// # Errors
+    /// [`OrderError`] when it is unknown or has ended.
+    pub fn ask_cancel(&mut self, id: OrderId) -> Result<(), OrderError> {
+        step(self.get_mut(id)?, Step::AskCancel)
     }
 
     /// It filled, in whole or part. `qty_total` is the order's quantity where only the venue knew it (notional orders).
@@ -125,14 +199,16 @@ impl Orders {
     /// [`OrderError`] when it is unknown, has ended, or would be filled beyond its quantity; nothing is entered then.
     pub fn fill(&mut self, fill: FillRecord, qty_total: Qty) -> Result<OrderState, OrderError> {
         let record = self.get_mut(fill.order)?;
-        alive(record, OrderState::Filled)?;
         let filled = record.filled.mantissa().saturating_add(fill.qty.mantissa());
+        let fills = if filled < qty_total.mantissa() { Step::FillPart } else { Step::FillWhole };
+        let mut after = *record;
+        step(&mut after, fills)?;
         if filled > qty_total.mantissa() {
             return Err(OrderError::Overfill { id: fill.order.0, qty: qty_total.mantissa(), filled });
         }
+        *record = after;
         record.qty = qty_total;
         record.filled = Qty::from_mantissa(filled);
-        record.state = if filled == qty_total.mantissa() { OrderState::Filled } else { OrderState::PartlyFilled };
         if record.state == OrderState::Filled {
             record.ts_done = fill.ts;
         }
@@ -145,18 +221,20 @@ impl Orders {
     /// order's end stays as it was told unless the whole quantity is filled now.
     ///
     /// # Errors
-    /// [`OrderError::Unknown`].
+    /// [`OrderError`] when it is unknown or never went out.
     pub fn fill_late(&mut self, fill: FillRecord, qty_total: Qty) -> Result<OrderState, OrderError> {
         let record = self.get_mut(fill.order)?;
         let filled = record.filled.mantissa().saturating_add(fill.qty.mantissa());
+        if !record.life.is_over() {
+            // Whatever was known of it: the venue has it. One that never went out is nobody's to fill.
+            step(record, if filled < qty_total.mantissa() { Step::FillPart } else { Step::FillWhole })?;
+        }
         record.qty = qty_total.max(Qty::from_mantissa(filled));
         record.filled = Qty::from_mantissa(filled);
         if filled >= qty_total.mantissa() {
-            record.state = OrderState::Filled;
+            (record.state, record.life) = (OrderState::Filled, Life::Filled);
             record.reason = WordId(0);
             record.ts_done = fill.ts;
-        } else if record.state.is_open() {
-            record.state = OrderState::PartlyFilled;
         }
         let state = record.state;
         self.fills.push(fill);
@@ -170,19 +248,32 @@ impl Orders {
     pub fn end(&mut self, id: OrderId, state: OrderState, reason: &str, now: Ts) -> Result<(), OrderError> {
         let reason = self.words.intern(reason);
         let record = self.get_mut(id)?;
-        alive(record, state)?;
-        record.state = state;
+        let ends = match state {
+            OrderState::Rejected => Step::Reject,
+            OrderState::Expired => Step::Expire,
+            _ => Step::Cancel,
+        };
+        step(record, ends)?;
         record.reason = reason;
         record.ts_done = now;
         Ok(())
     }
 }
 
-fn alive(record: &OrderRecord, to: OrderState) -> Result<(), OrderError> {
-    if record.state.is_open() {
-        return Ok(());
+/// Takes a step that is possible; otherwise nothing changes.
+fn step(record: &mut OrderRecord, step: Step) -> Result<(), OrderError> {
+    let Some(after) = record.life.after(step, !record.filled.is_zero()) else {
+        return Err(OrderError::Transition { id: record.id.0, from: record.life.name(), step });
+    };
+    record.life = after;
+    match (after.shown(), step) {
+        (Some(state), _) => record.state = state,
+        // What a pending cancel meets is shown all the same.
+        (None, Step::FillPart) => record.state = OrderState::PartlyFilled,
+        (None, Step::Acknowledge) if record.state == OrderState::Sent => record.state = OrderState::Acknowledged,
+        (None, _) => {}
     }
-    Err(OrderError::Transition { id: record.id.0, from: record.state.name(), to: to.name() })
+    Ok(())
 }
 
 fn record_of(order: &Order, now: Ts) -> OrderRecord {
@@ -228,6 +319,7 @@ fn record_of(order: &Order, now: Ts) -> OrderRecord {
         reduce_only: order.reduce_only,
         role: order.role,
         state: OrderState::Sent,
+        life: Life::Created,
     }
 }
 
@@ -237,47 +329,22 @@ fn trail_mantissa(fraction: Rate) -> Price {
 
 #[cfg(test)]
 mod tests {
-    use bellwether_sdk::{InstrumentId, Liquidity, Money, Role, Side};
-
+    use super::super::fixtures;
     use super::*;
 
     fn order() -> Order {
-        Order {
-            id: OrderId(1),
-            strategy: 0,
-            instrument: InstrumentId(0),
-            side: Side::Buy,
-            size: Size::Qty(Qty::from_mantissa(10)),
-            kind: OrderKind::Limit { price: Price::from_mantissa(100) },
-            tif: TimeInForce::Gtc,
-            post_only: false,
-            reduce_only: false,
-            role: Role::Intent,
-            parent: OrderId(0),
-            oco: OrderId(0),
-            tag: WordId(0),
-        }
+        fixtures::order(1)
     }
 
     fn fill(qty: i64) -> FillRecord {
-        FillRecord {
-            fee: Money::ZERO,
-            order: OrderId(1),
-            ts: Ts::from_nanos(9),
-            bar_ts: Ts::NONE,
-            price: Price::from_mantissa(100),
-            qty: Qty::from_mantissa(qty),
-            instrument: InstrumentId(0),
-            strategy: 0,
-            side: Side::Buy,
-            liquidity: Liquidity::Maker,
-        }
+        fixtures::fill(1, qty)
     }
 
     #[test]
     fn what_filled_after_the_end_or_beyond_the_quantity_is_entered_as_a_fact() {
         let (mut orders, whole) = (Orders::default(), Qty::from_mantissa(10));
         orders.create(&order(), Ts::from_nanos(1));
+        orders.send(OrderId(1)).expect("sent");
         orders.end(OrderId(1), OrderState::Cancelled, "requested", Ts::from_nanos(2)).expect("ended");
         assert!(matches!(orders.fill(fill(4), whole), Err(OrderError::Transition { .. })));
         assert_eq!(orders.fills().len(), 0);

@@ -5,30 +5,63 @@ use std::fmt::Write;
 use bellwether_sdk::Instrument;
 use sha2::{Digest, Sha256};
 
+use super::away::Away;
 use super::{FillRecord, OrderRecord, Words};
+
+/// What numbers of rooms are called: instruments by id, and strategies by index.
+pub struct Named<'a> {
+    /// The instruments, by id.
+    pub instruments: Vec<&'a Instrument>,
+    /// The ids of the strategies, by index.
+    pub strategies: Vec<&'a str>,
+}
 
 /// SHA-256, hex, of the canonical order records in order of creation, then the fills in order of time. Session parts
 /// and clocks of this machine are not in it; words and symbols are, numbers of rooms are not.
-pub fn order_hash(
+///
+/// Where orders were put away, a line with their count and their own hash stands before the others; where none were, none
+/// does.
+pub(super) fn order_hash(
+    away: &Away,
     orders: &[OrderRecord],
     fills: &[FillRecord],
     words: &Words,
-    instruments: &[Instrument],
-    strategies: &[String],
+    named: &Named<'_>,
 ) -> String {
     let mut hash = Sha256::new();
+    if away.counts.orders > 0 {
+        hash.update(format!("P|{}|{}\n", away.counts.orders, hex(&away.chain)).as_bytes());
+    }
+    enter(&mut hash, orders, fills, words, named);
+    hex(&hash.finalize())
+}
+
+/// The hash of orders and their fills that are put away, after those that were before.
+pub(super) fn chained(
+    before: &[u8; 32],
+    orders: &[OrderRecord],
+    fills: &[FillRecord],
+    words: &Words,
+    named: &Named<'_>,
+) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(before);
+    enter(&mut hash, orders, fills, words, named);
+    hash.finalize().into()
+}
+
+fn enter(hash: &mut Sha256, orders: &[OrderRecord], fills: &[FillRecord], words: &Words, named: &Named<'_>) {
     let mut line = String::with_capacity(256);
-    let name = |s: u16| strategies.get(s as usize).map_or("", String::as_str);
     for o in orders {
         line.clear();
-        let i = &instruments[o.instrument.index()];
+        let i = named.instruments[o.instrument.index()];
         // Writing to a String cannot fail.
         let _ = writeln!(
             line,
             "O|{}|{}|{}|{}|{}|{}|{}|{}e-{}|{}|{}|{}|{}|{}{}{}|{}|{}|{}",
             o.id.0,
             o.ts_created.nanos(),
-            name(o.strategy),
+            named.strategies.get(usize::from(o.strategy)).copied().unwrap_or_default(),
             i.symbol,
             o.side.sign(),
             o.order_type.name(),
@@ -50,7 +83,7 @@ pub fn order_hash(
     }
     for f in fills {
         line.clear();
-        let i = &instruments[f.instrument.index()];
+        let i = named.instruments[f.instrument.index()];
         let _ = writeln!(
             line,
             "F|{}|{}|{}|{}",
@@ -61,7 +94,6 @@ pub fn order_hash(
         );
         hash.update(line.as_bytes());
     }
-    hex(&hash.finalize())
 }
 
 /// Bytes as lower-case hex.

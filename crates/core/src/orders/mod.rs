@@ -3,19 +3,26 @@
 //! Records are small (an order, its fill and its trade take under 300 bytes together): words are interned.
 
 mod answer;
+mod away;
 mod book;
+#[cfg(test)]
+mod fixtures;
 mod hash;
+mod life;
 mod record;
 
 pub use answer::{Answer, REASONS, reason_of};
+pub use away::PutAway;
 pub use book::{OrderError, Orders};
-pub use hash::{hex, order_hash};
+pub use hash::{Named, hex};
+pub use life::{Life, Step};
 pub use record::{FillRecord, OrderRecord, OrderType, TifType, WordId, Words};
 
 use bellwether_sdk::{InstrumentId, OrderId, OrderKind, Role, Side, Size, TimeInForce};
+use serde::{Deserialize, Serialize};
 
 /// An order as it goes to the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// Its number.
     pub id: OrderId,

@@ -3,12 +3,15 @@
 use bellwether_sdk::{InstrumentId, Liquidity, Money, OrderId, OrderKind, OrderState, Price, Qty, Role, Side, Ts};
 use serde::{Deserialize, Serialize};
 
+use super::Life;
+
 /// An interned word: the index into [`Words`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WordId(pub u32);
 
 /// Words kept once: tags and reasons. Id 0 is the empty word.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct Words {
     words: Vec<String>,
     index: std::collections::BTreeMap<String, WordId>,
@@ -19,6 +22,19 @@ impl Default for Words {
         let mut words = Self { words: Vec::new(), index: std::collections::BTreeMap::new() };
         words.intern("");
         words
+    }
+}
+
+impl From<Vec<String>> for Words {
+    fn from(words: Vec<String>) -> Self {
+        let index = (0..).zip(&words).map(|(id, word)| (word.clone(), WordId(id))).collect();
+        Self { words, index }
+    }
+}
+
+impl From<Words> for Vec<String> {
+    fn from(words: Words) -> Self {
+        words.words
     }
 }
 
@@ -113,7 +129,7 @@ impl TifType {
 }
 
 /// One order from its creation to its end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct OrderRecord {
     /// Its number.
     pub id: OrderId,
@@ -160,12 +176,14 @@ pub struct OrderRecord {
     pub reduce_only: bool,
     /// Why it came to be.
     pub role: Role,
-    /// Where it is in its life.
+    /// Where it is in its life, as strategies and reports are shown it.
     pub state: OrderState,
+    /// Where it is in full.
+    pub life: Life,
 }
 
 /// One execution.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct FillRecord {
     /// The fee, above zero when paid, in `fee_currency` of the instrument (its settlement currency).
     pub fee: Money,

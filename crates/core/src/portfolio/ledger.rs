@@ -1,11 +1,12 @@
 //! Cash per currency and net positions with their cost basis.
 
 use bellwether_sdk::{InstrumentId, InstrumentKind, Money, Price, Qty, Side};
+use serde::{Deserialize, Serialize};
 
 use super::{PortfolioError, Terms, div_half_even};
 
 /// A net position of the account.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// Signed: below zero is short.
     pub qty: Qty,
@@ -20,7 +21,7 @@ pub struct Position {
 }
 
 /// How an amount of another currency becomes the reporting currency.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Conversion {
     /// It is the reporting currency.
     Same,
@@ -33,7 +34,7 @@ enum Conversion {
 }
 
 /// The books of one account.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ledger {
     terms: Vec<Terms>,
     positions: Vec<Position>,
@@ -253,6 +254,18 @@ impl Ledger {
         let overflow = |_| PortfolioError::Overflow { what: "funding" };
         self.cash[c] = self.cash[c].checked_add(amount).map_err(overflow)?;
         self.funding[c] = self.funding[c].checked_add(amount).map_err(overflow)?;
+        self.revalue()
+    }
+
+    /// Money comes into the account, or leaves it (below zero), otherwise than by trading: as if it had begun with it.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    pub fn pay_in(&mut self, currency: usize, amount: Money) -> Result<(), PortfolioError> {
+        let overflow = |_| PortfolioError::Overflow { what: "money paid in" };
+        let cash = self.cash[currency].checked_add(amount).map_err(overflow)?;
+        self.start[currency] = self.start[currency].checked_add(amount).map_err(overflow)?;
+        self.cash[currency] = cash;
         self.revalue()
     }
 

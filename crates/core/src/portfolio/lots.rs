@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bellwether_sdk::{InstrumentId, InstrumentKind, Money, PositionView, Price, Qty, Role, Side, Ts};
+use serde::{Deserialize, Serialize};
 
 use super::{OpenLot, PortfolioError, Terms, TradeRecord, div_half_even};
 use crate::orders::WordId;
@@ -33,7 +34,7 @@ pub struct LotFill {
 }
 
 /// One strategy's lots in one instrument, all of one side.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Lots {
     lots: VecDeque<OpenLot>,
     qty: i64,

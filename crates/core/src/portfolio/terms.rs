@@ -1,6 +1,7 @@
 //! What a quantity at a price is worth, per instrument: the one place where prices become money.
 
 use bellwether_sdk::{Instrument, InstrumentKind, Money, Price, Qty, Rate};
+use serde::{Deserialize, Serialize};
 
 use super::PortfolioError;
 
@@ -37,7 +38,7 @@ pub(crate) fn over_rate_unit(product: i128) -> i128 {
 }
 
 /// The value formula of an instrument: its kind and the factor between mantissas and money.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Terms {
     kind: InstrumentKind,
     /// Spot and linear: money = price × qty × factor, exact. Inverse: money = qty × factor / price, half-even.

@@ -1,11 +1,12 @@
 //! Closed trades: lots, closed first in first out.
 
 use bellwether_sdk::{InstrumentId, Money, Price, Qty, Role, Side, Ts};
+use serde::{Deserialize, Serialize};
 
 use crate::orders::WordId;
 
 /// A lot from its entry to its exit; a partial exit splits it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct TradeRecord {
     /// Entry and exit fees of this lot, in the settlement currency.
     pub fees: Money,
@@ -38,7 +39,7 @@ pub struct TradeRecord {
 }
 
 /// A lot still open at the end, or a whole position made of its lots.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct OpenLot {
     /// Entry fees of this lot not yet given to a trade, in the settlement currency.
     pub fees: Money,

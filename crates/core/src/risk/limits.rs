@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use bellwether_sdk::{Decimal, InstrumentId, OrderKinds, Rate};
+use serde::{Deserialize, Serialize};
 
 /// The limits there are. Their names are the settings' keys below `risk`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Limit {
     /// Value of one order, quote currency.
@@ -61,7 +62,7 @@ impl Limit {
 }
 
 /// What is done when a limit trips. Each does what stands before it too. Orders that only reduce always pass.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Policy {
     /// No order leaves that could open or enlarge a position.
     #[default]

@@ -15,7 +15,7 @@ use crate::portfolio::{Position, Terms};
 
 pub use limits::{Declared, InstrumentLimits, Limit, Limits, Policy};
 pub use refusal::{Level, Refusal};
-use trip::Memory;
+pub(crate) use trip::Memory;
 pub use trip::{Account, Cause, GuardAct, Hold};
 
 /// Something risk has approved. Only this room can make one.
@@ -23,6 +23,11 @@ pub use trip::{Account, Cause, GuardAct, Hold};
 pub struct Approved<T>(T);
 
 impl<T> Approved<T> {
+    /// What was approved before the process began, and sent then: out of a circuit's saved state, and for nothing else.
+    pub(crate) fn before(approved: T) -> Self {
+        Self(approved)
+    }
+
     /// What was approved.
     pub fn get(&self) -> &T {
         &self.0
@@ -102,6 +107,16 @@ pub struct Guard {
 }
 
 impl Guard {
+    /// What it remembers, to be carried over.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Takes up what it remembered.
+    pub(crate) fn take_up(&mut self, memory: Memory) {
+        self.memory = memory;
+    }
+
     /// A guard that nothing has tripped.
     pub fn new(limits: Limits) -> Self {
         Self { limits, memory: Memory::default() }
@@ -110,6 +125,14 @@ impl Guard {
     /// Its limits.
     pub const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Holds a strategy by another declaration from now on; gives the one before.
+    pub fn declare(&mut self, strategy: usize, declared: Declared) -> Declared {
+        if self.limits.declared.len() <= strategy {
+            self.limits.declared.resize_with(strategy + 1, Declared::default);
+        }
+        std::mem::replace(&mut self.limits.declared[strategy], declared)
     }
 
     /// Approves an order or says why not.

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use bellwether_sdk::{InstrumentId, Money};
+use serde::{Deserialize, Serialize};
 
 use super::{Cause, Hold, Limit};
 use crate::orders::OrderType;
 
 /// How full a limit is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Level {
     /// Which limit.
     pub limit: Limit,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bellwether_sdk::{InstrumentId, Money, Ts};
+use serde::{Deserialize, Serialize};
 
 use super::{Level, Limit, Limits, Policy, amount_at};
 
@@ -17,7 +18,7 @@ const WARN_BPS: u64 = 8_000;
 const CALM_BPS: u64 = 7_000;
 
 /// Why the guard tripped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
     /// A limit.
     Limit(Level),
@@ -35,7 +36,7 @@ impl fmt::Display for Cause {
 }
 
 /// Why trading is paused by something that the engine does not see itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Hold {
     /// The account at the venue is not understood: see the reconciliation.
@@ -70,7 +71,7 @@ impl Hold {
 }
 
 /// Something that the guard did by itself or was told, for the tape and for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GuardAct {
     /// A limit is at 80 per cent.
     Warned(Level),
@@ -85,8 +86,8 @@ pub enum GuardAct {
 }
 
 /// The state of a guard.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Memory {
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Memory {
     pub(super) tripped: Option<(Cause, Policy)>,
     pub(super) holds: BTreeSet<Hold>,
     /// By instrument: until when nothing is opened.

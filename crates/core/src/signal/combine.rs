@@ -51,6 +51,16 @@ pub struct Combiner {
 }
 
 impl Combiner {
+    /// The opinions that stand, by instrument and source, to be carried over.
+    pub(crate) fn opinions(&self) -> &BTreeMap<InstrumentId, BTreeMap<String, Signal>> {
+        &self.opinions
+    }
+
+    /// Takes up opinions that stood.
+    pub(crate) fn take_up(&mut self, opinions: BTreeMap<InstrumentId, BTreeMap<String, Signal>>) {
+        self.opinions = opinions;
+    }
+
     /// A combiner without opinions.
     pub fn new(rules: Combination) -> Self {
         Self { rules, opinions: BTreeMap::new() }

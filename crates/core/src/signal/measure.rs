@@ -60,7 +60,8 @@ pub struct Measure {
     pub shares: [f64; 3],
     /// By horizon.
     pub horizons: Vec<AtHorizon>,
-    /// Value traded per day as a share of the equity, when each opinion is the position until the next.
+    /// Value traded per day as a share of the equity, when each opinion is the position until the next, and the last one for
+    /// the longest horizon.
     pub turnover_per_day: f64,
     /// Return of those positions over the whole time, simple, before and after cost.
     pub held_return: f64,
@@ -72,6 +73,9 @@ pub struct Measure {
     pub best_coefficient: f64,
     /// Share of rotations whose highest coefficient is as high; `None` where it cannot be judged.
     pub as_good_by_chance: Option<f64>,
+    /// Of the rotations: the median of their highest coefficients, and what one in a hundred is above. `None` where it cannot
+    /// be judged.
+    pub chance_coefficients: Option<[f64; 2]>,
     /// What it comes to.
     pub verdict: Verdict,
 }
@@ -129,11 +133,13 @@ pub fn measure(opinions: &[Opinion], prices: &[Tradable], spec: &MeasureSpec) ->
     let horizons: Vec<AtHorizon> =
         spec.horizons.iter().zip(&forward).map(|(h, r)| at_horizon(*h, &placed, r, spec.cost)).collect();
     let best = best_coefficient(&values, &forward);
-    let as_good = rotated(&values, &forward, best, spec.seed);
-    let (turnover_per_day, held, after) = held(&placed, prices, spec);
+    let chance = rotated(&values, &forward, spec.seed);
+    let as_good = chance.as_ref().map(|c| as_good(c, best));
+    let end = end_of(&placed, prices, spec);
+    let (turnover_per_day, held, after) = held(&placed, &prices[..end], spec);
     let share = |f: fn(f64) -> bool| values.iter().filter(|v| f(**v)).count() as f64 / values.len().max(1) as f64;
     let constant = values.windows(2).all(|w| w[0] == w[1]);
-    let span = placed.first().and_then(|p| Some((prices.get(p.0)?.price, prices.last()?.price)));
+    let span = placed.first().and_then(|p| Some((prices.get(p.0)?.price, prices[..end].last()?.price)));
     Measure {
         count: placed.len(),
         left_out: opinions.len() - placed.len(),
@@ -145,6 +151,7 @@ pub fn measure(opinions: &[Opinion], prices: &[Tradable], spec: &MeasureSpec) ->
         market_return: span.map_or(0.0, |(a, b)| b / a - 1.0),
         best_coefficient: best,
         as_good_by_chance: as_good.filter(|_| !constant),
+        chance_coefficients: chance.filter(|_| !constant).map(|c| [at_share(&c, 50), at_share(&c, 99)]),
         verdict: match as_good {
             _ if constant => Verdict::Constant,
             None => Verdict::TooFew,
@@ -188,6 +195,13 @@ fn independent(placed: &[(usize, f64)], bars: usize, count: usize) -> f64 {
     (count as f64).min(fit).max(1.0)
 }
 
+/// How many prices count for positions: the last opinion is one for as long as the longest horizon, and not for the years of
+/// data that may come after it.
+fn end_of(placed: &[(usize, f64)], prices: &[Tradable], spec: &MeasureSpec) -> usize {
+    let longest = spec.horizons.iter().max().copied().unwrap_or(1);
+    placed.last().map_or(prices.len(), |p| prices.len().min(p.0.saturating_add(longest).saturating_add(1)))
+}
+
 /// Turnover per day and the return of the positions, before and after cost.
 fn held(placed: &[(usize, f64)], prices: &[Tradable], spec: &MeasureSpec) -> (f64, f64, f64) {
     let (mut traded, mut gained, mut position, mut next) = (0.0, 0.0, 0.0f64, 0);
@@ -215,8 +229,18 @@ fn best_coefficient(values: &[f64], forward: &[Vec<Option<f64>>]) -> f64 {
     forward.iter().map(of).fold(f64::NEG_INFINITY, f64::max).max(-1.0)
 }
 
-/// The share of rotations of the values that reach `best`; `None` where there are too few.
-fn rotated(values: &[f64], forward: &[Vec<Option<f64>>], best: f64, seed: u64) -> Option<f64> {
+/// The share of series that reach `best`, itself among them.
+fn as_good(chance: &[f64], best: f64) -> f64 {
+    (chance.iter().filter(|c| **c >= best).count() + 1) as f64 / (chance.len() + 1) as f64
+}
+
+/// The value below which so many of a hundred are; the values are in order.
+fn at_share(sorted: &[f64], of_hundred: usize) -> f64 {
+    sorted.get(sorted.len() * of_hundred / 100).or(sorted.last()).copied().unwrap_or(0.0)
+}
+
+/// The highest coefficients of rotations of the values, in order; `None` where there are too few.
+fn rotated(values: &[f64], forward: &[Vec<Option<f64>>], seed: u64) -> Option<Vec<f64>> {
     let count = values.len();
     if count < JUDGED_FROM {
         return None;
@@ -228,13 +252,14 @@ fn rotated(values: &[f64], forward: &[Vec<Option<f64>>], best: f64, seed: u64) -
         (0..ROTATIONS).map(|_| 1 + (draw(&mut state) % (count as u64 - 1)) as usize).collect()
     };
     let mut turned = Vec::with_capacity(count);
-    let mut reached = 0usize;
+    let mut reached = Vec::with_capacity(shifts.len());
     for shift in &shifts {
         turned.clear();
         turned.extend(values.iter().cycle().skip(*shift).take(count));
-        reached += usize::from(best_coefficient(&turned, forward) >= best);
+        reached.push(best_coefficient(&turned, forward));
     }
-    Some((reached + 1) as f64 / (shifts.len() + 1) as f64)
+    reached.sort_by(f64::total_cmp);
+    Some(reached)
 }
 
 /// SplitMix64: equal seeds, equal numbers.
@@ -338,6 +363,17 @@ mod tests {
         // 1 in, 2 over to the other side; nothing gained: three units of cost.
         assert!((measured.held_return_after_cost + 0.003).abs() < 1e-12);
         assert!((measured.turnover_per_day - 3.0 / (4.0 / 24.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_last_opinion_is_no_position_for_ever() {
+        let mut all = vec![100.0, 100.0, 110.0];
+        all.extend([50.0; 40]);
+        let measured = measure(&[opinion(0, 1.0)], &prices(&all), &spec());
+        // Held for two bars, the longest horizon: up by a tenth, before the fall.
+        assert!((measured.held_return - 0.1).abs() < 1e-12, "{}", measured.held_return);
+        assert!((measured.market_return - 0.1).abs() < 1e-12, "{}", measured.market_return);
+        assert!((measured.turnover_per_day - 1.0 / (3.0 / 24.0)).abs() < 1e-9);
     }
 
     #[test]

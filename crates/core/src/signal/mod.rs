@@ -10,4 +10,4 @@ pub use measure::{
     AtHorizon, JUDGED_FROM, Measure, MeasureSpec, Opinion, REAL_BELOW, Tradable, Verdict, draw, measure,
 };
 pub use news::{Body, Heard, News};
-pub use size::{Gauge, SIZER_PARAMS, Sized, Sizer, SizingView, size};
+pub use size::{Gauge, SIZER_PARAMS, Sized, Sizer, SizingView, excludes, is_sizing, size};

@@ -42,10 +42,23 @@ pub enum Body {
 }
 
 /// The messages that were heard.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(from = "VecDeque<(String, String)>", into = "VecDeque<(String, String)>")]
 pub struct Heard {
     known: BTreeSet<(String, String)>,
     order: VecDeque<(String, String)>,
+}
+
+impl From<VecDeque<(String, String)>> for Heard {
+    fn from(order: VecDeque<(String, String)>) -> Self {
+        Self { known: order.iter().cloned().collect(), order }
+    }
+}
+
+impl From<Heard> for VecDeque<(String, String)> {
+    fn from(heard: Heard) -> Self {
+        heard.order
+    }
 }
 
 impl Heard {

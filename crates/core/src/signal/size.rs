@@ -7,6 +7,7 @@ use bellwether_sdk::{
     Bar, Bracket, Decimal, Direction, Instrument, Intent, Interval, Money, OrderKind, ParamError, ParamValues, Price,
     Qty, Side, Signal, Size, SizeHint, Tag, TimeInForce, Trail,
 };
+use serde::{Deserialize, Serialize};
 
 /// How large a strategy's positions are, unless a signal says itself. A position of a cash account is never worth more than
 /// its equity, whatever risk or volatility would allow.
@@ -44,6 +45,17 @@ pub const SIZER_PARAMS: [(&str, &str); 6] = [
     ),
     ("vol_pct", "per cent of equity that a position moves a year, by the volatility of the last 30 bars"),
 ];
+
+/// Whether a parameter is the sizer's.
+pub fn is_sizing(name: &str) -> bool {
+    SIZER_PARAMS.iter().any(|(sizer, _)| *sizer == name)
+}
+
+/// Whether one parameter of the sizer leaves no place for another.
+pub fn excludes(name: &str, other: &str) -> bool {
+    let together = ["risk_pct", "stop_atr"];
+    name != other && is_sizing(name) && is_sizing(other) && !(together.contains(&name) && together.contains(&other))
+}
 
 /// Distance of a stop that the sizer sets, where nobody says another.
 const STOP_ATR: f64 = 2.0;
@@ -276,7 +288,7 @@ const RETURNS: usize = 30;
 const NANOS_OF_YEAR: f64 = 365.0 * 86_400.0 * 1e9;
 
 /// What sizers measure of an instrument by the bars that a strategy is given of it: of the first interval that comes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Gauge {
     atr: Atr,
     interval: Option<Interval>,

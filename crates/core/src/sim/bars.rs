@@ -17,6 +17,7 @@
 //! tested before it follows the bar's extreme; then once more against the close, which surely came later.
 
 use bellwether_sdk::{Bar, Liquidity, OrderKind, Price, Side, Ts};
+use serde::{Deserialize, Serialize};
 
 use super::account::adverse_extreme;
 use super::orders::{Executed, Resting};
@@ -25,7 +26,7 @@ use crate::orders::Answer;
 use crate::portfolio::PortfolioError;
 
 /// How far the walk through a complete bar has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     /// `next-open@1`, `close@1`: stops of the range.
     Stops,
@@ -40,7 +41,7 @@ enum Stage {
 }
 
 /// A complete bar whose fills are being worked out, one at a time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct BarWalk {
     bar: Bar,
     stage: Stage,

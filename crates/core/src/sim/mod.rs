@@ -15,6 +15,7 @@ mod profile;
 mod ticks;
 
 use bellwether_sdk::{Bar, Depth, Funding, Instrument, InstrumentId, OrderId, Price, Qty, Quote, Rate, Trade, Ts};
+use serde::{Deserialize, Serialize};
 
 use crate::market::book::Book;
 use crate::orders::{Answer, Order};
@@ -72,15 +73,15 @@ pub struct MarginTerms {
 }
 
 /// What goes to the exchange.
-#[derive(Debug, Clone, Copy)]
-enum Message {
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Message {
     Submit(Order),
     Cancel(OrderId, InstrumentId),
 }
 
 /// One instrument as the exchange sees it.
-#[derive(Debug, Default)]
-struct Market {
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Market {
     last: Price,
     /// The quantity of the last bar or trade, for the volume slippage model.
     last_qty: Qty,
@@ -114,7 +115,31 @@ pub struct Sim {
     settling: bool,
 }
 
+/// What an exchange carries over: its books and markets, what is on its way, when something is due, whether an order has
+/// come that expires, its time, and whether it settles.
+pub(crate) type SimState = (Ledger, Vec<Market>, Vec<(Ts, Message)>, Ts, bool, Ts, bool);
+
 impl Sim {
+    /// Its state, to be carried over; `None` while it has something to answer.
+    pub(crate) fn state(&self) -> Option<impl Serialize + '_> {
+        let state = (&self.ledger, &self.markets, &self.inbox, self.next_due, self.expiries, self.now, self.settling);
+        self.answers.is_empty().then_some(state)
+    }
+
+    /// Takes up a state.
+    pub(crate) fn take_up(&mut self, state: SimState) {
+        (self.ledger, self.markets, self.inbox, self.next_due, self.expiries, self.now, self.settling) = state;
+        self.answers.clear();
+    }
+
+    /// Money comes into the account, or leaves it (below zero).
+    ///
+    /// # Errors
+    /// [`PortfolioError`] when the amount does not fit.
+    pub fn pay_in(&mut self, currency: usize, amount: bellwether_sdk::Money) -> Result<(), PortfolioError> {
+        self.ledger.pay_in(currency, amount)
+    }
+
     /// An exchange with an account whose books are `ledger`.
     pub fn new(config: SimConfig, instruments: Vec<Instrument>, ledger: Ledger) -> Self {
         let markets = instruments.iter().map(|_| Market::default()).collect();

@@ -5,13 +5,14 @@ use bellwether_sdk::{
     Instrument, InstrumentId, InstrumentKind, Liquidity, Money, OrderId, OrderKind, Price, Qty, Rate, Role, Side, Size,
     TimeInForce, Trail, Ts,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{Message, Profile, Sim, SlippageModel};
 use crate::orders::{Answer, Order};
 use crate::portfolio::{PortfolioError, div_half_even};
 
 /// An order that is alive at the exchange.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Resting {
     pub(super) order: Order,
     /// When it arrived.

@@ -98,6 +98,16 @@ pub(super) struct Balance {
     pub(super) locked: i128,
 }
 
+/// Money that came in or (below zero) left otherwise than by trading, at the currency's scale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Moved {
+    pub(super) id: usize,
+    pub(super) asset: String,
+    pub(super) scale: u8,
+    pub(super) amount: i128,
+    pub(super) ts: Ts,
+}
+
 /// Ids of executions of our own, far from those of public trades.
 const EXECUTIONS_FROM: i64 = 1_000_000_000_000;
 
@@ -112,6 +122,7 @@ pub(super) struct Account {
     pub(super) open: BTreeSet<u64>,
     by_client: BTreeMap<String, u64>,
     pub(super) executions: Vec<Execution>,
+    pub(super) moved: Vec<Moved>,
     /// The exchange has not seen the present book of the market: nothing of ours rests there.
     behind: Vec<bool>,
     /// Events for the user data stream, in order.
@@ -140,6 +151,7 @@ impl Account {
             open: BTreeSet::new(),
             by_client: BTreeMap::new(),
             executions: Vec::new(),
+            moved: Vec::new(),
             events: Vec::new(),
             updated: Ts::from_nanos(0),
             skew_ns: 0,
@@ -181,6 +193,22 @@ impl Account {
             });
         }
         all
+    }
+
+    /// Money comes in or (below zero) leaves, in a currency in which something is priced.
+    pub(super) fn pay_in(&mut self, asset: &str, amount: bellwether_sdk::Decimal, now: Ts) -> Result<(), String> {
+        let currency = self.currencies.iter().position(|c| c.code == asset);
+        let Some(currency) = currency else { return Err(format!("nothing is priced in {asset}")) };
+        let scale = self.currencies[currency].scale;
+        let amount = super::digits::amount(amount, scale);
+        if amount == 0 || self.free(asset).saturating_add(amount) < 0 {
+            return Err(format!("of {asset} so much is not free, or it is nothing"));
+        }
+        self.sim.pay_in(currency, Money::from_mantissa(amount)).map_err(|e| e.to_string())?;
+        let id = self.moved.len() + 1;
+        self.moved.push(Moved { id, asset: asset.to_owned(), scale, amount, ts: now });
+        self.updated = now;
+        Ok(())
     }
 
     fn open_orders(&self) -> impl Iterator<Item = &Held> {

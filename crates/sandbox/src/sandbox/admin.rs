@@ -1,7 +1,7 @@
-//! What the sandbox has and no venue: faults, keys and steps by request, guarded by the token of the start.
+//! What the sandbox has and no venue: faults, keys, steps and money by request, guarded by the token of the start.
 //!
-//! `GET|POST /sandbox/faults`, `GET|POST|DELETE /sandbox/keys`, `GET /sandbox/refused`, `POST /sandbox/step`, with the
-//! header `X-Sandbox-Token`.
+//! `GET|POST /sandbox/faults`, `GET|POST|DELETE /sandbox/keys`, `GET /sandbox/refused`, `POST /sandbox/step`,
+//! `POST /sandbox/deposit`, with the header `X-Sandbox-Token`.
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Path, State};
@@ -10,7 +10,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::fault::Faults;
-use super::keys::ApiKey;
+use super::floor::clock;
+use super::keys::{ApiKey, MAIN};
 use super::server::{Hall, json as answer};
 
 /// Answers an admin request.
@@ -37,7 +38,8 @@ pub(super) async fn handle(
         }
         ("GET", "refused") => ok(json!({"keys": hall.floor().keys.refused})),
         ("POST", "step") => step(&hall, &body),
-        _ => failed(StatusCode::NOT_FOUND, "there are faults, keys, refused and step"),
+        ("POST", "deposit") => deposit(&hall, &body),
+        _ => failed(StatusCode::NOT_FOUND, "there are faults, keys, refused, step and deposit"),
     }
 }
 
@@ -93,5 +95,24 @@ fn step(hall: &Hall, body: &Bytes) -> Response {
     match floor.step(market, usize::try_from(events).unwrap_or(usize::MAX)) {
         Ok(played) => ok(json!({"played": played})),
         Err(why) => failed(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
+    }
+}
+
+/// `{"asset": "USDT", "amount": "500", "account": "main"}`: money comes in or, below zero, leaves.
+fn deposit(hall: &Hall, body: &Bytes) -> Response {
+    let request = value(body);
+    let text = |key: &str| request.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = Some(text("account")).filter(|n| !n.is_empty()).unwrap_or_else(|| MAIN.to_owned());
+    let Ok(amount) = text("amount").parse::<bellwether_sdk::Decimal>() else {
+        return failed(StatusCode::BAD_REQUEST, "send the amount as text, as in \"500\" or \"-20.5\"");
+    };
+    let mut floor = hall.floor();
+    let done = match floor.account(&name) {
+        Ok(account) => account.pay_in(&text("asset"), amount, clock()),
+        Err(why) => Err(why.to_string()),
+    };
+    match done {
+        Ok(()) => ok(json!({})),
+        Err(why) => failed(StatusCode::BAD_REQUEST, &why),
     }
 }

@@ -39,6 +39,9 @@ pub(super) enum Op {
     OrderLimits,
     Restrictions,
     Coins,
+    Deposits,
+    Withdrawals,
+    Transfers,
 }
 
 /// Who may make a call.
@@ -64,7 +67,7 @@ const fn route(op: Op, method: &'static str, path: &'static str, ws: &'static st
     Route { op, method, path, ws, needs, weight }
 }
 
-const ROUTES: [Route; 27] = [
+const ROUTES: [Route; 30] = [
     route(Op::Ping, "GET", "/api/v3/ping", "ping", Needs::Nothing, 1),
     route(Op::Time, "GET", "/api/v3/time", "time", Needs::Nothing, 1),
     route(Op::ExchangeInfo, "GET", "/api/v3/exchangeInfo", "exchangeInfo", Needs::Nothing, 20),
@@ -92,6 +95,9 @@ const ROUTES: [Route; 27] = [
     route(Op::OrderLimits, "GET", "/api/v3/rateLimit/order", "account.rateLimits.orders", Needs::Read, 40),
     route(Op::Restrictions, "GET", "/sapi/v1/account/apiRestrictions", "", Needs::Read, 1),
     route(Op::Coins, "GET", "/sapi/v1/capital/config/getall", "", Needs::Read, 10),
+    route(Op::Deposits, "GET", "/sapi/v1/capital/deposit/hisrec", "", Needs::Read, 1),
+    route(Op::Withdrawals, "GET", "/sapi/v1/capital/withdraw/history", "", Needs::Read, 10),
+    route(Op::Transfers, "GET", "/sapi/v1/asset/transfer", "", Needs::Read, 1),
 ];
 
 impl Route {

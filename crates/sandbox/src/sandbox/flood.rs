@@ -1,7 +1,7 @@
 //! Load on demand: best quotes at a rate, and how long clients take from a marked one to an order.
 //!
 //! Messages come evenly, one by one, as the clock says; between them the server looks for requests, so this keeps one
-//! processor busy. Eight times a second the best bid's quantity changes from one to two or back: the mark. From the
+//! processor busy. Four times a second the best bid's quantity changes from one to two or back: the mark. From the
 //! moment in which a mark is handed to the system until the next order comes in is counted as a client's answer.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -12,7 +12,7 @@ use super::tape::{BookFrom, Tape, Tick};
 use super::wish::{Filters, Kind};
 
 /// Public trades kept.
-const TRADES_KEPT: usize = 5_000;
+const TRADES_KEPT: usize = 50_000;
 /// Minutes of the day's figures.
 const DAY_MINUTES: usize = 1_440;
 

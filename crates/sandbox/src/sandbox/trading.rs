@@ -35,6 +35,9 @@ pub(super) fn answer(floor: &mut Floor, op: Op, p: &Params, caller: &Caller, sec
         }
         Op::Restrictions => restrictions(floor, caller, p)?,
         Op::Coins => coins(floor, name, p)?,
+        Op::Deposits => moved(floor, name, p, true)?,
+        Op::Withdrawals => moved(floor, name, p, false)?,
+        Op::Transfers => transfers(p)?,
         _ => return Err(Refused::new(-1020, "This operation is not supported.")),
     };
     Ok(value.to_string())
@@ -216,8 +219,7 @@ fn all_orders(floor: &Floor, name: &str, p: &Params) -> Result<Value, Refused> {
     p.finish()?;
     let account = of(floor, name)?;
     let fits = |o: &&Held| o.market == market && within(o.id.cast_signed(), millis(o.created));
-    let rows = account.orders.values().filter(fits).map(|o| views::order(account, o));
-    Ok(cut(rows.collect(), limit, first))
+    Ok(page(account.orders.values().filter(fits), limit, first, |o| views::order(account, o)))
 }
 
 fn my_trades(floor: &Floor, name: &str, p: &Params) -> Result<Value, Refused> {
@@ -227,13 +229,19 @@ fn my_trades(floor: &Floor, name: &str, p: &Params) -> Result<Value, Refused> {
     p.finish()?;
     let account = of(floor, name)?;
     let all = account.executions.iter().filter(|e| e.market == market && within(e.id, millis(e.ts)));
-    let rows = all.filter(|e| order.is_none_or(|o| e.order.cast_signed() == o)).map(|e| views::my_trade(account, e));
-    Ok(cut(rows.collect(), limit, first))
+    let its = all.filter(|e| order.is_none_or(|o| e.order.cast_signed() == o));
+    Ok(page(its, limit, first, |e| views::my_trade(account, e)))
 }
 
-fn cut(rows: Vec<Value>, limit: usize, first: bool) -> Value {
-    let skip = if first { 0 } else { rows.len().saturating_sub(limit) };
-    rows.into_iter().skip(skip).take(limit).collect()
+/// A page of what was found: the first or the last of it. Only what is on it is shown: making all of a long history into JSON
+/// for each page took longer than anybody waits.
+fn page<T>(found: impl DoubleEndedIterator<Item = T>, limit: usize, first: bool, show: impl Fn(T) -> Value) -> Value {
+    if first {
+        return found.take(limit).map(show).collect();
+    }
+    let mut last: Vec<T> = found.rev().take(limit).collect();
+    last.reverse();
+    last.into_iter().map(show).collect()
 }
 
 fn account(floor: &Floor, caller: &Caller, p: &Params) -> Result<Value, Refused> {
@@ -287,6 +295,43 @@ fn restrictions(floor: &Floor, caller: &Caller, p: &Params) -> Result<Value, Ref
     Ok(row)
 }
 
+/// Deposits, or withdrawals, of a stretch of time.
+fn moved(floor: &Floor, name: &str, p: &Params, comes_in: bool) -> Result<Value, Refused> {
+    let (from, to) = (p.int("startTime")?.unwrap_or(0), p.int("endTime")?.unwrap_or(i64::MAX));
+    let (offset, limit) = (p.int("offset")?.unwrap_or(0), p.int("limit")?.unwrap_or(1_000));
+    p.finish()?;
+    let account = of(floor, name)?;
+    let rows = account.moved.iter().filter(|m| (m.amount > 0) == comes_in);
+    let rows = rows.filter(|m| (from..=to).contains(&views::stamp(account, m.ts)));
+    let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+    let rows = rows.skip(skip).take(usize::try_from(limit).unwrap_or(0));
+    let shown = rows.map(|m| {
+        let at = views::stamp(account, m.ts);
+        let amount = super::digits::eight(m.amount.saturating_abs(), m.scale);
+        if comes_in {
+            json!({"id": m.id.to_string(), "amount": amount, "coin": m.asset, "network": "SANDBOX", "status": 1,
+                   "address": "", "addressTag": "", "txId": "", "insertTime": at, "completeTime": at,
+                   "transferType": 0, "confirmTimes": "1/1", "unlockConfirm": 0, "walletType": 0})
+        } else {
+            let second = jiff::Timestamp::from_millisecond(at).unwrap_or_default().strftime("%Y-%m-%d %H:%M:%S");
+            json!({"id": format!("w{}", m.id), "amount": amount, "transactionFee": "0", "coin": m.asset,
+                   "status": 6, "address": "", "txId": "", "applyTime": second.to_string(), "network": "SANDBOX",
+                   "transferType": 0, "info": "", "confirmNo": 1, "walletType": 0, "txKey": ""})
+        }
+    });
+    Ok(shown.collect())
+}
+
+/// There is no other wallet to transfer from or to.
+fn transfers(p: &Params) -> Result<Value, Refused> {
+    p.need("type")?;
+    for name in ["startTime", "endTime", "current", "size"] {
+        p.int(name)?;
+    }
+    p.finish()?;
+    Ok(json!({"total": 0}))
+}
+
 fn coins(floor: &Floor, name: &str, p: &Params) -> Result<Value, Refused> {
     p.finish()?;
     let account = of(floor, name)?;
@@ -297,4 +342,24 @@ fn coins(floor: &Floor, name: &str, p: &Params) -> Result<Value, Refused> {
                "isLegalMoney": false, "trading": true, "networkList": []})
     });
     Ok(rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_page_is_the_first_or_the_last_of_a_list_and_nothing_else_is_shown() {
+        let shown = Cell::new(0);
+        let show = |n: u64| {
+            shown.set(shown.get() + 1);
+            n.into()
+        };
+        assert_eq!(page(1..=1_000_000, 3, true, show), json!([1, 2, 3]));
+        assert_eq!(page(1..=1_000_000, 3, false, show), json!([999_998, 999_999, 1_000_000]));
+        assert_eq!(page(1..=2, 3, false, show), json!([1, 2]));
+        assert_eq!(shown.get(), 8);
+    }
 }

@@ -21,7 +21,7 @@ const fn side_name(side: Side) -> &'static str {
     }
 }
 
-fn stamp(account: &Account, ts: Ts) -> i64 {
+pub(super) fn stamp(account: &Account, ts: Ts) -> i64 {
     millis(ts.plus(account.skew_ns))
 }
 

@@ -8,6 +8,19 @@ use super::{Indicator, IndicatorError, Ohlcv, TrueRange, checked};
 /// of their difference (ADX), all in per cent. Where nothing moves the last values stay.
 ///
 /// Sums begin with the first `period − 1` movements, and the ADX with the mean of the first `period` indices, as in TA-Lib.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Ohlcv, Adx};
+///
+/// let bar = |close: f64| Ohlcv { open: close, high: close + 1.0, low: close - 1.0, close, volume: 10.0 };
+/// let mut it = Adx::new(2)?;
+/// for close in 1..=10 {
+///     it.update(bar(f64::from(close)));
+/// }
+/// let rising = it.value().expect("warm");
+/// assert!(rising.adx > 90.0 && rising.plus_di > rising.minus_di);
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Adx {
     period: usize,

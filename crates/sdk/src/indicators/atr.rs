@@ -5,6 +5,16 @@ use serde::{Deserialize, Serialize};
 use super::{Indicator, IndicatorError, Ohlcv, TrueRange, Wilder};
 
 /// The true range smoothed by [`Wilder`]. The first bar has no previous close and only serves as one, as in TA-Lib.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Ohlcv, Atr};
+///
+/// let bar = |close: f64| Ohlcv { open: close, high: close + 1.0, low: close - 1.0, close, volume: 10.0 };
+/// let mut it = Atr::new(2)?;
+/// let last = [10.0; 4].map(|x| it.update(bar(x)))[3];
+/// assert_eq!(last, Some(2.0)); // each bar is two high
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Atr {
     range: TrueRange,

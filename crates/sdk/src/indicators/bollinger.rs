@@ -6,6 +6,16 @@ use super::stddev::Moments;
 use super::{Indicator, IndicatorError, StdDev, checked_width};
 
 /// The mean of the last `period` values, and bands `width` population standard deviations above and below it.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Bollinger};
+///
+/// let mut it = Bollinger::new(2, 2.0)?;
+/// it.update(1.0);
+/// let bands = it.update(3.0).expect("two values");
+/// assert_eq!((bands.lower, bands.middle, bands.upper), (0.0, 2.0, 4.0));
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Bollinger {
     deviation: StdDev,

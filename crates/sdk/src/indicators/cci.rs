@@ -7,6 +7,16 @@ use super::{Indicator, IndicatorError, Ohlcv, checked};
 
 /// Lambert's CCI: the typical price less its mean, by 0.015 times its mean absolute deviation; zero on a flat window.
 /// Linear in the period per update.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Ohlcv, Cci};
+///
+/// let bar = |close: f64| Ohlcv { open: close, high: close + 1.0, low: close - 1.0, close, volume: 10.0 };
+/// let mut it = Cci::new(2)?;
+/// it.update(bar(10.0));
+/// assert!(it.update(bar(12.0)).expect("two bars") > 0.0); // above its average
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cci {
     typicals: Window,

@@ -8,6 +8,17 @@ use super::{Highest, Indicator, IndicatorError, Lowest, Ohlcv};
 ///
 /// For a breakout hold the close against the [`value`](Indicator::value) *before* the update: a close is never above
 /// the high of its own bar.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Ohlcv, Donchian};
+///
+/// let bar = |close: f64| Ohlcv { open: close, high: close + 1.0, low: close - 1.0, close, volume: 10.0 };
+/// let mut it = Donchian::new(2)?;
+/// it.update(bar(10.0));
+/// let channel = it.update(bar(12.0)).expect("two bars");
+/// assert_eq!((channel.lower, channel.upper), (9.0, 13.0));
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Donchian {
     highs: Highest,

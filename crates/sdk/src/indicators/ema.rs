@@ -5,6 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::{Indicator, IndicatorError, checked, usable};
 
 /// Where an exponential average begins.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Ema, Indicator, Seed};
+///
+/// let mut like_talib = Ema::seeded(2, Seed::Sma)?;
+/// assert_eq!([1.0, 3.0].map(|x| like_talib.update(x)), [None, Some(2.0)]); // begins with the simple average
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, bellwether_sdk_macros::Choice)]
 pub enum Seed {
     /// At the first value; there is a value from the first input on. So do `ta`, pandas (`adjust=False`) and most charts.
@@ -15,6 +23,14 @@ pub enum Seed {
 }
 
 /// `e ← k·x + (1 − k)·e` with `k = 2 / (period + 1)`. With [`Seed::First`] bit for bit that of the `ta` crate.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Ema};
+///
+/// let mut it = Ema::new(3)?;
+/// assert_eq!([10.0, 12.0].map(|x| it.update(x)), [Some(10.0), Some(11.0)]);
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ema {
     k: f64,

@@ -54,10 +54,26 @@ impl Monotonic {
 }
 
 /// The highest of the last `period` values.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Highest, Indicator};
+///
+/// let mut it = Highest::new(2)?;
+/// assert_eq!([3.0, 2.0, 1.0].map(|x| it.update(x)), [None, Some(3.0), Some(2.0)]);
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Highest(Monotonic);
 
 /// The lowest of the last `period` values.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Lowest};
+///
+/// let mut it = Lowest::new(2)?;
+/// assert_eq!([1.0, 2.0, 3.0].map(|x| it.update(x)), [None, Some(1.0), Some(2.0)]);
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lowest(Monotonic);
 

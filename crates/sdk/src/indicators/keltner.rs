@@ -5,6 +5,19 @@ use serde::{Deserialize, Serialize};
 use super::{Atr, Ema, Indicator, IndicatorError, Ohlcv, Seed, checked_width};
 
 /// An EMA of the typical price, seeded by its mean, and lines `width` average true ranges above and below it.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Ohlcv, Keltner};
+///
+/// let bar = |close: f64| Ohlcv { open: close, high: close + 1.0, low: close - 1.0, close, volume: 10.0 };
+/// let mut it = Keltner::new(2, 2, 1.0)?;
+/// for _ in 0..5 {
+///     it.update(bar(10.0));
+/// }
+/// let channel = it.value().expect("warm");
+/// assert_eq!((channel.lower, channel.middle, channel.upper), (8.0, 10.0, 12.0));
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Keltner {
     middle: Ema,

@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::{Ema, Indicator, IndicatorError, Seed};
 
 /// Appel's MACD: a fast less a slow [`Ema`], and an EMA of that difference as signal line.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Macd};
+///
+/// let mut it = Macd::new(1, 2, 1)?;
+/// let flat = [5.0; 3].map(|x| it.update(x))[2].expect("warm");
+/// assert_eq!((flat.macd, flat.signal, flat.histogram), (0.0, 0.0, 0.0));
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Macd {
     fast: Ema,

@@ -8,6 +8,16 @@ use super::{Indicator, IndicatorError, Ohlcv, checked};
 /// The share of the last `period` money flows (typical price × volume) that came with a rising typical price, in per
 /// cent; zero where no money flowed, as in TA-Lib. Linear in the period per update: running sums keep a residue that
 /// turns a quiet market into an index of 100.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Ohlcv, Mfi};
+///
+/// let bar = |close: f64| Ohlcv { open: close, high: close + 1.0, low: close - 1.0, close, volume: 10.0 };
+/// let mut it = Mfi::new(2)?;
+/// let last = [10.0, 11.0, 12.0].map(|x| it.update(bar(x)))[2];
+/// assert_eq!(last, Some(100.0)); // money came in at every bar
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Mfi {
     /// The last typical price.

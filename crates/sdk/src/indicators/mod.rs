@@ -73,6 +73,19 @@ use serde::{Deserialize, Serialize};
 use crate::{Bar, Instrument, ParamError};
 
 /// An indicator: values in, values out once there are enough of them.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Sma};
+///
+/// let mut it = Sma::new(2)?;
+/// it.update(1.0);
+/// assert!(!it.is_ready());
+/// it.update(3.0);
+/// assert_eq!((it.value(), it.peek(5.0), it.warmup()), (Some(2.0), Some(4.0), 2));
+/// it.reset();
+/// assert_eq!(it.value(), None);
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 pub trait Indicator {
     /// What goes in: `f64`, or [`Ohlcv`] where a close is not enough.
     type Input;
@@ -102,6 +115,15 @@ pub trait Indicator {
 }
 
 /// One bar as indicators see it.
+///
+/// ```
+/// use bellwether_sdk::Interval;
+/// use bellwether_sdk::indicators::Ohlcv;
+/// use bellwether_sdk::testing::{bars, instrument};
+///
+/// let bar = Ohlcv::of(&bars("100", Interval::HOUR)[0], &instrument(0, "test:AAA/USD"));
+/// assert_eq!((bar.close, bar.typical()), (100.0, 100.0)); // typical: (high + low + close) / 3
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ohlcv {
     /// First price.
@@ -172,6 +194,12 @@ impl ta::Volume for Ohlcv {
 }
 
 /// An indicator cannot be made so.
+///
+/// ```
+/// use bellwether_sdk::indicators::Sma;
+///
+/// assert!(Sma::new(0).is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IndicatorError {

@@ -7,6 +7,16 @@ use super::{Indicator, Ohlcv};
 
 /// Volume added when the close rises, taken off when it falls; begins at the first bar's volume. The `ta` crate's,
 /// guarded. Its level depends on where it began: only its changes say something.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Ohlcv, Obv};
+///
+/// let bar = |close: f64| Ohlcv { open: close, high: close + 1.0, low: close - 1.0, close, volume: 10.0 };
+/// let mut it = Obv::new();
+/// it.update(bar(10.0));
+/// let before = it.value().unwrap_or_default();
+/// assert_eq!(it.update(bar(11.0)), Some(before + 10.0)); // a rise adds the volume
+/// ```
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Obv {
     inner: ta::indicators::OnBalanceVolume,

@@ -7,6 +7,14 @@ use super::{Indicator, IndicatorError, checked, usable};
 
 /// The change against the value `period` inputs ago, in per cent; zero where that value was zero.
 /// The `ta` crate's, guarded. `peek` copies the window; `update` does not allocate.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Roc};
+///
+/// let mut it = Roc::new(1)?;
+/// assert_eq!([100.0, 110.0].map(|x| it.update(x)), [None, Some(10.0)]); // per cent
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Roc {
     inner: ta::indicators::RateOfChange,

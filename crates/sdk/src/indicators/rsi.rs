@@ -5,6 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::{Indicator, IndicatorError, Wilder, usable};
 
 /// Wilder's RSI: 100 · gains / (gains + losses), each smoothed by [`Wilder`]; 50 where nothing has moved.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Rsi};
+///
+/// let mut it = Rsi::new(2)?;
+/// assert_eq!([1.0, 2.0, 1.0].map(|x| it.update(x)), [None, None, Some(50.0)]);
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rsi {
     previous: Option<f64>,

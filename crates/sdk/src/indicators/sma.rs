@@ -9,6 +9,14 @@ use super::{Indicator, IndicatorError, checked, usable};
 ///
 /// The running sum is made afresh once per period and when an outlier leaves, so that the rounding an outlier leaves
 /// behind is gone when the outlier is (the `ta` crate's stays for good: one 1e17 among ones leaves an SMA(3) of 0.333).
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Sma};
+///
+/// let mut it = Sma::new(2)?;
+/// assert_eq!([1.0, 2.0, 4.0].map(|x| it.update(x)), [None, Some(1.5), Some(3.0)]);
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sma {
     window: Window,

@@ -9,6 +9,14 @@ use super::{Indicator, IndicatorError, checked, usable};
 ///
 /// In two passes over the window, linear in the period: a running sum of squares keeps a residue, and on a flat run
 /// after a move its square root is 1e-8 where it should be zero.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, StdDev};
+///
+/// let mut it = StdDev::new(2)?;
+/// assert_eq!([1.0, 3.0].map(|x| it.update(x)), [None, Some(1.0)]); // of all, not of a sample
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StdDev {
     window: Window,

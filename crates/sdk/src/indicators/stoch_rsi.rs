@@ -7,6 +7,15 @@ use super::{Highest, Indicator, IndicatorError, Lowest, Rsi, Sma};
 
 /// Where the [`Rsi`] stands between its own lowest and highest of the last `range` values, in per cent (%K), and the
 /// simple average of that (%D).
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, StochRsi};
+///
+/// let mut it = StochRsi::new(2, 2, 1)?;
+/// assert_eq!(it.update(1.0), None);
+/// assert!(it.warmup() > 2);
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StochRsi {
     rsi: Rsi,

@@ -6,6 +6,18 @@ use super::{Highest, Indicator, IndicatorError, Lowest, Ohlcv, Sma};
 
 /// Lane's stochastic: where the close stands between the lowest low and the highest high of the last `period` bars, in
 /// per cent, smoothed by a simple average (%K), and that once more (%D); zero where there is no range.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Ohlcv, SlowStochastic};
+///
+/// let bar = |close: f64| Ohlcv { open: close, high: close + 1.0, low: close - 1.0, close, volume: 10.0 };
+/// let mut it = SlowStochastic::new(2, 1, 1)?;
+/// for close in [10.0, 11.0, 12.0] {
+///     it.update(bar(close));
+/// }
+/// assert!(it.value().expect("warm").k > 60.0); // the close is near the top of its range
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SlowStochastic {
     highs: Highest,

@@ -7,6 +7,15 @@ use super::{Indicator, Ohlcv};
 
 /// The largest of high − low, |high − previous close| and |low − previous close|; for the first bar high − low.
 /// The `ta` crate's, guarded.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Ohlcv, TrueRange};
+///
+/// let bar = |close: f64| Ohlcv { open: close, high: close + 1.0, low: close - 1.0, close, volume: 10.0 };
+/// let mut it = TrueRange::new();
+/// it.update(bar(10.0));
+/// assert_eq!(it.update(bar(13.0)), Some(4.0)); // from the last close, 10, to the high, 14
+/// ```
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct TrueRange {
     inner: ta::indicators::TrueRange,

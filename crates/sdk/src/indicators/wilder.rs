@@ -6,6 +6,14 @@ use super::{Indicator, IndicatorError, checked, usable};
 
 /// `w ← (w·(n − 1) + x) / n`, seeded with the mean of the first `n` values (J. Welles Wilder, *New Concepts in
 /// Technical Trading Systems*, 1978). Also known as RMA or SMMA; an EMA of `k = 1/n`.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Wilder};
+///
+/// let mut it = Wilder::new(2)?;
+/// assert_eq!([1.0, 3.0, 4.0].map(|x| it.update(x)), [None, Some(2.0), Some(3.0)]);
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Wilder {
     period: usize,

@@ -6,6 +6,14 @@ use super::window::Window;
 use super::{Indicator, IndicatorError, checked, usable};
 
 /// The mean of the last `period` values, the newest weighted `period`, the oldest 1. Linear in the period per update.
+///
+/// ```
+/// use bellwether_sdk::indicators::{Indicator, Wma};
+///
+/// let mut it = Wma::new(2)?;
+/// assert_eq!([3.0, 6.0].map(|x| it.update(x)), [None, Some(5.0)]); // (1 × 3 + 2 × 6) / 3
+/// # Ok::<(), bellwether_sdk::indicators::IndicatorError>(())
+/// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Wma {
     window: Window,

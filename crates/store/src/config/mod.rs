@@ -30,10 +30,10 @@ pub use settings::{
 };
 pub use shape::known_paths;
 pub use signals::{
-    AleoSource, Combine, FileSource, Freshness, OnConflict, ProcessSource, SignalSettings, SourceSettings,
-    TokenMetricsSource, WebhookAuth, WebhookSource,
+    AleoSource, BusFeed, Combine, FileSource, Freshness, NatsSource, OnConflict, ProcessSource, SignalSettings,
+    SourceSettings, TokenMetricsSource, WebhookAuth, WebhookSource,
 };
-pub use sinks::{Level, SinkKind, SinkSettings};
+pub use sinks::{Level, MarketWord, NatsSink, SinkKind, SinkSettings};
 pub use state::{create_private, state_dir};
 pub use suggest::suggest;
 pub use time::{parse_time, parse_time_range};

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::risk::RiskSettings;
-use super::{KeySettings, KeysSettings, SignalSettings, SinkSettings, SourceSettings};
+use super::{BusFeed, KeySettings, KeysSettings, SignalSettings, SinkSettings, SourceSettings};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -231,14 +231,19 @@ pub enum Foreign {
     Hold,
     /// It is reported and left alone.
     Leave,
+    /// Open orders are taken into the books; all else is held as by `hold`.
+    Adopt,
 }
 
 /// Paper and live sessions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionSettings {
-    /// Where market data comes from: `store` paces the catalog's, `venue` listens to the venue.
+    /// Where market data comes from: `store` paces the catalog's, `venue` listens to the venue, `bus` to another process.
     pub feed: Feed,
+    /// Where that process publishes.
+    #[serde(skip_serializing_if = "BusFeed::is_usual")]
+    pub bus: BusFeed,
     /// Stored data: how many times real time; 0 does not wait.
     pub pace: u32,
     /// What becomes of open orders and positions at the end.
@@ -257,8 +262,15 @@ pub struct SessionSettings {
     pub stale_ms: u64,
     /// Trades not heard of for so many milliseconds are stale: quiet markets trade rarely.
     pub stale_trades_ms: u64,
+    /// Fewer free megabytes than this on the disk of the state folder are told to the sinks; 0 for never.
+    pub disk_free_min_mb: u64,
     /// Where the tape has an order before it leaves: `staged`, `direct` or `sync`.
     pub durability: Durability,
+    /// A tape's file of about so many KiB is followed by another, with a snapshot to go on from; 0 keeps one file, and none.
+    pub segment_kib: u64,
+    /// A session on a venue's feed keeps so many ended orders in memory, with their fills and the closed trades of their time,
+    /// of which there are as many at most; older ones are on the tape. 0 keeps all.
+    pub orders_kept: u64,
     /// A session that does not move for so many milliseconds hangs: the watchdog ends it. 0 never.
     pub hang_ms: u64,
     /// What the watchdog does at the venue before it ends a session that hangs.
@@ -270,14 +282,19 @@ pub struct SessionSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_addr: Option<std::net::SocketAddr>,
     /// What is done when the venue's account differs from our books by what is not ours: entries are held until a
-    /// person has looked (`hold`), or it is left alone (`leave`).
+    /// person has looked (`hold`), or it is left alone (`leave`). With `adopt` open orders of others in the session's
+    /// instruments are taken into the books, and what else differs is held.
     pub foreign: Foreign,
+    /// With `foreign = "adopt"`: the strategy, by its id, that these orders belong to; none, unless named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adopt_for: Option<String>,
 }
 
 impl Default for SessionSettings {
     fn default() -> Self {
         Self {
             feed: Feed::Store,
+            bus: BusFeed::default(),
             pace: 1,
             on_stop: OnStop::Cancel,
             real_money: false,
@@ -286,12 +303,16 @@ impl Default for SessionSettings {
             depth_levels: 20,
             stale_ms: 10_000,
             stale_trades_ms: 60_000,
+            disk_free_min_mb: 500,
             durability: Durability::Staged,
+            segment_kib: 32 << 10,
+            orders_kept: 16_384,
             hang_ms: 10_000,
             on_hang: OnHang::Cancel,
             cancel_after_ms: 0,
             health_addr: None,
             foreign: Foreign::Hold,
+            adopt_for: None,
         }
     }
 }
@@ -314,6 +335,14 @@ pub struct VenueSettings {
     /// The trading socket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trade_url: Option<String>,
+    /// Request weight that the venue allows this address in a minute, where it is not what its documents say. Half of it is
+    /// used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_per_minute: Option<u32>,
+    /// Orders that the venue allows this account in ten seconds, where it is not what its documents say. Half of them are
+    /// used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders_per_10s: Option<u32>,
 }
 
 /// Where the tape has an order before it leaves the process.
@@ -339,6 +368,8 @@ pub enum Feed {
     Store,
     /// The venue.
     Venue,
+    /// Another process, over NATS: `session.bus`.
+    Bus,
 }
 
 /// What becomes of a strategy's open orders when it is stopped before the session ends. The session goes on.

@@ -83,12 +83,14 @@ pub enum SourceSettings {
     TokenMetrics(TokenMetricsSource),
     /// An Aleo explorer or node.
     Aleo(AleoSource),
+    /// A NATS server.
+    Nats(NatsSource),
 }
 
 /// What holds for every message of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freshness {
-    /// Older than so many seconds when received: refused.
+    /// Older than so many seconds when received: refused. `u64::MAX`: clocks are not looked at.
     pub age_max_s: u64,
     /// From so many seconds ahead of our clock on: refused.
     pub ahead_max_s: u64,
@@ -237,6 +239,88 @@ impl Default for AleoSource {
             programs: vec!["credits.aleo".to_owned()],
             addresses: BTreeMap::new(),
             per_second_max: 4,
+        }
+    }
+}
+
+/// A NATS server: one stream of JetStream, or what is said while we listen. Who we are is
+/// `BELLWETHER_KEY_NATS_<NAME>_SECRET`, where the server asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NatsSource {
+    /// `nats://HOST:PORT`, or `tls://HOST:PORT`.
+    pub url: String,
+    /// The stream; empty to hear only what is said while we listen.
+    pub stream: String,
+    /// Subjects that are heard; `*` stands for one word, `>` for all that follow.
+    pub subject: String,
+    /// A session that begins hears the stream from so many seconds ago on; 0: from now on. One that is taken up again
+    /// always hears what it may have missed, `age_max_s` back.
+    pub replay_s: u64,
+    /// Our instruments by the message's word: `"BTCUSDT" = "binance:BTC/USDT"`.
+    pub instruments: BTreeMap<String, String>,
+    /// Largest message, bytes.
+    pub message_bytes_max: usize,
+    /// Most messages in any minute. Of a stream more wait there; without one they are refused.
+    pub per_minute_max: u32,
+    /// No message for so many seconds: it is told that the source is stale; 0 for never.
+    pub silent_max_s: u64,
+    /// Older than so many seconds when received: refused. 0: any age will do, for rehearsals on stored data.
+    pub age_max_s: u64,
+    /// From so many seconds ahead of our clock on: refused.
+    pub ahead_max_s: u64,
+}
+
+impl Default for NatsSource {
+    fn default() -> Self {
+        Self {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            stream: "BELLWETHER".to_owned(),
+            subject: "bellwether.signal.>".to_owned(),
+            replay_s: 0,
+            instruments: BTreeMap::new(),
+            message_bytes_max: 64 * 1024,
+            per_minute_max: 6_000,
+            silent_max_s: 0,
+            age_max_s: 300,
+            ahead_max_s: 30,
+        }
+    }
+}
+
+/// Market data that another process publishes on a NATS server, for `session.feed = "bus"`. Its secret, where the server asks,
+/// is `BELLWETHER_KEY_NATS_MARKET_SECRET`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BusFeed {
+    /// `nats://HOST:PORT`, or `tls://HOST:PORT`.
+    pub url: String,
+    /// The first word of the publisher's subjects.
+    pub prefix: String,
+    /// The stream of market data.
+    pub stream: String,
+    /// Events stamped by the publisher more than so many seconds before or after our clock are passed over. 0: any will do,
+    /// for rehearsals on stored data.
+    pub age_max_s: u64,
+    /// Largest message, bytes.
+    pub message_bytes_max: usize,
+}
+
+impl BusFeed {
+    /// Whether nothing differs from what is usual.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for BusFeed {
+    fn default() -> Self {
+        Self {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            prefix: "bellwether".to_owned(),
+            stream: "BELLWETHER_MARKET".to_owned(),
+            age_max_s: 10,
+            message_bytes_max: 64 * 1024,
         }
     }
 }

@@ -220,16 +220,17 @@ fn rest(desk: &mut Desk<'_>, request: &Request) -> Result<Value, Error> {
         (Method::Delete, "/api/v3/order") => act(desk, "cancel", &params),
         (Method::Delete, "/api/v3/openOrders") => act(desk, "cancel_all", &params),
         (Method::Get, "/api/v3/order") => {
-            let found = named(desk, &params).and_then(|i| desk.floor.orders.get(i));
+            let found = named(desk, &params).and_then(|i| desk.floor.orders.get(i)).filter(|o| desk.knows(o.ms));
             found.map(order).ok_or(error(400, -2013, "Order does not exist."))
         }
         (Method::Get, "/api/v3/openOrders") => {
-            Ok(desk.floor.open().into_iter().map(|i| order(&desk.floor.orders[i])).collect())
+            let open = desk.floor.open().into_iter().map(|i| &desk.floor.orders[i]);
+            Ok(open.filter(|o| desk.knows(o.ms)).map(order).collect())
         }
         (Method::Get, "/api/v3/myTrades") => {
             let from: i64 = params.get("startTime").and_then(|t| t.parse().ok()).unwrap_or(0);
             let limit = params.get("limit").and_then(|t| t.parse().ok()).unwrap_or(500);
-            let rows = desk.floor.fills.iter().filter(|f| f.ms >= from).take(limit);
+            let rows = desk.floor.fills.iter().filter(|f| f.ms >= from && desk.knows(f.ms)).take(limit);
             Ok(rows.filter_map(|f| trade(desk.floor, f)).collect())
         }
         (Method::Get, "/api/v3/account") => {

@@ -149,18 +149,19 @@ fn ask(desk: &Desk<'_>, path: &str, query: &str) -> Result<Value, Error> {
     match path {
         "/v5/order/realtime" if param("orderId").is_some() || param("orderLinkId").is_some() => {
             let found = floor.find(param("orderId").and_then(|id| id.parse().ok()), param("orderLinkId"));
-            let rows: Vec<Value> = found.iter().map(|i| order(&floor.orders[*i])).collect();
+            let found = found.iter().map(|i| &floor.orders[*i]).filter(|o| desk.knows(o.ms));
+            let rows: Vec<Value> = found.map(order).collect();
             Ok(json!({"category": "spot", "list": rows}))
         }
         "/v5/order/realtime" => {
-            let rows: Vec<Value> =
-                floor.open().iter().rev().take(ORDERS_MAX).map(|i| order(&floor.orders[*i])).collect();
+            let open = floor.open().into_iter().rev().map(|i| &floor.orders[i]).filter(|o| desk.knows(o.ms));
+            let rows: Vec<Value> = open.take(ORDERS_MAX).map(order).collect();
             Ok(json!({"category": "spot", "list": rows, "nextPageCursor": ""}))
         }
         "/v5/execution/list" => {
             let from: i64 = param("startTime").and_then(|t| t.parse().ok()).unwrap_or(0);
             // Newest first, and those before are on further pages.
-            let rows = floor.fills.iter().rev().filter(|f| f.ms >= from).take(FILLS_MAX);
+            let rows = floor.fills.iter().rev().filter(|f| f.ms >= from && desk.knows(f.ms)).take(FILLS_MAX);
             let rows: Vec<Value> = rows.map(|f| execution(&floor.orders[f.order], f)).collect();
             Ok(json!({"category": "spot", "list": rows, "nextPageCursor": ""}))
         }

@@ -31,6 +31,15 @@ pub struct Desk<'a> {
     pub key: &'a str,
     /// See there.
     pub mood: Mood,
+    /// Questions are answered with what was so many milliseconds ago.
+    pub lag_ms: i64,
+}
+
+impl Desk<'_> {
+    /// Whether what happened at a time is known to whoever answers questions.
+    pub fn knows(&self, ms: i64) -> bool {
+        ms <= self.floor.ms - self.lag_ms
+    }
 }
 
 /// What a client set up on a connection.

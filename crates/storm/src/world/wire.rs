@@ -11,6 +11,9 @@ use super::{Answered, Ev, Fault, Line, MS, World};
 use crate::floor::Said;
 use crate::venue::{Desk, Mood};
 
+/// How old the venue's answer to a question may be, milliseconds: less than the least time that codecs say it takes to settle.
+const LAG_MAX_MS: i64 = 3_000;
+
 impl World {
     fn delay(&mut self) -> i64 {
         if self.calm { 2 } else { self.dice.between(1, 60) }
@@ -178,7 +181,7 @@ impl World {
         let mood = self.mood(text.contains("order"));
         let mut ear = self.lines.get(&id).map(|l| l.ear.clone()).unwrap_or_default();
         let Self { floor, dice, key, mouth, .. } = self;
-        let says = mouth.hear(&mut Desk { floor, dice, key, mood }, &mut ear, text);
+        let says = mouth.hear(&mut Desk { floor, dice, key, mood, lag_ms: 0 }, &mut ear, text);
         if let Some(line) = self.lines.get_mut(&id) {
             line.ear = ear;
         }
@@ -195,8 +198,14 @@ impl World {
 
     fn answers(&mut self, request: &Request) -> Answered {
         let mood = self.mood(request.write);
+        let lag_ms = if !request.write && self.odds(1_500) {
+            self.struck(Fault::Lag);
+            self.dice.between(100, LAG_MAX_MS)
+        } else {
+            0
+        };
         let Self { floor, dice, key, mouth, .. } = self;
-        let answer = mouth.answer(&mut Desk { floor, dice, key, mood }, request);
+        let answer = mouth.answer(&mut Desk { floor, dice, key, mood, lag_ms }, request);
         if !self.odds(400) {
             return Ok(answer);
         }

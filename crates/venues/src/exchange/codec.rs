@@ -99,7 +99,7 @@ pub(super) fn digits_of(step: Decimal) -> u8 {
 }
 
 /// A smallest order value at the scale that [`Rules::notional_min`] has.
-pub(super) fn notional(value: Decimal, price_scale: u8, qty_scale: u8) -> Option<i128> {
+pub fn notional(value: Decimal, price_scale: u8, qty_scale: u8) -> Option<i128> {
     let value = value.normalized();
     let by = (price_scale + qty_scale).checked_sub(value.scale())?;
     i128::from(value.mantissa()).checked_mul(10i128.checked_pow(u32::from(by))?)

@@ -34,14 +34,15 @@ mod vocab;
 mod wire;
 
 pub use checksum::crc_of;
+pub use codec::notional;
 pub use error::{Fault, VenueError};
 pub use http::{Base, Method, Request, Response};
 pub use listing::{Listing, Listings, Rules};
 pub use note::{AccountNote, FillNote, NO_INSTRUMENT, Note, OrderNote, OrderStatus, Sink, TradeReply};
 pub use venue::{BookRule, Continuity, Facts, Heartbeat, Plan, SnapshotBy, SocketUse, Stamp, Topic, Urls, Venue};
 pub use vocab::{
-    Act, ActReply, Amend, Ask, Balance, BookRow, Cancel, ClientId, FundingRow, OrderRef, OrderRow, Permissions, Place,
-    Position, Product, Reply, TickerRow, TradeRow,
+    Act, ActReply, Amend, Ask, Balance, BookRow, Cancel, ClientId, FundingRow, MovedRow, OrderRef, OrderRow, PaidRow,
+    Permissions, Place, Position, Product, Reply, Span, TickerRow, TradeRow,
 };
 pub use wire::{Digits, WireError, mantissa, rate};
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bellwether_sdk::{InstrumentId, Interval, Ts};
 
 use super::{
-    Act, ActReply, Ask, Cancel, ClientId, Fault, Listings, Note, OrderRef, Place, Request, Response, Stamp, Topic,
-    TradeReply, Venue, VenueError,
+    Act, ActReply, Ask, Cancel, ClientId, Fault, Listings, Note, OrderRef, Place, Request, Response, Span, Stamp,
+    Topic, TradeReply, Venue, VenueError,
 };
 use crate::keys::Signer;
 
@@ -146,6 +146,8 @@ impl Check<'_> {
             Ask::Positions,
             Ask::OpenOrders(None),
             Ask::Permissions,
+            Ask::Paid(Span::new(NOW, NOW.plus(3_600_000_000_000))),
+            Ask::Moved(Span::new(NOW, NOW.plus(3_600_000_000_000))),
             Ask::StreamTicket,
             Ask::KeepTicket("ticket".to_owned()),
         ];

@@ -74,7 +74,7 @@ pub struct Plan {
 pub struct Heartbeat {
     /// What we say, and every how many milliseconds; `None` when the venue wants nothing.
     pub say: Option<(String, u64)>,
-    /// After so many milliseconds without any message the connection is dead.
+    /// After so many milliseconds without any message or ping the connection is dead.
     pub dead_after_ms: u64,
 }
 
@@ -148,6 +148,9 @@ pub struct Facts {
     pub amend: bool,
     /// Most orders in one request; 1 when the venue has no batches.
     pub batch_max: u32,
+    /// Whether a balance is what was paid in and realised, without the unrealised profit of positions: only then cash of
+    /// contracts can be compared.
+    pub balance_is_wallet: bool,
     /// After an unknown outcome, "not found" is believed only so many milliseconds after the order was sent.
     pub settle_ms: u64,
 }

@@ -119,12 +119,49 @@ pub enum Ask {
     Order(InstrumentId, OrderRef),
     /// Our fills from a time on, oldest first.
     Fills(InstrumentId, Ts),
+    /// Funding that the account was paid or paid, as the venue booked it.
+    Paid(Span),
+    /// Money that came into the account or left it otherwise than by trading: deposits, withdrawals, transfers.
+    Moved(Span),
     /// What the key may do.
     Permissions,
     /// What opens the private stream where it needs a ticket from REST (listen key, socket token).
     StreamTicket,
     /// Keeps the ticket alive.
     KeepTicket(String),
+}
+
+/// A stretch of an account's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// From this time of the venue on.
+    pub from: Ts,
+    /// Up to this one.
+    pub to: Ts,
+    /// Where an answer before ended, in words of the codec; empty at the beginning.
+    pub cursor: String,
+}
+
+impl Span {
+    /// A whole stretch.
+    pub const fn new(from: Ts, to: Ts) -> Self {
+        Self { from, to, cursor: String::new() }
+    }
+
+    /// The same stretch from where an answer ended.
+    pub(super) fn go_on(&self, cursor: impl Into<String>) -> Self {
+        Self { cursor: cursor.into(), ..self.clone() }
+    }
+
+    /// The end of what may be asked for at once, where that is so many days.
+    pub(super) fn end_within(&self, days: i64) -> Ts {
+        self.to.min(self.from.plus(days.saturating_mul(86_400_000_000_000)))
+    }
+
+    /// What is left behind such an end, from its beginning; `None` for nothing.
+    pub(super) fn after(&self, end: Ts) -> Option<Self> {
+        (end < self.to).then(|| Self::new(end, self.to))
+    }
 }
 
 /// An order to be placed: approved, numbered, with the price it was judged by.
@@ -307,6 +344,36 @@ pub struct OrderRow {
     pub ts_venue: Ts,
 }
 
+/// Funding as the venue booked it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaidRow {
+    /// Whose instrument.
+    pub instrument: InstrumentId,
+    /// The venue's id of the payment, unique per instrument: it is booked once by it.
+    pub id: String,
+    /// What was paid to the account; below zero: by it.
+    pub amount: Decimal,
+    /// The currency.
+    pub currency: String,
+    /// The venue's time.
+    pub ts_venue: Ts,
+}
+
+/// Money that came into the account or left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedRow {
+    /// The venue's id.
+    pub id: String,
+    /// What came in; below zero: what left, with the venue's fee for it.
+    pub amount: Decimal,
+    /// The currency, in our spelling.
+    pub currency: String,
+    /// The venue's word for it.
+    pub word: String,
+    /// The venue's time.
+    pub ts_venue: Ts,
+}
+
 /// A fill as the venue has it.
 pub use super::note::FillNote as FillRow;
 
@@ -337,6 +404,10 @@ pub enum Reply {
     Orders(Vec<OrderRow>, u32),
     /// Fills, oldest first.
     Fills(Vec<FillRow>),
+    /// Funding of instruments of this run, in no order, and what is left to be asked for.
+    Paid(Vec<PaidRow>, Option<Span>),
+    /// Money in and out, in no order, and what is left to be asked for.
+    Moved(Vec<MovedRow>, Option<Span>),
     /// What the key may do.
     Permissions(Permissions),
     /// A ticket for the private stream.

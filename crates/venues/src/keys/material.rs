@@ -65,6 +65,11 @@ impl Material {
         })
     }
 
+    /// The secret, for what is shown to its owner as it is.
+    pub(super) const fn secret(&self) -> &SecretString {
+        &self.secret
+    }
+
     /// Reads `{"id": …, "secret": …}` with, where there are any, `passphrase`, `scheme`, `version`, `created` and
     /// `expires` (times of RFC 3339).
     ///

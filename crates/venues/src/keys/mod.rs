@@ -31,7 +31,7 @@ pub use office::{LEASE_MS, Lease, Office, Order, Orders, RotationLock, fingerpri
 pub use permissions::{Permissions, Remark, Scope, Verdict, expiry, judge};
 pub use signing::{Key, KeyNews, Signing, Use};
 pub use sources::{Due, Reference, SOURCES, Source, Stage};
-pub use token::{Token, token};
+pub use token::{Token, token, token_from};
 
 /// How a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

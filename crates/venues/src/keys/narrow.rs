@@ -12,6 +12,9 @@ use crate::risk::Approved;
 /// Digits after the point of a day's sum.
 const SCALE: u32 = 18;
 const DAY_NS: i64 = 86_400_000_000_000;
+/// So many orders that count are remembered, the newest, to know their later attempts by. These come within seconds; an
+/// attempt that came later would count as another order, so that less is signed and not more.
+const SEEN_MAX: usize = 4_096;
 
 /// Limits of an account's keys, for one strategy or for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,7 +69,7 @@ fn wide(limit: Decimal) -> Option<i128> {
 pub(super) struct Today {
     day: i64,
     sums: BTreeMap<usize, i128>,
-    /// Attempts of one order are one order.
+    /// Attempts of one order are one order: those that were counted last.
     seen: BTreeSet<OrderId>,
 }
 
@@ -113,8 +116,13 @@ impl Today {
             }
             sums.push((at, sum));
         }
-        self.sums.extend(sums);
-        self.seen.insert(order.id);
+        if !sums.is_empty() {
+            self.sums.extend(sums);
+            self.seen.insert(order.id);
+            if self.seen.len() > SEEN_MAX {
+                self.seen.pop_first();
+            }
+        }
         Ok(())
     }
 }
@@ -190,6 +198,20 @@ mod tests {
         }
         assert!(pass(&mut today, &limits, 3, 0, NOW).expect_err("over").contains("worth 600"));
         assert_eq!(pass(&mut today, &limits, 3, 0, NOW.plus(DAY_NS)), Ok(()), "tomorrow is another day");
+    }
+
+    #[test]
+    fn a_days_orders_are_remembered_as_long_as_attempts_come_and_no_longer() {
+        let day = |max| [Narrow { day_notional_max: Some(Decimal::new(max, 0)), ..Narrow::default() }];
+        let mut today = Today::default();
+        let last = 3 * SEEN_MAX as u64;
+        for id in (1..=last).flat_map(|id| [id, id]) {
+            assert_eq!(pass(&mut today, &day(i64::MAX), id, 0, NOW), Ok(()));
+        }
+        assert_eq!((today.seen.len(), today.sums[&0]), (SEEN_MAX, 10_i128.pow(SCALE) * 200 * i128::from(last)));
+        let full = 200 * last as i64;
+        assert_eq!(pass(&mut today, &day(full), last, 0, NOW), Ok(()), "an attempt of one that was counted");
+        assert!(pass(&mut today, &day(full), 1, 0, NOW).is_err(), "one of long ago counts anew");
     }
 
     #[test]

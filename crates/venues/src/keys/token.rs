@@ -5,7 +5,10 @@ use std::fmt;
 use ring::hmac;
 use zeroize::Zeroizing;
 
+use secrecy::ExposeSecret;
+
 use super::KeyError;
+use super::sources::{Reference, Stage};
 
 /// A secret text. It shows in nothing but the request that it is for.
 #[derive(Clone)]
@@ -51,6 +54,19 @@ impl fmt::Debug for Token {
 /// [`KeyError::Absent`] and [`KeyError::Variable`], which never show a value.
 pub fn token(kind: &str, name: &str) -> Result<Token, KeyError> {
     super::sources::secret(kind, name).map(Token)
+}
+
+/// The token of a source or sink out of a source of keys: its secret. `id` stands for the public id, which tokens have none
+/// of, where a source gives the secret alone.
+///
+/// # Errors
+/// [`KeyError`], which never shows a value.
+pub fn token_from(reference: &Reference, kind: &str, name: &str, id: &str) -> Result<Token, KeyError> {
+    if reference.kind() == "env" {
+        return token(kind, name);
+    }
+    let material = reference.open(kind, name, Some(id))?.fetch(Stage::Current)?;
+    Ok(Token::new(material.secret().expose_secret()))
 }
 
 #[cfg(test)]

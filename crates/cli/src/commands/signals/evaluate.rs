@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use bellwether::report::evaluation;
 use bellwether::run::{self, EvaluateSpec};
+use bellwether::signal::Measure;
 use bellwether_sdk::{Interval, Symbol};
 use clap::Args;
+use serde::Serialize;
 
 use crate::args::Global;
 use crate::failure::Failure;
@@ -52,6 +54,18 @@ pub(crate) struct EvaluateArgs {
     report: Option<PathBuf>,
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Evaluation<'a> {
+    schema_version: u32,
+    series: &'a str,
+    instrument: &'a str,
+    interval: String,
+    cost_bps: f64,
+    #[serde(flatten)]
+    measure: &'a Measure,
+}
+
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &EvaluateArgs) -> Result<(), Failure> {
     let dir = match &args.data {
@@ -76,5 +90,15 @@ pub(crate) fn run(global: &Global, args: &EvaluateArgs) -> Result<(), Failure> {
     if let Some(path) = &args.report {
         out::write_file(path, evaluation::html(&title, &measure).as_bytes())?;
     }
-    if args.json { out::json(&measure) } else { out::answer(&evaluation::text(&title, &measure)) }
+    if !args.json {
+        return out::answer(&evaluation::text(&title, &measure));
+    }
+    out::json(&Evaluation {
+        schema_version: 1,
+        series: &args.series,
+        instrument: args.instrument.as_str(),
+        interval: args.interval.to_string(),
+        cost_bps: args.cost_bps,
+        measure: &measure,
+    })
 }

@@ -1,8 +1,10 @@
 //! `signals`: signals as data, and the mode that only emits them.
 
+mod aleo;
 mod evaluate;
 mod run;
 mod stored;
+mod tokenmetrics;
 
 use bellwether::host::Registry;
 use clap::{Args, Subcommand};
@@ -33,6 +35,11 @@ enum SignalsCommand {
     List(stored::ListArgs),
     /// Print a stored series as lines of JSON.
     Show(stored::ShowArgs),
+    /// Look at Token Metrics, take its history in, and see what calls are left.
+    #[command(name = "tokenmetrics")]
+    TokenMetrics(tokenmetrics::TokenMetricsArgs),
+    /// Look at Aleo: the checklist of a campaign.
+    Aleo(aleo::AleoArgs),
     /// What a series was worth: hit rate, forward returns, information coefficient, against chance.
     Evaluate(evaluate::EvaluateArgs),
 }
@@ -44,6 +51,8 @@ pub(crate) fn run(global: &Global, args: &SignalsArgs, registry: &Registry) -> R
         SignalsCommand::Import(args) => stored::import(global, args),
         SignalsCommand::List(args) => stored::list(global, args),
         SignalsCommand::Show(args) => stored::show(global, args),
+        SignalsCommand::TokenMetrics(args) => tokenmetrics::run(global, args),
+        SignalsCommand::Aleo(args) => aleo::run(global, args),
         SignalsCommand::Evaluate(args) => evaluate::run(global, args),
     }
 }

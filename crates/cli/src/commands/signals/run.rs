@@ -27,7 +27,7 @@ pub(crate) struct RunSignalsArgs {
     /// Times real time at which stored data passes; 0 does not wait.
     #[arg(long, value_name = "N")]
     pace: Option<u32>,
-    /// Where market data comes from: the catalog, or the venue itself.
+    /// Where market data comes from: the catalog, the venue itself, or another process.
     #[arg(long, value_enum)]
     feed: Option<FeedKind>,
     /// Also store the signals in the catalog under this name.
@@ -74,7 +74,7 @@ pub(crate) fn run(global: &Global, args: &RunSignalsArgs, registry: &Registry) -
     let stop = interrupt::listen()?;
     let mut printer = Printer { kept: Vec::new(), keeps: args.store.is_some(), closed: None };
     let report = match settings.session.feed {
-        Feed::Venue => run::session(settings, registry, session.as_plan(), None, &mut printer, stop)?,
+        Feed::Venue | Feed::Bus => run::session(settings, registry, session.as_plan(), None, &mut printer, stop)?,
         Feed::Store => run::paper(settings, registry, session.as_plan(), &mut printer, stop)?,
     };
     if let Some(closed) = printer.closed {
@@ -86,5 +86,12 @@ pub(crate) fn run(global: &Global, args: &RunSignalsArgs, registry: &Registry) -
         words.push_str(&format!(", {new} of them new in series {name}"));
     }
     out::tell(&words);
+    // What became of them on their way in and out.
+    report
+        .outcome
+        .notes
+        .iter()
+        .filter(|n| n.starts_with("sink ") || n.starts_with("source "))
+        .for_each(|n| out::tell(n));
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! `strategy build`: a package with a strategy in it becomes a WebAssembly component. The strategy is built as it is; a small
-//! crate around it, written here, gives it the exports.
+//! crate around it, written here, gives it the exports. A core module that another language's compiler made needs none.
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +15,10 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 #[derive(Debug, Args)]
 pub(super) struct BuildArgs {
-    /// The folder of the strategy's Rust package.
+    /// The folder of the strategy's Rust package, or a core module that another language's compiler made.
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// Where the component goes; by default NAME.wasm in that folder.
+    /// Where the component goes; of a package by default NAME.wasm in its folder.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Compile the package for this machine instead, to see what the compiler says.
@@ -40,7 +40,14 @@ pub(super) fn run(args: &BuildArgs) -> Result<(), Failure> {
         let package = Package::read(&args.folder, args.offline)?;
         return native(&package, args.offline);
     }
-    let built = build(&args.folder, args.out.as_deref(), args.offline)?;
+    let built = if args.folder.is_file() {
+        let out = args.out.as_deref().ok_or_else(|| {
+            Failure::new(Code::Usage, "a module is not written over: say where its component goes, with --out FILE")
+        })?;
+        pack(&args.folder, out)?
+    } else {
+        build(&args.folder, args.out.as_deref(), args.offline)?
+    };
     let file = built.file.display();
     out::answer(&format!("{file}: {:.1} kB\n\nTry: bellwether backtest --strategy {file}", built.bytes as f64 / 1000.0))
 }
@@ -52,6 +59,15 @@ fn native(package: &Package, offline: bool) -> Result<(), Failure> {
         command.arg("--offline");
     }
     run_cargo(&mut command)
+}
+
+/// Makes a component of a core module.
+fn pack(module: &Path, file: &Path) -> Result<Built, Failure> {
+    let failed = |what: String| Failure::new(Code::Failed, what);
+    let bytes = std::fs::read(module).map_err(|e| failed(format!("reading {}: {e}", module.display())))?;
+    let component = bellwether_wasm::componentize(&bytes).map_err(|e| failed(format!("{}: {e}", module.display())))?;
+    std::fs::write(file, &component).map_err(|e| failed(format!("writing {}: {e}", file.display())))?;
+    Ok(Built { file: file.to_owned(), bytes: component.len() })
 }
 
 /// Builds the component of a Rust package.
@@ -71,13 +87,8 @@ pub(super) fn build(folder: &Path, out: Option<&Path>, offline: bool) -> Result<
     run_cargo(&mut command)?;
     let module = format!("{}_component.wasm", package.ident());
     let module = package.target.join("bellwether").join("target").join(TARGET).join("release").join(module);
-    let bytes =
-        std::fs::read(&module).map_err(|e| Failure::new(Code::Failed, format!("reading {}: {e}", module.display())))?;
-    let component = bellwether_wasm::componentize(&bytes).map_err(|e| Failure::new(Code::Failed, e.to_string()))?;
     let file = out.map_or_else(|| folder.join(format!("{}.wasm", package.ident())), Path::to_owned);
-    std::fs::write(&file, &component)
-        .map_err(|e| Failure::new(Code::Failed, format!("writing {}: {e}", file.display())))?;
-    Ok(Built { file, bytes: component.len() })
+    pack(&module, &file)
 }
 
 fn run_cargo(command: &mut std::process::Command) -> Result<(), Failure> {

@@ -24,7 +24,54 @@ pub(super) struct NewArgs {
 enum Lang {
     Rust,
     Python,
+    Javascript,
+    C,
 }
+
+/// A language that is not Rust.
+struct Foreign {
+    /// Names and templates.
+    files: &'static [(&'static str, &'static str)],
+    /// What its tools write, beside components.
+    ignored: &'static str,
+    /// How the component is made.
+    build: &'static [&'static str],
+}
+
+const PYTHON: Foreign = Foreign {
+    files: &[
+        ("strategy.py", include_str!("templates/python/strategy.py")),
+        ("bellwether.py", include_str!("templates/python/bellwether.py")),
+        ("test_strategy.py", include_str!("templates/python/test_strategy.py")),
+    ],
+    ignored: "__pycache__\n/wit_world\n/componentize_py_*\n/poll_loop.py\n",
+    build: &[
+        "pip install componentize-py",
+        "componentize-py -d wit -w strategy bindings .",
+        "python -m unittest test_strategy",
+        "componentize-py -d wit -w strategy componentize --stub-wasi strategy -o {{ident}}.wasm",
+    ],
+};
+
+const JAVASCRIPT: Foreign = Foreign {
+    files: &[("strategy.js", include_str!("templates/javascript/strategy.js"))],
+    ignored: "/node_modules\n",
+    build: &[
+        "npm install @bytecodealliance/componentize-js",
+        "npx componentize-js strategy.js --wit wit -n strategy -d stdio random clocks http fetch-event -o {{ident}}.wasm",
+    ],
+};
+
+const C: Foreign = Foreign {
+    files: &[("hooks.c", include_str!("templates/c/hooks.c"))],
+    ignored: "/strategy.[ch]\n/*.o\n",
+    build: &[
+        "wit-bindgen c wit -w strategy",
+        "clang --target=wasm32-wasi -O2 -nostartfiles -nodefaultlibs -Wl,--no-entry,--strip-debug hooks.c strategy.c \
+         strategy_component_type.o -lc -o module.wasm",
+        "bellwether strategy build module.wasm --out {{ident}}.wasm",
+    ],
+};
 
 pub(super) fn run(args: &NewArgs) -> Result<(), Failure> {
     let name = Name::of(&args.name)?;
@@ -33,20 +80,14 @@ pub(super) fn run(args: &NewArgs) -> Result<(), Failure> {
         return Err(Failure::new(Code::Refused, format!("{} is there already", folder.display()))
             .help("choose another name, or remove it first"));
     }
-    match args.lang {
+    let build = match args.lang {
         Lang::Rust => rust(folder, &name, args.sdk.as_deref())?,
-        Lang::Python => python(folder, &name)?,
-    }
+        Lang::Python => foreign(folder, &name, &PYTHON)?,
+        Lang::Javascript => foreign(folder, &name, &JAVASCRIPT)?,
+        Lang::C => foreign(folder, &name, &C)?,
+    };
     sample::write(&folder.join("data"))?;
     let (dir, file) = (folder.display(), format!("{}.wasm", name.ident));
-    let build = match args.lang {
-        Lang::Rust => "cargo test\n  bellwether strategy build".to_owned(),
-        Lang::Python => {
-            format!(
-                "pip install componentize-py\n  componentize-py -d wit -w strategy componentize --stub-wasi strategy -o {file}"
-            )
-        }
-    };
     out::answer(&format!(
         "{dir}: written. Next:\n\n  cd {dir}\n  {build}\n  \
          bellwether strategy check ./{file} --data data\n  \
@@ -86,7 +127,8 @@ impl Name {
     }
 }
 
-fn rust(folder: &Path, name: &Name, sdk: Option<&Path>) -> Result<(), Failure> {
+/// Writes a package; gives the commands that build it.
+fn rust(folder: &Path, name: &Name, sdk: Option<&Path>) -> Result<String, Failure> {
     let sdk = match sdk {
         Some(path) => path.canonicalize().map_err(|e| {
             Failure::new(Code::Usage, format!("--sdk {}: {e}", path.display())).help("name a checkout's crates/sdk")
@@ -96,16 +138,20 @@ fn rust(folder: &Path, name: &Name, sdk: Option<&Path>) -> Result<(), Failure> {
             PathBuf::from(".bellwether/crates/sdk")
         }
     };
-    let manifest = name.fill(include_str!("templates/Cargo.toml")).replace("{{sdk}}", &sdk.display().to_string());
+    let manifest = name.fill(include_str!("templates/rust/Cargo.toml")).replace("{{sdk}}", &sdk.display().to_string());
     sources::write(&folder.join("Cargo.toml"), &manifest)?;
     sources::write(&folder.join("Cargo.lock"), sources::text("Cargo.lock"))?;
-    sources::write(&folder.join("src").join("lib.rs"), &name.fill(include_str!("templates/lib.rs")))?;
-    sources::write(&folder.join(".gitignore"), "/target\n*.wasm\n")
+    sources::write(&folder.join("src").join("lib.rs"), &name.fill(include_str!("templates/rust/lib.rs")))?;
+    sources::write(&folder.join(".gitignore"), "/target\n*.wasm\n")?;
+    Ok("cargo test\n  bellwether strategy build".to_owned())
 }
 
-fn python(folder: &Path, name: &Name) -> Result<(), Failure> {
-    sources::write(&folder.join("strategy.py"), &name.fill(include_str!("templates/strategy.py")))?;
-    sources::write(&folder.join("bellwether.py"), include_str!("templates/bellwether.py"))?;
+/// Writes a strategy in another language, with what components have to export; gives the commands that build it.
+fn foreign(folder: &Path, name: &Name, language: &Foreign) -> Result<String, Failure> {
+    for (file, template) in language.files {
+        sources::write(&folder.join(file), &name.fill(template))?;
+    }
     sources::write(&folder.join("wit").join("strategy.wit"), sources::text("crates/guest/wit/strategy.wit"))?;
-    sources::write(&folder.join(".gitignore"), "__pycache__\n*.wasm\n")
+    sources::write(&folder.join(".gitignore"), &format!("{}*.wasm\n", language.ignored))?;
+    Ok(name.fill(&language.build.join("\n  ")))
 }

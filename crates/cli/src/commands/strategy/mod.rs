@@ -1,7 +1,9 @@
-//! `strategy`: which strategies there are and what they take; making and building one of your own.
+//! `strategy`: which strategies there are and what they take; making, building and checking one of your own, and changing it
+//! while it runs.
 
 #[cfg(feature = "wasm")]
 mod build;
+mod change;
 mod check;
 mod create;
 #[cfg(feature = "wasm")]
@@ -53,6 +55,25 @@ Examples:
   bellwether strategy check ./my_cross.wasm --interval 1h --set strategy.fast=5
   bellwether strategy check ./my_cross.wasm --against my_cross --json")]
     Check(Box<check::CheckArgs>),
+    /// Put another version of a strategy in its place, in a session that runs.
+    #[command(after_help = "\
+The session goes on: positions and open orders stay, and no event is missed. The new version is loaded and tried beside it,
+takes over the state of the one before where both declare the same state version and the parameters are the same, and is
+warmed up by what the session heard otherwise. If it fails before it has heard its first event, the one before goes on.
+Exits 4 when it was refused or taken back.
+
+Examples:
+  bellwether strategy swap paper-20260101-120000 ./my_cross.wasm
+  bellwether strategy swap binance-main ./my_cross.wasm --strategy cross --without-state")]
+    Swap(change::SwapArgs),
+    /// Change parameters of a strategy in a session that runs.
+    #[command(after_help = "\
+The strategy is made anew with them and warmed up by what the session heard; see `bellwether strategy swap`.
+
+Examples:
+  bellwether strategy set paper-20260101-120000 fast=5
+  bellwether strategy set binance-main notional=500 --strategy cross")]
+    Set(change::SetArgs),
     /// Write a strategy of your own, ready to build.
     #[command(
         after_help = "Examples:\n  bellwether strategy new my-cross\n  bellwether strategy new my-cross --lang python"
@@ -79,6 +100,8 @@ struct Named {
 pub(crate) fn run(global: &Global, args: &StrategyArgs, registry: &Registry) -> Result<(), Failure> {
     match &args.command {
         StrategyCommand::New(args) => create::run(args),
+        StrategyCommand::Swap(args) => change::swap(global, args, registry),
+        StrategyCommand::Set(args) => change::set(global, args),
         StrategyCommand::Check(args) => check::run(global, args, registry),
         #[cfg(feature = "wasm")]
         StrategyCommand::Build(args) => build::run(args),

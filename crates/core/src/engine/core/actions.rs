@@ -13,10 +13,12 @@ impl Engine {
         for action in actions.drain(..) {
             match action {
                 Action::Signal(signal) => self.on_signal(i, signal),
-                Action::Place(_, intent) if self.paused && !intent.reduce_only => {
-                    *self.dropped.entry("paused").or_default() += 1;
+                Action::Place(id, intent) if self.paused && !intent.reduce_only => {
+                    self.drop_order(i, id, intent.instrument, Unsent::Paused);
                 }
-                Action::Place(..) if self.only_emits => *self.dropped.entry("only_signals").or_default() += 1,
+                Action::Place(id, intent) if self.only_emits => {
+                    self.drop_order(i, id, intent.instrument, Unsent::OnlySignals);
+                }
                 Action::Place(id, intent) => {
                     self.place(i, id, &intent, Role::Intent);
                 }
@@ -36,6 +38,12 @@ impl Engine {
         Ok(())
     }
 
+    /// An order that a strategy counts on comes to nothing before it is one.
+    pub(super) fn drop_order(&mut self, i: usize, order: OrderId, instrument: InstrumentId, why: Unsent) {
+        *self.dropped.entry(why.reason().into()).or_default() += 1;
+        self.timers.add(self.now, Due::Unsent(i, instrument, order, why));
+    }
+
     /// A strategy is not called any more. The others go on.
     pub(super) fn halt(&mut self, i: usize, reason: String) {
         if std::mem::replace(&mut self.slots[i].halted, true) {
@@ -51,6 +59,10 @@ impl Engine {
     }
 
     pub(super) fn subscribe(&mut self, i: usize, instrument: InstrumentId, interval: Interval) {
+        if self.slots[i].more_bars.contains(&(instrument, interval)) {
+            // A strategy may ask again at every event.
+            return;
+        }
         self.slots[i].more_bars.push((instrument, interval));
         let known = self.builders.iter().any(|b| b.instrument() == instrument && b.interval() == interval);
         match self.bars_of_stream[instrument.index()] {
@@ -111,7 +123,7 @@ impl Engine {
         );
         match sized {
             Sized::Nothing(reason) => {
-                *self.dropped.entry(reason).or_default() += 1;
+                *self.dropped.entry(reason.into()).or_default() += 1;
                 self.say(i, id, What::Dropped, || format!("no order: {reason}"));
             }
             Sized::CancelPending => {
@@ -121,7 +133,7 @@ impl Engine {
                 self.cancel_where(i, |o, role| o.instrument == id && role == Role::Signal);
             }
             Sized::Order(intent) if self.paused && !intent.reduce_only => {
-                *self.dropped.entry("paused").or_default() += 1;
+                *self.dropped.entry("paused".into()).or_default() += 1;
                 self.say(i, id, What::Dropped, || "no order: paused".to_owned());
             }
             Sized::Order(intent) => {
@@ -174,6 +186,7 @@ impl Engine {
         if !protection.is_empty() {
             self.replaced.insert(by, protection);
         }
+        old.iter().for_each(|order| self.note_cancel(*order));
         self.commands.splice(ahead_of..ahead_of, old.into_iter().map(|order| Command::Cancel(order, id)));
     }
 
@@ -198,16 +211,26 @@ impl Engine {
     pub(super) fn drop_protection(&mut self, i: usize, id: InstrumentId) {
         let strategy = i as u16;
         let done = self.protective.values().filter(|o| o.strategy == strategy && o.instrument == id);
-        self.commands.extend(done.map(|o| Command::Cancel(o.id, id)));
+        let done: Vec<OrderId> = done.map(|o| o.id).collect();
+        done.iter().for_each(|order| self.note_cancel(*order));
+        self.commands.extend(done.into_iter().map(|order| Command::Cancel(order, id)));
     }
 
     pub(super) fn cancel_where(&mut self, i: usize, which: impl Fn(&OpenOrder, Role) -> bool) {
         for open in &self.slots[i].own.orders {
             let role = self.orders.get(open.id).map_or(Role::Intent, |r| r.role);
             if which(open, role) {
+                // It is open, so this cannot fail.
+                let _ = self.orders.ask_cancel(open.id);
                 self.commands.push(Command::Cancel(open.id, open.instrument));
             }
         }
+    }
+
+    /// An open order's end is asked for.
+    fn note_cancel(&mut self, order: OrderId) {
+        // One that has just ended is asked for all the same, and its record stays.
+        let _ = self.orders.ask_cancel(order);
     }
 
     /// Whether a strategy is alone in an instrument: then its position is the account's, and the exchange may judge
@@ -218,8 +241,11 @@ impl Engine {
 
     pub(super) fn cancel(&mut self, i: usize, id: OrderId) {
         match self.slots[i].own.orders.iter().find(|o| o.id == id) {
-            Some(open) => self.commands.push(Command::Cancel(id, open.instrument)),
-            None => *self.dropped.entry("cancel_of_no_open_order").or_default() += 1,
+            Some(open) => {
+                self.commands.push(Command::Cancel(id, open.instrument));
+                self.note_cancel(id);
+            }
+            None => *self.dropped.entry("cancel_of_no_open_order".into()).or_default() += 1,
         }
     }
 
@@ -270,6 +296,8 @@ impl Engine {
         match self.guard.approve(order, &view) {
             Ok(approved) => {
                 self.guard.note(&order, &view);
+                // It was created a moment ago, so this cannot fail.
+                let _ = self.orders.send(order.id);
                 self.slots[i].own.orders.push(OpenOrder {
                     id: order.id,
                     instrument: order.instrument,
@@ -289,9 +317,10 @@ impl Engine {
                 true
             }
             Err(refusal) => {
-                *self.refusals.entry(refusal.name()).or_default() += 1;
+                *self.refusals.entry(refusal.name().into()).or_default() += 1;
                 // The order was created a moment ago, so ending it cannot fail.
                 let _ = self.orders.end(order.id, OrderState::Rejected, refusal.name(), self.now);
+                self.timers.add(self.now, Due::Unsent(i, order.instrument, order.id, Unsent::Guard));
                 self.say(i, order.instrument, What::Refused, || {
                     format!("order {} refused by the guard: {refusal} ({})", order.id.0, refusal.name())
                 });

@@ -41,12 +41,12 @@ impl Engine {
                 self.update(id, OrderState::Unknown, "")
             }
             Answer::Rejected(id, reason) => {
-                *self.refusals.entry(reason).or_default() += 1;
+                *self.refusals.entry(reason.into()).or_default() += 1;
                 self.ended(id, OrderState::Rejected, reason)
             }
             Answer::Cancelled(id, reason) => self.ended(id, OrderState::Cancelled, reason),
             Answer::Expired(id, reason) => {
-                *self.refusals.entry(reason).or_default() += 1;
+                *self.refusals.entry(reason.into()).or_default() += 1;
                 self.ended(id, OrderState::Expired, reason)
             }
             Answer::Funding(instrument, amount) => {
@@ -240,6 +240,8 @@ impl Engine {
             order.tag = self.orders.words.intern("liquidation");
             self.outbox.next_order += 1;
             self.orders.create(&order, self.now);
+            // The venue made it.
+            self.orders.send(order.id)?;
             let fill = FillRecord {
                 fee: part_fee,
                 order: order.id,

@@ -37,6 +37,7 @@ impl Engine {
         }
         for i in 0..self.slots.len() {
             if self.slots[i].input.trades && self.slots[i].trades_it[id.index()] {
+                self.note_past(i, || Seen::Trade(*trade));
                 self.tell(i, id, |s, ctx| s.on_trade(ctx, trade))?;
             }
         }
@@ -54,6 +55,7 @@ impl Engine {
         }
         for i in 0..self.slots.len() {
             if self.slots[i].input.quotes && self.slots[i].trades_it[id.index()] {
+                self.note_past(i, || Seen::Quote(*quote));
                 self.tell(i, id, |s, ctx| s.on_quote(ctx, quote))?;
             }
         }
@@ -88,10 +90,19 @@ impl Engine {
                 if let Some(gauge) = self.slots[i].gauges.get_mut(bar.instrument.index()) {
                     gauge.update(bar, scale);
                 }
+                self.note_past(i, || Seen::Bar(*bar));
                 self.tell(i, bar.instrument, |s, ctx| s.on_bar(ctx, bar))?;
             }
         }
         Ok(())
+    }
+
+    /// Remembers what a strategy hears, where another may take its place.
+    #[inline]
+    fn note_past(&mut self, i: usize, seen: impl FnOnce() -> Seen) {
+        if let Some(past) = &mut self.slots[i].past {
+            past.push(seen());
+        }
     }
 
     pub(super) fn on_depth(&mut self, depth: &Depth<'_>) -> Result<(), EngineError> {

@@ -29,6 +29,7 @@ impl Engine {
     /// What the run leaves behind.
     pub fn finish(mut self) -> Outcome {
         self.recorder.finish();
+        let hash = self.order_hash();
         let in_reporting = |currency: usize, amount: Money| self.ledger.in_reporting(currency, amount);
         let total = |of: &dyn Fn(usize) -> Money| {
             let sum = (0..self.currencies.len())
@@ -62,11 +63,31 @@ impl Engine {
         let instruments: Vec<Instrument> = self.view.instruments.into_iter().map(|v| v.instrument).collect();
         let strategies: Vec<String> = self.slots.iter().map(|s| s.id.clone()).collect();
         let open_lots = self.slots.iter().flat_map(|s| &s.lots).flat_map(|l| l.iter().copied()).collect();
-        let (orders, fills, words) = self.orders.into_parts();
+        let trades = match self.trades_aside {
+            None => self.trades,
+            Some(mut all) => {
+                all.extend(self.trades);
+                self.trades_away = 0;
+                all
+            }
+        };
+        let (orders, fills, words, put_away) = self.orders.into_parts();
+        let put_away = PutAway { trades: self.trades_away, ..put_away };
+        if put_away != PutAway::default() {
+            self.notes.push(format!(
+                "the lists hold the last {} orders, {} fills and {} trades, and figures of trades are of these; {}, {} and {} \
+                 before them are on the tape",
+                orders.len(),
+                fills.len(),
+                trades.len(),
+                put_away.orders,
+                put_away.fills,
+                put_away.trades
+            ));
+        }
         let charts = self.recorder.take_charts(&strategies);
-        let hash = order_hash(&orders, &fills, &words, &instruments, &strategies);
-        let most_first = |counts: BTreeMap<&'static str, u64>| {
-            let mut list: Vec<(String, u64)> = counts.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        let most_first = |counts: BTreeMap<Tag, u64>| {
+            let mut list: Vec<(String, u64)> = counts.into_iter().map(|(k, v)| (k.into_owned(), v)).collect();
             list.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
             list
         };
@@ -86,7 +107,8 @@ impl Engine {
             funding,
             orders,
             fills,
-            trades: self.trades,
+            trades,
+            put_away,
             open_lots,
             words,
             daily: std::mem::take(&mut self.recorder.daily),

@@ -1,5 +1,7 @@
 //! The guard at work: what it is shown, what it is told, and what is done when it trips.
 
+use serde::{Deserialize, Serialize};
+
 use super::*;
 use crate::risk::{Account, Cause, GuardAct, Hold, Level, Pending, Policy};
 
@@ -10,7 +12,7 @@ const MINUTE_NS: i64 = 60_000_000_000;
 const FLATTEN_EVERY_NS: i64 = 1_000_000_000;
 
 /// What has been done about a trip.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Enforced {
     policy: Option<Policy>,
     /// When positions are next looked at, if they are to be closed.

@@ -1,12 +1,15 @@
 //! The state machine: events and answers in, commands out.
 
 mod actions;
+mod adopt;
 mod answers;
 mod calm;
 mod events;
 mod finish;
 mod guard;
 mod news;
+mod state;
+mod swap;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,17 +18,18 @@ pub(super) use calm::Calm;
 use bellwether_sdk::{
     AccountKind, Action, Bar, BookView, Bracket, Context, Depth, Fill, Funding, Instrument, InstrumentId,
     InstrumentView, Intent, Interval, Money, OpenOrder, OrderId, OrderKind, OrderState, OrderUpdate, Outbox, Price,
-    Probe, Qty, Quote, Role, Side, Signal, Size, Strategy, TimeInForce, Trade, Ts, View,
+    Probe, Qty, Quote, Role, Side, Signal, Size, Strategy, Tag, TimeInForce, Trade, Ts, View,
 };
 
 use super::outcome::Outcome;
 use super::record::Recorder;
 use super::slot::{Halt, OnHalt, Slot, SlotConfig};
-use super::timers::{Class, Due, Timers};
+use super::swap::{Seen, Swapped};
+use super::timers::{Class, Due, Timers, Unsent};
 use crate::market::Currency;
 use crate::market::bars::BarBuilder;
 use crate::market::book::{Applied, Book};
-use crate::orders::{Answer, FillRecord, Order, OrderError, Orders, order_hash};
+use crate::orders::{Answer, FillRecord, Named, Order, OrderError, Orders, PutAway};
 use crate::portfolio::{Ledger, LotFill, PortfolioError, TradeRecord};
 use crate::risk::{Approved, Guard, Pace, RiskView};
 use crate::signal::{Combiner, Heard, Sized, SizingView, size};
@@ -169,6 +173,11 @@ pub struct Engine {
     /// Protective orders that an order in flight replaced: they come back when the exchange refuses it.
     replaced: BTreeMap<OrderId, Vec<Order>>,
     trades: Vec<TradeRecord>,
+    /// Ended orders and closed trades that are kept; `None` for all.
+    kept: Option<usize>,
+    /// Trades that were put away, and these themselves where somebody wants them.
+    trades_away: u64,
+    trades_aside: Option<Vec<TradeRecord>>,
     recorder: Recorder,
     probe: Probe,
     warmup: u64,
@@ -176,8 +185,8 @@ pub struct Engine {
     /// Bars that strategies were told of.
     bars: u64,
     signals: u64,
-    refusals: BTreeMap<&'static str, u64>,
-    dropped: BTreeMap<&'static str, u64>,
+    refusals: BTreeMap<Tag, u64>,
+    dropped: BTreeMap<Tag, u64>,
     notes: Vec<String>,
     /// Answers that were impossible for their order.
     impossible: u64,
@@ -197,6 +206,8 @@ pub struct Engine {
     log: Option<Vec<Said>>,
     /// Strategies that were halted, in order.
     halts: Vec<Halt>,
+    /// What became of strategies that took another's place, in order.
+    swaps: Vec<Swapped>,
     /// The messages from outside that were heard, and what their sources want.
     heard: Heard,
     combiner: Combiner,
@@ -245,6 +256,9 @@ impl Engine {
             protective: BTreeMap::new(),
             replaced: BTreeMap::new(),
             trades: Vec::with_capacity(ORDERS_ROOM),
+            kept: None,
+            trades_away: 0,
+            trades_aside: None,
             recorder: Recorder::new(count, config.chart_width, start),
             probe: Probe::default(),
             warmup: config.warmup,
@@ -263,6 +277,7 @@ impl Engine {
             sent: VecDeque::new(),
             log: None,
             halts: Vec::new(),
+            swaps: Vec::new(),
             heard: Heard::default(),
             combiner: Combiner::default(),
             emitted: None,
@@ -328,9 +343,56 @@ impl Engine {
         &self.view
     }
 
+    /// The book of an instrument, where it can be relied on.
+    pub fn book(&self, id: InstrumentId) -> Option<&Book> {
+        self.books.get(id.index()).filter(|b| b.is_valid())
+    }
+
     /// Orders and fills so far.
     pub fn orders(&self) -> &Orders {
         &self.orders
+    }
+
+    /// Ended orders, their fills and closed trades are put away but for so many: see [`Engine::put_away`].
+    pub fn keep_ended(&mut self, count: usize) {
+        self.kept = Some(count);
+    }
+
+    /// What is put away is kept aside for the outcome.
+    pub fn keep_archive(&mut self) {
+        self.orders.keep_archive();
+        self.trades_aside.get_or_insert_default();
+    }
+
+    /// Puts away what ended longest ago, where only so much is kept. Between inputs only: within one, orders that have just
+    /// ended are still spoken of.
+    pub fn put_away(&mut self) {
+        let Some(kept) = self.kept else { return };
+        let mut going = self.trades.len().saturating_sub(kept);
+        if self.orders.is_full(kept) {
+            let until = self.orders.put_away(kept, &named(&self.view, &self.slots));
+            // Trades go with the orders of their time: they are not kept for hours where orders are for minutes.
+            going = going.max(self.trades.partition_point(|t| t.exit_ts < until));
+        } else if going <= kept / 4 {
+            return;
+        }
+        let going = self.trades.drain(..going);
+        self.trades_away += going.len() as u64;
+        match &mut self.trades_aside {
+            Some(aside) => aside.extend(going),
+            None => drop(going),
+        }
+    }
+
+    /// What was put away.
+    pub fn put_away_counts(&self) -> PutAway {
+        PutAway { trades: self.trades_away, ..self.orders.put_away_counts() }
+    }
+
+    /// The hash of all orders and fills so far: SHA-256, hex, of the canonical order records in order of creation, then the
+    /// fills in order of time; before them, where orders were put away, their count and hash.
+    pub fn order_hash(&self) -> String {
+        self.orders.hash(&named(&self.view, &self.slots))
     }
 
     /// Open orders of all strategies.
@@ -395,6 +457,18 @@ impl Engine {
             Due::Timer(slot, _) if self.slots[slot].is_hurried(self.now, ACTIONS_MAX) => {
                 self.halt(slot, format!("more than {ACTIONS_MAX} timers at one time"));
             }
+            Due::Unsent(slot, ..) if self.slots[slot].is_hurried(self.now, ACTIONS_MAX) => {
+                self.halt(slot, format!("it placed more than {ACTIONS_MAX} orders at one time that cannot leave"));
+            }
+            Due::Unsent(slot, instrument, order, why) => {
+                let (ts, state, reason) = (self.now, OrderState::Rejected, why.reason());
+                let update = OrderUpdate { order, instrument, ts, state, reason };
+                if self.is_warming(slot) {
+                    self.hear_in_warmup(slot, instrument, |s, ctx| s.on_order(ctx, &update))?;
+                } else {
+                    self.hear(slot, instrument, |s, ctx| s.on_order(ctx, &update))?;
+                }
+            }
             Due::Bar(builder) => {
                 if let Some(bar) = self.builders[builder].take_due(self.now) {
                     self.deliver_bar(&bar)?;
@@ -419,7 +493,7 @@ impl Engine {
         &mut self,
         i: usize,
         id: InstrumentId,
-        hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
+        hook: impl Fn(&mut dyn Strategy, &mut Context<'_>),
     ) -> Result<(), EngineError> {
         if self.warmup > 0 {
             let seen = &mut self.slots[i].seen[id.index()];
@@ -436,11 +510,14 @@ impl Engine {
         &mut self,
         i: usize,
         id: InstrumentId,
-        hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
+        hook: impl Fn(&mut dyn Strategy, &mut Context<'_>),
     ) -> Result<(), EngineError> {
         let slot = &mut self.slots[i];
         if self.closing || slot.halted {
             return Ok(());
+        }
+        if slot.trial.is_some() {
+            return self.hear_on_trial(i, id, hook);
         }
         let mut ctx = Context::new(self.now, id, &self.view, &slot.own, &mut self.outbox);
         hook(slot.strategy.as_mut(), &mut ctx);
@@ -457,7 +534,7 @@ impl Engine {
         &mut self,
         i: usize,
         id: InstrumentId,
-        hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
+        hook: impl Fn(&mut dyn Strategy, &mut Context<'_>),
     ) -> Result<(), EngineError> {
         let slot = &mut self.slots[i];
         if slot.halted {
@@ -465,11 +542,17 @@ impl Engine {
         }
         let mut ctx = Context::new(self.now, id, &self.view, &slot.own, &mut self.outbox);
         hook(slot.strategy.as_mut(), &mut ctx);
-        let before = self.outbox.actions.len();
-        self.outbox.actions.retain(|a| !matches!(a, Action::Signal(_) | Action::Place(..)));
-        let dropped = (before - self.outbox.actions.len()) as u64;
+        let asked = std::mem::take(&mut self.outbox.actions);
+        let all = asked.len();
+        for action in asked {
+            match action {
+                Action::Signal(_) => *self.dropped.entry(Unsent::WarmUp.reason().into()).or_default() += 1,
+                Action::Place(order, intent) => self.drop_order(i, order, intent.instrument, Unsent::WarmUp),
+                other => self.outbox.actions.push(other),
+            }
+        }
+        let dropped = all - self.outbox.actions.len();
         if dropped > 0 {
-            *self.dropped.entry("warm_up").or_default() += dropped;
             self.say(i, id, What::Dropped, || format!("{dropped} wishes of the warm-up do not count"));
         }
         self.act(i)
@@ -498,5 +581,13 @@ impl Event<'_> {
             Self::Trade(t) => t.ts,
             Self::Bar(b) => b.ts_close,
         }
+    }
+}
+
+/// What the numbers of instruments and strategies are called.
+fn named<'a>(view: &'a View, slots: &'a [Slot]) -> Named<'a> {
+    Named {
+        instruments: view.instruments.iter().map(|v| &v.instrument).collect(),
+        strategies: slots.iter().map(|s| s.id.as_str()).collect(),
     }
 }

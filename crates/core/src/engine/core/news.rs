@@ -74,7 +74,7 @@ impl Engine {
         match combined {
             Ok(signal) => self.hear_signal(&signal),
             Err(reason) => {
-                *self.dropped.entry(reason).or_default() += 1;
+                *self.dropped.entry(reason.into()).or_default() += 1;
                 Ok(())
             }
         }

@@ -47,6 +47,9 @@ pub enum FormError {
         /// The limit.
         max: usize,
     },
+    /// Too many wait to be heard already.
+    #[error("the session has no room for it: thousands wait to be heard; send it again later")]
+    Busy,
 }
 
 impl FormError {
@@ -60,6 +63,7 @@ impl FormError {
             Self::Ahead { .. } => "from_the_future",
             Self::Prescient => "known_before_made",
             Self::Large { .. } => "too_large",
+            Self::Busy => "mailbox_full",
         }
     }
 }

@@ -342,6 +342,22 @@ impl SignalForm {
         }
     }
 
+    /// Refuses a message that has neither an id nor a time: the same wish a week later could not be told from the same
+    /// message sent twice.
+    ///
+    /// # Errors
+    /// [`FormError::Field`].
+    pub fn must_be_known_apart(&self) -> Result<(), FormError> {
+        if self.id.is_empty() && self.made.is_none() {
+            return Err(FormError::Field {
+                field: "made",
+                found: "nothing".to_owned(),
+                wanted: "when it was made, or an id",
+            });
+        }
+        Ok(())
+    }
+
     fn signal(&self, instrument: &Instrument, when: When) -> Result<Signal, FormError> {
         let price = |field, value: &Scalar| price_of(instrument, field, value);
         let may = |field, value: &Option<Scalar>| value.as_ref().map(|v| price(field, v)).transpose();

@@ -96,6 +96,8 @@ pub(super) struct Dialect {
     pub algo: Option<Route>,
     /// Our fills.
     pub fills: Route,
+    /// What changed the wallet beside orders, where it is one list.
+    pub income: Option<Route>,
     /// The ticket of the private stream.
     pub ticket: Option<Route>,
     /// What can be done with orders.
@@ -163,6 +165,7 @@ pub(super) static SPOT: Dialect = Dialect {
     order: Route { path: "/api/v3/order", weight: 4 },
     algo: None,
     fills: Route { path: "/api/v3/myTrades", weight: 20 },
+    income: None,
     ticket: None,
     doors: &[
         Door { verb: Verb::Place, method: Method::Post, path: "/api/v3/order", weight: 1, socket: Some("order.place") },
@@ -223,6 +226,7 @@ pub(super) static FUTURES: Dialect = Dialect {
     order: Route { path: "/fapi/v1/order", weight: 1 },
     algo: Some(Route { path: "/fapi/v1/algoOrder", weight: 1 }),
     fills: Route { path: "/fapi/v1/userTrades", weight: 5 },
+    income: Some(Route { path: "/fapi/v1/income", weight: 30 }),
     ticket: Some(Route { path: "/fapi/v1/listenKey", weight: 1 }),
     doors: &[
         // The order limits count it; the address' weight does not.

@@ -36,6 +36,7 @@ pub(super) fn spot() -> Facts {
         cancel_replace: true,
         amend: false,
         batch_max: 1,
+        balance_is_wallet: true,
         // The matching engine gives up after ten seconds.
         settle_ms: 10_000,
     }
@@ -71,6 +72,7 @@ pub(super) fn futures() -> Facts {
         cancel_replace: false,
         amend: true,
         batch_max: 5,
+        balance_is_wallet: true,
         settle_ms: 10_000,
     }
 }

@@ -14,6 +14,7 @@ mod answers;
 mod dialect;
 mod errors;
 mod facts;
+mod flows;
 mod instruments;
 mod market;
 mod orders;

@@ -4,6 +4,7 @@ use bellwether_sdk::{InstrumentId, Ts};
 
 use super::super::{Ask, Base, Listing, Listings, Method, OrderRef, Product, Request, VenueError};
 use super::dialect::{Dialect, Route};
+use super::flows;
 use super::orders::{self, Place as Where};
 use super::params::Params;
 use super::words;
@@ -56,6 +57,8 @@ pub(super) fn request(d: &Dialect, ask: &Ask, listings: &Listings) -> Result<Req
             let params = symbol(listed(id)?).number("startTime", floor_ms(*from)).number("limit", ROWS_MAX);
             get(&d.fills, &params).signed()
         }
+        Ask::Paid(span) => flows::paid(d, span)?,
+        Ask::Moved(span) => flows::moved(d, span)?,
         Ask::Permissions => {
             let request = Request::get("/sapi/v1/account/apiRestrictions", "", 1).signed();
             Request { base: if d.product == Product::Spot { Base::Rest } else { Base::Spot }, ..request }
@@ -83,11 +86,11 @@ pub(super) fn listing(listings: &Listings, id: InstrumentId) -> Result<&Listing,
     })
 }
 
-fn get(route: &Route, params: &Params) -> Request {
+pub(super) fn get(route: &Route, params: &Params) -> Request {
     Request::get(route.path, params.query(), route.weight)
 }
 
-fn has<'a>(d: &Dialect, route: Option<&'a Route>, what: &str) -> Result<&'a Route, VenueError> {
+pub(super) fn has<'a>(d: &Dialect, route: Option<&'a Route>, what: &str) -> Result<&'a Route, VenueError> {
     route.ok_or_else(|| VenueError::unsupported(format!("{} has no {what}", d.name())))
 }
 
@@ -99,7 +102,7 @@ fn book_size(d: &Dialect, levels: u32) -> (u32, u32) {
 }
 
 /// Milliseconds, rounded down: what comes twice is known by its id.
-fn floor_ms(ts: Ts) -> i64 {
+pub(super) fn floor_ms(ts: Ts) -> i64 {
     ts.nanos().max(0).div_euclid(1_000_000)
 }
 

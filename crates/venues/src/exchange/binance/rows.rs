@@ -16,7 +16,7 @@ use super::super::{
 use super::dialect::Dialect;
 use super::orders::ALGO;
 use super::rest::listing;
-use super::{errors, instruments, words};
+use super::{errors, flows, instruments, words};
 
 impl From<WireError> for VenueError {
     fn from(error: WireError) -> Self {
@@ -52,13 +52,15 @@ pub(super) fn reply(d: &Dialect, ask: &Ask, response: &Response, listings: &List
             super::orders::Place::Book => orders(vec![parse(body)?], listings),
         },
         Ask::Fills(id, _) => fills(body, listing(listings, *id)?),
+        Ask::Paid(span) => flows::read_paid(body, span, listings),
+        Ask::Moved(span) => flows::read_moved(d, body, span),
         Ask::Permissions => permissions(d, body),
         Ask::StreamTicket => Ok(Reply::StreamTicket(parse::<TicketWire>(body)?.listen_key)),
         Ask::KeepTicket(_) => Ok(Reply::Done),
     }
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, VenueError> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, VenueError> {
     serde_json::from_str(body).map_err(|e| WireError::shape(e, body).into())
 }
 

@@ -8,6 +8,7 @@
 mod account;
 mod errors;
 mod facts;
+mod flows;
 mod market;
 mod orders;
 mod rest;

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::errors::{self, Envelope};
 use super::facts::{INTERVALS, Table};
+use super::flows;
 use super::rows::{Execution, Held, Instrument, Order, Wallet, side};
 use crate::exchange::codec::{
     Pair, interval_word, iso, json, listed, mark, millis, millis_if, not_understood, present, push_levels, query,
@@ -78,6 +79,11 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
             let from = to_millis(*from).max(0).to_string();
             private("execution/list", &[category, ("symbol", name(id)?), ("startTime", &from), ("limit", "100")])
         }
+        Ask::Paid(span) => {
+            linear_only()?;
+            flows::request("SETTLEMENT", span)
+        }
+        Ask::Moved(span) => flows::request(flows::way(span), span),
         Ask::Permissions => private("user/query-api", &[]),
         Ask::StreamTicket | Ask::KeepTicket(_) => {
             return Err(VenueError::unsupported("Bybit's private stream is opened by a login, not by a ticket"));
@@ -123,6 +129,8 @@ pub(super) fn reply(table: &Table, ask: &Ask, response: &Response, listings: &Li
         Ask::OpenOrders(_) => return open_orders(table, &envelope, listings),
         Ask::Order(..) => return order(table, &envelope, listings),
         Ask::Fills(..) => fills(table, &envelope, listings),
+        Ask::Paid(span) => flows::paid(&envelope, span, listings),
+        Ask::Moved(span) => flows::moved(&envelope, span),
         Ask::Permissions => permissions(&envelope),
         Ask::OpenConditional(_) | Ask::TradesFrom(..) | Ask::StreamTicket | Ask::KeepTicket(_) => {
             return Err(VenueError::unsupported("Bybit has no such question"));
@@ -138,11 +146,11 @@ pub(super) fn result<'a, T: Deserialize<'a>>(envelope: &Envelope<'a>) -> Result<
 }
 
 #[derive(Deserialize)]
-struct List<'a, T> {
+pub(super) struct List<'a, T> {
     #[serde(default = "Vec::new")]
-    list: Vec<T>,
+    pub list: Vec<T>,
     #[serde(rename = "nextPageCursor", borrow, default)]
-    cursor: Option<std::borrow::Cow<'a, str>>,
+    pub cursor: Option<std::borrow::Cow<'a, str>>,
 }
 
 fn list<'a, T: Deserialize<'a>>(envelope: &Envelope<'a>) -> Result<Vec<T>, WireError> {

@@ -43,6 +43,7 @@ pub(super) fn facts() -> Facts {
         cancel_replace: false,
         amend: true,
         batch_max: 1,
+        balance_is_wallet: true,
         settle_ms: 10_000,
     }
 }

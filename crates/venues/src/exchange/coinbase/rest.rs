@@ -67,7 +67,8 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
         Ask::OpenConditional(_) => {
             return unsupported("Coinbase tells orders that wait for a trigger among the open ones");
         }
-        Ask::Funding(..) | Ask::Positions => return unsupported("spot has no positions and no funding"),
+        Ask::Moved(_) => return unsupported("Coinbase keeps deposits and withdrawals in another service"),
+        Ask::Funding(..) | Ask::Positions | Ask::Paid(_) => return unsupported("spot has no positions and no funding"),
         Ask::StreamTicket | Ask::KeepTicket(_) => {
             return unsupported("Coinbase's private stream is opened by a token of the key, not by a ticket");
         }
@@ -94,6 +95,8 @@ pub(super) fn reply(ask: &Ask, response: &Response, listings: &Listings) -> Resu
         | Ask::TradesFrom(..)
         | Ask::Funding(..)
         | Ask::Positions
+        | Ask::Paid(_)
+        | Ask::Moved(_)
         | Ask::StreamTicket
         | Ask::KeepTicket(_) => {
             return Err(VenueError::unsupported("Coinbase has no such question"));

@@ -9,7 +9,7 @@ mod clock;
 mod latency;
 mod sockets;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -55,6 +55,11 @@ pub struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// The time of this callback.
+    pub fn now(&self) -> Ts {
+        self.now
+    }
+
     /// Sends an order by a gateway, with the price it was judged by.
     pub fn submit(&mut self, gateway: usize, order: Approved<Order>, reference: Price) {
         if let Some(g) = self.gateways.get_mut(gateway) {
@@ -165,8 +170,8 @@ pub struct Drive {
     begun: FuturesUnordered<Begun>,
     /// Actions to be carried out; kept for its memory.
     actions: Vec<(Of, Action)>,
-    /// Connections that were given up before they opened.
-    given_up: BTreeSet<(Of, Link)>,
+    /// Connections that are being opened, and whether they were given up meanwhile.
+    opening: BTreeMap<(Of, Link), bool>,
     /// Rings when the hands have something to look at.
     bell: Option<Arc<Notify>>,
     stop: bool,
@@ -185,7 +190,7 @@ impl Drive {
             sockets: Sockets::default(),
             begun: FuturesUnordered::new(),
             actions: Vec::new(),
-            given_up: BTreeSet::new(),
+            opening: BTreeMap::new(),
             bell: None,
             stop: false,
         }
@@ -282,6 +287,10 @@ impl Drive {
                 Some(done) = self.begun.next(), if !self.begun.is_empty() => self.done(done, hands),
                 (of, link, frame) = self.sockets.next() => {
                     self.frame(of, link, frame, hands);
+                    // An order goes out before anything else is looked at.
+                    if self.gateways.iter().any(Gateway::has_actions) {
+                        self.settle(hands).await;
+                    }
                     frames = (frames + 1) % FRAMES_PER_TURN;
                     if frames == 0 {
                         tokio::task::yield_now().await;
@@ -334,6 +343,8 @@ impl Drive {
                 self.probe.stamp(Stage::Decided);
             }
             (Of::Gateway(i), Frame::Text(text)) => gateways[i].on_text(link, &text, now),
+            (Of::Feed(i), Frame::Alive) => self.feeds[i].0.on_alive(link, now),
+            (Of::Gateway(i), Frame::Alive) => gateways[i].on_alive(link, now),
             (_, Frame::Closed(why)) => self.closed(of, link, &why, hands),
         }
     }
@@ -357,7 +368,7 @@ impl Drive {
         match done {
             Done::Closed => {}
             // The socket goes with it.
-            Done::Opened(of, link, _) if self.given_up.remove(&(of, link)) => {}
+            Done::Opened(of, link, _) if self.opening.remove(&(of, link)) == Some(true) => {}
             Done::Opened(of, link, Err(error)) => self.closed(of, link, &error.to_string(), hands),
             Done::Opened(of, link, Ok(socket)) => {
                 self.sockets.insert(of, link, socket);
@@ -439,6 +450,7 @@ impl Drive {
             }
             Action::Connect { link, url } => {
                 let transport = Arc::clone(&self.transport);
+                self.opening.insert((of, link), false);
                 self.begun.push(Box::pin(async move { Done::Opened(of, link, transport.connect(&url).await) }));
             }
             Action::Close { link } => {
@@ -447,8 +459,8 @@ impl Drive {
                         socket.close().await;
                         Done::Closed
                     }));
-                } else {
-                    self.given_up.insert((of, link));
+                } else if let Some(given_up) = self.opening.get_mut(&(of, link)) {
+                    *given_up = true;
                 }
             }
             Action::Http { tag, request } => {

@@ -280,6 +280,15 @@ impl Feed {
         }
     }
 
+    /// A connection was pinged: it lives, whatever its topics do.
+    pub fn on_alive(&mut self, link: Link, now: Ts) {
+        let now = self.at(now);
+        let Some((i, place)) = self.find(link) else { return };
+        if let Some(conn) = self.lanes[i].slot(place) {
+            conn.line.on_heard(now);
+        }
+    }
+
     /// A message came on a connection.
     pub fn on_text(&mut self, link: Link, text: &str, now: Ts, sink: &mut dyn FeedSink) {
         let now = self.at(now);

@@ -2,7 +2,7 @@
 
 use bellwether_sdk::{OrderId, Price, Qty, Ts};
 
-use super::OrderView;
+use super::{Adopted, OrderView};
 use crate::exchange::{ClientId, OrderRef, OrderStatus, Place};
 use crate::orders::Order;
 use crate::risk::Approved;
@@ -40,10 +40,21 @@ pub(super) enum Cancelling {
     Sent,
 }
 
+/// By which right an order is ours.
+#[derive(Debug)]
+enum Right {
+    /// Risk approved it, and we send it.
+    Approved(Approved<Order>),
+    /// Others had sent it before it was taken over: it is never sent by us.
+    Adopted(Order),
+}
+
 /// An order.
 #[derive(Debug)]
 pub(super) struct Held {
-    approved: Approved<Order>,
+    right: Right,
+    /// What of it had filled before it was taken over: no part of its quantity here.
+    pub(super) before: Qty,
     reference_price: Price,
     session: u64,
     attempts: u64,
@@ -55,6 +66,8 @@ pub(super) struct Held {
     pub(super) venue_id: String,
     /// What fills were told.
     pub(super) told: Qty,
+    /// The venue's ids of these fills, in order.
+    fills: Vec<String>,
     /// What filled as far as we know.
     pub(super) filled: Qty,
     pub(super) state: State,
@@ -80,8 +93,13 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn new(approved: Approved<Order>, qty: Qty, reference: Price, session: u64, now: Ts) -> Self {
+        Self::of(Right::Approved(approved), qty, reference, session, now)
+    }
+
+    fn of(right: Right, qty: Qty, reference: Price, session: u64, now: Ts) -> Self {
         Self {
-            approved,
+            right,
+            before: Qty::ZERO,
             reference_price: reference,
             session,
             attempts: 0,
@@ -90,6 +108,7 @@ impl Held {
             sent: Ts::NONE,
             venue_id: String::new(),
             told: Qty::ZERO,
+            fills: Vec::new(),
             filled: Qty::ZERO,
             state: State::Waiting(now),
             accepted: false,
@@ -107,8 +126,33 @@ impl Held {
         }
     }
 
+    /// One that others had sent: it rests at the venue.
+    pub(super) fn adopted(adopted: &Adopted, session: u64) -> Option<Self> {
+        let bellwether_sdk::Size::Qty(qty) = adopted.order.size else { return None };
+        // The price is of use for what is sent only.
+        let held = Self::of(Right::Adopted(adopted.order), qty, Price::ZERO, session, adopted.since);
+        Some(Self {
+            before: adopted.before,
+            sent: adopted.since,
+            told: adopted.filled,
+            filled: adopted.filled,
+            ended: adopted.ended,
+            state: State::Open,
+            accepted: true,
+            ..held
+        })
+    }
+
     pub(super) fn order(&self) -> &Order {
-        self.approved.get()
+        match &self.right {
+            Right::Approved(approved) => approved.get(),
+            Right::Adopted(order) => order,
+        }
+    }
+
+    /// Whether others had sent it.
+    pub(super) const fn is_adopted(&self) -> bool {
+        matches!(self.right, Right::Adopted(_))
     }
 
     /// Makes the next client order id: the only place that does, and none is made twice.
@@ -116,6 +160,17 @@ impl Held {
         self.attempts += 1;
         self.sent = now;
         self.state = State::Sent;
+    }
+
+    /// Notes the venue's id of a fill; whether it is new.
+    pub(super) fn is_new_fill(&mut self, trade_id: &str) -> bool {
+        match self.fills.binary_search_by(|known| known.as_str().cmp(trade_id)) {
+            Ok(_) => false,
+            Err(at) => {
+                self.fills.insert(at, trade_id.to_owned());
+                true
+            }
+        }
     }
 
     /// How often it was sent.
@@ -129,9 +184,10 @@ impl Held {
         ClientId::of(self.session, self.order().id.0 | attempt, &self.order().kind)
     }
 
-    /// The order as it is to be placed at this attempt.
-    pub(super) fn placement(&self) -> Place {
-        Place { order: self.approved, client: self.client(), qty: self.qty, reference: self.reference_price }
+    /// The order as it is to be placed at this attempt; `None` for one that is not ours to place.
+    pub(super) fn placement(&self) -> Option<Place> {
+        let Right::Approved(order) = &self.right else { return None };
+        Some(Place { order: *order, client: self.client(), qty: self.qty, reference: self.reference_price })
     }
 
     /// How the venue is told which one is meant.

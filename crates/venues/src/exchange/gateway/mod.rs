@@ -11,9 +11,12 @@
 //!
 //! It decides nothing: what was not approved cannot be given to it, and what ended is not replaced.
 
+mod account;
 mod eras;
 mod fees;
+mod foreign;
 mod held;
+mod known;
 mod notes;
 mod outcome;
 mod requests;
@@ -25,19 +28,22 @@ use std::sync::Arc;
 use bellwether_sdk::{Decimal, InstrumentId, Money, OrderId, Price, Qty, Size, Ts};
 
 use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Link, Tag, nanos};
-use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, Position, Stamp, Urls, Venue};
+use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, PaidRow, Position, Stamp, Urls, Venue};
 use crate::keys::Signing;
 use crate::orders::{Answer, Order, REASONS};
 use crate::risk::Approved;
 use held::{Cancelling, Held, State};
+use known::Known;
 use notes::Orphan;
 use requests::{Flight, Job, Waiting};
 use wires::Wires;
 
+pub use account::Paid;
+pub use foreign::Adopted;
 pub use held::order_of;
 
-/// How far back fills are asked for when the account differs from our books.
-const FILLS_AGAIN_NS: i64 = 3_600_000_000_000;
+/// Fills are asked for from so much before the time that is meant: clocks differ.
+const FILLS_MARGIN_NS: i64 = 60_000_000_000;
 
 /// What a gateway tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,11 +71,18 @@ pub enum GatewayEvent {
     Balances(Vec<Balance>),
     /// All positions of the account; those that are nothing are left out.
     Positions(Vec<Position>),
+    /// Funding that the venue booked, for the first time.
+    Paid(PaidRow),
     /// A fill's fee was paid in another currency than the settlement's: whose fill, the fee and its currency, and what
     /// the fill has of it in settlement currency.
     FeePaid(InstrumentId, Decimal, String, Money),
     /// An open order in the account that this gateway did not send.
     Foreign(OrderRow),
+    /// One of these as it stands now, with the venue's ids of all that had filled of it, and our time then: it may be
+    /// [taken over](Gateway::take_in).
+    Adoptable(OrderRow, Vec<String>, Ts),
+    /// One of these, by the venue's id, cannot be taken over, and why.
+    LeftAlone(InstrumentId, String, String),
     /// A fill's fee was paid in a currency that is neither settlement nor base: it is not in the fill.
     FeeElsewhere(OrderId, Decimal, String),
     /// Whether the private stream is on.
@@ -190,9 +203,17 @@ pub struct Gateway {
     orders: BTreeMap<OrderId, Held>,
     live: BTreeSet<OrderId>,
     by_venue: BTreeMap<(InstrumentId, String), OrderId>,
-    fills_seen: BTreeSet<(InstrumentId, String)>,
-    foreign: BTreeSet<(InstrumentId, String)>,
+    /// The highest number of an order that is not kept any more.
+    put_away: OrderId,
+    /// Orders that are none of ours, or no more.
+    foreign: Known,
+    /// Names of orders by which the venue was asked which they are.
+    whose: Known,
     orphans: Vec<(Ts, Orphan)>,
+    /// Orders of others that are looked up to be taken over.
+    looked_up: BTreeMap<(InstrumentId, String), foreign::LookedUp>,
+    /// Funding, where it is followed.
+    payments: Option<account::Payments>,
     wires: Wires,
     /// Connections of the key that comes next, and of the one before.
     next: Option<Wires>,
@@ -242,9 +263,12 @@ impl Gateway {
             orders: BTreeMap::new(),
             live: BTreeSet::new(),
             by_venue: BTreeMap::new(),
-            fills_seen: BTreeSet::new(),
-            foreign: BTreeSet::new(),
+            put_away: OrderId(0),
+            foreign: Known::default(),
+            whose: Known::default(),
             orphans: Vec::new(),
+            looked_up: BTreeMap::new(),
+            payments: None,
             wires,
             next: None,
             old: None,
@@ -271,6 +295,7 @@ impl Gateway {
     /// Measures the clock, connects, and asks for balances, positions and what is open.
     pub fn start(&mut self, now: Ts) {
         self.at(now);
+        self.ask_paid(0);
         for job in [Job::Time, Job::Balances, Job::Positions, Job::Open, Job::Conditional] {
             self.later(0, job, 0);
         }
@@ -297,6 +322,11 @@ impl Gateway {
     /// What is to be done now, in order.
     pub fn actions(&mut self) -> impl Iterator<Item = Action> + '_ {
         self.out.drain(..)
+    }
+
+    /// Whether there is anything to be carried out.
+    pub fn has_actions(&self) -> bool {
+        !self.out.is_empty()
     }
 
     /// What happened, oldest first.
@@ -334,11 +364,16 @@ impl Gateway {
         self.live.iter().filter_map(|id| self.orders.get(id)).all(at_rest)
     }
 
+    /// Whether an order has not ended, as far as is known.
+    pub fn has_live(&self) -> bool {
+        !self.live.is_empty()
+    }
+
     /// Sends an order. The reference price works notional sizes out and bounds market orders at venues that have none.
     pub fn submit(&mut self, order: Approved<Order>, reference: Price, now: Ts) {
         let now = self.at(now);
         let id = order.get().id;
-        if self.orders.contains_key(&id) {
+        if self.orders.contains_key(&id) || self.is_put_away(id) {
             self.note(format!("order {} was given to the gateway twice; the second is left alone", id.0));
             return;
         }
@@ -363,7 +398,7 @@ impl Gateway {
     pub fn adopt(&mut self, earlier: Earlier, now: Ts) {
         self.at(now);
         let Earlier { order, reference, sent, attempts, accepted, cancelled, ended, filled, seen } = earlier;
-        let (id, instrument) = (order.get().id, order.get().instrument);
+        let id = order.get().id;
         let Some(qty) = self.quantity(order.get(), reference) else {
             self.note(format!("order {} is of an instrument that is not listed; it is not managed", id.0));
             return;
@@ -375,7 +410,9 @@ impl Gateway {
         held.accepted = accepted;
         held.state = State::Unknown;
         held.ended = ended;
-        self.fills_seen.extend(seen.into_iter().map(|trade| (instrument, trade)));
+        for trade in &seen {
+            held.is_new_fill(trade);
+        }
         self.orders.insert(id, held);
         if ended.is_some() {
             return;
@@ -515,9 +552,32 @@ impl Gateway {
         if now >= self.account_due {
             self.ask_account(0);
             self.later(0, Job::Time, 0);
+            // Orders of others show here also while none of ours is open.
+            if !planted!("no_reconcile") {
+                self.later(0, Job::Open, 0);
+                self.later(0, Job::Conditional, 0);
+            }
         }
         self.drop_orphans();
         self.pump();
+    }
+
+    /// Forgets the orders that have ended and are not kept by whoever books their fills. Fills that come for them after all
+    /// have the account looked at.
+    pub fn put_away(&mut self, is_kept: impl Fn(OrderId) -> bool) {
+        let going: Vec<OrderId> =
+            self.orders.iter().filter(|(id, h)| h.ended.is_some() && !is_kept(**id)).map(|(id, _)| *id).collect();
+        let Some(last) = going.last().copied() else { return };
+        for id in &going {
+            self.orders.remove(id);
+        }
+        self.by_venue.retain(|_, id| going.binary_search(id).is_err());
+        self.put_away = self.put_away.max(last);
+    }
+
+    /// Whether an order was put away: numbers only grow, so one that is not there was there.
+    fn is_put_away(&self, id: OrderId) -> bool {
+        id <= self.put_away && !self.orders.contains_key(&id)
     }
 
     fn due_of(&self, id: OrderId) -> Ts {
@@ -574,33 +634,6 @@ impl Gateway {
                 self.later(0, job, 0);
             }
         }
-    }
-
-    /// Asks for balances, positions, open orders and fills after so many milliseconds.
-    pub fn look_at_account(&mut self, wait_ms: u64, now: Ts) {
-        let now = self.at(now);
-        self.ask_account(wait_ms);
-        let from = now.plus(-FILLS_AGAIN_NS);
-        let instruments: Vec<InstrumentId> = self.listings.iter().map(|l| l.id).collect();
-        for instrument in instruments {
-            self.later(wait_ms, Job::Fills(instrument, from), 0);
-        }
-        self.later(wait_ms, Job::Open, 0);
-        self.pump();
-    }
-
-    fn ask_account(&mut self, wait_ms: u64) {
-        for job in [Job::Balances, Job::Positions] {
-            self.later(wait_ms, job, 0);
-        }
-        self.account_later();
-    }
-
-    fn account_later(&mut self) {
-        self.account_due = match self.settings.account_every_ms {
-            0 => Ts::MAX,
-            every => self.now.plus(nanos(every)),
-        };
     }
 
     fn reconcile_later(&mut self) {

@@ -2,7 +2,7 @@
 
 use bellwether_sdk::{InstrumentId, Money, OrderId, Qty, Ts};
 
-use super::held::{Cancelling, State, order_of};
+use super::held::{Cancelling, Held, State, order_of};
 use super::requests::Job;
 use super::{Gateway, GatewayEvent, fees, nanos};
 use crate::exchange::{ClientId, FillNote, NO_INSTRUMENT, OrderNote, OrderStatus};
@@ -13,6 +13,15 @@ use crate::orders::Answer;
 pub(super) enum Orphan {
     Order(OrderNote),
     Fill(FillNote),
+}
+
+impl Orphan {
+    fn venue_id(&self) -> &str {
+        match self {
+            Self::Order(note) => &note.venue_id,
+            Self::Fill(note) => &note.venue_id,
+        }
+    }
 }
 
 /// Orphans kept, and for how long.
@@ -61,11 +70,27 @@ impl Gateway {
     /// Keeps what names an unknown order while one of ours may still turn out to be it.
     fn keep_orphan(&mut self, instrument: InstrumentId, orphan: Orphan) {
         let pending = self.live.iter().filter_map(|id| self.orders.get(id));
-        let may_be = pending
-            .filter(|h| instrument == NO_INSTRUMENT || h.order().instrument == instrument)
-            .any(|h| matches!(h.state, State::Sent | State::Unknown) || h.venue_id.is_empty());
+        let is_asked = self.whose.has(instrument, orphan.venue_id());
+        let may_be = is_asked
+            || self.is_looked_up(instrument, orphan.venue_id())
+            || pending
+                .filter(|h| instrument == NO_INSTRUMENT || h.order().instrument == instrument)
+                .any(|h| matches!(h.state, State::Sent | State::Unknown) || h.venue_id.is_empty());
         if may_be && self.orphans.len() < ORPHANS_MAX {
             self.orphans.push((self.now, orphan));
+        }
+    }
+
+    /// A fill names its order by a venue's id that we do not know. Of orders that ended before this process began it is not
+    /// known: where there are such, the venue is asked once which order that is.
+    fn ask_whose(&mut self, fill: &FillNote) {
+        let (instrument, name) = (fill.instrument, &fill.venue_id);
+        let is_nameless = |h: &Held| {
+            !h.is_adopted() && h.venue_id.is_empty() && h.ended.is_some() && h.order().instrument == instrument
+        };
+        let may_be = !name.is_empty() && fill.client_id.is_empty() && !self.whose.has(instrument, name);
+        if may_be && self.orders.values().any(is_nameless) && self.whose.is_new(instrument, name) {
+            self.later(0, Job::Whose(instrument, name.clone()), 0);
         }
     }
 
@@ -78,11 +103,12 @@ impl Gateway {
     /// It is cancelled; its fills are booked as the order's.
     pub(super) fn is_stray(&mut self, id: OrderId, client_id: &str, venue_id: &str) -> bool {
         let Ok(client) = client_id.parse::<ClientId>() else { return false };
-        let Some(held) = self.orders.get(&id).filter(|h| h.client() != client && !venue_id.is_empty()) else {
+        let is_other = |h: &&Held| !h.is_adopted() && h.client() != client && !venue_id.is_empty();
+        let Some(held) = self.orders.get(&id).filter(is_other) else {
             return false;
         };
         let instrument = held.order().instrument;
-        if self.foreign.insert((instrument, venue_id.to_owned())) {
+        if self.foreign.is_new(instrument, venue_id) {
             self.note(format!(
                 "order {}: an attempt that the venue had refused is there after all, as {venue_id}: it is cancelled",
                 id.0
@@ -100,7 +126,16 @@ impl Gateway {
                     self.see(id, note.status, note.filled, &note.venue_id, note.reason, false);
                 }
             }
+            Some(id) if self.is_put_away(id) => self.see_put_away(note.instrument, id, note.status, &note.venue_id),
             _ => self.keep_orphan(note.instrument, Orphan::Order(note)),
+        }
+    }
+
+    /// An order that is not kept any more shows life, although the venue had called it ended: it is cancelled.
+    pub(super) fn see_put_away(&mut self, instrument: InstrumentId, id: OrderId, status: OrderStatus, venue_id: &str) {
+        if status.is_open() && !venue_id.is_empty() && self.foreign.is_new(instrument, venue_id) {
+            self.note(format!("order {} had ended long ago and is open at the venue: it is cancelled", id.0));
+            self.later(0, Job::CancelStray(instrument, venue_id.to_owned()), 0);
         }
     }
 
@@ -118,7 +153,8 @@ impl Gateway {
         self.named(id, venue_id);
         let Some(held) = self.orders.get_mut(&id) else { return };
         if let Some(filled) = filled {
-            held.filled = held.filled.max(filled);
+            let ours = filled.mantissa().saturating_sub(held.before.mantissa());
+            held.filled = held.filled.max(Qty::from_mantissa(ours));
         }
         if status == OrderStatus::Filled {
             held.filled = held.filled.max(held.qty);
@@ -213,11 +249,30 @@ impl Gateway {
         }
     }
 
+    /// A fill that the venue told by itself.
+    pub(super) fn on_fill_told(&mut self, fill: FillNote) {
+        let found = self.find(fill.instrument, &fill.client_id, &fill.venue_id);
+        if let Some(id) = found.filter(|id| self.is_put_away(*id)) {
+            // It may be told again, or have come late: whether our books have it, the account says.
+            self.note(format!(
+                "fill {} of order {}, which had ended long ago: the account is looked at",
+                fill.trade_id, id.0
+            ));
+            let now = self.now;
+            self.look_at_account(self.settings.ask_after_ms, None, now);
+            return;
+        }
+        self.on_fill(fill);
+    }
+
     /// A fill, from the stream or asked for.
     pub(super) fn on_fill(&mut self, fill: FillNote) {
         let found = self.find(fill.instrument, &fill.client_id, &fill.venue_id);
         let Some(id) = found.filter(|id| self.orders.contains_key(id)) else {
-            self.keep_orphan(fill.instrument, Orphan::Fill(fill));
+            if !found.is_some_and(|id| self.is_put_away(id)) {
+                self.ask_whose(&fill);
+                self.keep_orphan(fill.instrument, Orphan::Fill(fill));
+            }
             return;
         };
         if fill.trade_id.is_empty() {
@@ -225,7 +280,8 @@ impl Gateway {
             self.later(0, Job::Fills(fill.instrument, fill.ts_venue), 0);
             return;
         }
-        if !self.fills_seen.insert((fill.instrument, fill.trade_id.clone())) && !planted!("double_fill") {
+        let is_new = self.orders.get_mut(&id).is_some_and(|held| held.is_new_fill(&fill.trade_id));
+        if !is_new && !planted!("double_fill") {
             return;
         }
         if !self.is_stray(id, &fill.client_id, &fill.venue_id) {

@@ -7,14 +7,16 @@ use bellwether_sdk::{OrderId, Ts};
 use super::held::{Cancelling, State};
 use super::requests::{Flight, Job, Sent, Waiting};
 use super::wires::Era;
-use super::{Gateway, GatewayEvent, nanos};
-use crate::exchange::{ActReply, Ask, Fault, OrderRef, OrderRow, OrderStatus, Reply, VenueError};
+use super::{FILLS_MARGIN_NS, Gateway, GatewayEvent, nanos};
+use crate::exchange::{ActReply, Ask, Fault, FillNote, OrderRef, OrderRow, OrderStatus, Reply, VenueError};
 use crate::keys::Key;
 
 /// "Not found" that must be heard after the settling time before an order is believed not to be there.
 const MISSING_ENOUGH: u32 = 2;
 /// Cancels of one order that the venue may refuse while it calls the order open.
 const CANCEL_TRIES: u32 = 8;
+/// A venue's answer holds this many fills at least, if there are more.
+pub(super) const FILLS_PAGE: usize = 100;
 /// Repetitions of a question that concerns no order.
 const ASK_TRIES: u32 = 8;
 /// The clock is asked for once more before connections are begun where its first answer took so long.
@@ -187,13 +189,14 @@ impl Gateway {
                 held.cancelling = Cancelling::No;
                 self.note(format!("order {} cannot be cancelled: {error}", id.0));
             }
-            _ if held.cancel_tries >= CANCEL_TRIES => {
+            Fault::Rejected if held.cancel_tries >= CANCEL_TRIES => {
                 held.cancelling = Cancelling::No;
                 self.note(format!("order {}: cancel refused {CANCEL_TRIES} times, last: {error}", id.0));
             }
             // Unknown outcome, or the venue does not find it: what it is now decides whether to cancel again.
             _ => {
-                held.cancel_tries += 1;
+                // What was not answered was not refused: as long as nobody knows, it is wanted.
+                held.cancel_tries += u32::from(error.fault == Fault::Rejected);
                 held.cancelling = Cancelling::Wanted;
                 let wait = self.wait_ms(self.orders.get(&id).map_or(0, |h| h.cancel_tries));
                 self.later(wait, Job::Order(id), 0);
@@ -221,11 +224,27 @@ impl Gateway {
                 self.later(wait, Job::Open, 0);
                 self.later(wait.saturating_mul(2), Job::Order(id), tries + 1);
             }
-            (Job::Fills(instrument, _), Ok(Reply::Fills(rows))) => {
+            (Job::Whose(_, venue_id), Ok(Reply::Orders(rows, _))) => {
+                for row in rows.iter().filter(|row| row.venue_id == venue_id) {
+                    let ours = self.find(row.instrument, &row.client_id, "");
+                    ours.into_iter().for_each(|id| self.named(id, &venue_id));
+                }
+            }
+            (Job::Whose(..), Err(e)) if e.fault == Fault::Rejected => {}
+            (Job::Fills(instrument, from), Ok(Reply::Fills(rows))) => {
+                if let Some(further) = self.fills_further(from, &rows) {
+                    self.later(0, Job::Fills(instrument, further), 0);
+                }
                 rows.into_iter().for_each(|row| self.on_fill(row));
                 let mine = |id: &OrderId| self.orders.get(id).is_some_and(|h| h.order().instrument == instrument);
                 let mine: Vec<OrderId> = self.live.iter().copied().filter(mine).collect();
                 mine.into_iter().for_each(|id| self.settle(id));
+            }
+            (Job::Foreign(instrument, venue_id), Ok(Reply::Orders(rows, _))) => {
+                self.on_foreign(instrument, venue_id, rows, at);
+            }
+            (Job::ForeignFills(instrument, venue_id, from), Ok(Reply::Fills(rows))) => {
+                self.on_foreign_fills(instrument, venue_id, from, &rows);
             }
             (job @ (Job::Open | Job::Conditional), Ok(Reply::Orders(rows, _))) => {
                 self.on_open(&rows, at, job == Job::Conditional);
@@ -249,6 +268,7 @@ impl Gateway {
             }
             (Job::Ticket(_), Ok(Reply::StreamTicket(ticket))) => self.on_ticket(ticket, key.as_ref()),
             (Job::KeepTicket(_), Ok(_)) => self.keep_later(),
+            (Job::Paid(_), Ok(Reply::Paid(rows, further))) => self.on_paid(rows, further),
             (Job::Balances, Ok(Reply::Balances(rows))) => {
                 self.events.extend(rows.iter().cloned().map(GatewayEvent::Balance));
                 self.events.push_back(GatewayEvent::Balances(rows));
@@ -270,10 +290,20 @@ impl Gateway {
             // Connections may come up all the same.
             self.begin_wires();
         }
+        if let Job::Foreign(instrument, venue_id) | Job::ForeignFills(instrument, venue_id, _) = &job
+            && error.fault == Fault::Unsupported
+        {
+            let name = (*instrument, venue_id.clone());
+            return self.leave_alone(&name, &format!("asking for it failed: {error}"));
+        }
         if error.fault == Fault::Unsupported {
             if job == Job::Positions {
                 // Where there are no contracts there are no positions.
                 self.events.push_back(GatewayEvent::Positions(Vec::new()));
+            }
+            if matches!(job, Job::Paid(_)) {
+                self.payments = None;
+                self.note(format!("funding is not booked: {error}"));
             }
             return;
         }
@@ -302,10 +332,28 @@ impl Gateway {
         }
     }
 
+    /// From when on fills are to be asked for again, where an answer holds so many that there may be more.
+    fn fills_further(&self, from: Ts, rows: &[FillNote]) -> Option<Ts> {
+        let newest = rows.iter().map(|row| row.ts_venue).max()?;
+        let asked = self.clock.venue_time(from).plus(-FILLS_MARGIN_NS);
+        let further = newest.plus(FILLS_MARGIN_NS).plus(-self.clock.offset());
+        (rows.len() >= FILLS_PAGE && newest > asked).then_some(further)
+    }
+
     /// Questions about orders are repeated until they are answered; others come again by themselves.
     fn ask_again(&mut self, job: Job, tries: u32, wait_ms: Option<u64>) {
-        let must =
-            matches!(job, Job::Order(_) | Job::Fills(..) | Job::Open | Job::Conditional | Job::Time | Job::Ticket(_));
+        let must = matches!(
+            job,
+            Job::Order(_)
+                | Job::Whose(..)
+                | Job::Fills(..)
+                | Job::Foreign(..)
+                | Job::ForeignFills(..)
+                | Job::Open
+                | Job::Conditional
+                | Job::Time
+                | Job::Ticket(_)
+        );
         if must || tries < ASK_TRIES {
             let wait = wait_ms.unwrap_or_else(|| self.wait_ms(tries));
             self.later(wait, job, tries.saturating_add(1));
@@ -375,8 +423,9 @@ impl Gateway {
                         self.see(id, row.status, Some(row.filled), &row.venue_id, "", false);
                     }
                 }
+                Some(id) if self.is_put_away(id) => self.see_put_away(row.instrument, id, row.status, &row.venue_id),
                 _ => {
-                    if self.foreign.insert((row.instrument, row.venue_id.clone())) {
+                    if self.foreign.is_new(row.instrument, &row.venue_id) {
                         self.signing.foreign(format!("{} ({})", row.venue_id, row.client_id));
                         self.events.push_back(GatewayEvent::Foreign(row.clone()));
                     }

@@ -6,10 +6,10 @@ use bellwether_sdk::{InstrumentId, OrderId, Ts};
 
 use super::held::{Cancelling, State};
 use super::wires::Era;
-use super::{Gateway, GatewayEvent, nanos};
+use super::{FILLS_MARGIN_NS, Gateway, GatewayEvent, nanos};
 use crate::exchange::machine::{Action, Link, Tag};
 use crate::exchange::transport::TransportError;
-use crate::exchange::{Act, Amend, Ask, Cancel, Fault, OrderRef, OrderStatus, Request, Response, VenueError};
+use crate::exchange::{Act, Amend, Ask, Cancel, Fault, OrderRef, OrderStatus, Request, Response, Span, VenueError};
 use crate::keys::{Asked, Key, KeyError, Use};
 use crate::orders::Answer;
 
@@ -25,8 +25,14 @@ pub(super) enum Job {
     CancelStray(InstrumentId, String),
     /// What became of an order.
     Order(OrderId),
+    /// Which of our orders, if any, a venue's id means.
+    Whose(InstrumentId, String),
     /// Fills of an instrument from a time on.
     Fills(InstrumentId, Ts),
+    /// An open order of others, to be taken over.
+    Foreign(InstrumentId, String),
+    /// What filled of it since a time.
+    ForeignFills(InstrumentId, String, Ts),
     /// All open orders.
     Open,
     /// All orders that wait for a trigger, where the venue keeps them apart.
@@ -36,6 +42,8 @@ pub(super) enum Job {
     KeepTicket(String),
     Balances,
     Positions,
+    /// Funding that the venue booked; `None`: all that may be new.
+    Paid(Option<Span>),
     /// Tells the venue's dead man's switch that we live; with zero, that it is not wanted any more.
     Switch(u64),
 }
@@ -47,10 +55,10 @@ impl Job {
             Self::Place(_) => Use::Place,
             Self::Cancel(_) | Self::CancelAll(_) | Self::CancelStray(..) | Self::Switch(_) => Use::Cancel,
             Self::Amend(..) => Use::Amend,
-            Self::Order(_) | Self::Open | Self::Conditional => Use::Orders,
-            Self::Fills(..) => Use::Fills,
+            Self::Order(_) | Self::Whose(..) | Self::Open | Self::Conditional | Self::Foreign(..) => Use::Orders,
+            Self::Fills(..) | Self::ForeignFills(..) => Use::Fills,
             Self::Ticket(_) | Self::KeepTicket(_) => Use::Streams,
-            Self::Time | Self::Balances | Self::Positions => Use::Account,
+            Self::Time | Self::Balances | Self::Positions | Self::Paid(_) => Use::Account,
         }
     }
 
@@ -172,7 +180,7 @@ impl Gateway {
     /// The act of a job; `None` when it is of no use any more.
     fn act(&mut self, job: &Job) -> Option<Act> {
         Some(match job {
-            Job::Place(id) => Act::Place(self.orders.get(id)?.placement()),
+            Job::Place(id) => Act::Place(self.orders.get(id)?.placement()?),
             Job::Cancel(id) => {
                 let held = self.orders.get_mut(id).filter(|h| h.ended.is_none() || h.never_arrived)?;
                 held.cancelling = Cancelling::Sent;
@@ -193,13 +201,19 @@ impl Gateway {
     fn ask(&self, job: &Job) -> Option<Ask> {
         Some(match job {
             Job::Order(id) => {
-                let held = self.orders.get(id)?;
+                // What has ended meanwhile need not be asked for.
+                let held = self.orders.get(id).filter(|h| h.ended.is_none())?;
                 // By our id as long as it is not sure that the venue's is of this attempt.
                 let unknown = held.state == State::Unknown;
                 let by = if unknown { OrderRef::Client(held.client()) } else { held.reference() };
                 Ask::Order(held.order().instrument, by)
             }
-            Job::Fills(instrument, from) => Ask::Fills(*instrument, self.clock.venue_time(*from).plus(-60_000_000_000)),
+            Job::Whose(instrument, venue_id) => Ask::Order(*instrument, OrderRef::Venue(venue_id.clone())),
+            Job::Fills(instrument, from) => {
+                Ask::Fills(*instrument, self.clock.venue_time(*from).plus(-FILLS_MARGIN_NS))
+            }
+            Job::Foreign(instrument, _) => Ask::OpenOrders(Some(*instrument)),
+            Job::ForeignFills(instrument, _, from) => Ask::Fills(*instrument, from.plus(-FILLS_MARGIN_NS)),
             Job::Open => Ask::OpenOrders(None),
             Job::Conditional => Ask::OpenConditional(None),
             Job::Time => Ask::Time,
@@ -207,6 +221,8 @@ impl Gateway {
             Job::KeepTicket(ticket) => Ask::KeepTicket(ticket.clone()),
             Job::Balances => Ask::Balances,
             Job::Positions => Ask::Positions,
+            Job::Paid(None) => Ask::Paid(self.paid_span()?),
+            Job::Paid(Some(span)) => Ask::Paid(span.clone()),
             _ => return None,
         })
     }
@@ -239,8 +255,7 @@ impl Gateway {
             Job::Ticket(era) => self.set(*era).and_then(|set| set.key.clone()),
             Job::KeepTicket(_) => self.wires.key.clone(),
             Job::Place(id) => {
-                let Some(held) = self.orders.get(id) else { return Err(none()) };
-                let place = held.placement();
+                let Some(place) = self.orders.get(id).and_then(super::Held::placement) else { return Err(none()) };
                 let order = place.order.get();
                 let Some(listing) = self.listings.get(order.instrument) else { return Err(none()) };
                 let rules = &listing.rules;
@@ -258,32 +273,35 @@ impl Gateway {
 
     fn send_act(&mut self, job: Job, tries: u32, act: Act) {
         let now = self.now;
-        let mut flight = Flight::new(job, tries, now, Sent::Act(act.clone()));
+        let mut flight = Flight::new(job, tries, now, Sent::Act(act));
         // A socket may be logged in: it speaks for its own key only.
         let speaks = self.signing.in_force().is_some_and(|key| self.wires.is_of(&key));
         if speaks && self.wires.trade.line.as_ref().is_some_and(|l| l.is_open()) {
-            match self.say(&mut flight, &act) {
+            match self.say(&mut flight) {
                 Ok(Some(number)) => return drop(self.said.insert(number, flight)),
                 Ok(None) => {}
                 Err(error) => return self.on_act(flight, Err(error)),
             }
         }
-        match self.venue.act(&act, &self.listings) {
+        let Sent::Act(act) = &flight.sent else { return };
+        match self.venue.act(act, &self.listings) {
             Ok(request) => self.dispatch(flight, request),
             Err(error) => self.on_act(flight, Err(error)),
         }
     }
 
     /// Says an act on the trading socket; under which number, if it did.
-    fn say(&mut self, flight: &mut Flight, act: &Act) -> Result<Option<u64>, VenueError> {
+    fn say(&mut self, flight: &mut Flight) -> Result<Option<u64>, VenueError> {
+        let Sent::Act(act) = &flight.sent else { return Ok(None) };
         let now = self.now;
         let key = self.key_for(flight).map_err(|e| unsigned(&e))?;
         let stamp = self.stamp();
         self.next_number += 1;
         let number = self.next_number;
         let ticket = self.wires.ticket.as_deref().unwrap_or_default();
-        flight.key = Some(Arc::clone(&key));
-        let Some(text) = self.venue.say(act, number, &self.listings, &*key, ticket, stamp)? else { return Ok(None) };
+        let said = self.venue.say(act, number, &self.listings, &*key, ticket, stamp);
+        flight.key = Some(key);
+        let Some(text) = said? else { return Ok(None) };
         let Some(line) = &mut self.wires.trade.line else { return Ok(None) };
         flight.link = Some(line.link());
         line.say_now(text, now, &mut self.out);

@@ -425,13 +425,18 @@ impl Gateway {
         }
     }
 
-    /// A message came on a connection.
-    pub fn on_text(&mut self, link: Link, text: &str, now: Ts) {
+    /// A connection was pinged: one without a message for hours lives all the same.
+    pub fn on_alive(&mut self, link: Link, now: Ts) {
         let now = self.at(now);
-        let Some(at) = self.which(link) else { return };
-        if let Some(line) = self.wire(at).and_then(|w| w.line.as_mut()) {
+        if let Some(line) = self.which(link).and_then(|at| self.wire(at)).and_then(|w| w.line.as_mut()) {
             line.on_heard(now);
         }
+    }
+
+    /// A message came on a connection.
+    pub fn on_text(&mut self, link: Link, text: &str, now: Ts) {
+        self.on_alive(link, now);
+        let Some(at) = self.which(link) else { return };
         if at.1 == SocketUse::Account {
             match self.venue.read_account(text, &self.listings) {
                 Ok(notes) => notes.into_iter().for_each(|note| self.on_note(at, note)),
@@ -494,7 +499,7 @@ impl Gateway {
     fn on_note(&mut self, at: (Era, SocketUse), note: AccountNote) {
         match note {
             AccountNote::Order(order) => self.on_order(order),
-            AccountNote::Fill(fill) => self.on_fill(fill),
+            AccountNote::Fill(fill) => self.on_fill_told(fill),
             AccountNote::Balance(balance) => self.events.push_back(GatewayEvent::Balance(balance)),
             AccountNote::Position(position) => self.events.push_back(GatewayEvent::Position(position)),
             AccountNote::Sequence(n) => {

@@ -44,6 +44,7 @@ pub(super) fn linear(on_mainnet: bool) -> Facts {
         // Its "modify" wants the whole new order: that is a cancel-replace.
         amend: false,
         batch_max: 40,
+        balance_is_wallet: false,
         settle_ms: 5_000,
     }
 }

@@ -63,6 +63,12 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
             let start = from.nanos().div_euclid(MILLIS).max(0);
             about("userFillsByTime", &format!(",\"startTime\":{start}"), 20 + 100)
         }
+        Ask::Paid(span) => about("userFunding", &format!(",{}", range(span.from, span.to.plus(MILLIS))), 20 + 25),
+        Ask::Moved(_) => {
+            return Err(VenueError::unsupported(
+                "hyperliquid's deposits and withdrawals are not read: what of their fees is whose it does not say",
+            ));
+        }
         Ask::Permissions => info(format!("{{\"type\":\"userRole\",\"user\":\"{AGENT}\"}}"), 60).signed(),
         Ask::StreamTicket | Ask::KeepTicket(_) => {
             return Err(VenueError::unsupported("hyperliquid's streams need no ticket"));

@@ -10,8 +10,8 @@ use super::errors;
 use super::market::{BarWords, BookWords, TradeWords, aggressor, price, qty, side};
 use crate::exchange::wire::each;
 use crate::exchange::{
-    Ask, Balance, BookRow, Digits, Fault, FundingRow, Listing, Listings, OrderRow, OrderStatus, Permissions, Position,
-    Reply, Response, Rules, TickerRow, TradeRow, VenueError, WireError, rate,
+    Ask, Balance, BookRow, Digits, Fault, FundingRow, Listing, Listings, OrderRow, OrderStatus, PaidRow, Permissions,
+    Position, Reply, Response, Rules, Span, TickerRow, TradeRow, VenueError, WireError, rate,
 };
 
 /// The smallest value of an order, in USDC.
@@ -56,8 +56,9 @@ pub(super) fn reply(ask: &Ask, response: &Response, listings: &Listings) -> Resu
         Ask::OpenOrders(only) => open_orders(body, listings, *only),
         Ask::Order(..) => one_order(body, listings),
         Ask::Fills(id, from) => fills(body, listings, *id, *from),
+        Ask::Paid(span) => paid(body, span, listings),
         Ask::Permissions => permissions(body).map(Reply::Permissions),
-        Ask::OpenConditional(_) | Ask::TradesFrom(..) | Ask::StreamTicket | Ask::KeepTicket(_) => {
+        Ask::OpenConditional(_) | Ask::TradesFrom(..) | Ask::Moved(_) | Ask::StreamTicket | Ask::KeepTicket(_) => {
             Err(VenueError::unsupported("hyperliquid has no such question"))
         }
     }
@@ -405,4 +406,39 @@ fn permissions(body: &str) -> Result<Permissions, VenueError> {
         "missing" => Err(VenueError::new(Fault::Authentication, "missing", "hyperliquid does not know this key")),
         _ => Ok(Permissions { read: Some(true), trade: Some(true), withdraw: Some(true), ..permissions }),
     }
+}
+
+/// Most rows of one answer, the oldest.
+const PAID_PAGE: usize = 500;
+
+/// Funding comes without an id of its own (its hash is nothing but zeros): a coin settles once at a time, so the time names
+/// it.
+fn paid(body: &str, span: &Span, listings: &Listings) -> Result<Reply, VenueError> {
+    #[derive(Deserialize)]
+    struct Row<'a> {
+        time: i64,
+        #[serde(borrow)]
+        delta: Delta<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Delta<'a> {
+        coin: String,
+        #[serde(borrow)]
+        usdc: Digits<'a>,
+    }
+    let rows: Vec<Row<'_>> = read(body)?;
+    let newest = rows.iter().map(|r| r.time).max().filter(|_| rows.len() >= PAID_PAGE);
+    let mut paid = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let Some(listing) = listings.named(&row.delta.coin) else { continue };
+        paid.push(PaidRow {
+            instrument: listing.id,
+            id: row.time.to_string(),
+            amount: row.delta.usdc.decimal("usdc").map_err(wrong)?,
+            currency: "USDC".to_owned(),
+            ts_venue: Ts::from_millis(row.time),
+        });
+    }
+    let further = newest.map(Ts::from_millis).filter(|at| *at > span.from).and_then(|at| span.after(at));
+    Ok(Reply::Paid(paid, further))
 }

@@ -31,6 +31,7 @@ pub(super) fn spot() -> Facts {
         cancel_replace: false,
         amend: true,
         batch_max: 15,
+        balance_is_wallet: true,
         settle_ms: 5_000,
     }
 }

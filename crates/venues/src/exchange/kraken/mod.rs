@@ -8,6 +8,7 @@ mod account;
 mod acts;
 mod errors;
 mod facts;
+mod flows;
 mod market;
 mod names;
 mod private;

@@ -2,6 +2,7 @@
 
 use bellwether_sdk::{Interval, Ts};
 
+use super::flows;
 use super::names::listed;
 use crate::exchange::{Ask, Listings, Method, OrderRef, Request, VenueError};
 
@@ -42,6 +43,8 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
         Ask::Fills(_, from) => {
             private("TradesHistory", format!("type=all&start={}", seconds_before(*from)), 2 * PRIVATE)
         }
+        Ask::Paid(_) => return Err(VenueError::unsupported("kraken's spot market has no funding")),
+        Ask::Moved(span) => private("Ledgers", flows::form(span), 2 * PRIVATE),
         Ask::Permissions => private("GetApiKeyInfo", String::new(), PRIVATE),
         Ask::StreamTicket | Ask::KeepTicket(_) => private("GetWebSocketsToken", String::new(), PRIVATE),
     })
@@ -56,7 +59,7 @@ pub(super) fn ask_further(ask: &Ask, _: &Listings) -> Option<Request> {
 }
 
 /// `start` is exclusive and has a fraction: the nanosecond before.
-fn seconds_before(ts: Ts) -> String {
+pub(super) fn seconds_before(ts: Ts) -> String {
     let before = ts.nanos().max(1) - 1;
     format!("{}.{:09}", before / SECOND, before % SECOND)
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::names::{currency, listed};
 use super::private::{balances, fills, one_order, orders, permissions};
-use super::{errors, time};
+use super::{errors, flows, time};
 use crate::exchange::{
     Ask, BookRow, Digits, Listing, Listings, Reply, Response, Rules, TickerRow, TradeRow, VenueError, WireError,
 };
@@ -27,7 +27,10 @@ pub(super) fn reply(ask: &Ask, response: &Response, listings: &Listings) -> Resu
         Ask::Trades(id, count) => trades(first(result)?, listed(listings, *id)?, Ts::NONE, *count as usize),
         Ask::TradesFrom(id, from) => trades(first(result)?, listed(listings, *id)?, *from, usize::MAX),
         Ask::Bars(id, interval, from, to) => bars(result, listed(listings, *id)?, *interval, *from, *to),
-        Ask::Funding(..) | Ask::Positions => Err(VenueError::unsupported("kraken's spot market has none")),
+        Ask::Moved(span) => flows::moved(result, span),
+        Ask::Funding(..) | Ask::Positions | Ask::Paid(_) => {
+            Err(VenueError::unsupported("kraken's spot market has none"))
+        }
         Ask::Balances => balances(&read(result)?),
         Ask::OpenOrders(only) => {
             let (mut rows, left_out) = orders(result, listings)?;

@@ -74,6 +74,7 @@ pub(super) fn facts(product: Product) -> Facts {
         cancel_replace: false,
         amend: true,
         batch_max: 20,
+        balance_is_wallet: true,
         settle_ms: 7000,
     }
 }

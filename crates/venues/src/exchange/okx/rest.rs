@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::errors::{self, Envelope};
 use super::facts::{INTERVALS, Table};
+use super::flows;
 use super::rows::{self, Candle, Fill, Held, Instrument, Order, Wallet};
 use crate::exchange::codec::{
     Pair, interval_word, json, listed, millis, millis_if, not_understood, present, query, to_millis,
@@ -73,6 +74,11 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
             let from = to_millis(*from).max(0).to_string();
             private("trade/fills", &[kind, name(id)?, ("begin", &from), ("limit", "100")])
         }
+        Ask::Paid(span) => {
+            swaps_only()?;
+            flows::request("8", span)
+        }
+        Ask::Moved(span) => flows::request("1", span),
         Ask::Permissions => private("account/config", &[]),
         Ask::StreamTicket | Ask::KeepTicket(_) => {
             return Err(VenueError::unsupported("OKX's private stream is opened by a login, not by a ticket"));
@@ -102,6 +108,8 @@ pub(super) fn reply(table: &Table, ask: &Ask, response: &Response, listings: &Li
         Ask::Positions => return positions(&envelope, listings),
         Ask::OpenOrders(_) | Ask::Order(..) => return orders(ask, &envelope, listings),
         Ask::Fills(..) => fills(&envelope, listings),
+        Ask::Paid(span) => flows::paid(&envelope, span, listings),
+        Ask::Moved(span) => flows::moved(&envelope, span),
         Ask::Permissions => permissions(&envelope),
         Ask::OpenConditional(_) | Ask::TradesFrom(..) | Ask::StreamTicket | Ask::KeepTicket(_) => {
             return Err(VenueError::unsupported("OKX has no such question"));
@@ -110,7 +118,7 @@ pub(super) fn reply(table: &Table, ask: &Ask, response: &Response, listings: &Li
     read.map_err(|e| not_understood(&e, false))
 }
 
-fn data<'a, T: Deserialize<'a>>(envelope: &Envelope<'a>) -> Result<Vec<T>, WireError> {
+pub(super) fn data<'a, T: Deserialize<'a>>(envelope: &Envelope<'a>) -> Result<Vec<T>, WireError> {
     let missing = || WireError::shape("the answer has no data", "");
     json(envelope.data.map(RawValue::get).ok_or_else(missing)?)
 }

@@ -45,6 +45,9 @@ impl Default for LiveSettings {
     }
 }
 
+/// Connections to one host that are kept for the next questions.
+const IDLE_CONNECTIONS_MAX: usize = 16;
+
 /// What we call ourselves.
 const USER_AGENT: &str = concat!("bellwether/", env!("CARGO_PKG_VERSION"));
 
@@ -68,6 +71,8 @@ impl Live {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .tcp_nodelay(true)
+            // After a disconnect many orders are asked for at once: their connections do not stay.
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
             .timeout(Duration::from_millis(settings.request_timeout_ms))
             .build()
@@ -172,7 +177,8 @@ impl Socket for LiveSocket {
             return Poll::Ready(match next {
                 Some(Ok(Message::Text(text))) => Frame::Text(Text(text)),
                 // The library queues the pong and sends it with the next poll.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Frame::Alive,
+                Some(Ok(Message::Frame(_))) => continue,
                 // No venue here speaks binary: what comes is not understood, and said so by the codec.
                 Some(Ok(Message::Binary(bytes))) => {
                     Frame::Text(Text(format!("<binary message of {} bytes>", bytes.len()).into()))

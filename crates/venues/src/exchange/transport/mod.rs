@@ -45,6 +45,8 @@ impl TransportError {
 pub enum Frame {
     /// A text message.
     Text(Text),
+    /// A ping or a pong: the venue lives, and has nothing to say.
+    Alive,
     /// The connection is over, with the reason. Nothing comes after it.
     Closed(String),
 }

@@ -1,0 +1,481 @@
+//! Strategies are changed while a session runs: another version of one, or other parameters. What is asked is loaded, made
+//! and tried on a thread of its own; the session only hears of it when it is ready, as an input between two events.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use bellwether_sdk::{
+    AccountKind, Action, Aggressor, Bar, Context, Instrument, InstrumentId, InstrumentView, Interval, Outbox, OwnView,
+    ParamValues, PositionView, Price, Qty, Quote, Strategy, Trade, Ts, View,
+};
+use serde::{Deserialize, Serialize};
+
+use super::RunError;
+use super::backtest::panic_text;
+use super::control::{Claims, Reply};
+use super::plan::{Form, make};
+use crate::config::Settings;
+use crate::engine::{Engine, Fresh, Newcomer, Step, Swap};
+use crate::host::{Entry, Registry, is_file};
+use crate::signal::{excludes, is_sizing};
+
+/// How often files are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// A change that is asked of a session's strategy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeAsked {
+    /// Which strategy, by its id; may be left out where there is one.
+    pub strategy: Option<String>,
+    /// The file of another version; `None`: it stays what it is.
+    pub file: Option<String>,
+    /// The content that the file must have; `None`: whatever it has.
+    pub sha256: Option<String>,
+    /// Parameters that are to be others than they are.
+    pub params: ParamValues,
+    /// It is not given the state of the one before even if it could take it.
+    pub without_state: bool,
+    /// It is given that state although it has another name, if it could take it else.
+    pub with_state: bool,
+    /// Who asks.
+    pub operator: String,
+    /// A number by which the answer is known; zero: nobody waits for one.
+    pub number: u64,
+}
+
+/// Makes what a tape says took a strategy's place.
+pub(super) fn newcomer_of(swap: &Swap, engine: &Engine, registry: &Registry) -> Result<Option<Newcomer>, RunError> {
+    let pin = (!swap.sha256.is_empty()).then_some(swap.sha256.as_str());
+    let entry = registry.get_pinned(&swap.plugin, pin).map_err(|e| RunError::Settings(e.to_string()))?;
+    let Some(given) = engine.given_to(&swap.strategy) else { return Ok(None) };
+    let instruments: Vec<Instrument> = engine.view().instruments.iter().map(|v| v.instrument.clone()).collect();
+    Ok(Some(make(&swap.plugin, &entry, &swap.params, given, &instruments)?.newcomer))
+}
+
+/// Keeps the files of a session's strategies by their content, and gives its settings as they are to be stored, with that
+/// content pinned: by then the files may be others.
+pub(super) fn pinned(settings_json: &str, forms: &[Form], registry: &Registry) -> Result<String, RunError> {
+    let unread = |e: serde_json::Error| RunError::Settings(format!("storing the settings: {e}"));
+    let mut settings: serde_json::Value = serde_json::from_str(settings_json).map_err(unread)?;
+    for (place, form) in forms.iter().enumerate().filter(|(_, form)| !form.sha256.is_empty()) {
+        registry.keep(&form.plugin, &form.sha256).map_err(|e| RunError::Settings(e.to_string()))?;
+        if let Some(strategy) = settings.get_mut("strategy").and_then(|all| all.get_mut(place)) {
+            strategy["sha256"] = form.sha256.as_str().into();
+        }
+    }
+    Ok(settings.to_string())
+}
+
+/// Settings whose files are pinned as a tape pinned them, where they are the same files.
+pub(super) fn pinned_like(settings: &mut Settings, theirs: &Settings) {
+    for (ours, theirs) in settings.strategy.iter_mut().zip(&theirs.strategy) {
+        if ours.sha256.is_none() {
+            ours.sha256.clone_from(&theirs.sha256);
+        }
+    }
+}
+
+/// What the thread is to prepare.
+struct Job {
+    asked: ChangeAsked,
+    now: Form,
+    given: Vec<InstrumentId>,
+}
+
+/// What the thread has done.
+enum Done {
+    /// A newcomer is ready, for who asked by this number.
+    Ready(Box<Swap>, Fresh, u64),
+    /// There is none, and why.
+    Refused(u64, String),
+    /// The file of a strategy has changed.
+    Changed(String),
+}
+
+/// Prepares changes beside a session.
+pub(super) struct Swapper {
+    jobs: Option<Sender<Job>>,
+    done: Mutex<Receiver<Done>>,
+    /// Whether something is done: looked at where a channel would be too dear.
+    is_ready: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+    forms: Vec<Form>,
+    /// By strategy: the number of who waits for an answer.
+    waits: BTreeMap<String, u64>,
+    /// Steps of swaps that were answered.
+    answered: usize,
+    claims: Option<Arc<Claims>>,
+}
+
+/// What the thread works with.
+struct Bench {
+    registry: Registry,
+    instruments: Vec<Instrument>,
+    account: AccountKind,
+    is_ready: Arc<AtomicBool>,
+    done: Sender<Done>,
+    /// By strategy: the file that is watched, and how it was last seen.
+    watched: BTreeMap<String, (String, Sighting)>,
+}
+
+impl Swapper {
+    /// Begins to wait for what is asked. With `watch`, files that change are taken by themselves.
+    pub(super) fn begin(
+        registry: &Registry,
+        engine: &Engine,
+        forms: Vec<Form>,
+        claims: Option<Arc<Claims>>,
+        watch: bool,
+    ) -> Self {
+        let (jobs, wanted) = channel();
+        let (send, done) = channel();
+        let is_ready = Arc::new(AtomicBool::new(false));
+        let files = forms.iter().filter(|form| watch && is_file(&form.plugin));
+        let bench = Bench {
+            registry: registry.clone(),
+            instruments: engine.view().instruments.iter().map(|v| v.instrument.clone()).collect(),
+            account: engine.account_kind(),
+            is_ready: Arc::clone(&is_ready),
+            done: send,
+            watched: files.map(|f| (f.id.clone(), (f.plugin.clone(), Sighting::of(&f.plugin)))).collect(),
+        };
+        let spawned = std::thread::Builder::new().name("swapper".to_owned()).spawn(move || bench.work(&wanted));
+        if let Err(error) = &spawned {
+            tracing::error!("strategies cannot be changed while this session runs: {error}");
+        }
+        Self {
+            jobs: Some(jobs),
+            done: Mutex::new(done),
+            is_ready,
+            thread: spawned.ok(),
+            forms,
+            waits: BTreeMap::new(),
+            answered: engine.swaps().len(),
+            claims,
+        }
+    }
+
+    /// Asks for a change; what is wrong with it at once is answered, and given.
+    pub(super) fn ask(&mut self, asked: ChangeAsked, engine: &Engine) -> Option<String> {
+        let number = asked.number;
+        match self.job(asked, engine) {
+            Ok(job) => {
+                let strategy = job.now.id.clone();
+                if self.jobs.as_ref().is_none_or(|jobs| jobs.send(job).is_err()) {
+                    return Some(self.refuse(number, "nobody is there to prepare it".to_owned()));
+                }
+                self.waits.insert(strategy, number);
+                None
+            }
+            Err(why) => Some(self.refuse(number, why)),
+        }
+    }
+
+    fn job(&self, asked: ChangeAsked, engine: &Engine) -> Result<Job, String> {
+        let names = || self.forms.iter().map(|f| f.id.as_str()).collect::<Vec<_>>().join(", ");
+        let form = match (&asked.strategy, self.forms.as_slice()) {
+            (None, [only]) => only,
+            (None, _) => return Err(format!("which strategy? name one with --strategy; there are: {}", names())),
+            (Some(id), forms) => forms
+                .iter()
+                .find(|f| f.id == *id)
+                .ok_or_else(|| format!("no strategy {id:?} runs in this session; there are: {}", names()))?,
+        };
+        let now = engine.form_of(&form.id).map_or_else(|| form.clone(), |swap| form_of(swap, form.directional));
+        let given = engine.given_to(&form.id).unwrap_or_default().to_vec();
+        Ok(Job { asked, now, given })
+    }
+
+    /// Whether there is something to take.
+    #[inline]
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Relaxed)
+    }
+
+    /// The next newcomer to be told, if there is one; what was refused goes to `say`.
+    pub(super) fn next(&mut self, engine: &Engine, mut say: impl FnMut(String)) -> Option<(Box<Swap>, Fresh)> {
+        self.is_ready.store(false, Ordering::Relaxed);
+        loop {
+            let done = self.done.lock().unwrap_or_else(PoisonError::into_inner).try_recv().ok()?;
+            match done {
+                Done::Ready(swap, fresh, number) => {
+                    self.waits.insert(swap.strategy.clone(), number);
+                    // There may be more behind it.
+                    self.is_ready.store(true, Ordering::Relaxed);
+                    return Some((swap, fresh));
+                }
+                Done::Refused(number, why) => say(self.refuse(number, why)),
+                Done::Changed(strategy) => {
+                    let form = self.forms.iter().find(|f| f.id == strategy)?;
+                    let file = engine.form_of(&strategy).map_or(&form.plugin, |swap| &swap.plugin).clone();
+                    let operator = "--watch".to_owned();
+                    let asked =
+                        ChangeAsked { strategy: Some(strategy), file: Some(file), operator, ..ChangeAsked::default() };
+                    self.ask(asked, engine).into_iter().for_each(&mut say);
+                }
+            }
+        }
+    }
+
+    /// Answers who waits for what became of a swap.
+    #[inline]
+    pub(super) fn answer(&mut self, engine: &Engine) {
+        if self.answered != engine.swaps().len() {
+            self.answer_new(engine);
+        }
+    }
+
+    #[cold]
+    fn answer_new(&mut self, engine: &Engine) {
+        for swapped in &engine.swaps()[self.answered..] {
+            let number = self.waits.get(&swapped.strategy).copied().unwrap_or_default();
+            if swapped.step != Step::In {
+                self.waits.remove(&swapped.strategy);
+            }
+            reply(self.claims.as_deref(), number, swapped.step.name(), swapped.text.clone());
+        }
+        self.answered = engine.swaps().len();
+    }
+
+    fn refuse(&self, number: u64, why: String) -> String {
+        reply(self.claims.as_deref(), number, "refused", why.clone());
+        format!("a change of strategy is refused: {why}")
+    }
+}
+
+impl Drop for Swapper {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn reply(claims: Option<&Claims>, number: u64, step: &str, text: String) {
+    if let Some(claims) = claims.filter(|_| number != 0) {
+        claims.reply(&Reply { number, step: step.to_owned(), text });
+    }
+}
+
+fn form_of(swap: &Swap, directional: bool) -> Form {
+    Form {
+        id: swap.strategy.clone(),
+        plugin: swap.plugin.clone(),
+        name: swap.name.clone(),
+        sha256: swap.sha256.clone(),
+        state_version: swap.state_version,
+        params: swap.params.clone(),
+        directional,
+    }
+}
+
+/// How a file was seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sighting {
+    now: Option<(SystemTime, u64)>,
+    /// Whether it has changed and was not told yet: told once it stays as it is.
+    changed: bool,
+}
+
+impl Sighting {
+    fn of(file: &str) -> Self {
+        let now = std::fs::metadata(file).and_then(|m| Ok((m.modified()?, m.len()))).ok();
+        Self { now, changed: false }
+    }
+}
+
+impl Bench {
+    fn work(mut self, wanted: &Receiver<Job>) {
+        loop {
+            match wanted.recv_timeout(LOOK_EVERY) {
+                Ok(job) => {
+                    let number = job.asked.number;
+                    let prepared = catch_unwind(AssertUnwindSafe(|| self.prepare(&job)))
+                        .unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_text(&*panic))));
+                    match prepared {
+                        Ok(Some((swap, fresh))) => self.tell(Done::Ready(Box::new(swap), fresh, number)),
+                        Ok(None) => {}
+                        Err(why) => self.tell(Done::Refused(number, why)),
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.look(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn tell(&self, done: Done) {
+        // Who would hear it may have gone.
+        let _ = self.done.send(done);
+        self.is_ready.store(true, Ordering::Relaxed);
+    }
+
+    /// Looks for files that have changed, and stay so.
+    fn look(&mut self) {
+        let mut changed = Vec::new();
+        for (strategy, (file, last)) in &mut self.watched {
+            let now = Sighting::of(file).now;
+            if now.is_some() && now != last.now {
+                *last = Sighting { now, changed: true };
+            } else if now.is_some() && std::mem::take(&mut last.changed) {
+                changed.push(strategy.clone());
+            }
+        }
+        changed.into_iter().for_each(|strategy| self.tell(Done::Changed(strategy)));
+    }
+
+    /// Loads, makes and tries what is asked; `None` when it is what runs already and nobody waits for an answer.
+    fn prepare(&mut self, job: &Job) -> Result<Option<(Swap, Fresh)>, String> {
+        let Job { asked, now, given } = job;
+        let plugin = asked.file.as_ref().unwrap_or(&now.plugin);
+        let pin = match &asked.file {
+            Some(_) => asked.sha256.as_deref(),
+            None => Some(now.sha256.as_str()).filter(|sha256| !sha256.is_empty()),
+        };
+        let entry = self.registry.get_pinned(plugin, pin).map_err(|e| e.to_string())?;
+        let params = merged(&now.params, &asked.params);
+        let same = entry.sha256 == now.sha256 && (!entry.sha256.is_empty() || *plugin == now.plugin);
+        if same && params == now.params && !asked.without_state {
+            return if asked.number == 0 { Ok(None) } else { Err("that is what runs already".to_owned()) };
+        }
+        if entry.directional() != now.directional {
+            let emits = |directional| if directional { "signals" } else { "orders" };
+            return Err(format!(
+                "it emits {} and the one that runs emits {}; begin another session with it",
+                emits(entry.directional()),
+                emits(now.directional)
+            ));
+        }
+        let made = make(plugin, &entry, &params, given, &self.instruments).map_err(|e| e.to_string())?;
+        if made.newcomer.strategy.account() == AccountKind::Margin && self.account == AccountKind::Cash {
+            return Err("it needs a margin account, and this session has a cash account".to_owned());
+        }
+        let own = own_of(&params);
+        let fits = (entry.manifest.name == now.name || asked.with_state)
+            && entry.manifest.state_version != 0
+            && entry.manifest.state_version == now.state_version
+            && own == own_of(&now.params);
+        try_out(&entry, &made.own, given, &self.instruments)?;
+        self.registry.keep(plugin, &entry.sha256).map_err(|e| e.to_string())?;
+        if let Some((watched, last)) = self.watched.get_mut(&now.id)
+            && watched != plugin
+        {
+            (*watched, *last) = (plugin.clone(), Sighting::of(plugin));
+        }
+        let swap = Swap {
+            strategy: now.id.clone(),
+            plugin: plugin.clone(),
+            name: entry.manifest.name.clone(),
+            sha256: entry.sha256.clone(),
+            version: entry.manifest.version.clone(),
+            state_version: entry.manifest.state_version,
+            params,
+            takes_state: fits && !asked.without_state,
+            operator: asked.operator.clone(),
+        };
+        Ok(Some((swap, Fresh::new(made.newcomer))))
+    }
+}
+
+/// Parameters with some of them others; one that says how large positions are takes the place of another that does.
+fn merged(now: &ParamValues, other: &ParamValues) -> ParamValues {
+    let mut all = now.clone();
+    all.retain(|name, _| !other.keys().any(|given| excludes(given, name)));
+    all.extend(other.clone());
+    all
+}
+
+/// Those that are the strategy's own.
+fn own_of(params: &ParamValues) -> ParamValues {
+    params.iter().filter(|(name, _)| !is_sizing(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+/// Lets a copy of a newcomer start, hear one event of each kind and give its state to another, before the session has to do
+/// with it: what fails at once fails here.
+fn try_out(entry: &Entry, own: &ParamValues, given: &[InstrumentId], all: &[Instrument]) -> Result<(), String> {
+    let made = || (entry.make)(own).map_err(|e| e.to_string());
+    let mut stage = Stage::new(given, all);
+    let mut copy = made()?;
+    stage.hear(copy.as_mut(), given.first().copied().unwrap_or_default(), |s, ctx| s.on_start(ctx))?;
+    for id in given {
+        let Some(instrument) = all.get(id.index()) else { continue };
+        let price = Price::from_mantissa(instrument.tick.mantissa().saturating_mul(10_000));
+        let qty = Qty::from_mantissa(instrument.lot.mantissa().saturating_mul(100));
+        let (ts, at) = (Ts::from_nanos(0), Ts::from_nanos(Interval::MINUTE.nanos()));
+        let trade = Trade { ts: at, ts_venue: at, price, qty, instrument: *id, aggressor: Aggressor::Unknown };
+        let quote = Quote { ts: at, ts_venue: at, bid: price, bid_qty: qty, ask: price, ask_qty: qty, instrument: *id };
+        let bar = Bar {
+            ts_open: ts,
+            ts_close: at,
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: qty,
+            interval: Interval::MINUTE,
+            instrument: *id,
+        };
+        stage.hear(copy.as_mut(), *id, |s, ctx| s.on_bar(ctx, &bar))?;
+        stage.hear(copy.as_mut(), *id, |s, ctx| s.on_trade(ctx, &trade))?;
+        stage.hear(copy.as_mut(), *id, |s, ctx| s.on_quote(ctx, &quote))?;
+    }
+    if entry.manifest.state_version == 0 {
+        return Ok(());
+    }
+    let restored = made()?.restore(&copy.save());
+    restored.map_err(|why| format!("tried out, it does not take up its own state: {why}"))
+}
+
+/// What a copy sees while it is tried out.
+struct Stage {
+    view: View,
+    own: OwnView,
+    out: Outbox,
+}
+
+impl Stage {
+    fn new(given: &[InstrumentId], all: &[Instrument]) -> Self {
+        let seen = |instrument: &Instrument| InstrumentView {
+            instrument: instrument.clone(),
+            last: Price::ZERO,
+            quote: Quote { instrument: instrument.id, ..Quote::default() },
+        };
+        let view = View { instruments: all.iter().map(seen).collect(), ..View::default() };
+        let positions = vec![PositionView::default(); all.len()];
+        let own = OwnView { positions, orders: Vec::new(), instruments: given.to_vec() };
+        Self { view, own, out: Outbox { actions: Vec::new(), next_order: 1 } }
+    }
+
+    fn hear(
+        &mut self,
+        copy: &mut dyn Strategy,
+        id: InstrumentId,
+        hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
+    ) -> Result<(), String> {
+        let mut ctx = Context::new(Ts::from_nanos(0), id, &self.view, &self.own, &mut self.out);
+        hook(copy, &mut ctx);
+        let halted = self.out.actions.drain(..).find_map(|action| match action {
+            Action::Halt(why) => Some(why),
+            _ => None,
+        });
+        halted.map_or(Ok(()), |why| Err(format!("tried out, it stops: {why}")))
+    }
+}
+
+/// The file that a person names, as a session in another folder finds it.
+///
+/// # Errors
+/// [`RunError::Settings`] when there is no such file.
+pub fn file_for_session(file: &str) -> Result<String, RunError> {
+    let path = std::fs::canonicalize(Path::new(file))
+        .map_err(|e| RunError::Settings(format!("{file}: it cannot be read: {e}")))?;
+    Ok(path.display().to_string())
+}
