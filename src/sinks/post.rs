@@ -408,7 +408,7 @@ pub fn place(
     Ok(match sink.kind {
         SinkKind::File => {
             must("to", &sink.to, "the path of a file")?;
-            Box::new(Lines(sink.path()))
+            Box::new(Lines::at(sink.path()))
         }
         SinkKind::Webhook => {
             must("to", &sink.to, "an address")?;

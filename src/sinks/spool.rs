@@ -1,7 +1,9 @@
 //! The spool of one place: messages that are not delivered yet, on disk, in order, within a bound.
 //!
-//! Lines of JSON in one file, and the count of bytes delivered, with that of messages dropped since, in another. When all is delivered both begin anew. A line
-//! that a crash cut off is dropped when the file is opened; a delivery whose mark was lost is made again, with its number.
+//! Lines of JSON in one file, and in another the count of bytes delivered, the last number given, and the count of messages
+//! dropped since. When all is delivered the lines begin anew: after their numbers stand in the mark, so that a process that
+//! dies in between never gives a number again. A line that a crash cut off is dropped when the file is opened; a delivery
+//! whose mark was lost is made again, with its number.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
@@ -42,7 +44,9 @@ impl Spool {
         file.set_len(size)?;
         let mark = fs::read_to_string(&mark_path).unwrap_or_default();
         let mut mark = mark.split_whitespace().map(|n| n.parse::<u64>().unwrap_or(0));
-        let delivered = mark.next().unwrap_or(0).min(size);
+        let marked = mark.next().unwrap_or(0);
+        // A mark beyond the lines is of lines that have begun anew since.
+        let delivered = if marked > size { 0 } else { marked };
         let numbered = mark.next().unwrap_or(0);
         let dropped = mark.next().unwrap_or(0);
         let mut spool = Self {
@@ -57,6 +61,9 @@ impl Spool {
             dropped,
         };
         spool.next_number = spool.last_number()?.max(numbered) + 1;
+        if marked > size {
+            spool.mark()?;
+        }
         Ok(spool)
     }
 
@@ -114,11 +121,13 @@ impl Spool {
     /// As the system says.
     pub fn delivered(&mut self, length: u64) -> io::Result<()> {
         self.delivered += length;
+        self.mark()?;
         if self.delivered >= self.size {
             self.file.set_len(0)?;
             (self.delivered, self.size) = (0, 0);
+            self.mark()?;
         }
-        self.mark()
+        Ok(())
     }
 
     fn mark(&self) -> io::Result<()> {
@@ -227,6 +236,34 @@ mod tests {
         let mut spool = Spool::open(dir.path(), "chat", 10_000).expect("open");
         assert!(put(&mut spool, "e"));
         assert_eq!(next(&mut spool).as_deref(), Some("chat-5 e"));
+    }
+
+    #[test]
+    fn a_process_that_dies_in_a_delivery_gives_no_number_to_two_messages_and_loses_none() {
+        let dir = tempfile::tempdir().expect("folder");
+        let open = || Spool::open(dir.path(), "chat", 10_000).expect("open");
+        let mark = || fs::read(dir.path().join("chat.mark")).expect("a mark");
+        let mut spool = open();
+        ["a", "b"].iter().for_each(|t| assert!(put(&mut spool, t)));
+        assert_eq!(next(&mut spool).as_deref(), Some("chat-1 a"));
+        // Between the mark of the last one and the new beginning of the lines.
+        let lines = fs::read(dir.path().join("chat.jsonl")).expect("lines");
+        spool.delivered = lines.len() as u64;
+        spool.mark().expect("marked");
+        let marked = mark();
+        drop(spool);
+        let mut spool = open();
+        assert_eq!(spool.first().expect("read"), None);
+        assert!(put(&mut spool, "c"));
+        assert_eq!(next(&mut spool).as_deref(), Some("chat-3 c"));
+        drop(spool);
+        // After the lines began anew, before that is marked: also a line that is shorter than what was marked is there.
+        fs::write(dir.path().join("chat.jsonl"), b"").expect("emptied");
+        fs::write(dir.path().join("chat.mark"), &marked).expect("marked");
+        assert!(put(&mut open(), "d"));
+        let mut spool = open();
+        assert_eq!(next(&mut spool).as_deref(), Some("chat-3 d"));
+        assert_eq!(next(&mut spool), None);
     }
 
     #[test]
