@@ -14,7 +14,8 @@ use super::pilot::Pilot;
 use crate::config::{Foreign, Settings};
 use crate::engine::{Adopted, Adoption, Engine, Told};
 use crate::exchange::drive::Desk;
-use crate::exchange::{OrderRow, Position, gateway};
+use crate::exchange::gateway::{self, Adoptable};
+use crate::exchange::{OrderRow, Position};
 use crate::orders::WordId;
 
 /// What is to be taken over.
@@ -150,18 +151,10 @@ impl Pilot<'_, '_> {
     }
 
     /// The venue has told how an order of others stands.
-    pub(super) fn on_adoptable(
-        &mut self,
-        number: usize,
-        row: &OrderRow,
-        seen: Vec<String>,
-        since: Ts,
-        now: Ts,
-        desk: &mut Desk<'_>,
-    ) {
-        let name = (number, row.instrument, row.venue_id.clone());
+    pub(super) fn on_adoptable(&mut self, number: usize, order: &Adoptable, now: Ts, desk: &mut Desk<'_>) {
+        let name = (number, order.row.instrument, order.row.venue_id.clone());
         let Some(wish) = self.foreigners.wishes.remove(&name) else { return };
-        let done = self.adopt_order(number, row, seen, since, &wish, now, desk);
+        let done = self.adopt_order(number, order, &wish, now, desk);
         if done.is_ok() {
             self.foreigners.orders.remove(&name);
         }
@@ -175,17 +168,15 @@ impl Pilot<'_, '_> {
         self.tell_waiter(wish.map_or(0, |w| w.number), Err(format!("order {venue_id} of others: {why}")));
     }
 
-    #[allow(clippy::too_many_arguments)] // What the venue told and who wanted it are two things.
     fn adopt_order(
         &mut self,
         number: usize,
-        row: &OrderRow,
-        seen: Vec<String>,
-        since: Ts,
+        order: &Adoptable,
         wish: &Wish,
         now: Ts,
         desk: &mut Desk<'_>,
     ) -> Result<String, String> {
+        let Adoptable { row, seen, since } = order;
         let refused = |why: &str| format!("order {} of others: {why}", row.venue_id);
         let Some(kind) = row.kind else { return Err(refused("it is of a kind that this program does not have")) };
         let qty = Qty::from_mantissa(row.qty.mantissa().saturating_sub(row.filled.mantissa()));
@@ -206,7 +197,7 @@ impl Pilot<'_, '_> {
                 tif: row.tif,
                 before: row.filled,
                 seen: seen.clone(),
-                since,
+                since: *since,
             },
             operator: wish.operator.clone(),
             reason: wish.reason.clone(),
@@ -217,11 +208,11 @@ impl Pilot<'_, '_> {
                 order: adoption.order(0, WordId::default()),
                 venue_id: row.venue_id.clone(),
                 before: row.filled,
-                since,
+                since: *since,
                 cancelled: false,
                 ended: None,
                 filled: Qty::ZERO,
-                seen,
+                seen: seen.clone(),
             };
             gateway.take_in(adopted, now);
         }

@@ -425,7 +425,7 @@ impl Hands for Pilot<'_, '_> {
             GatewayEvent::Private(on) if on => drop(self.feed.remove("private")),
             GatewayEvent::Private(_) => drop(self.feed.insert("private".to_owned(), "private stream off".to_owned())),
             GatewayEvent::Foreign(row) => self.on_foreign(gateway, row, now, desk),
-            GatewayEvent::Adoptable(row, seen, at) => self.on_adoptable(gateway, &row, seen, at, now, desk),
+            GatewayEvent::Adoptable(order) => self.on_adoptable(gateway, &order, now, desk),
             GatewayEvent::LeftAlone(instrument, venue_id, why) => {
                 self.on_left_alone(gateway, instrument, &venue_id, &why);
             }

@@ -1,7 +1,7 @@
 //! Stories of orders that others placed: looked up, taken over, followed to their end.
 
 use bellwether::exchange::feed::FeedSettings;
-use bellwether::exchange::gateway::Adopted;
+use bellwether::exchange::gateway::{Adoptable, Adopted};
 use bellwether_sdk::{OrderId, Qty, Side, Size};
 use serde_json::json;
 
@@ -39,7 +39,7 @@ fn fill(world: &mut World, id: &str, trade: &str, qty: i64) -> serde_json::Value
 
 /// Takes the first order that may be over, as order 7.
 fn take(world: &mut World) -> OrderId {
-    let (row, seen, since) = world.adoptable.first().cloned().expect("one that may be taken over");
+    let Adoptable { row, seen, since } = world.adoptable.first().cloned().expect("one that may be taken over");
     let open = row.qty.mantissa() - row.filled.mantissa();
     let mut order = order(7, Side::Buy, open, 9_000);
     order.size = Size::Qty(Qty::from_mantissa(open));
@@ -70,7 +70,7 @@ fn look_up(world: &mut World, id: &str) {
 fn an_order_of_others_is_taken_over_its_new_fills_are_booked_once_and_it_is_cancelled_as_ours() {
     let mut world = with_foreign("by-hand", 500, 200);
     look_up(&mut world, "x1");
-    let (row, seen, _) = world.adoptable[0].clone();
+    let Adoptable { row, seen, .. } = world.adoptable[0].clone();
     assert_eq!((row.filled.mantissa(), seen), (200, vec!["old".to_owned()]));
     let id = take(&mut world);
     world.run(3_000, |_| {});

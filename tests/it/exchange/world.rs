@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use bellwether::exchange::feed::{Feed, FeedEvent, FeedSettings};
-use bellwether::exchange::gateway::{Earlier, Gateway, GatewayEvent, GatewaySettings};
+use bellwether::exchange::gateway::{Adoptable, Earlier, Gateway, GatewayEvent, GatewaySettings};
 use bellwether::exchange::machine::{Action, Limits, Link, Tag};
 use bellwether::exchange::transport::TransportError;
 use bellwether::exchange::{Continuity, OrderRow, OrderStatus, Request, Response, SnapshotBy, Topic, Venue};
@@ -114,7 +114,7 @@ pub struct World {
     pub halts: Vec<String>,
     /// Orders of others: seen, ready to be taken over, and not to be.
     pub foreign: Vec<OrderRow>,
-    pub adoptable: Vec<(OrderRow, Vec<String>, Ts)>,
+    pub adoptable: Vec<Adoptable>,
     pub left_alone: Vec<String>,
     /// What the venue answers to the next acts instead of carrying them out.
     pub force: Vec<Value>,
@@ -505,7 +505,7 @@ impl World {
                 GatewayEvent::Note(words) => self.notes.push(words),
                 GatewayEvent::Halt(why) => self.halts.push(why),
                 GatewayEvent::Foreign(row) => self.foreign.push(row),
-                GatewayEvent::Adoptable(row, seen, at) => self.adoptable.push((row, seen, at)),
+                GatewayEvent::Adoptable(order) => self.adoptable.push(order),
                 GatewayEvent::LeftAlone(_, _, why) => self.left_alone.push(why),
                 _ => {}
             }

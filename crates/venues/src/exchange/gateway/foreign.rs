@@ -52,6 +52,17 @@ pub(super) struct LookedUp {
     missing: u32,
 }
 
+/// An open order of others that may be [taken over](Gateway::take_in).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adoptable {
+    /// The order as it stood.
+    pub row: OrderRow,
+    /// The venue's ids of all that had filled of it.
+    pub seen: Vec<String>,
+    /// Our time then.
+    pub since: Ts,
+}
+
 impl Gateway {
     /// Looks an open order of others up, to be told as [`GatewayEvent::Adoptable`].
     pub fn look_up(&mut self, instrument: InstrumentId, venue_id: &str, now: Ts) {
@@ -98,7 +109,7 @@ impl Gateway {
         let Some(found) = self.looked_up.get_mut(&name) else { return };
         if row.filled.is_zero() {
             self.looked_up.remove(&name);
-            self.events.push_back(GatewayEvent::Adoptable(row, Vec::new(), asked));
+            self.events.push_back(GatewayEvent::Adoptable(Adoptable { row, seen: Vec::new(), since: asked }));
             return;
         }
         let from = row.ts_venue;
@@ -122,7 +133,7 @@ impl Gateway {
             Some((row, asked)) if row.filled.mantissa() == explained => {
                 let seen = std::mem::take(&mut found.fills).into_keys().collect();
                 self.looked_up.remove(&name);
-                self.events.push_back(GatewayEvent::Adoptable(row, seen, asked));
+                self.events.push_back(GatewayEvent::Adoptable(Adoptable { row, seen, since: asked }));
             }
             // It filled meanwhile, or the venue is late to tell: asked for again from the order on.
             _ if found.tries < TRIES => {

@@ -39,7 +39,7 @@ use requests::{Flight, Job, Waiting};
 use wires::Wires;
 
 pub use account::Paid;
-pub use foreign::Adopted;
+pub use foreign::{Adoptable, Adopted};
 pub use held::order_of;
 
 /// Fills are asked for from so much before the time that is meant: clocks differ.
@@ -78,9 +78,8 @@ pub enum GatewayEvent {
     FeePaid(InstrumentId, Decimal, String, Money),
     /// An open order in the account that this gateway did not send.
     Foreign(OrderRow),
-    /// One of these as it stands now, with the venue's ids of all that had filled of it, and our time then: it may be
-    /// [taken over](Gateway::take_in).
-    Adoptable(OrderRow, Vec<String>, Ts),
+    /// One of these as it stands now.
+    Adoptable(Adoptable),
     /// One of these, by the venue's id, cannot be taken over, and why.
     LeftAlone(InstrumentId, String, String),
     /// A fill's fee was paid in a currency that is neither settlement nor base: it is not in the fill.
