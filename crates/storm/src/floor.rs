@@ -15,8 +15,7 @@ const MONEY_PER_CENT_LOT: i128 = 10;
 
 /// Orders of others rest here and above, each at a price of its own, far below where the market goes.
 const BY_HAND: i64 = 5_000;
-/// Others' orders of a seed: with those that the session may have open there are fewer than fifty. More are on several pages at
-/// Bybit, and are not compared.
+/// Others' orders of a seed.
 const BY_HAND_MAX: i64 = 9;
 
 /// Of so many newest orders one may fill after its end.

@@ -25,6 +25,9 @@ const HIDDEN: &str = "(hidden)";
 /// A request that asks for nothing being changed is tried so often while the venue or the way to it fails.
 const READ_TRIES: u32 = 3;
 
+/// A venue that tells open orders on more pages than these has lost its place.
+const PAGES_MAX: u32 = 200;
+
 /// A venue, ready to be asked.
 pub(super) struct Desk {
     key: String,
@@ -250,6 +253,28 @@ impl Desk {
             }
             found => found,
         }
+    }
+
+    /// Asks for open orders, all pages of them.
+    pub(super) async fn open_orders(&mut self, ask: &Ask) -> Result<Reply, LookError> {
+        let (mut rows, mut others) = (Vec::new(), 0);
+        let mut reply = self.ask(ask).await?;
+        for _ in 0..PAGES_MAX {
+            match reply {
+                Reply::SomeOrders(more, left_out, ended) => {
+                    rows.extend(more);
+                    others += left_out;
+                    let next = self.venue.ask_on(ask, &ended, &self.listings).map_err(LookError::Venue)?;
+                    reply = self.question(ask, next).await?;
+                }
+                Reply::Orders(more, left_out) => {
+                    rows.extend(more);
+                    return Ok(Reply::Orders(rows, others + left_out));
+                }
+                other => return Ok(other),
+            }
+        }
+        Err(self.unexpected())
     }
 
     async fn question(&mut self, ask: &Ask, request: Request) -> Result<Reply, LookError> {

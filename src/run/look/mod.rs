@@ -241,7 +241,7 @@ async fn answer(settings: &Settings, desk: &mut Desk, what: &What, one: bool) ->
         What::Balances => rows::of(&desk.ask(&Ask::Balances).await?, desk)?,
         What::Positions => rows::of(&desk.ask(&Ask::Positions).await?, desk)?,
         What::Orders => {
-            let mut reply = desk.ask(&Ask::OpenOrders(one.then_some(ONE))).await?;
+            let mut reply = desk.open_orders(&Ask::OpenOrders(one.then_some(ONE))).await?;
             // Where orders that wait for a trigger are kept apart, they are open orders all the same.
             match desk.ask(&Ask::OpenConditional(one.then_some(ONE))).await {
                 Ok(Reply::Orders(more, foreign)) => {

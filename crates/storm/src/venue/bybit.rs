@@ -15,8 +15,8 @@ pub struct Bybit;
 /// How far a request's time may be off, milliseconds: behind the venue's, and ahead of it.
 const BEHIND_MS: i64 = 5_000;
 const AHEAD_MS: i64 = 1_000;
-/// Most rows of a list of orders, and of executions.
-const ORDERS_MAX: usize = 50;
+/// Rows of a page of orders, fewer than are asked for so that pages are turned; and most rows of executions.
+const ORDERS_MAX: usize = 7;
 const FILLS_MAX: usize = 100;
 
 type Error = (i64, &'static str);
@@ -154,9 +154,12 @@ fn ask(desk: &Desk<'_>, path: &str, query: &str) -> Result<Value, Error> {
             Ok(json!({"category": "spot", "list": rows}))
         }
         "/v5/order/realtime" => {
+            let below = param("cursor").map_or(Ok(u64::MAX), str::parse).map_err(|_| (10001, "params error"))?;
             let open = floor.open().into_iter().rev().map(|i| &floor.orders[i]).filter(|o| desk.knows(o.ms));
-            let rows: Vec<Value> = open.take(ORDERS_MAX).map(order).collect();
-            Ok(json!({"category": "spot", "list": rows, "nextPageCursor": ""}))
+            let page: Vec<&Order> = open.filter(|o| o.id < below).take(ORDERS_MAX).collect();
+            let ended = page.last().map(|o| o.id.to_string()).unwrap_or_default();
+            let rows: Vec<Value> = page.into_iter().map(order).collect();
+            Ok(json!({"category": "spot", "list": rows, "nextPageCursor": ended}))
         }
         "/v5/execution/list" => {
             let from: i64 = param("startTime").and_then(|t| t.parse().ok()).unwrap_or(0);

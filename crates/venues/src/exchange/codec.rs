@@ -7,7 +7,7 @@ use bellwether_sdk::{Decimal, Interval, Level, Price, Qty, Side, Ts};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 
-use super::{Digits, Listings, Rules, VenueError, WireError};
+use super::{Digits, Listings, Request, Rules, VenueError, WireError};
 use crate::exchange::Fault;
 
 /// Reads a message.
@@ -269,6 +269,13 @@ pub(super) fn query(fields: &[(&str, &str)]) -> String {
         encode_into(&mut text, value);
     }
     text
+}
+
+/// The same request with one more field in its query.
+pub(super) fn with_field(mut request: Request, key: &str, value: &str) -> Request {
+    request.query.push('&');
+    request.query.push_str(&query(&[(key, value)]));
+    request
 }
 
 /// Percent-encodes what is not unreserved (RFC 3986).

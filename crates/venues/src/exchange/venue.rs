@@ -190,6 +190,14 @@ pub trait Venue: Send + Sync {
         None
     }
 
+    /// The request for what an answer left out, from where it [ended](Reply::SomeOrders) on.
+    ///
+    /// # Errors
+    /// Those of [`ask`](Self::ask), and of class unsupported where answers are whole.
+    fn ask_on(&self, _ask: &Ask, _ended: &str, _listings: &Listings) -> Result<Request, VenueError> {
+        Err(VenueError::unsupported("the venue's answers are whole"))
+    }
+
     /// Reads its answer, good or bad.
     ///
     /// # Errors

@@ -402,6 +402,9 @@ pub enum Reply {
     Positions(Vec<Position>),
     /// Orders; those of instruments that are not of this run are left out and counted in the second value.
     Orders(Vec<OrderRow>, u32),
+    /// The same where more are open than the answer holds, and where it ended, in words of the codec: the rest is
+    /// [asked on for](super::Venue::ask_on).
+    SomeOrders(Vec<OrderRow>, u32, String),
     /// Fills, oldest first.
     Fills(Vec<FillRow>),
     /// Funding of instruments of this run, in no order, and what is left to be asked for.

@@ -19,6 +19,7 @@ mod tests;
 
 use bellwether_sdk::{Symbol, Ts};
 
+use super::codec::with_field;
 use super::{
     AccountNote, Act, ActReply, Ask, Facts, Listings, Method, Plan, Product, Reply, Request, Response, Sink, Stamp,
     Topic, TradeReply, Urls, Venue, VenueError, WireError,
@@ -54,6 +55,10 @@ impl Venue for Bybit {
 
     fn ask(&self, ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
         rest::ask(&self.table, ask, listings)
+    }
+
+    fn ask_on(&self, ask: &Ask, ended: &str, listings: &Listings) -> Result<Request, VenueError> {
+        self.ask(ask, listings).map(|r| with_field(r, "cursor", ended))
     }
 
     fn reply(&self, ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, VenueError> {

@@ -19,8 +19,6 @@ use crate::exchange::{
 
 /// Most bars in one answer.
 const BARS_MAX: i64 = 1000;
-/// Most open orders in one answer.
-const ORDERS_MAX: usize = 50;
 
 /// The request for a question.
 pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
@@ -367,12 +365,7 @@ fn positions(table: &Table, envelope: &Envelope<'_>, listings: &Listings) -> Res
 
 fn open_orders(table: &Table, envelope: &Envelope<'_>, listings: &Listings) -> Result<Reply, VenueError> {
     let wire = |e: WireError| not_understood(&e, false);
-    let orders: Vec<Order<'_>> = list(envelope).map_err(wire)?;
-    if orders.len() >= ORDERS_MAX {
-        // The rest is on another page; an order that is missing here would be taken for gone.
-        let text = "fifty or more orders are open, which is all that one answer holds; ask for one instrument";
-        return Err(VenueError::unsupported(text));
-    }
+    let List { list: orders, cursor }: List<'_, Order<'_>> = result(envelope).map_err(wire)?;
     let (mut rows, mut others) = (Vec::with_capacity(orders.len()), 0);
     for order in &orders {
         match order.listing(table, listings) {
@@ -381,7 +374,11 @@ fn open_orders(table: &Table, envelope: &Envelope<'_>, listings: &Listings) -> R
         }
     }
     rows.retain(|row| row.status.is_open());
-    Ok(Reply::Orders(rows, others))
+    // A last page may name a cursor too: what comes after it is empty.
+    Ok(match cursor.filter(|c| !c.is_empty() && !orders.is_empty()) {
+        Some(cursor) => Reply::SomeOrders(rows, others, cursor.into_owned()),
+        None => Reply::Orders(rows, others),
+    })
 }
 
 fn order(table: &Table, envelope: &Envelope<'_>, listings: &Listings) -> Result<Reply, VenueError> {

@@ -21,6 +21,7 @@ mod tests;
 
 use bellwether_sdk::{Symbol, Ts};
 
+use super::codec::with_field;
 use super::{
     AccountNote, Act, ActReply, Ask, Facts, Listings, Plan, Reply, Request, Response, Sink, Stamp, Topic, TradeReply,
     Urls, Venue, VenueError, WireError,
@@ -51,6 +52,10 @@ impl Venue for Coinbase {
 
     fn ask(&self, ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
         rest::ask(ask, listings)
+    }
+
+    fn ask_on(&self, ask: &Ask, ended: &str, listings: &Listings) -> Result<Request, VenueError> {
+        self.ask(ask, listings).map(|r| with_field(r, "cursor", ended))
     }
 
     fn reply(&self, ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, VenueError> {

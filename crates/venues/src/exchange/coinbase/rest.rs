@@ -346,6 +346,8 @@ fn orders(ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, 
         order: Option<Order<'a>>,
         #[serde(default)]
         has_next: bool,
+        #[serde(default)]
+        cursor: String,
     }
     let answer: Orders<'_> = body(response, false)?;
     let mut found = match (answer.orders, answer.order) {
@@ -359,7 +361,7 @@ fn orders(ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, 
             found.retain(|o| o.client_order_id == ours);
         }
         Ask::Order(..) => {}
-        _ => whole(answer.has_next, "the open orders")?,
+        _ => whole(answer.has_next && answer.cursor.is_empty(), "the open orders")?,
     }
     let (mut rows, mut others) = (Vec::with_capacity(found.len()), 0);
     for order in &found {
@@ -368,11 +370,15 @@ fn orders(ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, 
             None => others += 1,
         }
     }
-    if matches!(ask, Ask::Order(..)) && rows.is_empty() {
+    let one = matches!(ask, Ask::Order(..));
+    if one && rows.is_empty() {
         let text = "the venue has no such order among the newest 250 of the instrument";
         return Err(VenueError::new(Fault::Rejected, "", text).reason("unknown_order"));
     }
-    Ok(Reply::Orders(rows, others))
+    match !one && answer.has_next {
+        true => Ok(Reply::SomeOrders(rows, others, answer.cursor)),
+        false => Ok(Reply::Orders(rows, others)),
+    }
 }
 
 fn fills(text: &str, listings: &Listings) -> Result<Reply, WireError> {

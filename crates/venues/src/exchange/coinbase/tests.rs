@@ -427,6 +427,10 @@ fn answers_are_read() {
     assert_eq!((rows[0].tif, rows[0].ts_venue), (TimeInForce::Gtd(Ts::from_millis(1000)), Ts::from_millis(5000)));
     assert_eq!(error(&ours, r#"{"orders":[]}"#).reason, "unknown_order");
     assert_eq!(error(&Ask::OpenOrders(None), &list).fault.name(), "unsupported", "no silent end of page");
+    let page = list.replace("\"has_next\"", "\"cursor\":\"c7\",\"has_next\"");
+    let Reply::SomeOrders(rows, 0, ended) = tell(Ask::OpenOrders(None), &page) else { panic!("a page") };
+    let next = venue.ask_on(&Ask::OpenOrders(None), &ended, &l).expect("a request");
+    assert_eq!((rows.len(), next.query.as_str()), (2, "order_status=OPEN&cursor=c7"));
     let single = format!(r#"{{"order":{}}}"#, order("c"));
     assert!(
         matches!(tell(Ask::Order(ID, OrderRef::Venue("v1".into())), &single), Reply::Orders(r, 0) if r[0].venue_id == "v1")

@@ -212,7 +212,14 @@ impl Gateway {
         {
             return;
         }
-        let Flight { job, tries, at, sent, key, .. } = flight;
+        let Flight { job, tries, at, sent, key, before: (mut before, _), .. } = flight;
+        let outcome = match outcome {
+            Ok(Reply::Orders(rows, others)) => {
+                before.extend(rows);
+                Ok(Reply::Orders(before, others))
+            }
+            other => other,
+        };
         match (job, outcome) {
             (Job::Order(id), Ok(Reply::Orders(rows, _))) => self.on_order_asked(id, &rows, &sent, at, tries),
             (Job::Order(id), Err(e)) if e.fault == Fault::Rejected && e.reason == "unknown_order" => {

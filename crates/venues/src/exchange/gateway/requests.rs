@@ -9,9 +9,14 @@ use super::wires::Era;
 use super::{FILLS_MARGIN_NS, Gateway, GatewayEvent, nanos};
 use crate::exchange::machine::{Action, Link, Tag};
 use crate::exchange::transport::TransportError;
-use crate::exchange::{Act, Amend, Ask, Cancel, Fault, OrderRef, OrderStatus, Request, Response, Span, VenueError};
+use crate::exchange::{
+    Act, Amend, Ask, Cancel, Fault, OrderRef, OrderRow, OrderStatus, Reply, Request, Response, Span, VenueError,
+};
 use crate::keys::{Asked, Key, KeyError, Use};
 use crate::orders::Answer;
+
+/// A venue that tells open orders on more pages than these has lost its place.
+const PAGES_MAX: u32 = 200;
 
 /// What a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +90,8 @@ pub(super) struct Flight {
     pub(super) sent: Sent,
     /// It was the second request for its question.
     pub(super) further: bool,
+    /// Open orders of the pages before, and how many those were.
+    pub(super) before: (Vec<OrderRow>, u32),
     /// The key that signed it.
     pub(super) key: Option<Arc<Key>>,
     /// The connection that it was said on.
@@ -93,7 +100,7 @@ pub(super) struct Flight {
 
 impl Flight {
     fn new(job: Job, tries: u32, at: Ts, sent: Sent) -> Self {
-        Self { job, tries, at, sent, further: false, key: None, link: None }
+        Self { job, tries, at, sent, further: false, before: (Vec::new(), 0), key: None, link: None }
     }
 }
 
@@ -322,6 +329,23 @@ impl Gateway {
         true
     }
 
+    /// Asks for the next page of open orders.
+    fn ask_on(&mut self, mut flight: Flight, rows: Vec<OrderRow>, ended: &str) {
+        let Sent::Ask(ask) = &flight.sent else { return };
+        flight.before.0.extend(rows);
+        flight.before.1 += 1;
+        let next = match flight.before.1 {
+            PAGES_MAX.. => {
+                Err(VenueError::new(Fault::Malformed, "", format!("{PAGES_MAX} pages of open orders, and more")))
+            }
+            _ => self.venue.ask_on(ask, ended, &self.listings),
+        };
+        match next {
+            Ok(request) => self.dispatch(flight, request),
+            Err(error) => self.on_reply(flight, Err(error)),
+        }
+    }
+
     fn dispatch(&mut self, mut flight: Flight, mut request: Request) {
         if let Err(later) = self.limits.spend(request.weight, self.now) {
             let wait_ms = u64::try_from(later.nanos().saturating_sub(self.now.nanos()) / 1_000_000 + 1).unwrap_or(1);
@@ -385,10 +409,10 @@ impl Gateway {
                 let outcome = answer.and_then(|r| self.venue.cancel_after_reply(r));
                 self.on_switch(outcome);
             }
-            Sent::Ask(ask) => {
-                let outcome = answer.and_then(|r| self.venue.reply(ask, r, &self.listings));
-                self.on_reply(flight, outcome);
-            }
+            Sent::Ask(ask) => match answer.and_then(|r| self.venue.reply(ask, r, &self.listings)) {
+                Ok(Reply::SomeOrders(rows, _, ended)) => self.ask_on(flight, rows, &ended),
+                outcome => self.on_reply(flight, outcome),
+            },
         }
     }
 

@@ -20,6 +20,7 @@ mod tests;
 
 use bellwether_sdk::{Symbol, Ts};
 
+use super::codec::with_field;
 use super::{
     AccountNote, Act, ActReply, Ask, Facts, Listings, Plan, Product, Reply, Request, Response, Sink, Stamp, Topic,
     TradeReply, Urls, Venue, VenueError, WireError,
@@ -70,6 +71,10 @@ impl Venue for Okx {
 
     fn ask(&self, ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
         rest::ask(&self.table, ask, listings).map(|r| self.marked(r))
+    }
+
+    fn ask_on(&self, ask: &Ask, ended: &str, listings: &Listings) -> Result<Request, VenueError> {
+        self.ask(ask, listings).map(|r| with_field(r, "after", ended))
     }
 
     fn reply(&self, ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, VenueError> {

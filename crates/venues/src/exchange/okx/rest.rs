@@ -20,6 +20,8 @@ use crate::exchange::{
 
 /// Rows of one answer, asked for where the venue would give more or fewer.
 const PAGE: i64 = 100;
+/// Most open orders in one answer.
+const ORDERS_MAX: usize = 100;
 
 /// The request for a question.
 pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
@@ -310,11 +312,6 @@ fn orders(ask: &Ask, envelope: &Envelope<'_>, listings: &Listings) -> Result<Rep
     let wire = |e: WireError| not_understood(&e, false);
     let orders: Vec<Order<'_>> = data(envelope).map_err(wire)?;
     let one = matches!(ask, Ask::Order(..));
-    if !one && orders.len() >= 100 {
-        // The rest is on another page; an order that is missing here would be taken for gone.
-        let text = "a hundred or more orders are open, which is all that one answer holds; ask for one instrument";
-        return Err(VenueError::unsupported(text));
-    }
     let (mut rows, mut others) = (Vec::with_capacity(orders.len()), 0);
     for order in &orders {
         match listings.named(order.inst_id) {
@@ -325,7 +322,11 @@ fn orders(ask: &Ask, envelope: &Envelope<'_>, listings: &Listings) -> Result<Rep
     if one && rows.is_empty() {
         return Err(VenueError::new(Fault::Rejected, "", "the venue has no such order").reason("unknown_order"));
     }
-    Ok(Reply::Orders(rows, others))
+    // Those that are older than the last of a full page are on the next one.
+    Ok(match orders.last().filter(|_| !one && orders.len() >= ORDERS_MAX) {
+        Some(last) => Reply::SomeOrders(rows, others, last.ord_id.to_owned()),
+        None => Reply::Orders(rows, others),
+    })
 }
 
 fn fills(envelope: &Envelope<'_>, listings: &Listings) -> Result<Reply, WireError> {

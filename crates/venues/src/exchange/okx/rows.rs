@@ -59,7 +59,7 @@ pub(super) fn status(word: &str) -> OrderStatus {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Order<'a> {
     pub inst_id: &'a str,
-    ord_id: &'a str,
+    pub ord_id: &'a str,
     #[serde(borrow, default)]
     cl_ord_id: Cow<'a, str>,
     side: &'a str,
