@@ -107,7 +107,7 @@ pub(super) fn of(reply: &Reply, desk: &Desk) -> Result<Value, LookError> {
             };
             json!({"positions": rows.iter().map(row).collect::<Result<Vec<_>, LookError>>()?})
         }
-        Reply::Orders(rows, foreign) => {
+        Reply::Orders(rows, foreign) | Reply::SomeOrders(rows, foreign, _) => {
             let rows = rows.iter().map(|o| Ok(order(named(o.instrument)?, o)));
             json!({"orders": rows.collect::<Result<Vec<_>, LookError>>()?, "of_unlisted_instruments": foreign})
         }
