@@ -24,6 +24,8 @@ pub struct Known {
     /// Orders made, by number: state and what filled.
     pub orders: BTreeMap<u64, (OrderState, i64)>,
     open: BTreeSet<u64>,
+    /// Numbers of orders that left, at least once.
+    pub left: BTreeSet<u64>,
     /// Fills known, and the account by them.
     pub fills: Vec<FillKey>,
     /// Net of the fills, 1e-5 BTC.

@@ -32,7 +32,7 @@ pub const CASH: i128 = 10_000_000_000_000;
 /// Most orders that the guard lets be open.
 const OPEN_MAX: u32 = 40;
 /// What each seed must have seen before its weather ends.
-pub const FAULTS_MIN: u64 = 20;
+const FAULTS_MIN: u64 = 20;
 /// The weather lasts no longer than so many nanoseconds for each order to be made.
 const WEATHER_MAX: i64 = 4_500 * MS;
 /// So long both sides have, after the weather, to become equal.
@@ -45,7 +45,7 @@ pub struct Seed {
     pub number: u64,
     /// The protocol.
     pub venue: String,
-    /// Orders to be made.
+    /// Orders that have to leave.
     pub orders: u64,
     /// How often the strategy acts at an event, of ten thousand.
     pub pace: u64,
@@ -58,7 +58,7 @@ pub struct Seed {
 pub struct Report {
     /// What must not be; empty when all held.
     pub wrongs: Vec<String>,
-    /// Orders made.
+    /// Orders that left.
     pub orders: u64,
     /// Fills.
     pub fills: u64,
@@ -132,7 +132,7 @@ impl Lives {
         if self.sim.world().wrongs.is_empty() {
             self.check_tape();
         }
-        Ok(self.report())
+        Ok(self.report(orders))
     }
 
     /// Begins processes as long as they die.
@@ -308,7 +308,7 @@ impl Lives {
             } else if world.now > since + 3_000 * MS {
                 world.die(Fault::Death);
             }
-            if world.known.orders.len() as u64 >= orders && world.faults >= FAULTS_MIN
+            if world.known.left.len() as u64 >= orders && world.faults >= FAULTS_MIN
                 || world.now / WEATHER_MAX > i64::try_from(orders).unwrap_or(i64::MAX)
             {
                 if world.life > 1 {
@@ -370,17 +370,22 @@ impl Lives {
         }
     }
 
-    fn report(&self) -> Report {
+    fn report(&self, wanted: u64) -> Report {
         let mut world = self.sim.world();
         let venues = std::mem::take(&mut world.floor.wrongs);
         let mut wrongs = std::mem::take(&mut world.wrongs);
         wrongs.extend(venues);
+        let (orders, restarts) = (world.known.left.len() as u64, world.life.saturating_sub(1));
+        if wrongs.is_empty() && (orders < wanted || world.faults < FAULTS_MIN || restarts == 0) {
+            let faults = world.faults;
+            wrongs.push(format!("too quiet: {orders} orders of {wanted}, {faults} faults, {restarts} restarts"));
+        }
         Report {
             wrongs,
-            orders: world.known.orders.len() as u64,
+            orders,
             fills: world.floor.fills.len() as u64,
             faults: world.faults,
-            restarts: world.life.saturating_sub(1),
+            restarts,
             seconds: world.now as f64 / 1e9,
             coverage: world.coverage,
             log: world.log.take().unwrap_or_default(),

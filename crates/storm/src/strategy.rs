@@ -1,11 +1,14 @@
 //! A strategy that trades for the sake of it: orders of all kinds at random prices, cancels at random, nothing held short.
 
 use bellwether_sdk::{
-    Context, InstrumentId, Intent, ParamError, Params, Plugin, Price, Qty, Quote, Side, Strategy, TimeInForce, Trade,
-    state,
+    Context, InstrumentId, Intent, OrderState, OrderUpdate, ParamError, Params, Plugin, Price, Qty, Quote, Side,
+    Strategy, TimeInForce, Trade, state,
 };
 
 use crate::dice::Dice;
+
+/// Why an order is refused before it leaves; it does not count.
+const NEVER_LEFT: [&str; 3] = ["refused_by_guard", "paused", "warm_up"];
 
 /// What can be set.
 #[derive(Debug, Clone, Params)]
@@ -13,7 +16,7 @@ pub struct RestlessParams {
     /// Seed of its decisions.
     #[param(default = 1, range = 0..=9_000_000_000_000)]
     pub seed: i64,
-    /// Orders it makes; then it is still.
+    /// Orders it makes; then it cancels nothing any more, and makes a few more for those that never left.
     #[param(default = 200, range = 1..=10_000_000)]
     pub orders: i64,
     /// How often it acts at an event, of ten thousand.
@@ -32,9 +35,8 @@ pub struct Restless {
 impl Restless {
     fn act(&mut self, ctx: &mut Context<'_>, instrument: InstrumentId) {
         let pace = u64::try_from(self.params.pace).unwrap_or(0);
-        // When all its orders are made it leaves them alone: what it would cancel now hides what was forgotten before.
-        let done = self.made >= self.params.orders;
-        if done || ctx.last(instrument).is_zero() || !self.dice.chance(pace) {
+        let most = self.params.orders + self.params.orders / 2;
+        if self.made >= most || ctx.last(instrument).is_zero() || !self.dice.chance(pace) {
             return;
         }
         let lot = ctx.instrument(instrument).lot.mantissa();
@@ -44,7 +46,7 @@ impl Restless {
             selling += open.qty_left.mantissa();
         }
         for _ in 0..burst {
-            if self.made >= self.params.orders {
+            if self.made >= most {
                 break;
             }
             self.made += 1;
@@ -57,6 +59,10 @@ impl Restless {
             }
             let intent = self.intent(ctx, instrument, side, Qty::from_mantissa(qty));
             ctx.place(intent);
+        }
+        // When its orders are made it leaves them alone: what it would cancel now hides what was forgotten before.
+        if self.made >= self.params.orders {
+            return;
         }
         if self.dice.chance(3_000) && !ctx.open_orders().is_empty() {
             let which = self.dice.below(ctx.open_orders().len() as u64);
@@ -90,6 +96,12 @@ impl Strategy for Restless {
 
     fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &Quote) {
         self.act(ctx, quote.instrument);
+    }
+
+    fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
+        if update.state == OrderState::Rejected && NEVER_LEFT.contains(&update.reason) {
+            self.made = (self.made - 1).max(0);
+        }
     }
 
     fn save(&self) -> Vec<u8> {

@@ -85,7 +85,10 @@ impl World {
         let client = self.mouth.places(text);
         if let Some(client) = &client {
             match client.parse::<ClientId>().map(order_of) {
-                Ok(order) if self.is_recorded(order.0) => self.note(|| format!("sends order {}", order.0)),
+                Ok(order) if self.is_recorded(order.0) => {
+                    self.known.left.insert(order.0);
+                    self.note(|| format!("sends order {}", order.0));
+                }
                 Ok(order) => self.wrong(format!("order {} leaves before it is on the tape", order.0)),
                 Err(_) => self.wrong(format!("an order leaves under a strange id: {client}")),
             }
