@@ -33,6 +33,8 @@ pub const CASH: i128 = 10_000_000_000_000;
 const OPEN_MAX: u32 = 40;
 /// What each seed must have seen before its weather ends.
 const FAULTS_MIN: u64 = 20;
+/// No record of a seed is longer.
+const RECORD_MAX: u64 = 8_192;
 /// The weather lasts no longer than so many nanoseconds for each order to be made.
 const WEATHER_MAX: i64 = 4_500 * MS;
 /// So long both sides have, after the weather, to become equal.
@@ -211,12 +213,8 @@ impl Lives {
 
     /// While no process runs, a bit of the tape flips: the next one must refuse it. Then it is mended.
     async fn flipped(&self) -> anyhow::Result<()> {
-        // A torn end is cut, whatever stands in it; of zeros behind it the last record is not told apart (decision 29).
         let Ok(mut reader) = TapeReader::open(&self.tape) else { return Ok(()) };
         while reader.read()?.is_some() {}
-        if reader.torn() > 0 {
-            return Ok(());
-        }
         // What stands before a snapshot is not read by whoever goes on from that: it may stand at the beginning of a file that
         // has nothing else yet.
         if snapshot_path(&self.tape, self.next_number()).exists() {
@@ -225,7 +223,15 @@ impl Lives {
         let file = self.last_file();
         let good = std::fs::read(&file)?;
         let mut bad = good.clone();
-        let at = usize::try_from(self.sim.world().dice.below(good.len() as u64))?;
+        // A torn end is cut, whatever stands in it; of zeros in it the last record is not told apart (decision 29).
+        let tried = match reader.torn() {
+            0 => good.len() as u64,
+            torn => (good.len() as u64).saturating_sub(torn + RECORD_MAX),
+        };
+        if tried == 0 {
+            return Ok(());
+        }
+        let at = usize::try_from(self.sim.world().dice.below(tried))?;
         bad[at] ^= 1 << self.sim.world().dice.below(8);
         std::fs::write(&file, &bad)?;
         self.sim.world().struck(Fault::BitFlipped);
