@@ -14,9 +14,12 @@ use super::pilot::Pilot;
 use crate::config::{Foreign, Settings};
 use crate::engine::{Adopted, Adoption, Engine, Told};
 use crate::exchange::drive::Desk;
-use crate::exchange::gateway::{self, Adoptable};
+use crate::exchange::gateway::{self, Adoptable, LeftAlone};
 use crate::exchange::{OrderRow, Position};
 use crate::orders::WordId;
+
+/// Most open orders of others that are remembered.
+const FOREIGN_MAX: usize = 4_096;
 
 /// What is to be taken over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +111,10 @@ impl Pilot<'_, '_> {
     pub(super) fn on_foreign(&mut self, number: usize, row: OrderRow, now: Ts, desk: &mut Desk<'_>) {
         self.note(format!("an open order that is not ours: {} ({})", row.venue_id, row.client_id));
         let name = (number, row.instrument, row.venue_id.clone());
+        // The gateways forget as many: one that is still there is told again.
+        if self.foreigners.orders.len() >= FOREIGN_MAX {
+            self.foreigners.orders.clear();
+        }
         self.foreigners.orders.insert(name.clone(), row);
         if let Some(wish) = self.foreigners.policy.clone() {
             self.look_up(name, wish, now, desk);
@@ -162,8 +169,12 @@ impl Pilot<'_, '_> {
     }
 
     /// An order of others cannot be taken over.
-    pub(super) fn on_left_alone(&mut self, number: usize, instrument: InstrumentId, venue_id: &str, why: &str) {
-        let name = (number, instrument, venue_id.to_owned());
+    pub(super) fn on_left_alone(&mut self, number: usize, left: &LeftAlone) {
+        let LeftAlone { instrument, venue_id, why, is_gone } = left;
+        let name = (number, *instrument, venue_id.clone());
+        if *is_gone {
+            self.foreigners.orders.remove(&name);
+        }
         let wish = self.foreigners.wishes.remove(&name);
         self.tell_waiter(wish.map_or(0, |w| w.number), Err(format!("order {venue_id} of others: {why}")));
     }
@@ -184,8 +195,8 @@ impl Pilot<'_, '_> {
             return Err(refused("nothing of it is open"));
         }
         self.check_wish(wish, row.instrument).map_err(|why| refused(&why))?;
-        let adoption = Adoption {
-            order: self.session.circuit.engine().next_order(),
+        let mut adoption = Adoption {
+            order: OrderId(0),
             strategy: wish.strategy.clone(),
             instrument: row.instrument,
             side: row.side,
@@ -202,7 +213,7 @@ impl Pilot<'_, '_> {
             operator: wish.operator.clone(),
             reason: wish.reason.clone(),
         };
-        let id = self.adopt(&adoption, now, desk).map_err(|why| refused(&why))?;
+        let id = self.adopt(&mut adoption, now, desk).map_err(|why| refused(&why))?;
         if let Some(gateway) = desk.gateway(number) {
             let adopted = gateway::Adopted {
                 order: adoption.order(0, WordId::default()),
@@ -246,8 +257,8 @@ impl Pilot<'_, '_> {
         }
         let entry = venue.entry.and_then(|entry| at_scale(entry, &instrument)).filter(|p| *p > Price::ZERO);
         let Some(entry) = entry else { return Err(refused("the venue tells no entry price")) };
-        let adoption = Adoption {
-            order: self.session.circuit.engine().next_order(),
+        let mut adoption = Adoption {
+            order: OrderId(0),
             strategy: wish.strategy.clone(),
             instrument: instrument.id,
             side: if aside > Qty::ZERO { Side::Buy } else { Side::Sell },
@@ -256,7 +267,7 @@ impl Pilot<'_, '_> {
             operator: wish.operator.clone(),
             reason: wish.reason.clone(),
         };
-        self.adopt(&adoption, now, desk).map_err(|why| refused(&why))?;
+        self.adopt(&mut adoption, now, desk).map_err(|why| refused(&why))?;
         let noted = self.accounts.books.get_mut(&number).map(|b| b.nothing_aside_of(&instrument)).unwrap_or_default();
         self.note_aside(number, noted, desk);
         let (qty, price) = (aside.to_text(instrument.qty_scale), entry.to_text(instrument.price_scale));
@@ -279,9 +290,15 @@ impl Pilot<'_, '_> {
         }
     }
 
-    /// Tells the session, whose tape has it first. Gives the number that the order has.
-    fn adopt(&mut self, adoption: &Adoption, now: Ts, desk: &mut Desk<'_>) -> Result<OrderId, String> {
-        self.tell(Told::Adopt(adoption, now.max(self.session.now)), desk);
+    /// Numbers the order and tells the session, whose tape has it first. Gives the number.
+    fn adopt(&mut self, adoption: &mut Adoption, now: Ts, desk: &mut Desk<'_>) -> Result<OrderId, String> {
+        let at = now.max(self.session.now);
+        // What is due until now comes first: the orders it makes take the next numbers.
+        if self.session.circuit.next_due() <= at {
+            self.tell(Told::Clock(at), desk);
+        }
+        adoption.order = self.session.circuit.engine().next_order();
+        self.tell(Told::Adopt(adoption, at), desk);
         match self.session.circuit.engine().orders().get(adoption.order) {
             Ok(_) if self.failed.is_none() => Ok(adoption.order),
             _ => Err("the session could not write it down".to_owned()),

@@ -107,7 +107,7 @@ pub async fn session_in(
     let stored = pinned(&plan.settings_json, &forms, registry)?;
     let start = start_record(settings, &setup, &offers, (&plan, &stored), mode, wall_now());
     let taping = Taping::new(settings, plan.program.1, disk, waits);
-    let TakenUp { mut session, number, earlier, taken, paid, funding_since, aside } = match &plan.resume {
+    let TakenUp { mut session, number, earlier, taken, paid, funding_since, aside, last } = match &plan.resume {
         Some(path) => take_up(path, registry, settings, mode, taping)?,
         None => {
             let (engine, sim) = setup.build(settings);
@@ -141,6 +141,7 @@ pub async fn session_in(
             its.for_each(|e| gateway.adopt(e.clone(), wall_now()));
             let its = taken.iter().filter(|t| place.listings.get(t.order.instrument).is_some());
             its.for_each(|t| gateway.take_in(t.clone(), wall_now()));
+            gateway.go_on_after(last);
             // Gateways are numbered as they are added.
             let number = by_instrument.values().max().map_or(0, |n: &usize| n + 1);
             if place.venue.facts().product == Product::Linear {

@@ -426,9 +426,7 @@ impl Hands for Pilot<'_, '_> {
             GatewayEvent::Private(_) => drop(self.feed.insert("private".to_owned(), "private stream off".to_owned())),
             GatewayEvent::Foreign(row) => self.on_foreign(gateway, row, now, desk),
             GatewayEvent::Adoptable(order) => self.on_adoptable(gateway, &order, now, desk),
-            GatewayEvent::LeftAlone(instrument, venue_id, why) => {
-                self.on_left_alone(gateway, instrument, &venue_id, &why);
-            }
+            GatewayEvent::LeftAlone(left) => self.on_left_alone(gateway, &left),
             GatewayEvent::FeeElsewhere(id, fee, code) => {
                 self.note(format!("order {}: fee of {fee} {code} is not in the books", id.0));
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bellwether_sdk::{InstrumentId, Ts};
+use bellwether_sdk::{InstrumentId, OrderId, Ts};
 
 use super::RunError;
 use super::session::{Session, Taping};
@@ -25,6 +25,7 @@ impl TakenUp {
             paid: Paid::new(),
             funding_since: BTreeMap::new(),
             aside: Vec::new(),
+            last: OrderId(0),
         }
     }
 }
@@ -43,6 +44,8 @@ pub(super) struct TakenUp {
     pub(super) funding_since: BTreeMap<u64, Ts>,
     /// What it had noted of the venues' accounts.
     pub(super) aside: Vec<VenueNote>,
+    /// The last number that it had given to an order.
+    pub(super) last: OrderId,
 }
 
 /// Takes a session up where its tape ended.
@@ -61,6 +64,7 @@ pub(super) fn take_up(
     let (paid, funding_since) = sent.map(|s| (s.paid(), s.funding_since())).unwrap_or_default();
     let earlier = sent.filter(|_| !planted!("forget_on_restart"));
     let earlier = earlier.map(|s| s.known(session.circuit.engine())).unwrap_or_default();
+    let last = OrderId(session.circuit.engine().next_order().0.saturating_sub(1));
     session.resume_tape(reader, &start, cut, taping)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;
@@ -69,5 +73,5 @@ pub(super) fn take_up(
     for i in (0..session.circuit.engine().view().instruments.len()).filter(|_| heard) {
         session.tell(Told::BookLost(InstrumentId(i as u16), now))?;
     }
-    Ok(TakenUp { session, number: start.session, earlier, taken, paid, funding_since, aside })
+    Ok(TakenUp { session, number: start.session, earlier, taken, paid, funding_since, aside, last })
 }

@@ -476,7 +476,7 @@ impl World {
             let wait = self.delay();
             match action {
                 Action::Connect { link, url } => self.at(wait, Ev::Open(who, link, url)),
-                Action::Say { link, text } => {
+                Action::Say { link, text, .. } => {
                     let Some(conn) = self.conns.get_mut(&(who, link)) else { continue };
                     conn.to_server = conn.to_server.max(self.now + wait) + 1;
                     let wait = conn.to_server - self.now;
@@ -506,7 +506,7 @@ impl World {
                 GatewayEvent::Halt(why) => self.halts.push(why),
                 GatewayEvent::Foreign(row) => self.foreign.push(row),
                 GatewayEvent::Adoptable(order) => self.adoptable.push(order),
-                GatewayEvent::LeftAlone(_, _, why) => self.left_alone.push(why),
+                GatewayEvent::LeftAlone(left) => self.left_alone.push(left.why),
                 _ => {}
             }
         }

@@ -111,8 +111,6 @@ pub(super) struct Trial {
     pub(super) timers: Vec<(Ts, u64)>,
     pub(super) halted: bool,
     pub(super) form: Option<Swap>,
-    /// The number of the first order that the newcomer can have made.
-    pub(super) first_order: u64,
 }
 
 /// An event that is remembered.

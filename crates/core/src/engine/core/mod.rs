@@ -540,8 +540,15 @@ impl Engine {
         if slot.halted {
             return Ok(());
         }
+        let (on_trial, next_order) = (slot.trial.is_some(), self.outbox.next_order);
         let mut ctx = Context::new(self.now, id, &self.view, &slot.own, &mut self.outbox);
         hook(slot.strategy.as_mut(), &mut ctx);
+        if on_trial && let Some(why) = self.failure() {
+            self.outbox.actions.clear();
+            self.outbox.next_order = next_order;
+            self.take_back(i, format!("in the warm-up: {why}"));
+            return self.hear_in_warmup(i, id, hook);
+        }
         let asked = std::mem::take(&mut self.outbox.actions);
         let all = asked.len();
         for action in asked {

@@ -103,7 +103,6 @@ impl Engine {
             timers,
             halted: std::mem::replace(&mut slot.halted, false),
             form: slot.form.replace(swap.clone()),
-            first_order: self.outbox.next_order,
         }));
     }
 
@@ -160,7 +159,7 @@ impl Engine {
     }
 
     /// Why what was just asked for ends a trial.
-    fn failure(&self) -> Option<String> {
+    pub(super) fn failure(&self) -> Option<String> {
         let actions = &self.outbox.actions;
         if actions.len() > ACTIONS_MAX {
             return Some(format!("{} actions in one event; the limit is {ACTIONS_MAX}", actions.len()));
@@ -195,7 +194,7 @@ impl Engine {
     }
 
     /// The one before has its place again.
-    fn take_back(&mut self, i: usize, why: String) {
+    pub(super) fn take_back(&mut self, i: usize, why: String) {
         let slot = &mut self.slots[i];
         let Some(trial) = slot.trial.take() else { return };
         slot.strategy = trial.before;
@@ -210,7 +209,6 @@ impl Engine {
         for (at, timer) in trial.timers {
             self.timers.add(at, Due::Timer(i, timer));
         }
-        self.cancel_where(i, |order, _| order.id.0 >= trial.first_order);
         self.note_swap(id, Step::Back, why);
     }
 

@@ -437,7 +437,7 @@ impl Drive {
 
     async fn carry_out(&mut self, of: Of, action: Action, hands: &mut dyn Hands) {
         match action {
-            Action::Say { link, text } => {
+            Action::Say { link, text, .. } => {
                 let Some(socket) = self.sockets.get(of, link) else { return };
                 if matches!(of, Of::Gateway(_)) {
                     self.probe.stamp(Stage::Ready);

@@ -52,6 +52,19 @@ pub(super) struct LookedUp {
     missing: u32,
 }
 
+/// An order of others that is not taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftAlone {
+    /// Whose instrument.
+    pub instrument: InstrumentId,
+    /// The venue's id.
+    pub venue_id: String,
+    /// Why.
+    pub why: String,
+    /// It was not found any more; if it is seen again it is told again.
+    pub is_gone: bool,
+}
+
 /// An open order of others that may be [taken over](Gateway::take_in).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adoptable {
@@ -94,8 +107,11 @@ impl Gateway {
                 return self.later(wait, Job::Foreign(name.0, name.1), 0);
             }
             self.foreign.forget(name.0, &name.1);
-            let text = "it is not open any more, or waits for a trigger where the venue keeps such orders apart";
-            return self.leave_alone(&name, text);
+            self.looked_up.remove(&name);
+            let why =
+                "it is not open any more, or waits for a trigger where the venue keeps such orders apart".to_owned();
+            let left = LeftAlone { instrument: name.0, venue_id: name.1, why, is_gone: true };
+            return self.events.push_back(GatewayEvent::LeftAlone(left));
         };
         match row.client_id.parse::<ClientId>() {
             Ok(client) if client.session == self.settings.session => {
@@ -147,13 +163,17 @@ impl Gateway {
 
     pub(super) fn leave_alone(&mut self, name: &(InstrumentId, String), why: &str) {
         self.looked_up.remove(name);
-        self.events.push_back(GatewayEvent::LeftAlone(name.0, name.1.clone(), why.to_owned()));
+        let left = LeftAlone { instrument: name.0, venue_id: name.1.clone(), why: why.to_owned(), is_gone: false };
+        self.events.push_back(GatewayEvent::LeftAlone(left));
     }
 
     /// Takes an order of others over: it is followed to its end as ours, and cancelled when that is asked for.
     pub fn take_in(&mut self, adopted: Adopted, now: Ts) {
         self.at(now);
         let id = adopted.order.id;
+        if self.orders.contains_key(&id) {
+            return self.note(format!("order {} is there already: what was taken over under it is not managed", id.0));
+        }
         let listed = self.listings.get(adopted.order.instrument).is_some();
         let Some(mut held) = Held::adopted(&adopted, self.settings.session).filter(|_| listed) else {
             return self.note(format!("order {} is of an instrument that is not listed; it is not managed", id.0));

@@ -24,6 +24,10 @@ impl Known {
         self.0.insert((instrument, venue_id.to_owned()))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn has(&self, instrument: InstrumentId, venue_id: &str) -> bool {
         self.0.contains(&(instrument, venue_id.to_owned()))
     }

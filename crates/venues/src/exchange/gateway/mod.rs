@@ -39,7 +39,7 @@ use requests::{Flight, Job, Waiting};
 use wires::Wires;
 
 pub use account::Paid;
-pub use foreign::{Adoptable, Adopted};
+pub use foreign::{Adoptable, Adopted, LeftAlone};
 pub use held::order_of;
 
 /// Fills are asked for from so much before the time that is meant: clocks differ.
@@ -80,8 +80,8 @@ pub enum GatewayEvent {
     Foreign(OrderRow),
     /// One of these as it stands now.
     Adoptable(Adoptable),
-    /// One of these, by the venue's id, cannot be taken over, and why.
-    LeftAlone(InstrumentId, String, String),
+    /// One of these cannot be taken over.
+    LeftAlone(LeftAlone),
     /// A fill's fee was paid in a currency that is neither settlement nor base: it is not in the fill.
     FeeElsewhere(OrderId, Decimal, String),
     /// Whether the private stream is on.
@@ -465,12 +465,14 @@ impl Gateway {
     /// Ends all open orders, of one instrument or all.
     pub fn cancel_all(&mut self, instrument: Option<InstrumentId>, now: Ts) {
         self.at(now);
+        // The venue's cancel of all would reach them too.
+        let alone = self.foreign.is_empty();
         let mine = |h: &Held| instrument.is_none_or(|i| h.order().instrument == i);
         let ids: Vec<OrderId> = self.live.iter().copied().filter(|id| self.orders.get(id).is_some_and(mine)).collect();
         let mut resting: BTreeMap<InstrumentId, Vec<OrderId>> = BTreeMap::new();
         for id in ids {
             let Some(held) = self.orders.get_mut(&id) else { continue };
-            let together = held.state == State::Open && held.cancelling == Cancelling::No;
+            let together = alone && held.state == State::Open && held.cancelling == Cancelling::No;
             // Orders that wait for a trigger may be kept apart, where the common cancel does not reach them.
             if together && !held.client().is_conditional() {
                 resting.entry(held.order().instrument).or_default().push(id);
@@ -574,6 +576,11 @@ impl Gateway {
         self.put_away = self.put_away.max(last);
     }
 
+    /// Numbers up to this one are an earlier process's: those of them that are not [`adopt`](Self::adopt)ed were put away.
+    pub fn go_on_after(&mut self, last: OrderId) {
+        self.put_away = self.put_away.max(last);
+    }
+
     /// Whether an order was put away: numbers only grow, so one that is not there was there.
     fn is_put_away(&self, id: OrderId) -> bool {
         id <= self.put_away && !self.orders.contains_key(&id)
@@ -596,9 +603,25 @@ impl Gateway {
         all.flatten().min().unwrap_or(Ts::MAX)
     }
 
-    /// What has not been handed to its connection yet does not leave: its record could not be written.
+    /// Orders and changes of orders that have not been handed to their connection yet do not leave: their record could not
+    /// be written. Cancels and questions do.
     pub fn forget_unsent(&mut self) {
-        self.out.retain(|action| !matches!(action, Action::Say { .. } | Action::Http { .. }));
+        let (asked, said, mut unsent) = (&mut self.asked, &mut self.said, Vec::new());
+        self.out.retain(|action| {
+            let flight = match action {
+                Action::Say { act: Some(number), .. } => said.remove(number),
+                Action::Http { tag, .. } if asked.get(tag).is_some_and(|f| f.job.makes_risk()) => asked.remove(tag),
+                _ => None,
+            };
+            let stays = flight.is_none();
+            unsent.extend(flight.map(|f| f.job));
+            stays
+        });
+        for job in unsent {
+            if let Job::Place(id) = job {
+                self.end(id, OrderStatus::Rejected, "not_sent");
+            }
+        }
     }
 
     /// Orders are to stay when this process ends: the venue's dead man's switch is taken back.

@@ -67,6 +67,11 @@ impl Job {
         }
     }
 
+    /// Whether it may leave an order at the venue that was not there.
+    pub(super) const fn makes_risk(&self) -> bool {
+        matches!(self, Self::Place(_) | Self::Amend(..))
+    }
+
     fn is_act(&self) -> bool {
         matches!(self, Self::Place(_) | Self::Cancel(_) | Self::Amend(..) | Self::CancelAll(_) | Self::CancelStray(..))
     }
@@ -311,7 +316,7 @@ impl Gateway {
         let Some(text) = said? else { return Ok(None) };
         let Some(line) = &mut self.wires.trade.line else { return Ok(None) };
         flight.link = Some(line.link());
-        line.say_now(text, now, &mut self.out);
+        line.say_act(text, flight.job.makes_risk().then_some(number), now, &mut self.out);
         Ok(Some(number))
     }
 

@@ -27,6 +27,8 @@ pub enum Action {
         link: Link,
         /// What.
         text: String,
+        /// The number under which it asks for an order or for a change of one.
+        act: Option<u64>,
     },
     /// Closes a connection, or gives up opening it. Not answered.
     Close {

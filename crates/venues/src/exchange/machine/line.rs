@@ -153,13 +153,18 @@ impl Line {
         self.pump(now, out);
     }
 
-    /// Says a text at once, whatever the limit of says: orders have limits of their own.
+    /// Says a text at once, whatever the limit of says.
     pub fn say_now(&mut self, text: String, now: Ts, out: &mut VecDeque<Action>) {
+        self.say_act(text, None, now, out);
+    }
+
+    /// The same for what asks for something, by its number: orders have limits of their own.
+    pub fn say_act(&mut self, text: String, act: Option<u64>, now: Ts, out: &mut VecDeque<Action>) {
         self.said.push_back(now);
         if self.said.len() > self.says_per_second {
             self.said.pop_front();
         }
-        out.push_back(Action::Say { link: self.link, text });
+        out.push_back(Action::Say { link: self.link, text, act });
     }
 
     fn pump(&mut self, now: Ts, out: &mut VecDeque<Action>) {
