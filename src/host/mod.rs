@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bellwether_sdk::{OrderKinds, ParamError, ParamSpec, ParamValues, Params, Plugin, Strategy};
+use sha2::{Digest, Sha256};
 
 /// What a strategy says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,7 +215,9 @@ impl Registry {
     /// [`HostError::Refused`] when it cannot be copied, or has another content.
     pub fn keep(&self, file: &str, sha256: &str) -> Result<(), HostError> {
         let (Some(kept), Some(loader)) = (self.artefact(sha256), &self.loader) else { return Ok(()) };
-        if kept.is_file() {
+        // One that a loss of power left empty is kept anew.
+        let hex = |bytes: Vec<u8>| Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>();
+        if fs::read(&kept).is_ok_and(|bytes| hex(bytes).eq_ignore_ascii_case(sha256)) {
             return Ok(());
         }
         let new = kept.with_extension(format!("{}.new", std::process::id()));
@@ -224,6 +227,7 @@ impl Registry {
         };
         crate::config::create_private(kept.parent().unwrap_or(Path::new("."))).map_err(failed)?;
         fs::copy(file, &new).map_err(failed)?;
+        fs::File::open(&new).and_then(|f| f.sync_all()).map_err(failed)?;
         // The file may have changed since it was looked at.
         let done =
             loader.load(&new.to_string_lossy(), Some(sha256)).and_then(|_| fs::rename(&new, &kept).map_err(failed));

@@ -30,7 +30,7 @@ use crate::exchange::gateway::GatewayEvent;
 use crate::keys::Signing;
 use crate::orders::Answer;
 use crate::signal::News;
-use crate::sources::{Mail, Question};
+use crate::sources::{Mail, Question, plain};
 use crate::tape::VenueNote;
 
 /// How often people are told how it stands.
@@ -38,6 +38,9 @@ const STATUS_EVERY_NS: i64 = 250_000_000;
 
 /// Different notes that are remembered, so that each is told once.
 const NOTES_MAX: usize = 4_096;
+
+/// The same alarm is told again after so long.
+const ALARM_AGAIN_NS: i64 = 60_000_000_000;
 
 /// How often a second source's price is told at most.
 const REFER_EVERY_NS: i64 = 100_000_000;
@@ -69,6 +72,8 @@ pub(super) struct Pilot<'a, 'b> {
     pub(super) feed: BTreeMap<String, String>,
     /// Notes and how often they came.
     pub(super) told: BTreeMap<String, u64>,
+    /// When an alarm was told last.
+    alarmed: BTreeMap<String, Ts>,
     /// What the keeper of keys has to say.
     pub(super) key_words: Words,
     /// The keys of each account.
@@ -133,6 +138,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             put_away: 0,
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
+            alarmed: BTreeMap::new(),
             key_words: Words::default(),
             signings: Vec::new(),
             seconds: BTreeMap::new(),
@@ -270,17 +276,36 @@ impl<'a, 'b> Pilot<'a, 'b> {
         }
     }
 
+    /// Something that is told once, however often it happens: many notes name an order.
     pub(super) fn note(&mut self, note: String) {
-        // Many notes name an order: a session of weeks does not remember them all.
+        let note = plain(note);
+        if self.count(&note) == 1 {
+            self.watcher.effect(self.session.now, &note);
+        }
+    }
+
+    /// Something that comes and goes, told each time: the same words at most once a minute.
+    fn alarm(&mut self, now: Ts, note: String) {
+        let note = plain(note);
+        self.count(&note);
+        if self.alarmed.len() >= NOTES_MAX {
+            self.alarmed.clear();
+        }
+        if self.alarmed.get(&note).is_none_or(|at| now >= at.plus(ALARM_AGAIN_NS)) {
+            self.watcher.effect(self.session.now, &note);
+            self.alarmed.insert(note, now);
+        }
+    }
+
+    /// How often a note was told, with this time.
+    fn count(&mut self, note: &str) -> u64 {
+        // A session of weeks does not remember them all.
         if self.told.len() >= NOTES_MAX {
             self.told.clear();
         }
-        let count = self.told.entry(note.clone()).or_default();
+        let count = self.told.entry(note.to_owned()).or_default();
         *count += 1;
-        if *count == 1 {
-            let now = self.session.now;
-            self.watcher.effect(now, &note);
-        }
+        *count
     }
 
     /// Tells that the venue's clock and ours differ, once for each difference in whole seconds: its size wanders.
@@ -343,11 +368,13 @@ impl<'a, 'b> Pilot<'a, 'b> {
                 }
                 (quote.instrument, quote.mid(), stands_in)
             }
-            FeedEvent::Reconnecting(_, _, _, why) => return self.note(format!("second source disconnected: {why}")),
+            FeedEvent::Reconnecting(_, _, _, why) => {
+                return self.alarm(now, format!("second source disconnected: {why}"));
+            }
             _ => return,
         };
         if stands_in {
-            self.note("the second source stands in for a stale first".to_owned());
+            self.alarm(now, "the second source stands in for a stale first".to_owned());
         }
         let last = self.referred.get(&instrument).copied().unwrap_or((Price::ZERO, Ts::NONE));
         if price != last.0 && !price.is_zero() && last.1.plus(REFER_EVERY_NS) <= now {
@@ -392,13 +419,13 @@ impl Hands for Pilot<'_, '_> {
                 }
             }
             FeedEvent::BookLost(id, why) => {
-                self.note(format!("book lost: {}", why.name()));
+                self.alarm(now, format!("book lost: {}", why.name()));
                 self.tell(Told::BookLost(id, now), desk);
             }
             FeedEvent::Stale(topic, age_ms) => {
                 self.stale.insert(topic);
                 self.feed.insert(format!("{topic:?}"), format!("STALE for {} s", age_ms / 1000));
-                self.note(format!("feed is stale: {topic:?}"));
+                self.alarm(now, format!("feed is stale: {topic:?}"));
             }
             FeedEvent::Alive(topic) => {
                 self.stale.remove(&topic);
@@ -407,7 +434,7 @@ impl Hands for Pilot<'_, '_> {
             FeedEvent::Connected(..) => drop(self.feed.remove(&format!("link of {feed}"))),
             FeedEvent::Reconnecting(_, attempt, wait_ms, why) => {
                 self.feed.insert(format!("link of {feed}"), format!("reconnecting ({attempt}) in {wait_ms} ms"));
-                self.note(format!("feed disconnected: {why}"));
+                self.alarm(now, format!("feed disconnected: {why}"));
             }
             FeedEvent::Refused(why) => self.note(format!("the venue refused: {why}")),
             FeedEvent::Unexpected(_, why) => self.note(format!("not understood: {why}")),
@@ -447,7 +474,7 @@ impl Hands for Pilot<'_, '_> {
             let at = now.max(self.session.now);
             match mail {
                 Mail::News(news) => self.tell(Told::News(&News { at, ..news }), desk),
-                Mail::Note(text) => self.note(text),
+                Mail::Note(text) => self.alarm(now, text),
                 Mail::Ask(question, reply) => {
                     if let Some(news) = ask::news_of(question, at) {
                         self.tell(Told::News(&news), desk);

@@ -167,11 +167,9 @@ impl Swapper {
         let number = asked.number;
         match self.job(asked, engine) {
             Ok(job) => {
-                let strategy = job.now.id.clone();
                 if self.jobs.as_ref().is_none_or(|jobs| jobs.send(job).is_err()) {
                     return Some(self.refuse(number, "nobody is there to prepare it".to_owned()));
                 }
-                self.waits.insert(strategy, number);
                 None
             }
             Err(why) => Some(self.refuse(number, why)),

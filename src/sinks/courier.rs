@@ -100,10 +100,12 @@ impl Courier {
             match self.place.deliver(&message).await {
                 Ok(()) => {
                     backoff.reset();
+                    {
+                        let mut state = lock(&self.state);
+                        state.sent += 1;
+                        state.trouble.clear();
+                    }
                     self.done(length);
-                    let mut state = lock(&self.state);
-                    state.sent += 1;
-                    state.trouble.clear();
                 }
                 Err(Undelivered::Never { why }) => {
                     tracing::warn!(sink = self.name, why, "a message is refused for good");

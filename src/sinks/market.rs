@@ -2,7 +2,7 @@
 //! never waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bellwether_sdk::{Aggressor, Bar, Instrument, InstrumentId, Price, Qty, Quote, Rate, Trade, Ts};
 use tokio::sync::mpsc;
@@ -157,6 +157,8 @@ pub struct MarketCounts {
     pub dropped: AtomicU64,
     /// Attempts that failed; what they held is tried again.
     pub failed: AtomicU64,
+    /// Whether the last attempt failed.
+    pub away: AtomicBool,
 }
 
 impl MarketCounts {

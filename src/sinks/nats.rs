@@ -63,7 +63,7 @@ impl Outlet {
             if let Err(error) = done {
                 // The stream may have been taken away, or changed.
                 self.ready = self.ready && error.kind() != PublishErrorKind::StreamNotFound;
-                result = Err(match error.kind() {
+                let failed = match error.kind() {
                     PublishErrorKind::MaxPayloadExceeded => Undelivered::Never { why: error.to_string() },
                     PublishErrorKind::StreamNotFound => Undelivered::later(format!(
                         "no stream takes {}; let stream {} have it among its subjects",
@@ -71,7 +71,11 @@ impl Outlet {
                         self.spec.name
                     )),
                     _ => Undelivered::later(format!("{}: {error}", self.link.url())),
-                });
+                };
+                // What is worth trying again counts more than what never will be.
+                if !(matches!(failed, Undelivered::Never { .. }) && result.is_err()) {
+                    result = Err(failed);
+                }
             }
         }
         result
@@ -197,14 +201,22 @@ impl Publisher {
         }
     }
 
-    /// Sends parcels in order. What a server that is away does not take is tried again.
+    /// Sends parcels in order. What a server that is away does not take is tried again; what is too large for it is
+    /// dropped.
     async fn send(&mut self, parcels: &[Parcel]) {
         while let Err(error) = self.outlet.send(parcels).await {
+            if let Undelivered::Never { why } = &error {
+                tracing::warn!(why, "market data is refused for good");
+                self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+                break;
+            }
+            self.counts.away.store(true, Ordering::Relaxed);
             if self.counts.failed.fetch_add(1, Ordering::Relaxed) == 0 {
                 tracing::warn!(%error, "market data is not published yet");
             }
             tokio::time::sleep(Duration::from_millis(self.backoff.next_ms())).await;
         }
+        self.counts.away.store(false, Ordering::Relaxed);
         self.backoff.reset();
     }
 

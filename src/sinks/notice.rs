@@ -67,6 +67,8 @@ pub struct Message {
 
 /// What words of a session's lines mean. One that ends with a blank is a line's beginning, any other a part of it.
 const WORDS: [(&str, Level, &str); 22] = [
+    // First: what stands behind it are a stranger's words.
+    ("message is refused", Level::Warning, "source"),
     ("filled ", Level::Info, "fill"),
     ("rejected ", Level::Warning, "order"),
     ("expired ", Level::Info, "order"),
@@ -88,7 +90,6 @@ const WORDS: [(&str, Level, &str); 22] = [
     (" key ", Level::Warning, "key"),
     ("clock", Level::Warning, "clock"),
     ("tape waits for its disk", Level::Error, "disk"),
-    ("message is refused", Level::Warning, "source"),
 ];
 
 /// Level and topic of a line of a session; `None` for what is not reported by itself (orders on their way).
@@ -126,6 +127,8 @@ mod tests {
         assert_eq!(topic_of("order 3 buy 1 binance:BTC/USDT market gtc signal"), None);
         assert_eq!(topic_of("feed is stale: Trades(InstrumentId(0))"), Some((Level::Warning, "stale")));
         assert_eq!(topic_of("tv: a message is refused (1): malformed"), Some((Level::Warning, "source")));
+        let strangers = "tv: a message is refused (1): unknown instrument \"nothing is sent any more\"";
+        assert_eq!(topic_of(strangers), Some((Level::Warning, "source")), "a stranger does not raise an alarm");
         for (line, level, topic) in [
             ("guard warns daily_loss_max 80 of 100", Level::Warning, "guard"),
             ("guard tripped daily_loss_max 101 of 100: cancel", Level::Error, "guard"),

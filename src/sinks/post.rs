@@ -343,7 +343,7 @@ async fn work(
     }
     let until = Instant::now() + FAREWELL;
     let waits = |b: &Letterbox| lock(&b.spool).waiting() > 0 && lock(&b.state).trouble.is_empty();
-    let is_away = |c: &Arc<MarketCounts>| c.failed.load(Ordering::Relaxed) > 0;
+    let is_away = |c: &Arc<MarketCounts>| c.away.load(Ordering::Relaxed);
     let market_waits = |c: &Arc<MarketCounts>| c.waiting() > 0 && !is_away(c);
     while Instant::now() < until && (boxes.iter().any(waits) || published.iter().any(market_waits)) {
         tokio::time::sleep(Duration::from_millis(10)).await;

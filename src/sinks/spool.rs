@@ -5,9 +5,10 @@
 //! dies in between never gives a number again. A line that a crash cut off is dropped when the file is opened; a delivery
 //! whose mark was lost is made again, with its number.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -28,15 +29,36 @@ pub struct Spool {
     name: String,
     /// Messages dropped since one was taken last.
     dropped: u64,
+    /// Its lock, while it is open.
+    _lock: File,
 }
 
+/// Sessions that may deliver to one place at a time.
+const SHARERS: usize = 32;
+/// A process that starts another holds its locks for a moment longer.
+const LOCK_TRIES: usize = 10;
+const LOCK_AGAIN: Duration = Duration::from_millis(20);
+
 impl Spool {
-    /// Opens the spool of a place in a folder, with what waited when it was closed.
+    /// Opens the spool of a place in a folder, with what waited when it was closed. Each session that delivers to the place
+    /// at the same time has one of its own, `NAME`, `NAME.2`, …: one in which something waits first.
     ///
     /// # Errors
-    /// As the system says.
+    /// As the system says; or when too many sessions deliver to the place.
     pub fn open(dir: &Path, name: &str, bytes_max: u64) -> io::Result<Self> {
         crate::config::create_private(dir)?;
+        let names: Vec<String> =
+            (1..=SHARERS).map(|n| if n == 1 { name.to_owned() } else { format!("{name}.{n}") }).collect();
+        let waits = |name: &&String| fs::metadata(dir.join(format!("{name}.jsonl"))).is_ok_and(|m| m.len() > 0);
+        for name in names.iter().filter(waits).chain(&names) {
+            if let Some(lock) = lock(&dir.join(format!("{name}.lock")))? {
+                return Self::open_locked(dir, name, bytes_max, lock);
+            }
+        }
+        Err(io::Error::other(format!("{SHARERS} sessions deliver to {name} already")))
+    }
+
+    fn open_locked(dir: &Path, name: &str, bytes_max: u64, lock: File) -> io::Result<Self> {
         let path = dir.join(format!("{name}.jsonl"));
         let mark_path = dir.join(format!("{name}.mark"));
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path)?;
@@ -59,6 +81,7 @@ impl Spool {
             next_number: numbered + 1,
             name: format!("{name}-{}", origin(dir)?),
             dropped,
+            _lock: lock,
         };
         spool.next_number = spool.last_number()?.max(numbered) + 1;
         if marked > size {
@@ -86,7 +109,12 @@ impl Spool {
             self.mark()?;
             return Ok(false);
         }
-        self.file.write_all(&line)?;
+        if let Err(error) = self.file.write_all(&line) {
+            // A part of it may stand there, and the next line would be one with it.
+            self.dropped += 1;
+            self.file.set_len(self.size)?;
+            return Err(error);
+        }
         self.size += line.len() as u64;
         self.next_number = number + 1;
         if std::mem::take(&mut self.dropped) > 0 {
@@ -161,6 +189,19 @@ impl Spool {
         }
         Ok(last)
     }
+}
+
+/// The lock of a spool, if nobody has it.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_AGAIN),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// How many bytes of a file are whole lines.
@@ -264,6 +305,21 @@ mod tests {
         let mut spool = open();
         assert_eq!(next(&mut spool).as_deref(), Some("chat-3 d"));
         assert_eq!(next(&mut spool), None);
+    }
+
+    #[test]
+    fn sessions_that_deliver_to_one_place_do_not_touch_each_others_messages() {
+        let dir = tempfile::tempdir().expect("folder");
+        let open = || Spool::open(dir.path(), "chat", 10_000).expect("open");
+        let (mut one, mut two) = (open(), open());
+        assert!(put(&mut one, "a") && put(&mut two, "b") && put(&mut two, "c"));
+        assert_eq!((next(&mut one).as_deref(), next(&mut two).as_deref()), (Some("chat-1 a"), Some("chat.2-1 b")));
+        drop((one, two));
+        // The next session delivers what is left, whosever it was.
+        let mut spool = open();
+        assert_eq!(next(&mut spool).as_deref(), Some("chat.2-2 c"));
+        assert!(put(&mut spool, "d"));
+        assert_eq!(next(&mut spool).as_deref(), Some("chat.2-3 d"));
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub struct Mailbox {
     wake: Arc<Notify>,
 }
 
+/// Most characters of a note.
+const NOTE_MAX: usize = 600;
+
 /// A mailbox with both its ends.
 pub fn mailbox() -> (Sender, Mailbox) {
     let (tx, rx) = sync_channel(ROOM);
@@ -65,9 +68,21 @@ pub fn mailbox() -> (Sender, Mailbox) {
     (Sender { tx, wake: Arc::clone(&wake) }, Mailbox { rx, wake })
 }
 
+/// A note without what would command a terminal, and of a bounded length: it may quote what strangers wrote.
+pub(crate) fn plain(text: String) -> String {
+    if text.len() <= NOTE_MAX && !text.chars().any(char::is_control) {
+        return text;
+    }
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(NOTE_MAX).collect()
+}
+
 impl Sender {
     /// Puts mail in; false when the box is full or nobody reads it any more.
     pub fn send(&self, mail: Mail) -> bool {
+        let mail = match mail {
+            Mail::Note(text) => Mail::Note(plain(text)),
+            mail => mail,
+        };
         let sent = match self.tx.try_send(mail) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
@@ -99,5 +114,17 @@ impl Mailbox {
     /// What wakes an asynchronous reader when mail comes.
     pub fn bell(&self) -> Arc<Notify> {
         Arc::clone(&self.wake)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_commands_no_terminal_and_has_a_bound() {
+        assert_eq!(plain("unknown field `\u{1b}[2J\u{7}`".to_owned()), "unknown field ` [2J `");
+        assert_eq!(plain("ä".repeat(5_000)).chars().count(), NOTE_MAX);
+        assert_eq!(plain("as it is".to_owned()), "as it is");
     }
 }

@@ -20,6 +20,7 @@ mod webhook;
 pub use api::{Api, ApiError};
 pub use budget::{Budget, Used};
 pub use gate::{Gate, GateSettings};
+pub(crate) use mailbox::plain;
 pub use mailbox::{Mail, Mailbox, Question, Sender, mailbox};
 pub use run::{SourceError, Sources, Tokens, budgets};
 pub use webhook::Webhook;

@@ -14,7 +14,7 @@ use bellwether::run::{self, Asked, ChangeAsked, SessionPlan, Status, Watcher};
 use bellwether::sandbox::{ApiKey, Sandbox, SandboxSettings};
 use bellwether::tape::{Record, TapeReader};
 use bellwether_sdk::{
-    Context, Intent, ParamError, Params, Plugin, Price, Qty, Quote, Side, Strategy, TimeInForce, Ts, state,
+    Context, Intent, OrderUpdate, ParamError, Params, Plugin, Price, Qty, Quote, Side, Strategy, TimeInForce, Ts, state,
 };
 
 const SYMBOL: &str = "binance:BTC/USDT";
@@ -29,7 +29,7 @@ const LASTS: Duration = Duration::from_secs(9);
 #[derive(Debug, Clone, Params)]
 struct NoParams {}
 
-/// Sends an order that cannot fill at each mark; the last one gives up once it has heard a quote in its place.
+/// Sends an order that cannot fill at each mark; the last one gives up at whatever it hears first in another's place.
 struct Answers<const VERSION: u8> {
     before: Qty,
     has_taken_up: bool,
@@ -49,6 +49,12 @@ impl<const VERSION: u8> Strategy for Answers<VERSION> {
             let below = Price::from_mantissa(quote.bid.mantissa() * 95 / 100 / tick * tick);
             let qty = Qty::from_mantissa(10i64.pow(u32::from(ctx.instrument(quote.instrument).qty_scale)) / 1_000);
             ctx.place(Intent::limit(quote.instrument, Side::Buy, qty, below).tif(TimeInForce::Ioc));
+        }
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, _: &OrderUpdate) {
+        if VERSION == 3 && self.has_taken_up {
+            ctx.halt("enough");
         }
     }
 

@@ -395,7 +395,13 @@ fn plain_number(text: &str) -> Option<u128> {
 fn field_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let inner = text.strip_prefix('{')?.strip_suffix('}')?;
     let of = |part: &'a str| part.split_once(':').filter(|(n, _)| n.trim() == name).map(|(_, value)| value.trim());
-    inner.split(',').find_map(of)
+    let mut depth = 0i32;
+    // A field of a struct in it is not its own.
+    let at_its_end = |c: char| {
+        depth += i32::from(matches!(c, '{' | '[')) - i32::from(matches!(c, '}' | ']'));
+        c == ',' && depth == 0
+    };
+    inner.split(at_its_end).find_map(of)
 }
 
 /// Credits as microcredits; exact.

@@ -175,9 +175,13 @@ impl Shared {
             .map_err(|e| NatsError::stream(name, "where to begin", &e))?;
         let mut pull = Pull::begin(&stream, subject, DeliverPolicy::ByStartTime { start_time }).await?;
         let mut texts = Vec::new();
-        for _ in 0..pull.waited.min(HISTORY_MAX) {
+        if pull.waited > HISTORY_MAX {
+            let waited = pull.waited;
+            return Err(NatsError::Away(format!("{waited} messages of {subject} since then; {HISTORY_MAX} are read")));
+        }
+        for _ in 0..pull.waited {
             let message = pull.next().await?;
-            texts.push(String::from_utf8_lossy(&message.payload).into_owned());
+            texts.push(self.text(message).to_string());
         }
         Ok(texts)
     }
