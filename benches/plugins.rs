@@ -24,7 +24,7 @@ use strategy_ema_cross::EmaCross;
 const RUNS: usize = 9;
 const TICKS: usize = 200_000;
 /// Events at a time, as the engine gives them.
-const PIECE: usize = 256;
+const PIECE: usize = 128;
 
 /// Builds a component of the folder that holds the measured strategy.
 fn built(target: &Path, file: &str, signal_only: bool) -> PathBuf {
