@@ -262,7 +262,7 @@ async fn answer(settings: &Settings, desk: &mut Desk, what: &What, one: bool) ->
         }
         What::Fills(from) => {
             let from = from.unwrap_or_else(|| now.plus(-DAY_NS));
-            rows::of(&desk.ask(&Ask::Fills(ONE, from)).await?, desk)?
+            rows::of(&whole(desk, |span| Ask::Fills(ONE, span), Some(from)).await?, desk)?
         }
         What::Payments(from) => rows::of(&whole(desk, Ask::Paid, *from).await?, desk)?,
         What::Transfers(from) => rows::of(&whole(desk, Ask::Moved, *from).await?, desk)?,
@@ -283,6 +283,7 @@ async fn whole(desk: &mut Desk, ask: fn(Span) -> Ask, from: Option<Ts>) -> Resul
         let (more, further) = match desk.ask(&ask(next.clone())).await? {
             Reply::Paid(rows, further) => (Reply::Paid(rows, None), further),
             Reply::Moved(rows, further) => (Reply::Moved(rows, None), further),
+            Reply::Fills(rows, further) => (Reply::Fills(rows, None), further),
             _ => return Err(desk.unexpected()),
         };
         if further.as_ref() == Some(&next) {
@@ -292,6 +293,11 @@ async fn whole(desk: &mut Desk, ask: fn(Span) -> Ask, from: Option<Ts>) -> Resul
         match (&mut all, more) {
             (Some(Reply::Paid(rows, _)), Reply::Paid(more, _)) => rows.extend(more),
             (Some(Reply::Moved(rows, _)), Reply::Moved(more, _)) => rows.extend(more),
+            // Oldest first: pages come from the newest to the oldest, stretches of days the other way round.
+            (Some(Reply::Fills(rows, _)), Reply::Fills(more, _)) => {
+                rows.splice(0..0, more);
+                rows.sort_by_key(|row| row.ts_venue);
+            }
             (_, more) => all = Some(more),
         }
     }
