@@ -159,7 +159,7 @@ impl Span {
     }
 
     /// The same stretch from the newest that was told on: an answer that is full began with the oldest.
-    pub(super) fn from_newest(&self, rows: impl Iterator<Item = Ts>) -> Option<Self> {
+    pub(super) fn since_newest(&self, rows: impl Iterator<Item = Ts>) -> Option<Self> {
         let newest = rows.max()?;
         // A whole answer of one millisecond cannot be told apart by times.
         Some(Self::new(newest.max(self.from.plus(1_000_000)), self.to))

@@ -565,7 +565,7 @@ fn fills(body: &str, span: &Span, l: &Listing) -> Result<Reply, VenueError> {
     });
     let rows = rows.collect::<Result<Vec<_>, WireError>>()?;
     let full = rows.len() >= ROWS_MAX as usize;
-    let further = span.from_newest(rows.iter().map(|f| f.ts_venue)).filter(|_| full);
+    let further = span.since_newest(rows.iter().map(|f| f.ts_venue)).filter(|_| full);
     Ok(Reply::Fills(rows, further))
 }
 

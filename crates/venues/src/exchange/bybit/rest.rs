@@ -19,8 +19,9 @@ use crate::exchange::{
 
 /// Most bars in one answer.
 const BARS_MAX: i64 = 1000;
-/// Days that a question about fills reaches from its beginning on, if it names no end.
+/// Days that a question about fills reaches from its beginning on, if it names no end; and how long they are kept.
 const FILLS_DAYS: i64 = 7;
+const FILLS_KEPT_NS: i64 = 730 * 86_400_000_000_000;
 
 /// The request for a question.
 pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
@@ -76,7 +77,7 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
             private("order/realtime", &[category, ("symbol", name(id)?), ("orderId", order)])
         }
         Ask::Fills(id, span) => {
-            let from = to_millis(span.from).max(0).to_string();
+            let from = to_millis(kept(span).from).max(0).to_string();
             let fields = [category, ("symbol", name(id)?), ("startTime", &from), ("limit", "100")];
             let request = private("execution/list", &fields);
             with_cursor(request, "cursor", span)
@@ -401,9 +402,14 @@ fn order(table: &Table, envelope: &Envelope<'_>, listings: &Listings) -> Result<
     Ok(Reply::Orders(rows, 0))
 }
 
+/// A stretch as far as there are fills of it.
+fn kept(span: &Span) -> Span {
+    Span { from: span.from.max(span.to.plus(-FILLS_KEPT_NS)), ..span.clone() }
+}
+
 fn fills(table: &Table, envelope: &Envelope<'_>, span: &Span, listings: &Listings) -> Result<Reply, WireError> {
     let page: List<'_, Execution<'_>> = result(envelope)?;
-    let further = flows::next_page(span, &page, "").or_else(|| span.after(span.end_within(FILLS_DAYS)));
+    let further = flows::next_page(span, &page, "").or_else(|| kept(span).after(kept(span).end_within(FILLS_DAYS)));
     let rows = page.list;
     let mut fills = Vec::with_capacity(rows.len());
     for row in rows.iter().rev().filter(|r| r.is_fill()) {

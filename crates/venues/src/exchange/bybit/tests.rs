@@ -95,7 +95,7 @@ fn questions_become_these_requests() {
             "GET /v5/order/realtime?category=linear&symbol=BTCUSDT&orderId=a%26b signed",
         ),
         (
-            Ask::Fills(ID, Span::new(from, to)),
+            Ask::Fills(ID, Span::new(from, from)),
             "GET /v5/execution/list?category=linear&symbol=BTCUSDT&startTime=1700000000000&limit=100 signed",
         ),
         (Ask::Permissions, "GET /v5/user/query-api signed"),
@@ -554,6 +554,8 @@ fn private_answers_are_read() {
     let Reply::Fills(_, newer) = tell(Ask::Fills(ID, older), &fills("")) else { panic!("the last page") };
     assert_eq!(newer, Some(Span::new(days(7), days(9))), "a question reaches seven days");
     let Reply::Fills(_, None) = tell(Ask::Fills(ID, Span::new(days(7), days(9))), last) else { panic!("all of it") };
+    let old = venue.ask(&Ask::Fills(ID, Span::new(Ts::NONE, days(1_000))), &l).expect("a request");
+    assert!(old.query.ends_with("&startTime=23328000000&limit=100"), "two years: {}", old.query);
     let held = |idx: u8| {
         format!(
             r#"{{"list":[{{"positionIdx":{idx},"symbol":"BTCUSDT","side":"Buy","size":"0.5","avgPrice":"50000","liqPrice":""}},{{"positionIdx":0,"symbol":"BTCUSDT","side":"","size":"0"}}]}}"#

@@ -379,7 +379,7 @@ fn fills(body: &str, listings: &Listings, id: InstrumentId, span: &Span) -> Resu
         Ok(())
     })
     .map_err(wrong)?;
-    let further = span.from_newest(times.iter().copied()).filter(|_| times.len() >= FILLS_PAGE);
+    let further = span.since_newest(times.iter().copied()).filter(|_| times.len() >= FILLS_PAGE);
     fills.retain(|f| f.ts_venue >= span.from);
     fills.sort_by_key(|f| f.ts_venue);
     Ok(Reply::Fills(fills, further))
