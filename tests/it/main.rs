@@ -9,6 +9,7 @@ mod exchange;
 mod fills;
 mod flood;
 mod guard;
+mod history;
 mod keys;
 mod l2;
 mod orders;

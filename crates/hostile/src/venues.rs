@@ -67,7 +67,7 @@ fn asks() -> Vec<Ask> {
         Ask::OpenConditional(None),
         Ask::Order(BTC, OrderRef::Client(client)),
         Ask::Order(BTC, OrderRef::Venue("12345".to_owned())),
-        Ask::Fills(BTC, NOW),
+        Ask::Fills(BTC, Span::new(NOW, NOW)),
         Ask::Permissions,
         Ask::StreamTicket,
         Ask::KeepTicket("ticket".to_owned()),

@@ -9,11 +9,13 @@ mod place;
 mod rows;
 mod rules;
 
+use std::time::Duration;
+
 use bellwether_sdk::{Decimal, InstrumentId, Interval, OrderKind, Rate, Side, TimeInForce, Trail, Ts};
 use serde_json::{Map, Value, json};
 
 use crate::config::Settings;
-use crate::exchange::{Act, Ask, ClientId, Fault, OrderRef, Reply, Span};
+use crate::exchange::{Act, Ask, ClientId, Fault, OrderRef, Reply, Span, VenueError};
 
 pub use desk::is_loopback;
 pub use error::LookError;
@@ -23,6 +25,9 @@ pub use rules::rules_of;
 pub(super) use rules::{lot_text, notional_text, tick_text};
 
 use desk::Desk;
+
+/// Seconds between tries of a further page, where the venue is asked more often than it allows and does not say how long.
+const PAGE_WAITS_S: [u64; 4] = [3, 6, 12, 24];
 
 /// Where to look, as whom, and whether anything is sent.
 #[derive(Debug, Clone, Default)]
@@ -262,7 +267,7 @@ async fn answer(settings: &Settings, desk: &mut Desk, what: &What, one: bool) ->
         }
         What::Fills(from) => {
             let from = from.unwrap_or_else(|| now.plus(-DAY_NS));
-            rows::of(&desk.ask(&Ask::Fills(ONE, from)).await?, desk)?
+            rows::of(&whole(desk, |span| Ask::Fills(ONE, span), Some(from)).await?, desk)?
         }
         What::Payments(from) => rows::of(&whole(desk, Ask::Paid, *from).await?, desk)?,
         What::Transfers(from) => rows::of(&whole(desk, Ask::Moved, *from).await?, desk)?,
@@ -280,9 +285,19 @@ async fn whole(desk: &mut Desk, ask: fn(Span) -> Ask, from: Option<Ts>) -> Resul
     let mut span = Some(Span::new(from.unwrap_or_else(|| now.plus(-7 * DAY_NS)), now.plus(CLOCKS_NS)));
     let mut all: Option<Reply> = None;
     while let Some(next) = span {
-        let (more, further) = match desk.ask(&ask(next.clone())).await? {
+        let mut told = desk.ask(&ask(next.clone())).await;
+        // A venue's limits may hold fewer questions than a long history has pages.
+        for wait_s in PAGE_WAITS_S.iter().filter(|_| all.is_some()) {
+            let Err(LookError::Venue(VenueError { fault: Fault::RateLimited { retry_after_ms }, .. })) = told else {
+                break;
+            };
+            tokio::time::sleep(retry_after_ms.map_or(Duration::from_secs(*wait_s), Duration::from_millis)).await;
+            told = desk.ask(&ask(next.clone())).await;
+        }
+        let (more, further) = match told? {
             Reply::Paid(rows, further) => (Reply::Paid(rows, None), further),
             Reply::Moved(rows, further) => (Reply::Moved(rows, None), further),
+            Reply::Fills(rows, further) => (Reply::Fills(rows, None), further),
             _ => return Err(desk.unexpected()),
         };
         if further.as_ref() == Some(&next) {
@@ -292,6 +307,11 @@ async fn whole(desk: &mut Desk, ask: fn(Span) -> Ask, from: Option<Ts>) -> Resul
         match (&mut all, more) {
             (Some(Reply::Paid(rows, _)), Reply::Paid(more, _)) => rows.extend(more),
             (Some(Reply::Moved(rows, _)), Reply::Moved(more, _)) => rows.extend(more),
+            // Oldest first: pages come from the newest to the oldest, stretches of days the other way round.
+            (Some(Reply::Fills(rows, _)), Reply::Fills(more, _)) => {
+                rows.splice(0..0, more);
+                rows.sort_by_key(|row| row.ts_venue);
+            }
             (_, more) => all = Some(more),
         }
     }

@@ -111,7 +111,7 @@ pub(super) fn of(reply: &Reply, desk: &Desk) -> Result<Value, LookError> {
             let rows = rows.iter().map(|o| Ok(order(named(o.instrument)?, o)));
             json!({"orders": rows.collect::<Result<Vec<_>, LookError>>()?, "of_unlisted_instruments": foreign})
         }
-        Reply::Fills(rows) => {
+        Reply::Fills(rows, _) => {
             let rows = rows.iter().map(|f| Ok(fill(named(f.instrument)?, f)));
             json!({"fills": rows.collect::<Result<Vec<_>, LookError>>()?})
         }

@@ -28,9 +28,6 @@ use crate::host::Registry;
 use crate::orders::Answer;
 use crate::tape::{Mode, Start, TapeReader, VenueNote};
 
-/// The venue's answer to one question holds this many fills at least, if there are more: then it is asked on.
-const PAGE: usize = 100;
-
 /// A fill as one of the two sides has it; numbers as text, without needless zeros.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
@@ -285,32 +282,21 @@ pub fn statement(tape: &Path, registry: &Registry) -> Result<Statement, RunError
     for instrument in &run.start.instruments {
         let symbol = &instrument.symbol;
         let at = LookAt { venue: venue_key(symbol)?, account: settings.session.account.clone(), ..LookAt::default() };
-        let ask = |from| look(&settings, &at, &What::Fills(Some(from)), Some(symbol.as_str()));
-        let mut from = began;
-        loop {
-            let told = ask(from).map_err(|e| failed(symbol, &e))?;
-            let page = told["fills"].as_array().cloned().unwrap_or_default();
-            let before = rows.len();
-            let mut last = from;
-            for fill in &page {
-                let text = |key: &str| fill[key].as_str().unwrap_or_default().to_owned();
-                let entry = Entry {
-                    ts: text("ts_venue_ns"),
-                    side: text("side"),
-                    qty: plain(&text("qty")),
-                    price: plain(&text("price")),
-                    fee: plain(&text("fee")),
-                    fee_currency: text("fee_currency"),
-                };
-                last = text("ts_venue_ns").parse().map_or(last, |ns| last.max(Ts::from_nanos(ns)));
-                let id = text("trade_id");
-                let fresh = Row { symbol: symbol.clone(), id: id.clone(), ours: None, venue: None };
-                rows.entry((symbol.clone(), id)).or_insert(fresh).venue = Some(entry);
-            }
-            if page.len() < PAGE || last <= from && rows.len() == before {
-                break;
-            }
-            from = last;
+        let told = look(&settings, &at, &What::Fills(Some(began)), Some(symbol.as_str()));
+        let told = told.map_err(|e| failed(symbol, &e))?;
+        for fill in told["fills"].as_array().into_iter().flatten() {
+            let text = |key: &str| text_of(fill, key);
+            let entry = Entry {
+                ts: text("ts_venue_ns"),
+                side: text("side"),
+                qty: plain(&text("qty")),
+                price: plain(&text("price")),
+                fee: plain(&text("fee")),
+                fee_currency: text("fee_currency"),
+            };
+            let id = text("trade_id");
+            let fresh = Row { symbol: symbol.clone(), id: id.clone(), ours: None, venue: None };
+            rows.entry((symbol.clone(), id)).or_insert(fresh).venue = Some(entry);
         }
     }
     let asks = Asks { settings: &settings, start: &run.start };

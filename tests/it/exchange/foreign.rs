@@ -93,6 +93,18 @@ fn an_order_of_others_is_taken_over_its_new_fills_are_booked_once_and_it_is_canc
 }
 
 #[test]
+fn an_order_whose_fills_are_on_many_pages_may_be_taken_over() {
+    let mut world = with_foreign("by-hand", 500, 0);
+    for i in 1..=12 {
+        fill(&mut world, "x1", &format!("f{i}"), 10);
+    }
+    (world.server.orders[0].filled, world.server.orders[0].status) = (120, "part");
+    look_up(&mut world, "x1");
+    let Adoptable { row, seen, .. } = world.adoptable[0].clone();
+    assert_eq!((row.filled.mantissa(), seen.len()), (120, 12));
+}
+
+#[test]
 fn a_fill_that_comes_between_the_look_and_the_taking_is_booked() {
     let mut world = with_foreign("by-hand", 500, 0);
     look_up(&mut world, "x1");

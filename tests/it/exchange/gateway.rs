@@ -5,7 +5,7 @@ use bellwether::exchange::feed::FeedSettings;
 use bellwether_sdk::{OrderId, Side};
 use serde_json::{Value, json};
 
-use super::world::{Faults, World};
+use super::world::{Faults, MS, World};
 
 fn calm(seed: u64) -> World {
     let mut world = World::new(seed, false, FeedSettings::default());
@@ -145,6 +145,46 @@ fn a_quantity_that_fills_do_not_explain_is_asked_for() {
     world.run(5_000, |_| {});
     assert_eq!(world.told[&id].filled, 200);
     assert_eq!(world.told[&id].ends.len(), 1);
+}
+
+/// An order that filled in 23 parts while the private stream was off; five of them are on a page, the newest first.
+fn filled_unheard(seed: u64) -> (World, OrderId) {
+    let mut world = calm(seed);
+    let id = world.submit(Side::Buy, 500);
+    world.run(200, |_| {});
+    world.outage = true;
+    world.cut_all();
+    let (ms, qty) = (world.now / MS, world.server.orders[0].qty);
+    for i in 1..=23 {
+        let mut fill = private("fill", "part", &format!("f{i}"), if i == 23 { "0.06" } else { "0.02" });
+        (fill["id"], fill["ts"]) = (json!(world.server.orders[0].id), json!(ms + i / 3));
+        world.server.fills.push(fill);
+    }
+    (world.server.orders[0].filled, world.server.orders[0].status) = (qty, "filled");
+    world.run(2_000, |_| {});
+    world.outage = false;
+    (world, id)
+}
+
+#[test]
+fn fills_on_many_pages_are_booked_from_the_oldest_to_the_newest() {
+    let (mut world, id) = filled_unheard(26);
+    world.run(20_000, |_| {});
+    let ids: Vec<String> = (1..=23).map(|i| format!("f{i}")).collect();
+    assert_eq!((world.told[&id].filled, &world.told[&id].ids), (500, &ids));
+    world.check_orders();
+}
+
+#[test]
+fn a_page_of_fills_that_is_lost_is_asked_for_again_and_not_all_before_it() {
+    let (mut world, id) = filled_unheard(27);
+    world.faults = Faults { lose_answer: 5_000, ..Faults::default() };
+    world.run(60_000, |_| {});
+    world.faults = Faults::default();
+    world.run(20_000, |_| {});
+    let ids: Vec<String> = (1..=23).map(|i| format!("f{i}")).collect();
+    assert_eq!((world.told[&id].filled, &world.told[&id].ids), (500, &ids));
+    world.check_orders();
 }
 
 #[test]

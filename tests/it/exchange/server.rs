@@ -6,6 +6,9 @@ use bellwether_sdk::num::format_mantissa;
 use bellwether_sdk::{Price, Qty, Side};
 use serde_json::{Value, json};
 
+/// Fills of one answer: few, so that pages are turned.
+const FILLS_PAGE: usize = 5;
+
 /// Seeded numbers: SplitMix64.
 #[derive(Debug, Clone)]
 pub struct Dice(pub u64);
@@ -284,7 +287,12 @@ impl Server {
                 let it = self.orders.iter().find(|o| Some(&o.id) == id.as_ref() || Some(&o.client) == client.as_ref());
                 it.map_or(json!({ "code": "no_order" }), |o| json!({ "orders": [self.row(o)] }))
             }
-            "/fills" => json!({ "fills": self.fills }),
+            "/fills" => {
+                let end = field("before").and_then(|at| at.parse().ok()).unwrap_or(self.fills.len());
+                let begin = end.saturating_sub(FILLS_PAGE);
+                let page: Vec<&Value> = self.fills[begin..end].iter().rev().collect();
+                json!({ "fills": page, "before": (begin > 0).then(|| begin.to_string()) })
+            }
             _ => json!({ "code": "what" }),
         }
     }

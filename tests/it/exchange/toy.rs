@@ -6,7 +6,7 @@
 use bellwether::exchange::{
     AccountNote, Act, ActReply, Ask, BookRow, BookRule, Continuity, Facts, Fault, FillNote, Heartbeat, Listing,
     Listings, Method, Note, OrderNote, OrderRef, OrderRow, OrderStatus, Plan, Product, Reply, Request, Response, Rules,
-    Sink, SnapshotBy, Stamp, Topic, TradeReply, Urls, Venue, VenueError, WireError, mantissa,
+    Sink, SnapshotBy, Span, Stamp, Topic, TradeReply, Urls, Venue, VenueError, WireError, mantissa,
 };
 use bellwether::keys::{KeyError, Scheme, Signer};
 use bellwether_sdk::num::format_mantissa;
@@ -315,8 +315,10 @@ impl Venue for Toy {
                 let (key, value) = by(order);
                 Request::get("/order", format!("s={}&{key}={value}", name(id)?), 2).signed()
             }
-            Ask::Fills(id, from) => {
-                Request::get("/fills", format!("s={}&from={}", name(id)?, from.nanos() / 1_000_000), 5).signed()
+            Ask::Fills(id, span) => {
+                let from = span.from.nanos() / 1_000_000;
+                let query = format!("s={}&from={from}&before={}", name(id)?, span.cursor);
+                Request::get("/fills", query, 5).signed()
             }
             _ => return Err(VenueError::unsupported("not on the toy venue")),
         })
@@ -351,14 +353,16 @@ impl Venue for Toy {
                 }
                 Ok(Reply::Orders(out, 0))
             }
-            Ask::Fills(..) => {
+            // The newest come first, and name where those before are to be found.
+            Ask::Fills(_, span) => {
                 let mut out = Vec::new();
-                for row in rows("fills")? {
-                    if let Some(l) = listed(&row) {
-                        out.push(fill_note(&row, &l).map_err(malformed)?);
+                for row in rows("fills")?.iter().rev() {
+                    if let Some(l) = listed(row) {
+                        out.push(fill_note(row, &l).map_err(malformed)?);
                     }
                 }
-                Ok(Reply::Fills(out))
+                let further = v["before"].as_str().map(|at| Span { cursor: at.to_owned(), ..span.clone() });
+                Ok(Reply::Fills(out, further))
             }
             _ => Err(VenueError::unsupported("not on the toy venue")),
         }

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use bellwether::exchange::{
-    AccountNote, Act, Ask, Cancel, Listings, Note, OrderRef, OrderStatus, Product, Reply, Response, Rules, TradeReply,
-    Venue, VenueError, venue,
+    AccountNote, Act, Ask, Cancel, Listings, Note, OrderRef, OrderStatus, Product, Reply, Response, Rules, Span,
+    TradeReply, Venue, VenueError, venue,
 };
 use bellwether_sdk::{Aggressor, Depth, InstrumentId, Interval, Liquidity, Price, Qty, Side, Ts};
 use serde_json::Value;
@@ -294,7 +294,7 @@ fn ask_of(kind: Kind) -> Option<Ask> {
         Kind::Order => Ask::Order(ID, OrderRef::Venue("1".to_owned())),
         Kind::Algos => Ask::OpenConditional(None),
         Kind::Algo => Ask::Order(ID, OrderRef::Venue("algo-1".to_owned())),
-        Kind::Fills => Ask::Fills(ID, Ts::from_nanos(0)),
+        Kind::Fills => Ask::Fills(ID, Span::new(Ts::from_nanos(0), Ts::from_nanos(0))),
         Kind::Instruments => Ask::Instruments,
         Kind::Ticket => Ask::StreamTicket,
         Kind::Ticketed => Ask::KeepTicket(String::new()),
@@ -385,7 +385,7 @@ fn check_reply(kind: Kind, reply: Reply, json: &Value, listings: &Listings) {
             assert_eq!(positions.is_empty(), !held);
         }
         Reply::Orders(orders, others) => check_orders(kind, &orders, others, json, listings),
-        Reply::Fills(fills) => {
+        Reply::Fills(fills, _) => {
             assert_eq!(fills.len(), rows(json).len());
             for (f, row) in fills.iter().zip(rows(json)) {
                 assert_eq!((f.trade_id.clone(), f.venue_id.clone()), (words(&row["id"]), words(&row["orderId"])));

@@ -2,7 +2,7 @@
 
 use bellwether::exchange::{
     AccountNote, Act, Ask, FillNote, Listings, Note, OrderNote, OrderRef, OrderRow, OrderStatus, Product, Reply,
-    Response, TradeReply, Venue, venue,
+    Response, Span, TradeReply, Venue, venue,
 };
 use bellwether_sdk::{InstrumentId, Interval, Side, Ts};
 use serde_json::{Value, json};
@@ -173,7 +173,9 @@ fn rest(name: &str, body: &str) -> Result<usize, String> {
             order_rows(&ours, rows(&value))
         }
         "http_get_executions.json" => {
-            let Reply::Fills(ours) = told(&Ask::Fills(btc, all_time), body, product)? else { panic!("{name}") };
+            let Reply::Fills(ours, _) = told(&Ask::Fills(btc, Span::new(all_time, all_time)), body, product)? else {
+                panic!("{name}")
+            };
             ours.iter().rev().zip(rows(&value)).map(|(ours, row)| fill(ours, row)).sum()
         }
         "http_get_funding_history.json" => {

@@ -1,7 +1,7 @@
 //! Coinbase's payloads.
 
 use bellwether::exchange::{
-    AccountNote, Ask, Listings, Note, OrderRef, OrderRow, OrderStatus, Product, Reply, Response, Venue, venue,
+    AccountNote, Ask, Listings, Note, OrderRef, OrderRow, OrderStatus, Product, Reply, Response, Span, Venue, venue,
 };
 use bellwether_sdk::{Decimal, InstrumentId, Interval, Side, Ts};
 use serde_json::{Value, json};
@@ -89,7 +89,9 @@ fn rest(name: &str, body: &str) -> Result<usize, String> {
                 .sum()
         }
         "http_fills.json" => {
-            let Reply::Fills(ours) = told(&Ask::Fills(btc, start), body)? else { panic!("{name}") };
+            let Reply::Fills(ours, _) = told(&Ask::Fills(btc, Span::new(start, start)), body)? else {
+                panic!("{name}")
+            };
             ours.iter()
                 .rev()
                 .zip(rows("fills"))

@@ -1,7 +1,9 @@
 //! Hyperliquid's payloads through its codec, each compared with what a plain JSON reader finds in it. Some were made by
 //! hand with prices finer than the venue's rule, so that the listing here has two decimals for them.
 
-use bellwether::exchange::{AccountNote, Ask, FillNote, Listings, Note, Product, Reply, Response, Rules, Venue, venue};
+use bellwether::exchange::{
+    AccountNote, Ask, FillNote, Listings, Note, Product, Reply, Response, Rules, Span, Venue, venue,
+};
 use bellwether_sdk::{Aggressor, InstrumentId, Level, Liquidity, Price, Qty, Side, Ts};
 use serde_json::Value;
 
@@ -158,7 +160,9 @@ fn read(file: &str, body: &str) -> bool {
         }
         "http_user_fills_dust_conversion.json" => {
             for listing in listings().iter() {
-                let Reply::Fills(have) = reply(&Ask::Fills(listing.id, Ts::from_nanos(0)), body) else {
+                let Reply::Fills(have, _) =
+                    reply(&Ask::Fills(listing.id, Span::new(Ts::from_nanos(0), Ts::from_nanos(0))), body)
+                else {
                     panic!("fills")
                 };
                 let want: Vec<_> = rows(&value).filter(|f| f["coin"] == listing.rules.name.as_str()).collect();

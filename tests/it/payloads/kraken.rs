@@ -2,7 +2,7 @@
 
 use bellwether::exchange::{
     AccountNote, Act, Ask, Cancel, ClientId, Listings, Note, OrderRef, OrderStatus, Place, Product, Reply, Response,
-    Rules, TradeReply, Venue, venue,
+    Rules, Span, TradeReply, Venue, venue,
 };
 use bellwether::orders::{Order, WordId};
 use bellwether::portfolio::{Position, Terms};
@@ -272,7 +272,10 @@ fn orders(body: &str, result: &Value) {
 
 fn fills(body: &str, result: &Value) {
     for (id, scale) in [(USDT, 1), (ETH, 2)] {
-        let Reply::Fills(have) = reply(&Ask::Fills(id, Ts::from_nanos(0)), body) else { panic!("fills") };
+        let Reply::Fills(have, _) = reply(&Ask::Fills(id, Span::new(Ts::from_nanos(0), Ts::from_nanos(0))), body)
+        else {
+            panic!("fills")
+        };
         assert_eq!(have.len(), 1);
         let (row, want) = (&have[0], &result[&have[0].trade_id]);
         assert_eq!(row.venue_id, want["ordertxid"].as_str().expect("an id"));

@@ -2,7 +2,7 @@
 
 use bellwether::exchange::{
     AccountNote, Act, ActReply, Ask, FillNote, Listings, Note, OrderNote, OrderRef, OrderStatus, Product, Reply,
-    Response, Venue, VenueError, venue,
+    Response, Span, Venue, VenueError, venue,
 };
 use bellwether_sdk::{Decimal, InstrumentId, Interval, Qty, Side, Ts};
 use serde_json::{Value, json};
@@ -243,7 +243,11 @@ fn rest(name: &str, body: &str) -> Result<usize, String> {
             ])
         }
         n if n.starts_with("http_transaction_detail") => {
-            let Reply::Fills(ours) = told(&Ask::Fills(InstrumentId(2), start), &body, Product::Spot)? else { panic!() };
+            let Reply::Fills(ours, _) =
+                told(&Ask::Fills(InstrumentId(2), Span::new(start, start)), &body, Product::Spot)?
+            else {
+                panic!()
+            };
             fill(&ours[0], &rows[0], "ts")
         }
         "http_place_order_response.json" => {

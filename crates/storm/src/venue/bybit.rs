@@ -15,9 +15,11 @@ pub struct Bybit;
 /// How far a request's time may be off, milliseconds: behind the venue's, and ahead of it.
 const BEHIND_MS: i64 = 5_000;
 const AHEAD_MS: i64 = 1_000;
-/// Rows of a page of orders, fewer than are asked for so that pages are turned; and most rows of executions.
+/// Rows of a page of orders and of executions, fewer than are asked for so that pages are turned.
 const ORDERS_MAX: usize = 7;
-const FILLS_MAX: usize = 100;
+const FILLS_MAX: usize = 9;
+/// How far a question about executions reaches from its beginning on, if it names no end.
+const FILLS_MS: i64 = 7 * 86_400_000;
 
 type Error = (i64, &'static str);
 
@@ -163,10 +165,13 @@ fn ask(desk: &Desk<'_>, path: &str, query: &str) -> Result<Value, Error> {
         }
         "/v5/execution/list" => {
             let from: i64 = param("startTime").and_then(|t| t.parse().ok()).unwrap_or(0);
+            let below = param("cursor").map_or(Ok(u64::MAX), str::parse).map_err(|_| (10001, "params error"))?;
             // Newest first, and those before are on further pages.
-            let rows = floor.fills.iter().rev().filter(|f| f.ms >= from && desk.knows(f.ms)).take(FILLS_MAX);
-            let rows: Vec<Value> = rows.map(|f| execution(&floor.orders[f.order], f)).collect();
-            Ok(json!({"category": "spot", "list": rows, "nextPageCursor": ""}))
+            let asked = floor.fills.iter().rev().filter(|f| (from..=from + FILLS_MS).contains(&f.ms) && f.id < below);
+            let page: Vec<&Fill> = asked.filter(|f| desk.knows(f.ms)).take(FILLS_MAX).collect();
+            let ended = page.last().map(|f| f.id.to_string()).unwrap_or_default();
+            let rows: Vec<Value> = page.into_iter().map(|f| execution(&floor.orders[f.order], f)).collect();
+            Ok(json!({"category": "spot", "list": rows, "nextPageCursor": ended}))
         }
         "/v5/account/wallet-balance" => {
             let (cash, base) = (crate::life::CASH + floor.cash_change(), floor.position());

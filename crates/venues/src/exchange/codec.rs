@@ -7,7 +7,7 @@ use bellwether_sdk::{Decimal, Interval, Level, Price, Qty, Side, Ts};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 
-use super::{Digits, Listings, Request, Rules, VenueError, WireError};
+use super::{Digits, Listings, Request, Rules, Span, VenueError, WireError};
 use crate::exchange::Fault;
 
 /// Reads a message.
@@ -276,6 +276,11 @@ pub(super) fn with_field(mut request: Request, key: &str, value: &str) -> Reques
     request.query.push('&');
     request.query.push_str(&query(&[(key, value)]));
     request
+}
+
+/// The same request for the page of a stretch where the answer before ended.
+pub(super) fn with_cursor(request: Request, key: &str, span: &Span) -> Request {
+    if span.cursor.is_empty() { request } else { with_field(request, key, &span.cursor) }
 }
 
 /// Percent-encodes what is not unreserved (RFC 3986).

@@ -162,7 +162,7 @@ impl Check<'_> {
                 Ask::OpenOrders(Some(id)),
                 Ask::Order(id, OrderRef::Client(client)),
                 Ask::Order(id, OrderRef::Venue("12345".to_owned())),
-                Ask::Fills(id, NOW),
+                Ask::Fills(id, Span::new(NOW, NOW)),
             ]);
         }
         asks

@@ -4,7 +4,7 @@ use bellwether_sdk::{
     Decimal, Instrument, InstrumentId, OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInForce, Ts,
 };
 
-use super::{Act, Ask, ClientId, Listings, Note, Place, Reply, Request, Response, Rules, Venue, VenueError};
+use super::{Act, Ask, ClientId, Listings, Note, Place, Reply, Request, Response, Rules, Span, Venue, VenueError};
 use crate::orders::{Order, WordId};
 use crate::portfolio::{Position, Terms};
 use crate::risk::{Guard, RiskView};
@@ -187,9 +187,13 @@ pub(super) fn survives(venue: &dyn Venue, text: &str, listings: &Listings) {
         assert!(!(prefix && loud && read.is_ok()), "a prefix was taken for a message: {text}");
         drop(venue.read_account(text, listings));
         drop(venue.read_trade(text, listings));
-        for ask in
-            [Ask::Balances, Ask::Positions, Ask::OpenOrders(None), Ask::Instruments, Ask::Fills(ID, Ts::from_nanos(0))]
-        {
+        for ask in [
+            Ask::Balances,
+            Ask::Positions,
+            Ask::OpenOrders(None),
+            Ask::Instruments,
+            Ask::Fills(ID, Span::new(Ts::from_nanos(1), Ts::from_nanos(1))),
+        ] {
             drop(venue.reply(&ask, &response(200, text), listings));
         }
         drop(venue.act_reply(&Act::CancelAll(ID), &response(200, text), listings));

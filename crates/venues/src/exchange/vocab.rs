@@ -117,8 +117,8 @@ pub enum Ask {
     OpenConditional(Option<InstrumentId>),
     /// One order.
     Order(InstrumentId, OrderRef),
-    /// Our fills from a time on, oldest first.
-    Fills(InstrumentId, Ts),
+    /// Our fills of a stretch.
+    Fills(InstrumentId, Span),
     /// Funding that the account was paid or paid, as the venue booked it.
     Paid(Span),
     /// Money that came into the account or left it otherwise than by trading: deposits, withdrawals, transfers.
@@ -156,6 +156,13 @@ impl Span {
     /// The end of what may be asked for at once, where that is so many days.
     pub(super) fn end_within(&self, days: i64) -> Ts {
         self.to.min(self.from.plus(days.saturating_mul(86_400_000_000_000)))
+    }
+
+    /// The same stretch from the newest that was told on: an answer that is full began with the oldest.
+    pub(super) fn since_newest(&self, rows: impl Iterator<Item = Ts>) -> Option<Self> {
+        let newest = rows.max()?;
+        // A whole answer of one millisecond cannot be told apart by times.
+        Some(Self::new(newest.max(self.from.plus(1_000_000)), self.to))
     }
 
     /// What is left behind such an end, from its beginning; `None` for nothing.
@@ -405,8 +412,9 @@ pub enum Reply {
     /// The same where more are open than the answer holds, and where it ended, in words of the codec: the rest is
     /// [asked on for](super::Venue::ask_on).
     SomeOrders(Vec<OrderRow>, u32, String),
-    /// Fills, oldest first.
-    Fills(Vec<FillRow>),
+    /// Fills of the stretch, oldest first, and what is left to be asked for: older ones where the venue tells the newest
+    /// first, newer ones else. Of the same fill twice the ids are equal.
+    Fills(Vec<FillRow>, Option<Span>),
     /// Funding of instruments of this run, in no order, and what is left to be asked for.
     Paid(Vec<PaidRow>, Option<Span>),
     /// Money in and out, in no order, and what is left to be asked for.

@@ -10,7 +10,7 @@ use super::params::Params;
 use super::words;
 
 /// Rows of lists that are as long as the venue gives.
-const ROWS_MAX: u32 = 1000;
+pub(super) const ROWS_MAX: u32 = 1000;
 
 /// The request for a question.
 ///
@@ -53,8 +53,8 @@ pub(super) fn request(d: &Dialect, ask: &Ask, listings: &Listings) -> Result<Req
             open(route, d.open_algo_all_weight, id.as_ref(), listings)?
         }
         Ask::Order(id, order) => one(d, symbol(listed(id)?), order)?,
-        Ask::Fills(id, from) => {
-            let params = symbol(listed(id)?).number("startTime", floor_ms(*from)).number("limit", ROWS_MAX);
+        Ask::Fills(id, span) => {
+            let params = symbol(listed(id)?).number("startTime", floor_ms(span.from)).number("limit", ROWS_MAX);
             get(&d.fills, &params).signed()
         }
         Ask::Paid(span) => flows::paid(d, span)?,

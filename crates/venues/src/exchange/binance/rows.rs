@@ -11,11 +11,11 @@ use serde::Deserialize;
 use super::super::vocab::liquidity;
 use super::super::{
     Ask, Balance, BookRow, Digits, Fault, FillNote, FundingRow, Listing, Listings, OrderRow, Permissions, Position,
-    Product, Reply, Response, TickerRow, TradeRow, VenueError, WireError, rate,
+    Product, Reply, Response, Span, TickerRow, TradeRow, VenueError, WireError, rate,
 };
 use super::dialect::Dialect;
 use super::orders::ALGO;
-use super::rest::listing;
+use super::rest::{ROWS_MAX, listing};
 use super::{errors, flows, instruments, words};
 
 impl From<WireError> for VenueError {
@@ -51,7 +51,7 @@ pub(super) fn reply(d: &Dialect, ask: &Ask, response: &Response, listings: &List
             super::orders::Place::Apart => algos(vec![parse(body)?], listings),
             super::orders::Place::Book => orders(vec![parse(body)?], listings),
         },
-        Ask::Fills(id, _) => fills(body, listing(listings, *id)?),
+        Ask::Fills(id, span) => fills(body, span, listing(listings, *id)?),
         Ask::Paid(span) => flows::read_paid(body, span, listings),
         Ask::Moved(span) => flows::read_moved(d, body, span),
         Ask::Permissions => permissions(d, body),
@@ -545,7 +545,8 @@ struct FillWire<'a> {
     is_maker: bool,
 }
 
-fn fills(body: &str, l: &Listing) -> Result<Reply, VenueError> {
+/// The oldest first: a full answer is gone on with from its newest.
+fn fills(body: &str, span: &Span, l: &Listing) -> Result<Reply, VenueError> {
     let rows: Vec<FillWire<'_>> = parse(body)?;
     let rows = rows.into_iter().map(|f| {
         Ok(FillNote {
@@ -562,7 +563,10 @@ fn fills(body: &str, l: &Listing) -> Result<Reply, VenueError> {
             ts_venue: Ts::from_millis(f.time),
         })
     });
-    Ok(Reply::Fills(rows.collect::<Result<_, WireError>>()?))
+    let rows = rows.collect::<Result<Vec<_>, WireError>>()?;
+    let full = rows.len() >= ROWS_MAX as usize;
+    let further = span.since_newest(rows.iter().map(|f| f.ts_venue)).filter(|_| full);
+    Ok(Reply::Fills(rows, further))
 }
 
 /// What a key may do. That a key may withdraw must be said or denied by the venue, not be left out.

@@ -50,7 +50,7 @@ struct Row<'a> {
 }
 
 /// The next page, told by its cursor.
-fn next_page(span: &Span, page: &List<'_, Row<'_>>, before: &str) -> Option<Span> {
+pub(super) fn next_page<T>(span: &Span, page: &List<'_, T>, before: &str) -> Option<Span> {
     let cursor = page.cursor.as_deref().filter(|c| !c.is_empty() && !page.list.is_empty())?;
     Some(span.go_on(format!("{before}{cursor}")))
 }

@@ -10,15 +10,18 @@ use super::flows;
 use super::rows::{Execution, Held, Instrument, Order, Wallet, side};
 use crate::exchange::codec::{
     Pair, interval_word, iso, json, listed, mark, millis, millis_if, not_understood, present, push_levels, query,
-    to_millis,
+    to_millis, with_cursor,
 };
 use crate::exchange::{
-    Ask, BookRow, Digits, FundingRow, Listings, OrderRef, Permissions, Product, Reply, Request, Response, Rules,
+    Ask, BookRow, Digits, FundingRow, Listings, OrderRef, Permissions, Product, Reply, Request, Response, Rules, Span,
     TickerRow, TradeRow, VenueError, WireError, rate,
 };
 
 /// Most bars in one answer.
 const BARS_MAX: i64 = 1000;
+/// Days that a question about fills reaches from its beginning on, if it names no end; and how long they are kept.
+const FILLS_DAYS: i64 = 7;
+const FILLS_KEPT_NS: i64 = 730 * 86_400_000_000_000;
 
 /// The request for a question.
 pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
@@ -73,9 +76,11 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
         Ask::Order(id, OrderRef::Venue(order)) => {
             private("order/realtime", &[category, ("symbol", name(id)?), ("orderId", order)])
         }
-        Ask::Fills(id, from) => {
-            let from = to_millis(*from).max(0).to_string();
-            private("execution/list", &[category, ("symbol", name(id)?), ("startTime", &from), ("limit", "100")])
+        Ask::Fills(id, span) => {
+            let from = to_millis(kept(span).from).max(0).to_string();
+            let fields = [category, ("symbol", name(id)?), ("startTime", &from), ("limit", "100")];
+            let request = private("execution/list", &fields);
+            with_cursor(request, "cursor", span)
         }
         Ask::Paid(span) => {
             linear_only()?;
@@ -126,7 +131,7 @@ pub(super) fn reply(table: &Table, ask: &Ask, response: &Response, listings: &Li
         Ask::Positions => return positions(table, &envelope, listings),
         Ask::OpenOrders(_) => return open_orders(table, &envelope, listings),
         Ask::Order(..) => return order(table, &envelope, listings),
-        Ask::Fills(..) => fills(table, &envelope, listings),
+        Ask::Fills(_, span) => fills(table, &envelope, span, listings),
         Ask::Paid(span) => flows::paid(&envelope, span, listings),
         Ask::Moved(span) => flows::moved(&envelope, span),
         Ask::Permissions => permissions(&envelope),
@@ -397,15 +402,22 @@ fn order(table: &Table, envelope: &Envelope<'_>, listings: &Listings) -> Result<
     Ok(Reply::Orders(rows, 0))
 }
 
-fn fills(table: &Table, envelope: &Envelope<'_>, listings: &Listings) -> Result<Reply, WireError> {
-    let rows: Vec<Execution<'_>> = list(envelope)?;
+/// A stretch as far as there are fills of it.
+fn kept(span: &Span) -> Span {
+    Span { from: span.from.max(span.to.plus(-FILLS_KEPT_NS)), ..span.clone() }
+}
+
+fn fills(table: &Table, envelope: &Envelope<'_>, span: &Span, listings: &Listings) -> Result<Reply, WireError> {
+    let page: List<'_, Execution<'_>> = result(envelope)?;
+    let further = flows::next_page(span, &page, "").or_else(|| kept(span).after(kept(span).end_within(FILLS_DAYS)));
+    let rows = page.list;
     let mut fills = Vec::with_capacity(rows.len());
     for row in rows.iter().rev().filter(|r| r.is_fill()) {
         if let Some(listing) = row.listing(table, listings) {
             fills.push(row.fill(listing)?);
         }
     }
-    Ok(Reply::Fills(fills))
+    Ok(Reply::Fills(fills, further))
 }
 
 /// A key may withdraw where it may move anything out of the account, sub-accounts included.

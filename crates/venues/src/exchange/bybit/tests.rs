@@ -7,7 +7,7 @@ use crate::exchange::trial::{
     CLIENT, CLIENT_TEXT, ID, asked, heard, limit, one, place, prefixes_fail, response, rules, survives, told,
 };
 use crate::exchange::{
-    AccountNote, Act, Amend, Ask, Cancel, Listings, OrderRef, OrderStatus, Product, Reply, Request, Stamp, Topic,
+    AccountNote, Act, Amend, Ask, Cancel, Listings, OrderRef, OrderStatus, Product, Reply, Request, Span, Stamp, Topic,
     TradeReply, Venue,
 };
 use crate::keys::{Credential, Scheme};
@@ -95,7 +95,7 @@ fn questions_become_these_requests() {
             "GET /v5/order/realtime?category=linear&symbol=BTCUSDT&orderId=a%26b signed",
         ),
         (
-            Ask::Fills(ID, from),
+            Ask::Fills(ID, Span::new(from, from)),
             "GET /v5/execution/list?category=linear&symbol=BTCUSDT&startTime=1700000000000&limit=100 signed",
         ),
         (Ask::Permissions, "GET /v5/user/query-api signed"),
@@ -543,6 +543,19 @@ fn private_answers_are_read() {
     assert!(next.query.ends_with("&limit=50&cursor=a%253A1%26b") && next.signed, "{}", next.query);
     let last = r#"{"list":[],"nextPageCursor":"again"}"#;
     assert_eq!(tell(Ask::OpenOrders(None), last), Reply::Orders(Vec::new(), 0), "nothing comes after an empty page");
+    let execution = r#"{"symbol":"BTCUSDT","orderId":"v1","orderLinkId":"c1","side":"Sell","execId":"e1","execPrice":"30","execQty":"0.1","execFee":"0.01","execType":"Trade","execTime":"5","isMaker":true}"#;
+    let fills = |cursor: &str| format!(r#"{{"list":[{execution}],"nextPageCursor":"{cursor}"}}"#);
+    let days = |days: i64| Ts::from_millis(days * 86_400_000);
+    let span = Span::new(days(0), days(9));
+    let Reply::Fills(rows, Some(older)) = tell(Ask::Fills(ID, span.clone()), &fills("a%3A1")) else { panic!("a page") };
+    let next = venue.ask(&Ask::Fills(ID, older.clone()), &l).expect("a request");
+    assert_eq!((rows.len(), next.signed), (1, true));
+    assert!(next.query.ends_with("&startTime=0&limit=100&cursor=a%253A1"), "{}", next.query);
+    let Reply::Fills(_, newer) = tell(Ask::Fills(ID, older), &fills("")) else { panic!("the last page") };
+    assert_eq!(newer, Some(Span::new(days(7), days(9))), "a question reaches seven days");
+    let Reply::Fills(_, None) = tell(Ask::Fills(ID, Span::new(days(7), days(9))), last) else { panic!("all of it") };
+    let old = venue.ask(&Ask::Fills(ID, Span::new(Ts::NONE, days(1_000))), &l).expect("a request");
+    assert!(old.query.ends_with("&startTime=23328000000&limit=100"), "two years: {}", old.query);
     let held = |idx: u8| {
         format!(
             r#"{{"list":[{{"positionIdx":{idx},"symbol":"BTCUSDT","side":"Buy","size":"0.5","avgPrice":"50000","liqPrice":""}},{{"positionIdx":0,"symbol":"BTCUSDT","side":"","size":"0"}}]}}"#

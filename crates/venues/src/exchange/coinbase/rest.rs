@@ -9,10 +9,11 @@ use super::facts::INTERVALS;
 use super::rows::{Fill, Item, Order, side};
 use crate::exchange::codec::{
     encode_into, interval_word, iso, iso_millis, json, listed, millis, not_understood, present, query, sum, to_millis,
+    with_cursor,
 };
 use crate::exchange::{
-    Ask, Balance, BookRow, Digits, Fault, Listings, OrderRef, Permissions, Reply, Request, Response, Rules, TickerRow,
-    TradeRow, VenueError, WireError,
+    Ask, Balance, BookRow, Digits, Fault, Listings, OrderRef, Permissions, Reply, Request, Response, Rules, Span,
+    TickerRow, TradeRow, VenueError, WireError,
 };
 
 const ROOT: &str = "/api/v3/brokerage";
@@ -58,10 +59,11 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
         Ask::Order(id, OrderRef::Client(_)) => {
             private("orders/historical/batch", &[("product_ids", name(id)?), ("limit", "250")])
         }
-        Ask::Fills(id, from) => {
-            let from = iso_millis((*from).max(Ts::from_nanos(0)));
+        Ask::Fills(id, span) => {
+            let from = iso_millis(span.from.max(Ts::from_nanos(0)));
             let fields = [("product_ids", name(id)?), ("start_sequence_timestamp", &from), ("limit", "250")];
-            private("orders/historical/fills", &fields)
+            let request = private("orders/historical/fills", &fields);
+            with_cursor(request, "cursor", span)
         }
         Ask::Permissions => private("key_permissions", &[]),
         Ask::OpenConditional(_) => {
@@ -89,7 +91,7 @@ pub(super) fn reply(ask: &Ask, response: &Response, listings: &Listings) -> Resu
         Ask::Bars(id, interval, _, to) => bars(text, *id, rules(id)?, *interval, *to),
         Ask::Balances => return balances(response),
         Ask::OpenOrders(_) | Ask::Order(..) => return orders(ask, response, listings),
-        Ask::Fills(..) => fills(text, listings),
+        Ask::Fills(_, span) => fills(text, span, listings),
         Ask::Permissions => permissions(text),
         Ask::OpenConditional(_)
         | Ask::TradesFrom(..)
@@ -381,20 +383,24 @@ fn orders(ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, 
     }
 }
 
-fn fills(text: &str, listings: &Listings) -> Result<Reply, WireError> {
+/// Fills come newest first; the cursor is that of the older ones.
+fn fills(text: &str, span: &Span, listings: &Listings) -> Result<Reply, WireError> {
     #[derive(Deserialize)]
     struct Fills<'a> {
         #[serde(borrow)]
         fills: Vec<Fill<'a>>,
+        #[serde(default)]
+        cursor: String,
     }
-    let rows = json::<Fills<'_>>(text)?.fills;
+    let Fills { fills: rows, cursor } = json::<Fills<'_>>(text)?;
+    let further = (!cursor.is_empty() && !rows.is_empty()).then(|| span.go_on(cursor));
     let mut fills = Vec::with_capacity(rows.len());
     for row in rows.iter().rev().filter(|r| r.is_fill()) {
         if let Some(listing) = listings.named(row.product_id) {
             fills.push(row.row(listing)?);
         }
     }
-    Ok(Reply::Fills(fills))
+    Ok(Reply::Fills(fills, further))
 }
 
 fn permissions(text: &str) -> Result<Reply, WireError> {

@@ -10,10 +10,12 @@ use crate::exchange::trial::{
     CLIENT, CLIENT_TEXT, ID, asked, heard, limit, one, place, prefixes_fail, response, rules, survives, told,
 };
 use crate::exchange::{
-    AccountNote, Act, Amend, Ask, Cancel, Listings, Note, OrderRef, OrderStatus, Reply, Request, Stamp, Topic, Venue,
+    AccountNote, Act, Amend, Ask, Cancel, Listings, Note, OrderRef, OrderStatus, Reply, Request, Span, Stamp, Topic,
+    Venue,
 };
 use crate::keys::{Credential, Scheme};
 
+const DAY: Span = Span::new(Ts::from_nanos(0), Ts::from_millis(86_400_000));
 const NAME: &str = "organizations/test-organization/apiKeys/test-api-key";
 const PEM: &str = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIKwf3Uox30cRWzRBOPoPOH5p0Gpb0Dt8zUKXUEM5fMkGoAoGCCqGSM49AwEHoUQDQgAEbAtpLlSZYVOwYICz+uEyxcS29vRIujiES/gQ1DC7FV4zK4JuYE9vqDyGZQYjdXHLM7I6f/QnnOITL+dXYWBHRA==\n-----END EC PRIVATE KEY-----";
 /// The vector C1.
@@ -128,7 +130,7 @@ fn questions_become_these_requests() {
             format!("{root}/orders/historical/batch?product_ids=BTC-USD&limit=250 signed"),
         ),
         (
-            Ask::Fills(ID, from),
+            Ask::Fills(ID, Span::new(from, to)),
             format!(
                 "{root}/orders/historical/fills?product_ids=BTC-USD&start_sequence_timestamp=2023-11-14T22%3A13%3A20.000Z&limit=250 signed"
             ),
@@ -436,12 +438,17 @@ fn answers_are_read() {
         matches!(tell(Ask::Order(ID, OrderRef::Venue("v1".into())), &single), Reply::Orders(r, 0) if r[0].venue_id == "v1")
     );
     let fill = r#"{"fills":[{"trade_id":"t1","order_id":"v1","trade_time":"1970-01-01T00:00:05Z","trade_type":"FILL","price":"3","size":"0.5","commission":"1.14","product_id":"BTC-USD","liquidity_indicator":"MAKER","size_in_quote":false,"side":"BUY"}],"cursor":""}"#;
-    let Reply::Fills(rows) = tell(Ask::Fills(ID, Ts::from_nanos(0)), fill) else { panic!() };
+    let Reply::Fills(rows, None) = tell(Ask::Fills(ID, DAY), fill) else { panic!() };
     assert_eq!(
         (rows[0].fee.to_string().as_str(), rows[0].fee_currency.as_str(), rows[0].qty),
         ("1.14", "USD", Qty::from_mantissa(50_000_000))
     );
-    assert!(error(&Ask::Fills(ID, Ts::from_nanos(0)), &fill.replace("false", "true")).text.contains("amount of quote"));
+    assert!(error(&Ask::Fills(ID, DAY), &fill.replace("false", "true")).text.contains("amount of quote"));
+    let page = fill.replace("\"cursor\":\"\"", "\"cursor\":\"c8\"");
+    let Reply::Fills(_, Some(older)) = tell(Ask::Fills(ID, DAY), &page) else { panic!("no silent end of page") };
+    let next = venue.ask(&Ask::Fills(ID, older.clone()), &l).expect("a request");
+    assert!(next.query.ends_with("1970-01-01T00%3A00%3A00.000Z&limit=250&cursor=c8"), "{}", next.query);
+    let Reply::Fills(_, None) = tell(Ask::Fills(ID, older), r#"{"fills":[],"cursor":"c9"}"#) else { panic!("the end") };
     let Reply::Permissions(p) =
         tell(Ask::Permissions, r#"{"can_view":true,"can_trade":true,"can_transfer":true,"portfolio_uuid":"x"}"#)
     else {

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use bellwether_sdk::{InstrumentId, Qty, Ts};
 
 use super::held::Held;
-use super::outcome::FILLS_PAGE;
 use super::requests::Job;
-use super::{FILLS_MARGIN_NS, Gateway, GatewayEvent, nanos};
+use super::{Gateway, GatewayEvent, nanos};
 use crate::exchange::{ClientId, FillNote, NO_INSTRUMENT, OrderRow, OrderStatus};
 use crate::orders::Order;
 
@@ -134,16 +133,12 @@ impl Gateway {
     }
 
     /// Fills of the instrument since a time of the venue.
-    pub(super) fn on_foreign_fills(&mut self, instrument: InstrumentId, venue_id: String, from: Ts, rows: &[FillNote]) {
+    pub(super) fn on_foreign_fills(&mut self, instrument: InstrumentId, venue_id: String, rows: &[FillNote]) {
         let name = (instrument, venue_id);
-        let further = further_than(from, rows);
         let wait = self.settings.ask_after_ms;
         let Some(found) = self.looked_up.get_mut(&name) else { return };
         let its = rows.iter().filter(|f| f.venue_id == name.1 && !f.trade_id.is_empty());
         found.fills.extend(its.map(|f| (f.trade_id.clone(), f.qty)));
-        if let Some(further) = further {
-            return self.later(0, Job::ForeignFills(name.0, name.1, further), 0);
-        }
         let explained: i64 = found.fills.values().map(|q| q.mantissa()).fold(0, i64::saturating_add);
         match found.row.take() {
             Some((row, asked)) if row.filled.mantissa() == explained => {
@@ -200,10 +195,4 @@ impl Gateway {
         }
         self.pump();
     }
-}
-
-/// From when on fills are to be asked for again, where an answer holds so many that there may be more.
-fn further_than(from: Ts, rows: &[FillNote]) -> Option<Ts> {
-    let newest = rows.iter().map(|row| row.ts_venue).max()?;
-    (rows.len() >= FILLS_PAGE && newest > from.plus(-FILLS_MARGIN_NS)).then(|| newest.plus(FILLS_MARGIN_NS))
 }

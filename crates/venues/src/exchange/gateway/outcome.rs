@@ -7,16 +7,14 @@ use bellwether_sdk::{OrderId, Ts};
 use super::held::{Cancelling, State};
 use super::requests::{Flight, Job, Sent, Waiting};
 use super::wires::Era;
-use super::{FILLS_MARGIN_NS, Gateway, GatewayEvent, nanos};
-use crate::exchange::{ActReply, Ask, Fault, FillNote, OrderRef, OrderRow, OrderStatus, Reply, VenueError};
+use super::{Gateway, GatewayEvent, nanos};
+use crate::exchange::{ActReply, Ask, Fault, OrderRef, OrderRow, OrderStatus, Reply, VenueError};
 use crate::keys::Key;
 
 /// "Not found" that must be heard after the settling time before an order is believed not to be there.
 const MISSING_ENOUGH: u32 = 2;
 /// Cancels of one order that the venue may refuse while it calls the order open.
 const CANCEL_TRIES: u32 = 8;
-/// A venue's answer holds this many fills at least, if there are more.
-pub(super) const FILLS_PAGE: usize = 100;
 /// Repetitions of a question that concerns no order.
 const ASK_TRIES: u32 = 8;
 /// The clock is asked for once more before connections are begun where its first answer took so long.
@@ -134,7 +132,7 @@ impl Gateway {
                 held.skewed = true;
                 held.state = State::Waiting(held.first.plus(nanos(self.settings.repeat_for_ms) + 1));
                 held.why = "clock_skew";
-                self.after_clock.push(Waiting { due: self.now, job: Job::Place(id), tries: 0 });
+                self.after_clock.push(Waiting { due: self.now, job: Job::Place(id), tries: 0, page: None });
             }
             Fault::ClockSkew => self.end(id, OrderStatus::Rejected, "clock_skew"),
             Fault::Authentication if another => self.wait_to_place(id, 0, "authentication"),
@@ -212,11 +210,25 @@ impl Gateway {
         {
             return;
         }
-        let Flight { job, tries, at, sent, key, before: (mut before, _), .. } = flight;
+        if let Err(error) = &outcome
+            && flight.is_page_of_fills()
+            && flight.tries < ASK_TRIES
+            && let Some(wait) = self.wait_for(error, flight.tries)
+        {
+            self.fault_of_all(error, None);
+            return self.page_later(wait, Flight { tries: flight.tries + 1, ..flight });
+        }
+        let Flight { job, tries, at, sent, key, mut before, .. } = flight;
         let outcome = match outcome {
             Ok(Reply::Orders(rows, others)) => {
-                before.extend(rows);
-                Ok(Reply::Orders(before, others))
+                before.orders.extend(rows);
+                Ok(Reply::Orders(before.orders, others))
+            }
+            Ok(Reply::Fills(rows, further)) if before.count > 0 => {
+                before.fills.splice(0..0, rows);
+                // Pages come from the newest to the oldest, stretches of days the other way round.
+                before.fills.sort_by_key(|row| row.ts_venue);
+                Ok(Reply::Fills(before.fills, further))
             }
             other => other,
         };
@@ -238,10 +250,7 @@ impl Gateway {
                 }
             }
             (Job::Whose(..), Err(e)) if e.fault == Fault::Rejected => {}
-            (Job::Fills(instrument, from), Ok(Reply::Fills(rows))) => {
-                if let Some(further) = self.fills_further(from, &rows) {
-                    self.later(0, Job::Fills(instrument, further), 0);
-                }
+            (Job::Fills(instrument, _), Ok(Reply::Fills(rows, _))) => {
                 rows.into_iter().for_each(|row| self.on_fill(row));
                 let mine = |id: &OrderId| self.orders.get(id).is_some_and(|h| h.order().instrument == instrument);
                 let mine: Vec<OrderId> = self.live.iter().copied().filter(mine).collect();
@@ -250,8 +259,8 @@ impl Gateway {
             (Job::Foreign(instrument, venue_id), Ok(Reply::Orders(rows, _))) => {
                 self.on_foreign(instrument, venue_id, rows, at);
             }
-            (Job::ForeignFills(instrument, venue_id, from), Ok(Reply::Fills(rows))) => {
-                self.on_foreign_fills(instrument, venue_id, from, &rows);
+            (Job::ForeignFills(instrument, venue_id, _), Ok(Reply::Fills(rows, _))) => {
+                self.on_foreign_fills(instrument, venue_id, &rows);
             }
             (job @ (Job::Open | Job::Conditional), Ok(Reply::Orders(rows, _))) => {
                 self.on_open(&rows, at, job == Job::Conditional);
@@ -321,7 +330,7 @@ impl Gateway {
             (Fault::Authentication, job) if another => self.ask_again(job, tries, Some(0)),
             (Fault::ClockSkew, Job::Time) => self.ask_again(Job::Time, tries, None),
             (Fault::ClockSkew, job) if tries == 0 => {
-                self.after_clock.push(Waiting { due: self.now, job, tries: 1 });
+                self.after_clock.push(Waiting { due: self.now, job, tries: 1, page: None });
             }
             (Fault::RateLimited { retry_after_ms }, job) => self.ask_again(job, tries, retry_after_ms),
             // Without a key there is no asking; the order stays unknown, and is asked for when sending goes on.
@@ -339,12 +348,13 @@ impl Gateway {
         }
     }
 
-    /// From when on fills are to be asked for again, where an answer holds so many that there may be more.
-    fn fills_further(&self, from: Ts, rows: &[FillNote]) -> Option<Ts> {
-        let newest = rows.iter().map(|row| row.ts_venue).max()?;
-        let asked = self.clock.venue_time(from).plus(-FILLS_MARGIN_NS);
-        let further = newest.plus(FILLS_MARGIN_NS).plus(-self.clock.offset());
-        (rows.len() >= FILLS_PAGE && newest > asked).then_some(further)
+    /// After how long a page is asked for again; `None` where that is of no use, and the whole is asked for again.
+    fn wait_for(&self, error: &VenueError, tries: u32) -> Option<u64> {
+        match error.fault {
+            Fault::RateLimited { retry_after_ms } => Some(retry_after_ms.unwrap_or(self.wait_ms(tries))),
+            Fault::Transient | Fault::Unknown => Some(self.wait_ms(tries)),
+            _ => None,
+        }
     }
 
     /// Questions about orders are repeated until they are answered; others come again by themselves.

@@ -10,12 +10,13 @@ use super::{FILLS_MARGIN_NS, Gateway, GatewayEvent, nanos};
 use crate::exchange::machine::{Action, Link, Tag};
 use crate::exchange::transport::TransportError;
 use crate::exchange::{
-    Act, Amend, Ask, Cancel, Fault, OrderRef, OrderRow, OrderStatus, Reply, Request, Response, Span, VenueError,
+    Act, Amend, Ask, Cancel, Fault, FillNote, OrderRef, OrderRow, OrderStatus, Reply, Request, Response, Span,
+    VenueError,
 };
 use crate::keys::{Asked, Key, KeyError, Use};
 use crate::orders::Answer;
 
-/// A venue that tells open orders on more pages than these has lost its place.
+/// A venue that tells open orders, or fills, on more pages than these has lost its place.
 const PAGES_MAX: u32 = 200;
 
 /// What a request is for.
@@ -83,6 +84,8 @@ pub(super) struct Waiting {
     pub(super) due: Ts,
     pub(super) job: Job,
     pub(super) tries: u32,
+    /// The page of fills that it goes on with.
+    pub(super) page: Option<Box<Flight>>,
 }
 
 /// A request under way.
@@ -95,8 +98,8 @@ pub(super) struct Flight {
     pub(super) sent: Sent,
     /// It was the second request for its question.
     pub(super) further: bool,
-    /// Open orders of the pages before, and how many those were.
-    pub(super) before: (Vec<OrderRow>, u32),
+    /// The pages before.
+    pub(super) before: Pages,
     /// The key that signed it.
     pub(super) key: Option<Arc<Key>>,
     /// The connection that it was said on.
@@ -105,8 +108,22 @@ pub(super) struct Flight {
 
 impl Flight {
     fn new(job: Job, tries: u32, at: Ts, sent: Sent) -> Self {
-        Self { job, tries, at, sent, further: false, before: (Vec::new(), 0), key: None, link: None }
+        Self { job, tries, at, sent, further: false, before: Pages::default(), key: None, link: None }
     }
+
+    /// Whether fills were told already of the answer that it goes on with.
+    pub(super) fn is_page_of_fills(&self) -> bool {
+        self.before.count > 0 && matches!(self.sent, Sent::Ask(Ask::Fills(..)))
+    }
+}
+
+/// What pages told of an answer that is not whole yet.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pages {
+    pub(super) orders: Vec<OrderRow>,
+    /// Those of later pages before those of earlier ones.
+    pub(super) fills: Vec<FillNote>,
+    pub(super) count: u32,
 }
 
 /// A request as the codec knows it.
@@ -125,7 +142,7 @@ impl Gateway {
         match waits {
             // The same question twice is one, at the earlier time.
             Some(same) => same.due = same.due.min(due),
-            None => self.waiting.push_back(Waiting { due, job, tries }),
+            None => self.waiting.push_back(Waiting { due, job, tries, page: None }),
         }
     }
 
@@ -150,7 +167,10 @@ impl Gateway {
                 self.waiting.push_back(Waiting { due, ..waiting });
                 continue;
             }
-            self.send(waiting.job, waiting.tries);
+            match waiting.page {
+                Some(flight) => self.send_page(*flight),
+                None => self.send(waiting.job, waiting.tries),
+            }
         }
     }
 
@@ -221,11 +241,9 @@ impl Gateway {
                 Ask::Order(held.order().instrument, by)
             }
             Job::Whose(instrument, venue_id) => Ask::Order(*instrument, OrderRef::Venue(venue_id.clone())),
-            Job::Fills(instrument, from) => {
-                Ask::Fills(*instrument, self.clock.venue_time(*from).plus(-FILLS_MARGIN_NS))
-            }
+            Job::Fills(instrument, from) => Ask::Fills(*instrument, self.fills_span(self.clock.venue_time(*from))),
             Job::Foreign(instrument, _) => Ask::OpenOrders(Some(*instrument)),
-            Job::ForeignFills(instrument, _, from) => Ask::Fills(*instrument, from.plus(-FILLS_MARGIN_NS)),
+            Job::ForeignFills(instrument, _, from) => Ask::Fills(*instrument, self.fills_span(*from)),
             Job::Open => Ask::OpenOrders(None),
             Job::Conditional => Ask::OpenConditional(None),
             Job::Time => Ask::Time,
@@ -237,6 +255,12 @@ impl Gateway {
             Job::Paid(Some(span)) => Ask::Paid(span.clone()),
             _ => return None,
         })
+    }
+
+    /// Fills from a time of the venue on; clocks differ.
+    fn fills_span(&self, from: Ts) -> Span {
+        let now = self.clock.venue_time(self.now);
+        Span::new(from.plus(-FILLS_MARGIN_NS), now.plus(FILLS_MARGIN_NS))
     }
 
     fn send(&mut self, job: Job, tries: u32) {
@@ -337,9 +361,9 @@ impl Gateway {
     /// Asks for the next page of open orders.
     fn ask_on(&mut self, mut flight: Flight, rows: Vec<OrderRow>, ended: &str) {
         let Sent::Ask(ask) = &flight.sent else { return };
-        flight.before.0.extend(rows);
-        flight.before.1 += 1;
-        let next = match flight.before.1 {
+        flight.before.orders.extend(rows);
+        flight.before.count += 1;
+        let next = match flight.before.count {
             PAGES_MAX.. => {
                 Err(VenueError::new(Fault::Malformed, "", format!("{PAGES_MAX} pages of open orders, and more")))
             }
@@ -351,12 +375,40 @@ impl Gateway {
         }
     }
 
+    /// Asks for the next page of fills. Booked in another order than they came, they would make another profit: they wait
+    /// for the last page.
+    fn ask_fills_on(&mut self, mut flight: Flight, rows: Vec<FillNote>, further: Span) {
+        let Sent::Ask(Ask::Fills(instrument, _)) = flight.sent else { return };
+        flight.before.fills.splice(0..0, rows);
+        flight.before.count += 1;
+        if flight.before.count >= PAGES_MAX {
+            self.note(format!("{PAGES_MAX} pages of fills, and more: what these have is booked"));
+            return self.on_reply(flight, Ok(Reply::Fills(Vec::new(), None)));
+        }
+        self.send_page(Flight { tries: 0, sent: Sent::Ask(Ask::Fills(instrument, further)), ..flight });
+    }
+
+    fn send_page(&mut self, flight: Flight) {
+        let Sent::Ask(ask) = &flight.sent else { return };
+        match self.venue.ask(ask, &self.listings) {
+            Ok(request) => self.dispatch(flight, request),
+            Err(error) => self.on_reply(flight, Err(error)),
+        }
+    }
+
+    /// Puts the next page of fills off; what was told stays told.
+    pub(super) fn page_later(&mut self, wait_ms: u64, flight: Flight) {
+        let (due, job, tries) = (self.now.plus(nanos(wait_ms)), flight.job.clone(), flight.tries);
+        self.waiting.push_back(Waiting { due, job, tries, page: Some(Box::new(flight)) });
+    }
+
     fn dispatch(&mut self, mut flight: Flight, mut request: Request) {
         if let Err(later) = self.limits.spend(request.weight, self.now) {
             let wait_ms = u64::try_from(later.nanos().saturating_sub(self.now.nanos()) / 1_000_000 + 1).unwrap_or(1);
             match flight.job {
                 // Nothing was sent: the order waits, and the next attempt has a new id.
                 Job::Place(id) => self.wait_to_place(id, wait_ms, "rate_limited"),
+                _ if flight.is_page_of_fills() => self.page_later(wait_ms, flight),
                 job => self.later(wait_ms, job, flight.tries),
             }
             return;
@@ -416,6 +468,7 @@ impl Gateway {
             }
             Sent::Ask(ask) => match answer.and_then(|r| self.venue.reply(ask, r, &self.listings)) {
                 Ok(Reply::SomeOrders(rows, _, ended)) => self.ask_on(flight, rows, &ended),
+                Ok(Reply::Fills(rows, Some(further))) => self.ask_fills_on(flight, rows, further),
                 outcome => self.on_reply(flight, outcome),
             },
         }

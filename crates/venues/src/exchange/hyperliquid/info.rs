@@ -59,8 +59,8 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
         Ask::OpenOrders(_) => about("frontendOpenOrders", "", 20),
         Ask::Order(_, OrderRef::Client(id)) => about("orderStatus", &format!(",\"oid\":\"0x{id}\""), 2),
         Ask::Order(_, OrderRef::Venue(id)) => about("orderStatus", &format!(",\"oid\":{}", number(id)?), 2),
-        Ask::Fills(_, from) => {
-            let start = from.nanos().div_euclid(MILLIS).max(0);
+        Ask::Fills(_, span) => {
+            let start = span.from.nanos().div_euclid(MILLIS).max(0);
             about("userFillsByTime", &format!(",\"startTime\":{start}"), 20 + 100)
         }
         Ask::Paid(span) => about("userFunding", &format!(",{}", range(span.from, span.to.plus(MILLIS))), 20 + 25),

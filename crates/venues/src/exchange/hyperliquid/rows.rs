@@ -19,6 +19,9 @@ const NOTIONAL_MIN: i128 = 10;
 /// Decimals that price and size share.
 const DECIMALS: u8 = 6;
 
+/// An answer about a stretch of time holds this many rows at least, if there are more.
+const FILLS_PAGE: usize = 500;
+
 /// Reads an answer.
 pub(super) fn reply(ask: &Ask, response: &Response, listings: &Listings) -> Result<Reply, VenueError> {
     if let Some(error) = errors::of_status(response, false) {
@@ -55,7 +58,7 @@ pub(super) fn reply(ask: &Ask, response: &Response, listings: &Listings) -> Resu
         Ask::Positions => positions(body, listings),
         Ask::OpenOrders(only) => open_orders(body, listings, *only),
         Ask::Order(..) => one_order(body, listings),
-        Ask::Fills(id, from) => fills(body, listings, *id, *from),
+        Ask::Fills(id, span) => fills(body, listings, *id, span),
         Ask::Paid(span) => paid(body, span, listings),
         Ask::Permissions => permissions(body).map(Reply::Permissions),
         Ask::OpenConditional(_) | Ask::TradesFrom(..) | Ask::Moved(_) | Ask::StreamTicket | Ask::KeepTicket(_) => {
@@ -365,18 +368,21 @@ fn one_order(body: &str, listings: &Listings) -> Result<Reply, VenueError> {
     }
 }
 
-fn fills(body: &str, listings: &Listings, id: InstrumentId, from: Ts) -> Result<Reply, VenueError> {
-    let mut fills = Vec::new();
+/// The oldest first, of all coins: a full answer is gone on with from its newest.
+fn fills(body: &str, listings: &Listings, id: InstrumentId, span: &Span) -> Result<Reply, VenueError> {
+    let (mut fills, mut times) = (Vec::new(), Vec::new());
     each(body, |row: FillWords<'_>| {
+        times.push(Ts::from_millis(row.time));
         if let Some(listing) = listings.named(&row.coin).filter(|l| l.id == id) {
             fills.push(row.fill(listing)?);
         }
         Ok(())
     })
     .map_err(wrong)?;
-    fills.retain(|f| f.ts_venue >= from);
+    let further = span.since_newest(times.iter().copied()).filter(|_| times.len() >= FILLS_PAGE);
+    fills.retain(|f| f.ts_venue >= span.from);
     fills.sort_by_key(|f| f.ts_venue);
-    Ok(Reply::Fills(fills))
+    Ok(Reply::Fills(fills, further))
 }
 
 /// The end of an agent, by its address, in the list of an account's named agents. One that is not there has no name, or is

@@ -9,7 +9,7 @@ use super::time;
 use crate::exchange::vocab::liquidity;
 use crate::exchange::{
     Balance, Digits, Fault, FillNote, Listing, Listings, OrderRef, OrderRow, OrderStatus, Permissions, Reply, Rules,
-    VenueError, WireError,
+    Span, VenueError, WireError,
 };
 
 /// What is owned, and free of what orders hold. Plain balances (without holds) are read as free.
@@ -186,11 +186,13 @@ pub(super) fn one_order(
     }
 }
 
-pub(super) fn fills(result: &str, listing: &Listing, listings: &Listings, from: Ts) -> Result<Reply, VenueError> {
+/// Fifty at a time of all pairs, the newest first: older ones are asked for behind as many as were told.
+pub(super) fn fills(result: &str, listing: &Listing, listings: &Listings, span: &Span) -> Result<Reply, VenueError> {
     #[derive(Deserialize)]
     struct Whole<'a> {
         #[serde(borrow)]
         trades: Map<'a>,
+        count: usize,
     }
     #[derive(Deserialize)]
     struct Row<'a> {
@@ -212,6 +214,8 @@ pub(super) fn fills(result: &str, listing: &Listing, listings: &Listings, from: 
         maker: Option<bool>,
     }
     let whole: Whole<'_> = read(result)?;
+    let told = span.cursor.parse().unwrap_or(0usize) + whole.trades.len();
+    let further = (told < whole.count && !whole.trades.is_empty()).then(|| span.go_on(told.to_string()));
     let mut fills = Vec::with_capacity(whole.trades.len());
     for (id, row) in &whole.trades {
         let row: Row<'_> = read(row.get())?;
@@ -236,9 +240,9 @@ pub(super) fn fills(result: &str, listing: &Listing, listings: &Listings, from: 
         };
         fills.push(fill().map_err(wrong)?);
     }
-    fills.retain(|f| f.ts_venue >= from);
+    fills.retain(|f| f.ts_venue >= span.from);
     fills.sort_by_key(|f| f.ts_venue);
-    Ok(Reply::Fills(fills))
+    Ok(Reply::Fills(fills, further))
 }
 
 pub(super) fn permissions(result: &str) -> Result<Permissions, VenueError> {

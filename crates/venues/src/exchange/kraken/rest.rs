@@ -40,8 +40,12 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
         Ask::OpenOrders(_) => private("OpenOrders", String::new(), PRIVATE),
         Ask::Order(_, OrderRef::Client(id)) => private("OpenOrders", format!("cl_ord_id={id}"), PRIVATE),
         Ask::Order(_, OrderRef::Venue(id)) => private("QueryOrders", format!("txid={}", encode(id)), PRIVATE),
-        Ask::Fills(_, from) => {
-            private("TradesHistory", format!("type=all&start={}", seconds_before(*from)), 2 * PRIVATE)
+        Ask::Fills(_, span) => {
+            let mut form = format!("type=all&start={}", seconds_before(span.from));
+            if !span.cursor.is_empty() {
+                form += &format!("&ofs={}", span.cursor);
+            }
+            private("TradesHistory", form, 2 * PRIVATE)
         }
         Ask::Paid(_) => return Err(VenueError::unsupported("kraken's spot market has no funding")),
         Ask::Moved(span) => private("Ledgers", flows::form(span), 2 * PRIVATE),

@@ -38,7 +38,7 @@ pub(super) fn reply(ask: &Ask, response: &Response, listings: &Listings) -> Resu
             Ok(Reply::Orders(rows, left_out))
         }
         Ask::Order(id, order) => one_order(result, listings, *id, order),
-        Ask::Fills(id, from) => fills(result, listed(listings, *id)?, listings, *from),
+        Ask::Fills(id, span) => fills(result, listed(listings, *id)?, listings, span),
         Ask::Permissions => permissions(result).map(Reply::Permissions),
         Ask::OpenConditional(_) => Err(VenueError::unsupported("Kraken has no such question")),
         Ask::StreamTicket => {

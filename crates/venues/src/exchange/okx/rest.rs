@@ -11,17 +11,19 @@ use super::facts::{INTERVALS, Table};
 use super::flows;
 use super::rows::{self, Candle, Fill, Held, Instrument, Order, Wallet};
 use crate::exchange::codec::{
-    Pair, interval_word, json, listed, millis, millis_if, not_understood, present, query, to_millis,
+    Pair, interval_word, json, listed, millis, millis_if, not_understood, present, query, to_millis, with_cursor,
 };
 use crate::exchange::{
     Ask, BookRow, Digits, Fault, FundingRow, Listings, OrderRef, Permissions, Product, Reply, Request, Response, Rules,
-    TickerRow, TradeRow, VenueError, WireError, rate,
+    Span, TickerRow, TradeRow, VenueError, WireError, rate,
 };
 
 /// Rows of one answer, asked for where the venue would give more or fewer.
 const PAGE: i64 = 100;
-/// Most open orders in one answer.
-const ORDERS_MAX: usize = 100;
+/// Most open orders, and most fills, in one answer.
+const ROWS_MAX: usize = 100;
+/// So far back, with a margin, the list of recent fills goes: older ones, of three months, are in another.
+const FILLS_RECENT_NS: i64 = 2 * 86_400_000_000_000;
 
 /// The request for a question.
 pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
@@ -72,9 +74,16 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
             private("trade/order", &[name(id)?, ("clOrdId", &client.to_string())])
         }
         Ask::Order(id, OrderRef::Venue(order)) => private("trade/order", &[name(id)?, ("ordId", order)]),
-        Ask::Fills(id, from) => {
-            let from = to_millis(*from).max(0).to_string();
-            private("trade/fills", &[kind, name(id)?, ("begin", &from), ("limit", "100")])
+        Ask::Fills(id, span) => {
+            let (begin, name) = (to_millis(span.from).max(0).to_string(), name(id)?);
+            let request = match old_fills(span) {
+                Some(edge) => {
+                    let end = (to_millis(edge) + 1).to_string();
+                    private("trade/fills-history", &[kind, name, ("begin", &begin), ("end", &end), ("limit", "100")])
+                }
+                None => private("trade/fills", &[kind, name, ("begin", &begin), ("limit", "100")]),
+            };
+            with_cursor(request, "after", span)
         }
         Ask::Paid(span) => {
             swaps_only()?;
@@ -109,7 +118,7 @@ pub(super) fn reply(table: &Table, ask: &Ask, response: &Response, listings: &Li
         Ask::Balances => balances(&envelope),
         Ask::Positions => return positions(&envelope, listings),
         Ask::OpenOrders(_) | Ask::Order(..) => return orders(ask, &envelope, listings),
-        Ask::Fills(..) => fills(&envelope, listings),
+        Ask::Fills(_, span) => fills(&envelope, span, listings),
         Ask::Paid(span) => flows::paid(&envelope, span, listings),
         Ask::Moved(span) => flows::moved(&envelope, span),
         Ask::Permissions => permissions(&envelope),
@@ -323,21 +332,35 @@ fn orders(ask: &Ask, envelope: &Envelope<'_>, listings: &Listings) -> Result<Rep
         return Err(VenueError::new(Fault::Rejected, "", "the venue has no such order").reason("unknown_order"));
     }
     // Those that are older than the last of a full page are on the next one.
-    Ok(match orders.last().filter(|_| !one && orders.len() >= ORDERS_MAX) {
+    Ok(match orders.last().filter(|_| !one && orders.len() >= ROWS_MAX) {
         Some(last) => Reply::SomeOrders(rows, others, last.ord_id.to_owned()),
         None => Reply::Orders(rows, others),
     })
 }
 
-fn fills(envelope: &Envelope<'_>, listings: &Listings) -> Result<Reply, WireError> {
+/// Up to when a stretch is older than what the list of recent fills holds.
+fn old_fills(span: &Span) -> Option<Ts> {
+    let edge = span.to.plus(-FILLS_RECENT_NS);
+    (span.from < edge).then_some(edge)
+}
+
+/// Fills come newest first: those that are older than the last of a full page are on the next one.
+fn fills(envelope: &Envelope<'_>, span: &Span, listings: &Listings) -> Result<Reply, WireError> {
     let rows: Vec<Fill<'_>> = data(envelope)?;
+    let further = match rows.last().filter(|_| rows.len() >= ROWS_MAX) {
+        Some(last) if last.bill_id.is_empty() => {
+            return Err(WireError::shape("a full page of fills without billId", ""));
+        }
+        Some(last) => Some(span.go_on(last.bill_id)),
+        None => old_fills(span).and_then(|edge| span.after(edge)),
+    };
     let mut fills = Vec::with_capacity(rows.len());
     for row in rows.iter().rev() {
         if let Some(listing) = listings.named(row.inst_id) {
             fills.push(row.row(listing)?);
         }
     }
-    Ok(Reply::Fills(fills))
+    Ok(Reply::Fills(fills, further))
 }
 
 fn permissions(envelope: &Envelope<'_>) -> Result<Reply, WireError> {

@@ -195,6 +195,8 @@ impl Order<'_> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Fill<'a> {
     pub inst_id: &'a str,
+    #[serde(default)]
+    pub bill_id: &'a str,
     trade_id: &'a str,
     #[serde(default)]
     ord_id: &'a str,

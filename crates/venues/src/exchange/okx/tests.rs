@@ -8,10 +8,12 @@ use crate::exchange::trial::{
     CLIENT, CLIENT_TEXT, ID, asked, heard, limit, one, place, prefixes_fail, response, rules, survives, told,
 };
 use crate::exchange::{
-    AccountNote, Act, Amend, Ask, Cancel, Listings, Note, OrderRef, OrderStatus, Product, Reply, Request, Stamp, Topic,
-    TradeReply, Venue,
+    AccountNote, Act, Amend, Ask, Cancel, Listings, Note, OrderRef, OrderStatus, Product, Reply, Request, Span, Stamp,
+    Topic, TradeReply, Venue,
 };
 use crate::keys::{Credential, Scheme};
+
+const DAY: Span = Span::new(Ts::from_nanos(0), Ts::from_millis(86_400_000));
 
 fn spot() -> (Okx, Listings) {
     let mut rules = rules("okx:BTC/USDT", "BTC-USDT", 1, 8);
@@ -123,7 +125,7 @@ fn questions_become_these_requests() {
             format!("GET /api/v5/trade/order?instId=BTC-USDT-SWAP&clOrdId={CLIENT_TEXT} signed"),
         ),
         (
-            Ask::Fills(ID, from),
+            Ask::Fills(ID, Span::new(from, from)),
             "GET /api/v5/trade/fills?instType=SWAP&instId=BTC-USDT-SWAP&begin=1700000000000&limit=100 signed".to_owned(),
         ),
         (Ask::Permissions, "GET /api/v5/account/config signed".to_owned()),
@@ -482,12 +484,28 @@ fn answers_are_read() {
     assert_eq!(next.query, "instType=SWAP&limit=100&after=v1");
     assert_eq!(error(&Ask::Order(ID, OrderRef::Client(CLIENT)), "").reason, "unknown_order");
     let fill = r#"{"instId":"BTC-USDT-SWAP","tradeId":"t","ordId":"v","clOrdId":"c","fillPx":"3","fillSz":"2","side":"sell","execType":"T","feeCcy":"USDT","fee":"0.01","ts":"5"}"#;
-    let Reply::Fills(rows) = tell(Ask::Fills(ID, Ts::from_nanos(0)), fill) else { panic!() };
+    let Reply::Fills(rows, None) = tell(Ask::Fills(ID, DAY), fill) else { panic!() };
     assert_eq!(
         (rows[0].fee.to_string().as_str(), rows[0].qty),
         ("-0.01", Qty::from_mantissa(200)),
         "a rebate is below zero"
     );
+    let rows: Vec<String> =
+        (0..100).map(|i| fill.replace("\"tradeId\"", &format!("\"billId\":\"b{i}\",\"tradeId\""))).collect();
+    let Reply::Fills(_, Some(older)) = tell(Ask::Fills(ID, DAY), &rows.join(",")) else {
+        panic!("no silent end of page")
+    };
+    let query = |span: &Span| venue.ask(&Ask::Fills(ID, span.clone()), &l).expect("a request").target();
+    let recent = "/api/v5/trade/fills?instType=SWAP&instId=BTC-USDT-SWAP&begin=0&limit=100";
+    assert_eq!(query(&older), format!("{recent}&after=b99"));
+    assert!(error(&Ask::Fills(ID, DAY), &vec![fill; 100].join(",")).text.contains("billId"));
+    let week = Span::new(DAY.from, Ts::from_millis(7 * 86_400_000));
+    assert_eq!(
+        query(&week),
+        "/api/v5/trade/fills-history?instType=SWAP&instId=BTC-USDT-SWAP&begin=0&end=432000001&limit=100"
+    );
+    let Reply::Fills(_, Some(newer)) = tell(Ask::Fills(ID, week), fill) else { panic!("no silent end of the archive") };
+    assert_eq!(query(&newer), recent.replace("begin=0", "begin=432000000"));
     let held = |side: &str| format!(r#"{{"instId":"BTC-USDT-SWAP","posSide":"{side}","pos":"2","avgPx":"1"}}"#);
     assert!(
         matches!(tell(Ask::Positions, &held("short")), Reply::Positions(p) if p[0].qty == Qty::from_mantissa(-200))

@@ -3,7 +3,7 @@
 use bellwether_sdk::{Aggressor, Decimal, Interval, Liquidity, Rate, Trail};
 
 use super::*;
-use crate::exchange::{Ask, Base, Fault, OrderRef, OrderStatus, Reply};
+use crate::exchange::{Ask, Base, Fault, OrderRef, OrderStatus, Reply, Span};
 
 fn minute() -> Interval {
     Interval::MINUTE
@@ -66,7 +66,7 @@ fn questions_become_these_requests() {
         ),
         (Ask::Order(BTC, OrderRef::Venue("1&x=2".to_owned())), "rejected", "rejected"),
         (
-            Ask::Fills(BTC, ms(3)),
+            Ask::Fills(BTC, Span::new(ms(3), ms(3))),
             "20 S /api/v3/myTrades?symbol=BTCUSDT&startTime=3&limit=1000",
             "5 S /fapi/v1/userTrades?symbol=BTCUSDT&startTime=3&limit=1000",
         ),
@@ -246,15 +246,24 @@ fn a_conditional_order_is_known_by_what_it_became() {
 #[test]
 fn fills_are_read_with_fee_and_liquidity() {
     let body = r#"[{"symbol":"BTCUSDT","id":3,"orderId":9,"price":"100.25","qty":"0.5","commission":"-0.001","commissionAsset":"BNB","time":5,"isBuyer":true,"isMaker":true}]"#;
-    let Reply::Fills(rows) = read(&spot(), &Ask::Fills(BTC, ms(0)), body) else { panic!("fills") };
+    let Reply::Fills(rows, None) = read(&spot(), &Ask::Fills(BTC, Span::new(ms(0), ms(0))), body) else {
+        panic!("fills")
+    };
     let f = &rows[0];
     assert_eq!(
         (f.trade_id.as_str(), f.venue_id.as_str(), f.side, f.liquidity),
         ("3", "9", Side::Buy, Liquidity::Maker)
     );
     assert_eq!((f.fee, f.fee_currency.as_str(), f.qty.mantissa()), (Decimal::new(-1, 3), "BNB", 50_000_000));
+    let full = format!("[{}]", vec![body.trim_matches(['[', ']']); 1000].join(","));
+    let Reply::Fills(_, newer) = read(&spot(), &Ask::Fills(BTC, Span::new(ms(0), ms(9))), &full) else {
+        panic!("fills")
+    };
+    assert_eq!(newer, Some(Span::new(ms(5), ms(9))), "the oldest come first");
     let body = body.replace("isBuyer\":true", "buyer\":false").replace("isMaker\":true", "maker\":false");
-    let Reply::Fills(rows) = read(&futures(), &Ask::Fills(BTC, ms(0)), &body) else { panic!("fills") };
+    let Reply::Fills(rows, _) = read(&futures(), &Ask::Fills(BTC, Span::new(ms(0), ms(0))), &body) else {
+        panic!("fills")
+    };
     assert_eq!((rows[0].side, rows[0].liquidity), (Side::Sell, Liquidity::Taker));
 }
 

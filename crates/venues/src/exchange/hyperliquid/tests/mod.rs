@@ -11,7 +11,7 @@ use super::sign::{agent, connection_id, payload};
 use crate::exchange::fixtures;
 use crate::exchange::{
     AccountNote, Act, Amend, Ask, Cancel, ClientId, Fault, Listings, Note, OrderRef, OrderStatus, Place, Product,
-    Reply, Response, Rules, Stamp, Topic, TradeReply, Venue, WireError,
+    Reply, Response, Rules, Span, Stamp, Topic, TradeReply, Venue, WireError,
 };
 use crate::keys::{Credential, Scheme};
 
@@ -231,7 +231,7 @@ fn questions_are_these_bodies() {
             Ask::Order(ID, OrderRef::Client(CLIENT)),
             about("orderStatus", ",\"oid\":\"0x00000000000000000000000000000001\""),
         ),
-        (Ask::Fills(ID, from), about("userFillsByTime", ",\"startTime\":60000")),
+        (Ask::Fills(ID, Span::new(from, to)), about("userFillsByTime", ",\"startTime\":60000")),
         (Ask::Permissions, r#"{"type":"userRole","user":"0x14791697260e4c9a71f18484c9f997b308e59325"}"#.to_owned()),
     ];
     for (ask, body) in table {
@@ -484,10 +484,18 @@ fn account_answers_are_read() {
     assert_eq!(unknown.expect_err("not there").reason, "unknown_order");
 
     let fills = format!("[{FILL},{}]", FILL.replace("1700000000000", "1600000000000"));
-    let Reply::Fills(rows) = reply(&Ask::Fills(ID, NOW), &fills) else { panic!("fills") };
+    let Reply::Fills(rows, _) = reply(&Ask::Fills(ID, Span::new(NOW, NOW)), &fills) else { panic!("fills") };
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].trade_id.as_str(), rows[0].venue_id.as_str(), rows[0].side), ("99", "55", Side::Sell));
     assert_eq!((rows[0].fee.to_string(), rows[0].liquidity), ("0.25".to_owned(), Liquidity::Taker));
+    let span = Span::new(NOW.plus(-1), NOW.plus(1));
+    let full = format!("[{}]", vec![FILL; 500].join(","));
+    let Reply::Fills(rows, further) = reply(&Ask::Fills(ID, span.clone()), &full) else { panic!("fills") };
+    assert_eq!(
+        (rows.len(), further),
+        (500, Some(Span::new(NOW.plus(999_999), span.to))),
+        "newer ones are on another page"
+    );
 }
 
 #[test]

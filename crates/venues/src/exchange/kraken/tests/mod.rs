@@ -11,7 +11,7 @@ use super::sign::signature;
 use crate::exchange::fixtures::place;
 use crate::exchange::{
     AccountNote, Act, Amend, Ask, Cancel, ClientId, Fault, Listings, NO_INSTRUMENT, Note, OrderRef, OrderStatus,
-    Product, Reply, Request, Response, Rules, Stamp, Topic, TradeReply, Venue,
+    Product, Reply, Request, Response, Rules, Span, Stamp, Topic, TradeReply, Venue,
 };
 use crate::keys::{Credential, Scheme};
 
@@ -121,7 +121,7 @@ fn questions_are_these_requests() {
             "cl_ord_id=0123456789abcdef0000000000000007",
         ),
         (Ask::Order(ID, OrderRef::Venue("OABC-1".into())), "POST /0/private/QueryOrders", "txid=OABC-1"),
-        (Ask::Fills(ID, from), "POST /0/private/TradesHistory", "type=all&start=59.999999999"),
+        (Ask::Fills(ID, Span::new(from, to)), "POST /0/private/TradesHistory", "type=all&start=59.999999999"),
         (Ask::Permissions, "POST /0/private/GetApiKeyInfo", ""),
         (Ask::StreamTicket, "POST /0/private/GetWebSocketsToken", ""),
         (Ask::KeepTicket("t".into()), "POST /0/private/GetWebSocketsToken", ""),
@@ -434,7 +434,7 @@ fn account_answers_are_read() {
         trade("1700000002", "XXBTZUSD"),
         trade("1700000002", "XETHZUSD")
     );
-    let Reply::Fills(rows) = reply(&Ask::Fills(ID, NOW), &result) else { panic!("fills") };
+    let Reply::Fills(rows, None) = reply(&Ask::Fills(ID, Span::new(NOW, NOW)), &result) else { panic!("fills") };
     let ids: Vec<_> = rows.iter().map(|f| f.trade_id.as_str()).collect();
     assert_eq!(ids, ["TB", "TA"]);
     let fill = &rows[0];
@@ -443,6 +443,11 @@ fn account_answers_are_read() {
         (300_005, 50_000_000, "1.23".into())
     );
     assert_eq!((fill.liquidity, fill.side, fill.fee_currency.as_str()), (Liquidity::Maker, Side::Sell, "USD"));
+    let more = result.replace("\"count\":3", "\"count\":5");
+    let Reply::Fills(_, Some(older)) = reply(&Ask::Fills(ID, Span::new(NOW, NOW)), &more) else { panic!("a page") };
+    let next = Kraken::spot().ask(&Ask::Fills(ID, older.clone()), &listings()).expect("a request");
+    assert_eq!(next.body, "type=all&start=1699999999.999999999&ofs=3", "those of other pairs count");
+    let Reply::Fills(_, None) = reply(&Ask::Fills(ID, older), &more) else { panic!("the last page") };
 
     assert_eq!(reply(&Ask::StreamTicket, r#"{"token":"abc","expires":900}"#), Reply::StreamTicket("abc".into()));
     assert_eq!(reply(&Ask::KeepTicket("abc".into()), r#"{"token":"new","expires":900}"#), Reply::Done);
