@@ -140,3 +140,63 @@ impl Courier {
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use bellwether_sdk::Ts;
+    use mockall::Sequence;
+
+    use super::super::Notice;
+    use super::*;
+    use crate::config::Level;
+
+    mockall::mock! {
+        Chat {}
+
+        #[async_trait]
+        impl Place for Chat {
+            async fn deliver(&mut self, message: &Message) -> Result<(), Undelivered>;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_comes_again_until_it_is_taken_and_one_that_never_will_be_holds_nobody_up() {
+        let dir = tempfile::tempdir().expect("folder");
+        let mut spool = Spool::open(dir.path(), "chat", 10_000).expect("open");
+        for text in ["a", "b", "c"] {
+            let notice = Notice::new(Ts::from_millis(1), Level::Info, "fill", text);
+            assert!(spool.put(text.to_owned(), notice).expect("written"));
+        }
+        let (mut chat, mut order) = (MockChat::new(), Sequence::new());
+        let mut expect = |text: &'static str, answer: Result<(), Undelivered>| {
+            let call = chat.expect_deliver().withf(move |m| m.text == text).times(1).in_sequence(&mut order);
+            call.return_once(move |_| answer);
+        };
+        expect("a", Err(Undelivered::later("it is down")));
+        expect("a", Ok(()));
+        expect("b", Err(Undelivered::Never { why: "too long".to_owned() }));
+        expect("c", Ok(()));
+        let (spool, state) = (Arc::new(Mutex::new(spool)), Arc::new(Mutex::new(Delivered::default())));
+        let courier = Courier {
+            name: "chat".to_owned(),
+            place: Box::new(chat),
+            spool: Arc::clone(&spool),
+            bell: Arc::new(Notify::new()),
+            state: Arc::clone(&state),
+            per_minute_max: 60_000,
+            seed: 1,
+        };
+        let all_told = async {
+            while lock(&state).sent < 2 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            () = courier.run() => {}
+            () = all_told => {}
+            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("not delivered: {:?}", lock(&state)),
+        }
+        let expected = Delivered { sent: 2, failed: 1, refused: 1, trouble: String::new() };
+        assert_eq!((lock(&state).clone(), lock(&spool).waiting()), (expected, 0));
+    }
+}
