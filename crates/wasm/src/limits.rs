@@ -15,7 +15,8 @@ pub struct Limits {
     /// Instructions to be made, started, saved or restored.
     pub fuel_to_begin: u64,
     /// Milliseconds of one call by the clock on the wall, for what instructions do not count well. Only a call that takes
-    /// so long depends on how fast the machine is.
+    /// so long depends on how fast the machine is. Shorter than the watchdog of a session waits (`session.hang_ms`), so that
+    /// the strategy is stopped and not the session.
     pub call_ms_max: u64,
     /// Bytes of a component's file.
     pub file_max: u64,
@@ -29,7 +30,7 @@ impl Default for Limits {
             memory_max: 256 << 20,
             fuel_per_event: 200_000_000,
             fuel_to_begin: 5_000_000_000,
-            call_ms_max: 10_000,
+            call_ms_max: 5_000,
             file_max: 64 << 20,
             words_max: 16 << 20,
         }
