@@ -89,3 +89,28 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         failed(e)
     })
 }
+
+/// Whether a file's name says that it holds Parquet or text; `None` where it says neither.
+pub(crate) fn is_parquet(path: &Path) -> Option<bool> {
+    let end = path.extension()?.to_str()?.to_ascii_lowercase();
+    match end.as_str() {
+        "parquet" | "pq" => Some(true),
+        "csv" | "txt" | "tsv" => Some(false),
+        _ => None,
+    }
+}
+
+/// The format that is asked for or that a file's name says.
+///
+/// # Errors
+/// [`Failure`] of the command line when both say something, and not the same.
+pub(crate) fn one_format<F: PartialEq>(asked: Option<F>, named: Option<F>, usual: F) -> Result<F, Failure> {
+    match (asked, named) {
+        (Some(asked), Some(named)) if asked != named => {
+            Err(Failure::new(Code::Usage, "--format says another format than the name of the file in --out")
+                .help("leave --format away, or name the file otherwise"))
+        }
+        (Some(format), _) | (None, Some(format)) => Ok(format),
+        (None, None) => Ok(usual),
+    }
+}

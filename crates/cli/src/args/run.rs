@@ -37,7 +37,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FROM-TO", allow_hyphen_values = true)]
     pub(crate) timerange: Option<String>,
     /// Starting cash, e.g. 10000USDT; a bare number is quote currency [default: 10000].
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(crate) cash: Option<String>,
     /// Kind of account [default: what the strategies declare].
     #[arg(long, value_name = "KIND")]

@@ -52,7 +52,7 @@ enum RunsCommand {
     #[command(after_help = "\
 Examples:
   bellwether runs export last --table trades
-  bellwether runs export last --table equity --format parquet --out equity.parquet")]
+  bellwether runs export last --table equity --out equity.parquet")]
     Export(ExportArgs),
 }
 
@@ -63,9 +63,9 @@ struct ExportArgs {
     /// Which table.
     #[arg(long, value_enum, default_value = "trades")]
     table: TableName,
-    /// Which format.
-    #[arg(long, value_enum, default_value = "csv")]
-    format: Format,
+    /// Which format [default: what the file's name ends with, else csv].
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// The file to write; CSV goes to stdout without one.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -180,11 +180,14 @@ fn list(global: &Global, json: bool) -> Result<(), Failure> {
 
 fn export(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
     let document = record::find(global, &args.run)?;
-    if args.format == Format::Parquet && args.out.is_none() {
+    let named = args.out.as_deref().and_then(out::is_parquet);
+    let named = named.map(|yes| if yes { Format::Parquet } else { Format::Csv });
+    let format = out::one_format(args.format, named, Format::Csv)?;
+    if format == Format::Parquet && args.out.is_none() {
         return Err(Failure::new(Code::Usage, "Parquet is not for a terminal").help("name a file with --out FILE"));
     }
     let mut bytes = Vec::new();
-    export::write(&document, args.table.into(), args.format.into(), &mut bytes)?;
+    export::write(&document, args.table.into(), format.into(), &mut bytes)?;
     match &args.out {
         Some(path) => {
             out::write_file(path, &bytes)?;

@@ -137,6 +137,9 @@ pub fn parse_cash(text: &str) -> Result<(Decimal, Option<String>), String> {
     let text_trimmed = text.trim();
     let digits = text_trimmed.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text_trimmed.len());
     let (number, code) = (&text_trimmed[..digits], text_trimmed[digits..].trim());
+    if number.is_empty() {
+        return Err(wrong("it begins with no digit"));
+    }
     let amount = Decimal::parse(number.as_bytes()).map_err(|e| wrong(&e.to_string()))?;
     if !amount.is_positive() {
         return Err(wrong("it must be above zero"));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bellwether_sdk::Symbol;
 
@@ -36,13 +37,22 @@ impl Catalog {
         Ok(lock)
     }
 
-    /// Makes changes to series, all of them or nothing. The caller holds the lock.
-    pub(crate) fn commit(&mut self, changes: Vec<SeriesChange>, _lock: &WriteLock) -> Result<(), DataError> {
+    /// Makes changes to series, all of them or nothing; nothing when it is stopped before the last file is written. The
+    /// caller holds the lock.
+    pub(crate) fn commit(
+        &mut self,
+        changes: Vec<SeriesChange>,
+        _lock: &WriteLock,
+        stop: Option<&AtomicBool>,
+    ) -> Result<(), DataError> {
         let mut manifest = self.manifest.clone();
         let mut fresh = FreshFiles::default();
         let mut stale = Vec::new();
         for change in changes {
-            self.stage(change, &mut manifest, &mut fresh, &mut stale)?;
+            self.stage(change, &mut manifest, &mut fresh, &mut stale, stop)?;
+        }
+        if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return Err(DataError::Interrupted);
         }
         manifest.series.sort_by(|a, b| (&a.symbol, a.kind).cmp(&(&b.symbol, b.kind)));
         manifest.save(&self.dir)?;
@@ -64,6 +74,7 @@ impl Catalog {
         manifest: &mut Manifest,
         fresh: &mut FreshFiles,
         stale: &mut Vec<String>,
+        stop: Option<&AtomicBool>,
     ) -> Result<(), DataError> {
         let at = manifest.series.iter().position(|s| s.symbol == change.symbol && s.kind == change.kind);
         let mut entry = at.map_or_else(
@@ -77,6 +88,9 @@ impl Catalog {
             stale.extend(entry.files.drain(..).map(|f| f.path));
         }
         for (month, (mut table, sources)) in change.months {
+            if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                return Err(DataError::Interrupted);
+            }
             table.reduce_scales();
             let name = month.to_string();
             if let Some(i) = entry.files.iter().position(|f| f.month == name) {

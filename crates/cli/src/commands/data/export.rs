@@ -17,7 +17,7 @@ use crate::out;
 #[command(after_help = "\
 Examples:
   bellwether data export --instrument binance:BTC/USDT --interval 1h --from 2023-01-01 --out btc.csv
-  bellwether data export --instrument binance:BTC/USDT --kind trades --format parquet --out trades.parquet")]
+  bellwether data export --instrument binance:BTC/USDT --kind trades --out trades.parquet")]
 pub(super) struct ExportArgs {
     #[command(flatten)]
     which: Which,
@@ -27,9 +27,9 @@ pub(super) struct ExportArgs {
     /// End, exclusive, UTC.
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// csv or parquet.
-    #[arg(long, default_value = "csv")]
-    format: ExportFormat,
+    /// csv or parquet [default: what the file's name ends with, else csv].
+    #[arg(long)]
+    format: Option<ExportFormat>,
     /// The file to write; it must not exist.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -49,7 +49,9 @@ pub(super) fn run(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
     let range = read("--from", &args.from, Ts::NONE)?..read("--to", &args.to, Ts::MAX)?;
     let catalog = args.place.open(global)?;
     let series = args.which.one(&catalog)?;
-    let report = export(&catalog, &series.symbol, series.kind, range, args.format, &args.out)?;
+    let named = out::is_parquet(&args.out).map(|yes| if yes { ExportFormat::Parquet } else { ExportFormat::Csv });
+    let format = out::one_format(args.format, named, ExportFormat::Csv)?;
+    let report = export(&catalog, &series.symbol, series.kind, range, format, &args.out)?;
     if args.json {
         return out::json(&report);
     }

@@ -18,7 +18,7 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use bellwether_sdk::{Interval, Symbol};
 use schemars::JsonSchema;
@@ -180,13 +180,10 @@ pub fn import(
         let parsed = parse(path, spec, &mut watch)?;
         reports.push(stage(catalog, spec, path, parsed, &mut staged)?);
     }
-    if stop.load(Ordering::Relaxed) {
-        return Err(DataError::Interrupted);
-    }
     let changes: Vec<SeriesChange> = staged.into_iter().filter_map(|(kind, s)| change(spec, kind, s)).collect();
     let unchanged = changes.is_empty();
     if !unchanged {
-        catalog.commit(changes, &lock)?;
+        catalog.commit(changes, &lock, Some(stop))?;
     }
     let rows_added = reports.iter().map(|r| r.rows_added).sum();
     Ok(ImportReport { schema_version: 1, symbol: spec.instrument.clone(), files: reports, rows_added, unchanged })

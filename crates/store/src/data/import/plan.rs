@@ -207,7 +207,7 @@ impl Plan {
             let column =
                 plan.names.iter().position(|n| n == name).or_else(by_number).ok_or_else(|| DataError::Columns {
                     path: path.to_owned(),
-                    found: format!("it has no column {name:?}; its columns are {}", plan.names.join(", ")),
+                    found: format!("it has no column {name:?}; its columns are {}", listed(&plan.names)),
                     remedy: "correct --columns".to_owned(),
                 })?;
             plan.set(meaning, column);
@@ -288,8 +288,19 @@ impl Plan {
     fn unknown(&self, path: &Path, what: String) -> DataError {
         DataError::Columns {
             path: path.to_owned(),
-            found: format!("its columns are {}; {what}", self.names.join(", ")),
+            found: format!("in line 1, its columns are {}; {what}", listed(&self.names)),
             remedy: "say what they are, as in --columns ts=date,close=AAPL, or --kind".to_owned(),
         }
+    }
+}
+
+/// Names of columns for people, shortened: the first line of a file that is something else may be anything.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 200;
+    let all = names.join(", ");
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    match all.char_indices().nth(SHOWN) {
+        None => all.chars().map(plain).collect(),
+        Some(_) => format!("{} … ({} in all)", all.chars().take(SHOWN).map(plain).collect::<String>(), names.len()),
     }
 }

@@ -119,7 +119,7 @@ pub(in crate::data) fn store_derived(
             |(month, range): (Month, std::ops::Range<usize>)| (month, (table.slice(range), BTreeSet::from([0])));
         let months = table.months().into_iter().map(slice).collect();
         let change = SeriesChange { symbol: symbol.clone(), kind, months, sources: vec![source], replace: true };
-        catalog.commit(vec![change], lock)?;
+        catalog.commit(vec![change], lock, None)?;
         return Ok(rows);
     }
     let spec = ImportSpec::new(Format::Parquet, symbol.clone());
@@ -129,7 +129,7 @@ pub(in crate::data) fn store_derived(
     let report = stage(catalog, &spec, &path, Parsed { table, source, report }, &mut staged)?;
     let changes: Vec<SeriesChange> = staged.into_iter().filter_map(|(kind, s)| change(&spec, kind, s)).collect();
     if !changes.is_empty() {
-        catalog.commit(changes, lock)?;
+        catalog.commit(changes, lock, None)?;
     }
     Ok(report.rows_added)
 }
@@ -157,7 +157,7 @@ pub(in crate::data) fn store_rows(
         intake::refold(&mut series.months, fold);
     }
     if let Some(change) = change(&spec, kind, series) {
-        catalog.commit(vec![change], lock)?;
+        catalog.commit(vec![change], lock, None)?;
     }
     Ok(report.rows_added)
 }
@@ -176,7 +176,7 @@ fn note_empty(
     // No month names the new part: nothing has to be renumbered.
     let _ = intake::fold_source(&mut sources);
     let change = SeriesChange { symbol: symbol.clone(), kind, months: BTreeMap::new(), sources, replace: false };
-    catalog.commit(vec![change], lock).map(|()| 0)
+    catalog.commit(vec![change], lock, None).map(|()| 0)
 }
 
 /// The report of rows that came in no file.
