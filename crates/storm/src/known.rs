@@ -40,6 +40,8 @@ pub struct Known {
     /// A lot in the engine's digits.
     lot: i64,
     matched: BTreeMap<FillKey, usize>,
+    /// At this seed's venue nothing fills after its end: an order that ends in the books has all its fills.
+    pub ends_are_final: bool,
     /// The next input is the first of a process.
     is_new: bool,
 }
@@ -121,7 +123,8 @@ impl Known {
                     self.orders.insert(record.id.0, now);
                 }
                 Some(before) if *before != now => {
-                    if !self.is_new && !may_become(before.0, now.0) || now.1 < before.1 {
+                    let late = self.ends_are_final && !before.0.is_open() && now.1 != before.1;
+                    if !self.is_new && !may_become(before.0, now.0) || now.1 < before.1 || late {
                         wrongs.push(format!("order {} went from {before:?} to {now:?}", record.id.0));
                     }
                     self.states[column(before.0)] -= 1;

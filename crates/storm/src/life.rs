@@ -111,6 +111,7 @@ impl Lives {
         let (died, stirred) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let mut world = World::new(seed.number, mouth, syncs, Arc::clone(&died), Arc::clone(&stirred));
         world.fills_late = orders_kept(seed.number) == 0;
+        world.known.ends_are_final = !world.fills_late;
         world.others = others(seed.number);
         world.log = seed.log.then(Vec::new);
         Ok(Self {
@@ -291,7 +292,7 @@ impl Lives {
         let never_began = text.contains("does not begin with what") || text.contains("is no tape of version");
         match error {
             RunError::Tape(_) | RunError::Venue(_) => {}
-            RunError::Data(_) if never_began && world.floor.orders.is_empty() => std::fs::remove_file(&self.tape)?,
+            RunError::Data(_) if never_began && world.known.left.is_empty() => std::fs::remove_file(&self.tape)?,
             _ => world.wrong(format!("a process ended: {text}")),
         }
         Ok(())
