@@ -13,11 +13,51 @@ use super::{aleo, tokenmetrics};
 use crate::config::{AleoSource, TokenMetricsSource};
 use crate::data::news::{FeatureForm, Line, Scalar};
 
-/// Message ids that are remembered between rounds.
+/// Message ids, and values of features, that are remembered between rounds.
 const REMEMBERED: usize = 50_000;
+
+/// Rows of a page: the most that all endpoints give.
+const PAGE: usize = 100;
+
+/// Most pages of one question: each costs a call.
+const PAGES_MAX: usize = 20;
+
+/// Blocks of one question, and of one round.
+const BLOCKS: u64 = 50;
+const BLOCKS_MAX: u64 = 500;
 
 /// Longest wait after failures.
 const WAIT_MAX: Duration = Duration::from_secs(900);
+
+/// What was told in the rounds before.
+#[derive(Default)]
+struct Told {
+    ids: BTreeSet<String>,
+    /// Values of features that have no date, by name and instrument.
+    values: BTreeMap<(String, Option<String>), String>,
+}
+
+impl Told {
+    /// Whether a line says something new. What has a date is new once; what has none, when it says another value.
+    fn is_new(&mut self, line: &Line) -> bool {
+        match line {
+            Line::Feature(form) if form.made.is_none() => {
+                if self.values.len() > REMEMBERED {
+                    self.values.clear();
+                }
+                let value = form.value.text();
+                let name = (form.feature.clone(), form.instrument.clone());
+                self.values.insert(name, value.clone()).is_none_or(|before| before != value)
+            }
+            line => {
+                if self.ids.len() > REMEMBERED {
+                    self.ids.clear();
+                }
+                self.ids.insert(line.id())
+            }
+        }
+    }
+}
 
 /// Asks Token Metrics round after round.
 pub(super) async fn token_metrics(
@@ -28,13 +68,13 @@ pub(super) async fn token_metrics(
     catalog: PathBuf,
 ) {
     let mut open: Vec<String> = settings.endpoints.clone();
-    let mut seen = BTreeSet::new();
+    let mut told = Told::default();
     let every = Duration::from_secs(settings.every_s.max(1));
     loop {
         let mut wait = every;
         let mut closed = Vec::new();
         for endpoint in &open {
-            match round(&settings, &api, &budget, &gate, (endpoint, &catalog), &mut seen).await {
+            match round(&settings, &api, &budget, &gate, (endpoint, &catalog), &mut told).await {
                 Ok(()) => {}
                 Err(ApiError::Final(why)) => {
                     gate.count("given_up");
@@ -66,83 +106,138 @@ async fn round(
     budget: &Budget,
     gate: &Gate,
     (endpoint, catalog): (&str, &Path),
-    seen: &mut BTreeSet<String>,
+    told: &mut Told,
 ) -> Result<(), ApiError> {
-    let used = budget.spend(now()).map_err(ApiError::Spent)?;
     let ids: Vec<&str> = settings.instruments.keys().map(String::as_str).collect();
-    let query = if ids.is_empty() { "limit=100".to_owned() } else { format!("token_id={}&limit=100", ids.join(",")) };
-    let body = api.get(&format!("/{}/{endpoint}", settings.version), &query).await?;
-    gate.count("calls");
-    tracing::debug!(source = gate.name(), day = used.day_calls, month = used.month_calls, "a call was made");
-    for row in tokenmetrics::rows(&body)? {
-        if endpoint == tokenmetrics::REPORTS {
-            match tokenmetrics::store(catalog, gate.name(), &row, now()) {
-                Ok(Some(path)) => gate.tell(format!("{}: a report is stored as {}", gate.name(), path.display())),
-                Ok(None) => {}
-                Err(why) => return Err(ApiError::Form(why)),
+    let tokens = if ids.is_empty() { String::new() } else { format!("token_id={}&", ids.join(",")) };
+    for page in 1..=PAGES_MAX {
+        let used = budget.spend(now()).map_err(ApiError::Spent)?;
+        let more = if page == 1 { String::new() } else { format!("&page={page}") };
+        let query = format!("{tokens}limit={PAGE}{more}");
+        let body = api.get(&format!("/{}/{endpoint}", settings.version), &query).await?;
+        gate.count("calls");
+        tracing::debug!(source = gate.name(), day = used.day_calls, month = used.month_calls, "a call was made");
+        let rows = tokenmetrics::rows(&body)?;
+        let (mut is_new, is_full) = (false, rows.len() >= PAGE);
+        for row in rows {
+            if endpoint == tokenmetrics::REPORTS {
+                match tokenmetrics::store(catalog, gate.name(), &row, now()) {
+                    Ok(Some(path)) => {
+                        is_new = true;
+                        gate.tell(format!("{}: a report is stored as {}", gate.name(), path.display()));
+                    }
+                    Ok(None) => {}
+                    Err(why) => return Err(ApiError::Form(why)),
+                }
+                continue;
             }
-            continue;
+            for line in tokenmetrics::lines(endpoint, &row, &settings.instruments)? {
+                if told.is_new(&line) {
+                    is_new = true;
+                    // What is refused has been told by the gate.
+                    let _ = gate.take(line);
+                }
+            }
         }
-        for line in tokenmetrics::lines(endpoint, &row, &settings.instruments)? {
-            if seen.len() > REMEMBERED {
-                seen.clear();
-            }
-            if seen.insert(line.id()) {
-                // What is refused has been told by the gate.
-                let _ = gate.take(line);
-            }
+        // A further page of what was known already is not worth a call.
+        if !is_full || !is_new {
+            break;
         }
     }
     Ok(())
 }
 
-/// Looks at the newest block and the watched addresses.
+/// Looks at the blocks since the last look and the watched addresses.
 pub(super) async fn aleo(settings: AleoSource, api: Api, gate: Arc<Gate>) {
     let mut before: Option<(u64, i64)> = None;
     let mut balances: BTreeMap<String, f64> = BTreeMap::new();
     let every = Duration::from_secs(settings.every_s.max(1));
     loop {
-        if let Err(error) = look(&settings, &api, &gate, &mut before, &mut balances).await {
+        let failed = |error: ApiError| {
             let times = gate.count("calls_failed");
             if is_told(times) {
                 gate.tell(format!("{}: stale, {error} ({times})", gate.name()));
+            }
+        };
+        if let Err(error) = blocks(&settings, &api, &gate, &mut before).await {
+            failed(error);
+        }
+        for (name, address) in &settings.addresses {
+            for (what, mapping) in [("balance", "account"), ("staked", "bonded")] {
+                // One that cannot be looked at does not hide the others.
+                match holds(&settings, &api, (name, address), (what, mapping)).await {
+                    Ok(credits) => {
+                        let feature = format!("aleo.{what}.{name}");
+                        if let Some(old) = balances.insert(feature.clone(), credits).filter(|old| *old != credits) {
+                            let name = format!("{}: the {what} of {name}", gate.name());
+                            gate.tell(format!("{name} went from {old} to {credits} credits"));
+                        }
+                        tell(&gate, feature, credits);
+                    }
+                    Err(error) => failed(error),
+                }
             }
         }
         tokio::time::sleep(every).await;
     }
 }
 
-async fn look(
+/// Tells of each block since the last look, oldest first; of more than there is time for, the newest.
+async fn blocks(
     settings: &AleoSource,
     api: &Api,
     gate: &Gate,
     before: &mut Option<(u64, i64)>,
-    balances: &mut BTreeMap<String, f64>,
 ) -> Result<(), ApiError> {
     let network = &settings.network;
     let form = |e: serde_json::Error| ApiError::Form(e.to_string());
     let body = api.get(&format!("/{network}/block/latest"), "").await?;
     let value = serde_json::from_str(&body).map_err(form)?;
-    let block = aleo::block(&value).ok_or_else(|| ApiError::Form("no block".to_owned()))?;
+    let latest = aleo::block(&value).ok_or_else(|| ApiError::Form("no block".to_owned()))?;
+    if let Some((last, _)) = *before {
+        let mut from = last.saturating_add(1);
+        let missed = latest.height.saturating_sub(from).saturating_sub(BLOCKS_MAX);
+        if missed > 0 {
+            gate.tell(format!("{}: {missed} blocks from {from} on are not looked at, there are too many", gate.name()));
+            from += missed;
+            // The time of a block is of two that follow one another.
+            *before = None;
+        }
+        while from < latest.height {
+            let end = latest.height.min(from + BLOCKS);
+            let body = api.get(&format!("/{network}/blocks"), &format!("start={from}&end={end}")).await?;
+            let rows: Vec<serde_json::Value> = serde_json::from_str(&body).map_err(form)?;
+            for row in &rows {
+                let block = aleo::block(row).ok_or_else(|| ApiError::Form("no block among blocks".to_owned()))?;
+                told(settings, gate, &block, before);
+            }
+            from = end;
+        }
+    }
+    told(settings, gate, &latest, before);
+    Ok(())
+}
+
+fn told(settings: &AleoSource, gate: &Gate, block: &aleo::Block, before: &mut Option<(u64, i64)>) {
     if before.is_none_or(|(height, _)| height < block.height) {
-        for (name, value) in aleo::features(&block, *before, &settings.programs) {
+        for (name, value) in aleo::features(block, *before, &settings.programs) {
             tell(gate, name, value);
         }
         *before = Some((block.height, block.timestamp));
     }
-    for (name, address) in &settings.addresses {
-        for (what, mapping) in [("balance", "account"), ("staked", "bonded")] {
-            let body = api.get(&format!("/{network}/program/credits.aleo/mapping/{mapping}/{address}"), "").await?;
-            let value = serde_json::from_str(&body).map_err(form)?;
-            let credits = aleo::credits(&value).ok_or_else(|| ApiError::Form(format!("the {what} of {name}")))?;
-            let feature = format!("aleo.{what}.{name}");
-            if let Some(old) = balances.insert(feature.clone(), credits).filter(|old| *old != credits) {
-                gate.tell(format!("{}: the {what} of {name} went from {old} to {credits} credits", gate.name()));
-            }
-            tell(gate, feature, credits);
-        }
-    }
-    Ok(())
+}
+
+/// What an address holds in a mapping, credits.
+async fn holds(
+    settings: &AleoSource,
+    api: &Api,
+    (name, address): (&str, &str),
+    (what, mapping): (&str, &str),
+) -> Result<f64, ApiError> {
+    let path = format!("/{}/program/credits.aleo/mapping/{mapping}/{address}", settings.network);
+    let body = api.get(&path, "").await?;
+    let value = serde_json::from_str(&body).map_err(|e| ApiError::Form(e.to_string()))?;
+    aleo::credits(&value).ok_or_else(|| ApiError::Form(format!("the {what} of {name}")))
 }
 
 fn tell(gate: &Gate, feature: String, value: f64) {
@@ -156,4 +251,30 @@ fn tell(gate: &Gate, feature: String, value: f64) {
         made: None,
         received: None,
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_comes_back_is_news_and_one_that_stays_is_not() {
+        let line = |value: &str, made: Option<&str>| {
+            Line::Feature(FeatureForm {
+                schema_version: 1,
+                feature: "price".to_owned(),
+                source: "tm".to_owned(),
+                instrument: None,
+                value: Scalar::Text(value.to_owned()),
+                made: made.map(|m| Scalar::Text(m.to_owned())),
+                received: None,
+            })
+        };
+        let mut told = Told::default();
+        let new: Vec<bool> = ["1", "2", "1", "1", "2"].map(|v| told.is_new(&line(v, None))).to_vec();
+        assert_eq!(new, [true, true, true, false, true]);
+        // A dated value comes with every round.
+        let new = [("1", "2025-01-01"), ("2", "2025-01-02"), ("1", "2025-01-01")];
+        assert_eq!(new.map(|(v, made)| told.is_new(&line(v, Some(made)))), [true, true, false]);
+    }
 }

@@ -20,8 +20,19 @@ pub struct Block {
     pub accepted: u64,
     /// Rejected: they paid their fee.
     pub rejected: u64,
-    /// By program: calls, and microcredits in their public `u64` inputs.
-    pub programs: BTreeMap<String, (u64, u64)>,
+    /// By program.
+    pub programs: BTreeMap<String, Use>,
+}
+
+/// How a program was used in a block.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Use {
+    /// Calls of its functions.
+    pub calls: u64,
+    /// Those of functions called `transfer_…`.
+    pub transfers: u64,
+    /// What these say in their public `u64` inputs, microcredits.
+    pub value: u64,
 }
 
 /// Reads a block; `None` when it is none.
@@ -47,7 +58,11 @@ pub fn block(value: &Value) -> Option<Block> {
             let values = inputs.filter_map(|i| i["value"].as_str().and_then(|v| v.strip_suffix("u64")));
             let sum = values.filter_map(|v| v.parse::<u64>().ok()).fold(0, u64::saturating_add);
             let of = block.programs.entry(program.to_owned()).or_default();
-            *of = (of.0 + 1, of.1.saturating_add(sum));
+            of.calls += 1;
+            if transition["function"].as_str().is_some_and(|f| f.starts_with("transfer_")) {
+                of.transfers += 1;
+                of.value = of.value.saturating_add(sum);
+            }
         }
     }
     Some(block)
@@ -78,9 +93,10 @@ pub fn features(block: &Block, before: Option<(u64, i64)>, programs: &[String]) 
         all.push(("aleo.block_time".to_owned(), seconds));
     }
     for program in programs {
-        let (calls, value) = block.programs.get(program).copied().unwrap_or_default();
-        all.push((format!("aleo.calls.{program}"), calls as f64));
-        all.push((format!("aleo.value.{program}"), value as f64 / CREDIT));
+        let of = block.programs.get(program).copied().unwrap_or_default();
+        all.push((format!("aleo.calls.{program}"), of.calls as f64));
+        all.push((format!("aleo.transfers.{program}"), of.transfers as f64));
+        all.push((format!("aleo.value.{program}"), of.value as f64 / CREDIT));
     }
     all
 }
@@ -91,7 +107,8 @@ mod tests {
 
     const BLOCK: &str = r#"{"header":{"metadata":{"height":12,"timestamp":1700000030}},
       "transactions":[{"status":"accepted","type":"execute","transaction":{"execution":{"transitions":[
-          {"program":"credits.aleo","function":"transfer_public","inputs":[{"type":"public","value":"aleo1x"},{"type":"public","value":"2500000u64"}]}]}}},
+          {"program":"credits.aleo","function":"transfer_public","inputs":[{"type":"public","value":"aleo1x"},{"type":"public","value":"2500000u64"}]},
+          {"program":"credits.aleo","function":"bond_public","inputs":[{"type":"public","value":"5000000u64"}]}]}}},
         {"status":"rejected","type":"fee","transaction":{}}]}"#;
 
     #[test]
@@ -101,7 +118,8 @@ mod tests {
             features(&block, Some((10, 1_700_000_010)), &["credits.aleo".to_owned()]).into_iter().collect();
         assert_eq!(all["aleo.block_time"], 10.0);
         assert_eq!((all["aleo.transactions_per_block"], all["aleo.rejected_per_block"]), (1.0, 1.0));
-        assert_eq!((all["aleo.calls.credits.aleo"], all["aleo.value.credits.aleo"]), (1.0, 2.5));
+        let of = |what: &str| all[&format!("aleo.{what}.credits.aleo")];
+        assert_eq!((of("calls"), of("transfers"), of("value")), (2.0, 1.0, 2.5), "a stake is no transfer");
         assert!(super::block(&serde_json::json!({"header": 1})).is_none());
     }
 

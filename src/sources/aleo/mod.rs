@@ -5,5 +5,5 @@ mod chain;
 mod links;
 
 pub use campaign::{Attested, Campaign, CampaignError, Chain, Check, Checklist, Explorer, Mark, Row, Step};
-pub use chain::{Block, block, credits, features};
+pub use chain::{Block, Use, block, credits, features};
 pub use links::{Official, Unofficial};

@@ -11,27 +11,16 @@ use serde_json::{Map, Value};
 use crate::data::news::{DirectionForm, FeatureForm, Line, Scalar, SignalForm};
 use crate::sources::api::ApiError;
 
+pub use crate::config::TOKEN_METRICS as ENDPOINTS;
+
 /// What is asked for its words: stored for people, and no signal.
 pub const REPORTS: &str = "ai-reports";
 
-/// What can be asked for.
-pub const ENDPOINTS: [&str; 15] = [
-    "tokens",
-    "price",
-    "hourly-ohlcv",
-    "daily-ohlcv",
-    "trading-signals",
-    "hourly-trading-signals",
-    "trader-grades",
-    "investor-grades",
-    "tm-grade",
-    "market-metrics",
-    "indices",
-    "resistance-support",
-    "sentiment",
-    "quantmetrics",
-    REPORTS,
-];
+/// What lists the indices, which have a ticker instead of a token.
+const INDICES: &str = "indices";
+
+/// Most levels of one row that become features: the newest.
+const LEVELS_MAX: usize = 16;
 
 /// Most days of one request.
 const DAYS_MAX: i64 = 29;
@@ -59,8 +48,9 @@ pub fn rows(body: &str) -> Result<Vec<Map<String, Value>>, ApiError> {
         .collect()
 }
 
-/// A row's signal, if it has one, and its numbers as features named `tokenmetrics.FIELD`. Rows of tokens that nobody named
-/// give nothing. `instruments` is by token id.
+/// A row's signal, if it has one, and its numbers as features named `tokenmetrics.ENDPOINT.FIELD`, those of an index
+/// `tokenmetrics.indices.TICKER.FIELD`. A list of levels is its newest ones, `level_1` being the newest. Rows of tokens that
+/// nobody named give nothing. `instruments` is by token id.
 ///
 /// # Errors
 /// [`ApiError::Form`] when a row of signals has no readable one: the provider may have changed its fields.
@@ -88,21 +78,54 @@ pub fn lines(
         let id = format!("{endpoint}-{token}-{}-{direction:?}", at.text());
         all.push(Line::Signal(Box::new(signal(id, instrument, direction, at.clone()))));
     }
+    let of = match endpoint {
+        INDICES => format!("{INDICES}.{}", index_of(row)?),
+        endpoint => endpoint.to_owned(),
+    };
+    let mut tell = |name: &str, number: String| {
+        all.push(Line::Feature(FeatureForm {
+            schema_version: 1,
+            feature: format!("tokenmetrics.{of}.{name}"),
+            source: "tokenmetrics".to_owned(),
+            instrument: instrument.clone(),
+            value: Scalar::Text(number),
+            made: made.clone(),
+            received: None,
+        }));
+    };
     for (name, value) in row.iter().filter(|(name, _)| !NO_FEATURES.contains(&name.as_str())) {
-        let number = text(value).filter(|t| t.parse::<f64>().is_ok_and(f64::is_finite));
-        if let Some(number) = number {
-            all.push(Line::Feature(FeatureForm {
-                schema_version: 1,
-                feature: format!("tokenmetrics.{name}"),
-                source: "tokenmetrics".to_owned(),
-                instrument: instrument.clone(),
-                value: Scalar::Text(number),
-                made: made.clone(),
-                received: None,
-            }));
+        if let Some(number) = number(value) {
+            tell(name, number);
+        }
+        for (n, level) in levels(value).into_iter().enumerate() {
+            tell(&format!("level_{}", n + 1), level);
         }
     }
     Ok(all)
+}
+
+/// What an index is called in the names of its features: its ticker, or its id.
+fn index_of(row: &Map<String, Value>) -> Result<String, ApiError> {
+    let name = ["ticker", "id", "name"].iter().find_map(|field| row.get(*field).and_then(text));
+    let name = name.ok_or_else(|| ApiError::Form("an index without ticker and id".to_owned()))?;
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c.to_ascii_lowercase() } else { '_' };
+    Ok(name.chars().take(40).map(plain).collect())
+}
+
+/// The levels in a list of `{date, level}`, the newest first; nothing where it is no such list.
+fn levels(value: &Value) -> Vec<String> {
+    let read = |row: &Value| {
+        let field = |name: &str| row.as_object()?.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v);
+        Some((field("date").and_then(text).unwrap_or_default(), field("level").and_then(number)?))
+    };
+    let mut all: Vec<(String, String)> = value.as_array().into_iter().flatten().filter_map(read).collect();
+    // Dates of one form sort as texts do; a list without dates stays as it came.
+    all.sort_by(|(a, _), (b, _)| b.cmp(a));
+    all.into_iter().take(LEVELS_MAX).map(|(_, level)| level).collect()
+}
+
+fn number(value: &Value) -> Option<String> {
+    text(value).filter(|t| t.parse::<f64>().is_ok_and(f64::is_finite))
 }
 
 /// A date range in pieces that the provider takes, without gap or overlap: first and last day of each.
@@ -193,7 +216,10 @@ mod tests {
         let Line::Signal(signal) = &read(V2)[0] else { panic!("a signal comes first") };
         assert_eq!((signal.direction, signal.instrument.as_str()), (DirectionForm::Long, "binance:BTC/USDT"));
         let Line::Feature(grade) = &read(V2)[1] else { panic!("a grade comes next") };
-        assert_eq!((grade.feature.as_str(), grade.value.text()), ("tokenmetrics.tm_trader_grade", "81.2".to_owned()));
+        assert_eq!(
+            (grade.feature.as_str(), grade.value.text()),
+            ("tokenmetrics.trading-signals.tm_trader_grade", "81.2".to_owned())
+        );
     }
 
     #[test]
@@ -205,6 +231,26 @@ mod tests {
         let market = r#"{"success":true,"data":[{"DATE":"2025-01-15","TOTAL_CRYPTO_MCAP":3300000000000.0}]}"#;
         let all = read("market-metrics", market).expect("lines");
         assert_eq!((all.len(), all[0].instrument()), (1, None));
+    }
+
+    #[test]
+    fn features_of_two_endpoints_indices_or_levels_have_names_of_their_own() {
+        let names = |endpoint: &str, body: &str| -> Vec<String> {
+            let of = |line: Line| match line {
+                Line::Feature(f) => format!("{} {}", f.feature, f.value.text()),
+                Line::Signal(s) => s.id,
+            };
+            read(endpoint, body).expect("lines").into_iter().map(of).collect()
+        };
+        let bar = r#"{"success":true,"data":[{"TOKEN_ID":3375,"TIMESTAMP":"2025-01-15 13:00:00","CLOSE":9.5}]}"#;
+        assert_eq!(names("hourly-ohlcv", bar), ["tokenmetrics.hourly-ohlcv.close 9.5"]);
+        assert_eq!(names("daily-ohlcv", bar), ["tokenmetrics.daily-ohlcv.close 9.5"]);
+        let two =
+            r#"{"success":true,"data":[{"ID":1,"TICKER":"TM 100","PRICE":100},{"ID":2,"TICKER":"","PRICE":"7"}]}"#;
+        assert_eq!(names("indices", two), ["tokenmetrics.indices.tm_100.price 100", "tokenmetrics.indices.2.price 7"]);
+        let levels = r#"{"success":true,"data":[{"TOKEN_ID":3375,"HISTORICAL_RESISTANCE_SUPPORT_LEVELS":[{"date":"2024-01-02","level":44.5},{"date":"2025-03-01","level":"61"},{"x":1}]}]}"#;
+        let expected = ["tokenmetrics.resistance-support.level_1 61", "tokenmetrics.resistance-support.level_2 44.5"];
+        assert_eq!(names("resistance-support", levels), expected);
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn a_providers_signal_is_traded_once_stored_and_its_grade_is_known() {
     assert!(stored.len() >= 2 && stored.iter().all(|l| l.when().is_ok()), "{stored:?}");
     let mut grades = 0;
     run::show(&tape, |_, text| {
-        grades += usize::from(text.contains("tokenmetrics.tm_trader_grade"));
+        grades += usize::from(text.contains("tokenmetrics.trading-signals.tm_trader_grade"));
         true
     })
     .expect("a tape");
@@ -136,6 +136,20 @@ fn a_chain_is_watched_and_a_changed_balance_is_told() {
                 100 + n,
                 1_700_000_000 + n * 3
             ),
+            // Those between two looks, and an address that the explorer has trouble with.
+            t if t.starts_with("/v1/mainnet/blocks?") => {
+                let number = |name: &str| {
+                    let found = t.split(['?', '&']).find_map(|part| part.strip_prefix(name));
+                    found.and_then(|n| n.parse::<u64>().ok()).expect("a height")
+                };
+                let block = |height: u64| {
+                    let timestamp = 1_700_000_000 + (height - 100) * 3;
+                    format!(
+                        r#"{{"header":{{"metadata":{{"height":{height},"timestamp":{timestamp}}}}},"transactions":[]}}"#
+                    )
+                };
+                format!("[{}]", (number("start=")..number("end=")).map(block).collect::<Vec<_>>().join(","))
+            }
             t if t.ends_with("/account/aleo1me") => format!("\"{}u64\"", if n < 5 { 5_000_000 } else { 7_500_000 }),
             t if t.ends_with("/bonded/aleo1me") => "null".to_owned(),
             other => return (format!("500 Something went wrong: {other}"), String::new()),
@@ -145,7 +159,7 @@ fn a_chain_is_watched_and_a_changed_balance_is_told() {
     let source = AleoSource {
         url: format!("http://{}/v1", server.address),
         every_s: 1,
-        addresses: BTreeMap::from([("me".to_owned(), "aleo1me".to_owned())]),
+        addresses: [("ill", "aleo1ill"), ("me", "aleo1me")].map(|(n, a)| (n.to_owned(), a.to_owned())).into(),
         ..AleoSource::default()
     };
     let session = Session::start(|_, settings| {

@@ -4,7 +4,7 @@
 
 use bellwether_sdk::Decimal;
 
-use super::{ConfigError, Settings, parse_time, suggest};
+use super::{ConfigError, Settings, SourceSettings, TOKEN_METRICS, parse_time, suggest};
 
 /// The fill profiles there are.
 pub const FILL_PROFILES: [&str; 6] = ["next-open@1", "close@1", "ohlc-path@1", "trade@1", "quote@1", "book@1"];
@@ -42,6 +42,14 @@ fn check_names(settings: &Settings) -> Result<(), ConfigError> {
     };
     if let Some(kind) = settings.backtest.kinds.iter().find(|k| !TICK_KINDS.contains(&k.as_str())) {
         return unknown("backtest.kinds", kind, &TICK_KINDS);
+    }
+    for (name, source) in &settings.source {
+        if let SourceSettings::TokenMetrics(source) = source
+            && let Some(word) = source.endpoints.iter().find(|e| !TOKEN_METRICS.contains(&e.as_str()))
+        {
+            // Asking for what is not there costs a call.
+            return unknown(&format!("source.{name}.endpoints"), word, &TOKEN_METRICS);
+        }
     }
     match &settings.sim.fill_profile {
         Some(profile) if !FILL_PROFILES.contains(&profile.as_str()) => {

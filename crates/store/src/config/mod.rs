@@ -31,7 +31,7 @@ pub use settings::{
 pub use shape::known_paths;
 pub use signals::{
     AleoSource, BusFeed, Combine, FileSource, Freshness, NatsSource, OnConflict, ProcessSource, SignalSettings,
-    SourceSettings, TokenMetricsSource, WebhookAuth, WebhookSource,
+    SourceSettings, TOKEN_METRICS, TokenMetricsSource, WebhookAuth, WebhookSource,
 };
 pub use sinks::{Level, MarketWord, NatsSink, SinkKind, SinkSettings};
 pub use state::{create_private, state_dir};

@@ -172,6 +172,26 @@ pub struct ProcessSource {
     pub silent_max_s: u64,
 }
 
+/// What the Token Metrics API can be asked for.
+pub const TOKEN_METRICS: [&str; 16] = [
+    "tokens",
+    "price",
+    "hourly-ohlcv",
+    "daily-ohlcv",
+    "trading-signals",
+    "hourly-trading-signals",
+    "trader-grades",
+    "investor-grades",
+    "tm-grade",
+    "tm-grade-history",
+    "market-metrics",
+    "indices",
+    "resistance-support",
+    "sentiment",
+    "quantmetrics",
+    "ai-reports",
+];
+
 /// The Token Metrics API. Its key is `BELLWETHER_KEY_TOKENMETRICS_<NAME>_SECRET`, with the source's name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
