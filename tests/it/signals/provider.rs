@@ -166,16 +166,22 @@ fn a_chain_is_watched_and_a_changed_balance_is_told() {
         settings.source.insert("chain".to_owned(), SourceSettings::Aleo(source));
     });
     let said = session.line().1;
+    assert!(said.starts_with("chain: stale, status 500"), "{said}");
+    let said =
+        std::iter::repeat_with(|| session.line().1).find(|said| !said.starts_with("chain: stale")).expect("more");
     assert_eq!(said, "chain: the balance of me went from 5 to 7.5 credits");
     let desk = std::sync::Arc::clone(&session.desk);
     session.end();
     let tape = desk.folder.path().join("hook.tape");
-    let mut features = String::new();
+    let (mut features, mut heights) = (String::new(), Vec::new());
     run::show(&tape, |_, text| {
         features.push_str(text);
+        let told = text.split_once("aleo.height").map(|(_, rest)| rest.chars().filter(char::is_ascii_digit).take(3));
+        heights.extend(told.map(String::from_iter).and_then(|n: String| n.parse::<u64>().ok()));
         true
     })
     .expect("a tape");
+    assert!(heights.len() > 3 && heights.windows(2).all(|w| w[1] == w[0] + 1), "a block is left out: {heights:?}");
     for name in ["aleo.height", "aleo.block_time", "aleo.balance.me", "aleo.staked.me", "aleo.calls.credits.aleo"] {
         assert!(features.contains(name), "{name}");
     }
