@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::config::Level;
 
 /// The topics there are, with what they are about.
-pub const TOPICS: [(&str, &str); 14] = [
+pub const TOPICS: [(&str, &str); 15] = [
     ("start", "a session began, or went on after it ended unexpectedly"),
     ("stop", "a session ended"),
     ("fill", "an order filled"),
@@ -22,6 +22,7 @@ pub const TOPICS: [(&str, &str); 14] = [
     ("clock", "clocks differ"),
     ("disk", "the disk is slow or full"),
     ("source", "a source refused messages or was started again"),
+    ("wallet", "a watched address holds or stakes another amount"),
     ("signal", "a strategy emitted a signal"),
     ("digest", "the day in a few lines"),
 ];
@@ -66,9 +67,11 @@ pub struct Message {
 }
 
 /// What words of a session's lines mean. One that ends with a blank is a line's beginning, any other a part of it.
-const WORDS: [(&str, Level, &str); 22] = [
+const WORDS: [(&str, Level, &str); 24] = [
     // First: what stands behind it are a stranger's words.
     ("message is refused", Level::Warning, "source"),
+    (": the balance of ", Level::Warning, "wallet"),
+    (": the staked of ", Level::Warning, "wallet"),
     ("filled ", Level::Info, "fill"),
     ("rejected ", Level::Warning, "order"),
     ("expired ", Level::Info, "order"),
@@ -127,6 +130,8 @@ mod tests {
         assert_eq!(topic_of("order 3 buy 1 binance:BTC/USDT market gtc signal"), None);
         assert_eq!(topic_of("feed is stale: Trades(InstrumentId(0))"), Some((Level::Warning, "stale")));
         assert_eq!(topic_of("tv: a message is refused (1): malformed"), Some((Level::Warning, "source")));
+        let balance = "chain: the balance of guard went from 5 to 7.5 credits";
+        assert_eq!(topic_of(balance), Some((Level::Warning, "wallet")), "whatever the address is called");
         let strangers = "tv: a message is refused (1): unknown instrument \"nothing is sent any more\"";
         assert_eq!(topic_of(strangers), Some((Level::Warning, "source")), "a stranger does not raise an alarm");
         for (line, level, topic) in [

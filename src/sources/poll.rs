@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bellwether_sdk::Ts;
+
 use super::Gate;
 use super::api::{Api, ApiError};
 use super::budget::Budget;
 use super::gate::{is_told, now};
 use super::{aleo, tokenmetrics};
 use crate::config::{AleoSource, TokenMetricsSource};
-use crate::data::news::{FeatureForm, Line, Scalar};
+use crate::data::news::{FeatureForm, FormError, Line, Scalar};
 
 /// Message ids, and values of features, that are remembered between rounds.
 const REMEMBERED: usize = 50_000;
@@ -33,30 +35,43 @@ const WAIT_MAX: Duration = Duration::from_secs(900);
 #[derive(Default)]
 struct Told {
     ids: BTreeSet<String>,
-    /// Values of features that have no date, by name and instrument.
-    values: BTreeMap<(String, Option<String>), String>,
+    /// Features by name and instrument: the date and the value told last.
+    values: BTreeMap<(String, Option<String>), (Ts, String)>,
 }
 
 impl Told {
-    /// Whether a line says something new. What has a date is new once; what has none, when it says another value.
-    fn is_new(&mut self, line: &Line) -> bool {
+    /// Whether a line says something new: a signal once; a feature when it has another value, and never one of before the
+    /// newest, which would stand in its place.
+    fn is_new(&self, line: &Line) -> bool {
         match line {
-            Line::Feature(form) if form.made.is_none() => {
-                if self.values.len() > REMEMBERED {
-                    self.values.clear();
-                }
-                let value = form.value.text();
-                let name = (form.feature.clone(), form.instrument.clone());
-                self.values.insert(name, value.clone()).is_none_or(|before| before != value)
-            }
-            line => {
-                if self.ids.len() > REMEMBERED {
-                    self.ids.clear();
-                }
-                self.ids.insert(line.id())
+            Line::Signal(_) => !self.ids.contains(&line.id()),
+            Line::Feature(form) => {
+                let made = made(line);
+                let last = self.values.get(&(form.feature.clone(), form.instrument.clone()));
+                last.is_none_or(|(at, value)| made > *at || made == *at && *value != form.value.text())
             }
         }
     }
+
+    fn remember(&mut self, line: &Line) {
+        if self.ids.len() > REMEMBERED {
+            self.ids.clear();
+        }
+        if self.values.len() > REMEMBERED {
+            self.values.clear();
+        }
+        match line {
+            Line::Signal(_) => drop(self.ids.insert(line.id())),
+            Line::Feature(form) => {
+                let name = (form.feature.clone(), form.instrument.clone());
+                self.values.insert(name, (made(line), form.value.text()));
+            }
+        }
+    }
+}
+
+fn made(line: &Line) -> Ts {
+    line.when().map_or(Ts::NONE, |when| when.made)
 }
 
 /// Asks Token Metrics round after round.
@@ -110,11 +125,17 @@ async fn round(
 ) -> Result<(), ApiError> {
     let ids: Vec<&str> = settings.instruments.keys().map(String::as_str).collect();
     let tokens = if ids.is_empty() { String::new() } else { format!("token_id={}&", ids.join(",")) };
+    let mut all = Vec::new();
     for page in 1..=PAGES_MAX {
         let used = budget.spend(now()).map_err(ApiError::Spent)?;
         let more = if page == 1 { String::new() } else { format!("&page={page}") };
         let query = format!("{tokens}limit={PAGE}{more}");
-        let body = api.get(&format!("/{}/{endpoint}", settings.version), &query).await?;
+        let body =
+            api.get(&format!("/{}/{endpoint}", settings.version), &query).await.map_err(|error| match error {
+                // The first page was given: the endpoint is there.
+                ApiError::Final(why) if page > 1 => ApiError::Later(why, None),
+                error => error,
+            })?;
         gate.count("calls");
         tracing::debug!(source = gate.name(), day = used.day_calls, month = used.month_calls, "a call was made");
         let rows = tokenmetrics::rows(&body)?;
@@ -131,25 +152,33 @@ async fn round(
                 }
                 continue;
             }
-            for line in tokenmetrics::lines(endpoint, &row, &settings.instruments)? {
-                if told.is_new(&line) {
-                    is_new = true;
-                    // What is refused has been told by the gate.
-                    let _ = gate.take(line);
-                }
-            }
+            let before = all.len();
+            let lines = tokenmetrics::lines(endpoint, &row, &settings.instruments)?;
+            all.extend(lines.into_iter().filter(|line| told.is_new(line)));
+            is_new |= all.len() > before;
         }
         // A further page of what was known already is not worth a call.
         if !is_full || !is_new {
             break;
         }
     }
+    // Oldest first, whichever way the provider tells: the newest is what stands.
+    all.sort_by_key(made);
+    for line in all.into_iter().filter(|line| told.is_new(line)).collect::<Vec<_>>() {
+        // What is refused has been told by the gate; what finds no room comes again with the next round.
+        if !matches!(gate.take(line.clone()), Err(FormError::Busy)) {
+            told.remember(&line);
+        }
+    }
     Ok(())
 }
 
+/// The height of the last block that was told, and its time where that is known.
+type Last = (u64, Option<i64>);
+
 /// Looks at the blocks since the last look and the watched addresses.
 pub(super) async fn aleo(settings: AleoSource, api: Api, gate: Arc<Gate>) {
-    let mut before: Option<(u64, i64)> = None;
+    let mut before: Option<Last> = None;
     let mut balances: BTreeMap<String, f64> = BTreeMap::new();
     let every = Duration::from_secs(settings.every_s.max(1));
     loop {
@@ -183,12 +212,7 @@ pub(super) async fn aleo(settings: AleoSource, api: Api, gate: Arc<Gate>) {
 }
 
 /// Tells of each block since the last look, oldest first; of more than there is time for, the newest.
-async fn blocks(
-    settings: &AleoSource,
-    api: &Api,
-    gate: &Gate,
-    before: &mut Option<(u64, i64)>,
-) -> Result<(), ApiError> {
+async fn blocks(settings: &AleoSource, api: &Api, gate: &Gate, before: &mut Option<Last>) -> Result<(), ApiError> {
     let network = &settings.network;
     let form = |e: serde_json::Error| ApiError::Form(e.to_string());
     let body = api.get(&format!("/{network}/block/latest"), "").await?;
@@ -198,15 +222,19 @@ async fn blocks(
         let mut from = last.saturating_add(1);
         let missed = latest.height.saturating_sub(from).saturating_sub(BLOCKS_MAX);
         if missed > 0 {
+            gate.count("blocks_left_out");
             gate.tell(format!("{}: {missed} blocks from {from} on are not looked at, there are too many", gate.name()));
             from += missed;
             // The time of a block is of two that follow one another.
-            *before = None;
+            *before = Some((from - 1, None));
         }
         while from < latest.height {
             let end = latest.height.min(from + BLOCKS);
             let body = api.get(&format!("/{network}/blocks"), &format!("start={from}&end={end}")).await?;
             let rows: Vec<serde_json::Value> = serde_json::from_str(&body).map_err(form)?;
+            if rows.len() as u64 != end - from {
+                return Err(ApiError::Form(format!("{} blocks from {from} to {end}", rows.len())));
+            }
             for row in &rows {
                 let block = aleo::block(row).ok_or_else(|| ApiError::Form("no block among blocks".to_owned()))?;
                 told(settings, gate, &block, before);
@@ -218,12 +246,13 @@ async fn blocks(
     Ok(())
 }
 
-fn told(settings: &AleoSource, gate: &Gate, block: &aleo::Block, before: &mut Option<(u64, i64)>) {
+fn told(settings: &AleoSource, gate: &Gate, block: &aleo::Block, before: &mut Option<Last>) {
     if before.is_none_or(|(height, _)| height < block.height) {
-        for (name, value) in aleo::features(block, *before, &settings.programs) {
+        let timed = before.and_then(|(height, time)| Some((height, time?)));
+        for (name, value) in aleo::features(block, timed, &settings.programs) {
             tell(gate, name, value);
         }
-        *before = Some((block.height, block.timestamp));
+        *before = Some((block.height, Some(block.timestamp)));
     }
 }
 
@@ -271,10 +300,17 @@ mod tests {
             })
         };
         let mut told = Told::default();
-        let new: Vec<bool> = ["1", "2", "1", "1", "2"].map(|v| told.is_new(&line(v, None))).to_vec();
-        assert_eq!(new, [true, true, true, false, true]);
-        // A dated value comes with every round.
-        let new = [("1", "2025-01-01"), ("2", "2025-01-02"), ("1", "2025-01-01")];
-        assert_eq!(new.map(|(v, made)| told.is_new(&line(v, Some(made)))), [true, true, false]);
+        let mut hear = |value: &str, made: Option<&str>| {
+            let line = line(value, made);
+            let is_new = told.is_new(&line);
+            if is_new {
+                told.remember(&line);
+            }
+            is_new
+        };
+        assert_eq!(["1", "2", "1", "1", "2"].map(|v| hear(v, None)), [true, true, true, false, true]);
+        // A dated value comes with every round, may change, and gives way to a newer one only.
+        let dated = [("1", "2025-01-01"), ("2", "2025-01-02"), ("1", "2025-01-01"), ("3", "2025-01-02")];
+        assert_eq!(dated.map(|(v, made)| hear(v, Some(made))), [true, true, false, true]);
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) file: Option<SettingsFile>,
     /// Parameters with several values, in order of the flags.
     pub(crate) axes: Vec<(String, Vec<String>)>,
+    /// Strategies from files whose content the settings do not pin: name and SHA-256.
+    pub(crate) unpinned: Vec<(String, String)>,
 }
 
 /// What a plan is for.
@@ -66,7 +68,7 @@ pub(crate) fn plan(global: &Global, args: &RunArgs, registry: &Registry, of: Of)
         text: (*value).to_owned(),
     });
     let Loaded { mut settings, file } = layered(global, flags.collect())?;
-    choose_strategies(&mut settings, args, registry)?;
+    let unpinned = choose_strategies(&mut settings, args, registry)?;
     flags_over(&mut settings, args)?;
     defaults(&mut settings, of);
     let mut axes = Vec::new();
@@ -79,7 +81,7 @@ pub(crate) fn plan(global: &Global, args: &RunArgs, registry: &Registry, of: Of)
     }
     check(&settings)?;
     strategies::check(registry, &settings.strategy, file.as_ref(), !axes.is_empty())?;
-    Ok(Plan { settings, file, axes })
+    Ok(Plan { settings, file, axes, unpinned })
 }
 
 fn split(text: &str) -> Result<(&str, &str), Failure> {
@@ -90,7 +92,12 @@ fn split(text: &str) -> Result<(&str, &str), Failure> {
     }
 }
 
-fn choose_strategies(settings: &mut Settings, args: &RunArgs, registry: &Registry) -> Result<(), Failure> {
+/// Gives those that are from files and not pinned.
+fn choose_strategies(
+    settings: &mut Settings,
+    args: &RunArgs,
+    registry: &Registry,
+) -> Result<Vec<(String, String)>, Failure> {
     if let Some(name) = &args.strategy {
         let known: Vec<_> = settings.strategy.iter().filter(|s| s.id == *name || s.plugin == *name).cloned().collect();
         settings.strategy = match known.is_empty() {
@@ -100,9 +107,13 @@ fn choose_strategies(settings: &mut Settings, args: &RunArgs, registry: &Registr
     } else if settings.strategy.is_empty() {
         settings.strategy = vec![StrategySettings { plugin: "ema_cross".to_owned(), ..Default::default() }];
     }
+    let mut unpinned = Vec::new();
     for strategy in &mut settings.strategy {
         let entry = strategies::of_settings(registry, strategy)?;
         if !entry.sha256.is_empty() {
+            if strategy.sha256.is_none() {
+                unpinned.push((entry.manifest.name.clone(), entry.sha256.clone()));
+            }
             // From here on this content and no other: on the tape, in the report, and whenever it is loaded again.
             strategy.sha256 = Some(entry.sha256.clone());
         }
@@ -110,7 +121,7 @@ fn choose_strategies(settings: &mut Settings, args: &RunArgs, registry: &Registr
             strategy.id = entry.manifest.name;
         }
     }
-    Ok(())
+    Ok(unpinned)
 }
 
 fn flags_over(settings: &mut Settings, args: &RunArgs) -> Result<(), Failure> {

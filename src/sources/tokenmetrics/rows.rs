@@ -16,8 +16,8 @@ pub use crate::config::TOKEN_METRICS as ENDPOINTS;
 /// What is asked for its words: stored for people, and no signal.
 pub const REPORTS: &str = "ai-reports";
 
-/// What lists the indices, which have a ticker instead of a token.
-const INDICES: &str = "indices";
+/// What is of indices, which have a ticker or an id instead of a token.
+const INDICES: [&str; 2] = ["indices", "indices-performance"];
 
 /// Most levels of one row that become features: the newest.
 const LEVELS_MAX: usize = 16;
@@ -78,9 +78,9 @@ pub fn lines(
         let id = format!("{endpoint}-{token}-{}-{direction:?}", at.text());
         all.push(Line::Signal(Box::new(signal(id, instrument, direction, at.clone()))));
     }
-    let of = match endpoint {
-        INDICES => format!("{INDICES}.{}", index_of(row)?),
-        endpoint => endpoint.to_owned(),
+    let of = match INDICES.contains(&endpoint) {
+        true => format!("{endpoint}.{}", index_of(row)?),
+        false => endpoint.to_owned(),
     };
     let mut tell = |name: &str, number: String| {
         all.push(Line::Feature(FeatureForm {

@@ -9,7 +9,7 @@ use super::paper::{SessionArgs, finish, session_plan};
 use crate::args::{Global, RunArgs};
 use crate::failure::{Code, Failure};
 use crate::plan::{Of, plan};
-use crate::{interrupt, record, watch};
+use crate::{interrupt, out, record, watch};
 
 /// `live`
 #[derive(Debug, Args)]
@@ -72,6 +72,12 @@ pub(crate) fn run(global: &Global, args: &LiveArgs, registry: &Registry) -> Resu
         ));
     }
     limits(settings)?;
+    for (name, sha256) in &plan.unpinned {
+        out::tell(&format!(
+            "the file of the strategy {name} is not pinned: write sha256 = \"{sha256}\" under its [[strategy]], and no other \
+             content will ever trade"
+        ));
+    }
     let account = settings.session.account.clone();
     let symbols = run::symbols(settings)?;
     let venues: Vec<String> = symbols.iter().map(run::venue_key).collect::<Result<_, _>>()?;

@@ -173,7 +173,7 @@ pub struct ProcessSource {
 }
 
 /// What the Token Metrics API can be asked for.
-pub const TOKEN_METRICS: [&str; 16] = [
+pub const TOKEN_METRICS: [&str; 24] = [
     "tokens",
     "price",
     "hourly-ohlcv",
@@ -184,8 +184,16 @@ pub const TOKEN_METRICS: [&str; 16] = [
     "investor-grades",
     "tm-grade",
     "tm-grade-history",
+    "technology-grade",
+    "technology-grade-history",
+    "fundamental-grade",
+    "fundamental-grade-history",
+    "top-market-cap-tokens",
+    "moonshot-tokens",
     "market-metrics",
     "indices",
+    "indices-holdings",
+    "indices-performance",
     "resistance-support",
     "sentiment",
     "quantmetrics",
