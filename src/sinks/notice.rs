@@ -70,8 +70,8 @@ pub struct Message {
 const WORDS: [(&str, Level, &str); 24] = [
     // First: what stands behind it are a stranger's words.
     ("message is refused", Level::Warning, "source"),
-    (": the balance of ", Level::Warning, "wallet"),
-    (": the staked of ", Level::Warning, "wallet"),
+    (": the balance of", Level::Warning, "wallet"),
+    (": the staked of", Level::Warning, "wallet"),
     ("filled ", Level::Info, "fill"),
     ("rejected ", Level::Warning, "order"),
     ("expired ", Level::Info, "order"),
