@@ -295,7 +295,7 @@ impl Plan {
 }
 
 /// Names of columns for people, shortened: the first line of a file that is something else may be anything.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 200;
     let all = names.join(", ");
     let plain = |c: char| if c.is_control() { '?' } else { c };

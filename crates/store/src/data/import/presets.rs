@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bellwether_sdk::Interval;
 
-use super::plan::{Plan, Role};
+use super::plan::{Plan, Role, listed};
 use crate::data::error::DataError;
 use crate::data::time::TimeUnit;
 use crate::market::Kind;
@@ -182,14 +182,15 @@ fn layout_names(layout: &Layout, width: usize) -> Vec<String> {
 /// The plan for a Tardis file by its header.
 pub(super) fn tardis(path: &Path, first: &[&str]) -> Result<Plan, DataError> {
     let names: Vec<String> = first.iter().map(|f| (*f).to_owned()).collect();
-    let layout = if first.starts_with(&["exchange", "symbol", "timestamp", "local_timestamp", "is_snapshot"]) {
-        &TARDIS_L2
-    } else if first.starts_with(&["exchange", "symbol", "timestamp", "local_timestamp", "id", "side"]) {
-        &TARDIS_TRADES
-    } else {
+    let layout = [
+        (&TARDIS_L2, &["exchange", "symbol", "timestamp", "local_timestamp", "is_snapshot"][..]),
+        (&TARDIS_TRADES, &["exchange", "symbol", "timestamp", "local_timestamp", "id", "side"]),
+    ];
+    let is_it = |(layout, begin): &(&Layout, &[&str])| first.starts_with(begin) && first.len() >= layout.roles.len();
+    let Some((layout, _)) = layout.into_iter().find(is_it) else {
         return Err(DataError::Columns {
             path: path.to_owned(),
-            found: format!("its header is {}, neither Tardis' incremental_book_L2 nor its trades", names.join(", ")),
+            found: format!("its header is {}, neither Tardis' incremental_book_L2 nor its trades", listed(&names)),
             remedy: "fetch one of those, or import it with --format csv".to_owned(),
         });
     };

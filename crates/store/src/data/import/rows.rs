@@ -359,8 +359,8 @@ impl<'a> Rows<'a> {
     }
 
     fn bad(&self, role: Role, (found, remedy): Bad) -> DataError {
-        let column =
-            self.plan.at(role).map_or_else(|| format!("{role:?}").to_lowercase(), |c| self.plan.names[c].clone());
+        let column = self.plan.at(role).and_then(|c| self.plan.names.get(c).cloned());
+        let column = column.unwrap_or_else(|| format!("{role:?}").to_lowercase());
         DataError::Value { path: self.path.to_owned(), line: self.line, column, found, remedy }
     }
 }

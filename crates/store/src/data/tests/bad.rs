@@ -29,6 +29,15 @@ fn says(error: &str, parts: &[&str]) {
 
 const HEADER: &str = "ts_ms,open,high,low,close,volume\n1706655600000,10,12,9,11.5,3\n";
 
+/// Found by a million inputs: the last two names had become one, and an error named the eighth of seven columns.
+#[test]
+fn a_header_that_lacks_a_column_is_none_that_is_known() {
+    let content = "exchange,symbol,timestamp,local_timestamp,id,side,price_amount\n\
+                   binance,BTCUSDT,1704067200003000,1704067200008000,33,buy,42283.58,x\n";
+    let error = refused(&spec(Format::Tardis, "binance:BTC/USDT"), "bad.csv", content);
+    says(&error, &["bad.csv", "its header is exchange, symbol", "neither Tardis'"]);
+}
+
 #[test]
 fn values_that_are_no_numbers_are_refused_with_line_and_column() {
     for value in ["abc", "NaN", "nan", "inf", "-inf", "1.2.3", "0x10", "1,5"] {
