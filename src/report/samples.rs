@@ -59,6 +59,7 @@ pub(super) fn empty() -> Outcome {
         charts: vec![],
         refusals: vec![],
         signals: 0,
+        unbuilt: Vec::new(),
         signals_dropped: vec![],
         halts: vec![],
         notes: vec![],

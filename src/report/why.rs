@@ -13,6 +13,7 @@ pub fn why_no_trade(document: &Document) -> Vec<String> {
     reasons.dedup_by(|a, b| a.1 == b.1);
     let mut reasons: Vec<String> = reasons.into_iter().map(|(_, text)| text).collect();
     if reasons.is_empty() {
+        reasons.extend(document.signals.unbuilt.iter().map(|bars| format!("no bar was completed: {bars}")));
         reasons.push(silence(document));
     }
     reasons.truncate(3);

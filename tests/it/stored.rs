@@ -7,7 +7,7 @@ use bellwether::config::{Settings, Slippage, StrategySettings};
 use bellwether::data::{self, Catalog, Format, ImportSpec};
 use bellwether::host::Registry;
 use bellwether::run::{self, RunError, RunReport};
-use bellwether_sdk::{Decimal, Interval, Money, Ts};
+use bellwether_sdk::{Context, Decimal, InstrumentId, Interval, Money, ParamError, Params, Plugin, Strategy, Ts};
 use strategy_ema_cross::EmaCross;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -68,6 +68,40 @@ fn a_run_in_which_no_bar_is_completed_is_an_error_and_not_a_run_without_trades()
     let said = run(|s| s.backtest.interval = "1w".parse::<Interval>().ok()).map(|r| r.outcome.events);
     let Err(RunError::Data(said)) = said else { panic!("48 hours make no week: {said:?}") };
     assert!(said.starts_with("no bar of 1w was completed for binance:BTC/USDT:USDT"), "{said}");
+}
+
+#[derive(Debug, Clone, Params)]
+struct NoParams {}
+
+/// Waits for a bar of a week.
+struct Weekly;
+
+impl Strategy for Weekly {
+    fn on_start(&mut self, ctx: &mut Context<'_>) {
+        ctx.subscribe_bars(InstrumentId(0), "1w".parse().expect("a week"));
+    }
+}
+
+impl Plugin for Weekly {
+    type Params = NoParams;
+    const NAME: &'static str = "weekly";
+    const SUMMARY: &'static str = "waits for a bar of a week";
+    const DIRECTIONAL: bool = true;
+
+    fn new(_: NoParams) -> Result<Self, ParamError> {
+        Ok(Self)
+    }
+}
+
+#[test]
+fn a_strategy_that_waits_for_bars_that_never_complete_is_told_so() {
+    let dir = tempfile::tempdir().expect("folder");
+    catalog(dir.path());
+    let mut settings = Settings::default();
+    settings.data.dir = dir.path().join("catalog");
+    settings.strategy = vec![StrategySettings { plugin: "weekly".to_owned(), ..Default::default() }];
+    let done = run::backtest(&settings, &Registry::new().with::<Weekly>(), &AtomicBool::new(false)).expect("a run");
+    assert_eq!(done.outcome.unbuilt, ["1w of binance:BTC/USDT:USDT"]);
 }
 
 #[test]

@@ -45,7 +45,11 @@ impl Document {
             trades,
             refusals: counts(&outcome.refusals),
             order_ends: order_ends(outcome),
-            signals: Signals { emitted: outcome.signals, dropped: counts(&outcome.signals_dropped) },
+            signals: Signals {
+                emitted: outcome.signals,
+                dropped: counts(&outcome.signals_dropped),
+                unbuilt: outcome.unbuilt.clone(),
+            },
         }
     }
 }

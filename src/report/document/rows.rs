@@ -33,6 +33,9 @@ pub struct Signals {
     pub emitted: u64,
     /// Why signals made no order, most frequent first.
     pub dropped: Vec<Count>,
+    /// Bars that a strategy asked for and of which none was completed: `7m of binance:BTC/USDT`.
+    #[serde(default)]
+    pub unbuilt: Vec<String>,
 }
 
 /// An instrument and the rules in force.

@@ -225,6 +225,9 @@ fn a_run_without_trades_says_why_in_the_order_of_frequency() {
     let mut run = empty();
     run.events = 1_440;
     assert_eq!(why_no_trade(&document(&run)), ["no signal: 0 signals and 0 orders in 1,440 bars"]);
+    run.unbuilt = vec!["7m of binance:BTC/USDT".to_owned()];
+    assert_eq!(why_no_trade(&document(&run))[0], "no bar was completed: 7m of binance:BTC/USDT");
+    run.unbuilt.clear();
     run.signals = 12;
     assert_eq!(why_no_trade(&document(&run)), ["12 signals in 1,440 bars and no order came of them"]);
     run.signals_dropped = vec![("size_is_zero".to_owned(), 7)];

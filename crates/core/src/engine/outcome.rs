@@ -66,6 +66,8 @@ pub struct Outcome {
     pub signals: u64,
     /// Why signals made no order.
     pub signals_dropped: Vec<(String, u64)>,
+    /// Bars that a strategy asked for and of which none was completed.
+    pub unbuilt: Vec<String>,
     /// Strategies that were stopped before the end, in order.
     pub halts: Vec<Halt>,
     /// Things the reader of a result must know, as sentences.

@@ -33,6 +33,11 @@ impl BarBuilder {
         self.interval
     }
 
+    /// Whether none of its bars was completed by data that began at `first`.
+    pub fn completed_none(&self, first: Ts) -> bool {
+        self.closing.is_none() && self.current.is_some_and(|b| b.ts_open <= first)
+    }
+
     /// Adds a trade. Returns when the bar it begins, if it begins one, is due.
     #[inline]
     pub fn trade(&mut self, ts: Ts, price: Price, qty: Qty) -> Option<Ts> {

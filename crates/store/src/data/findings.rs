@@ -9,7 +9,7 @@ use bellwether_sdk::{Interval, Ts};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{NULL, TS, depth, quote};
+use super::schema::{NULL, TS, depth, quote, trade};
 use super::table::Table;
 use super::time::{Stamp, iso};
 use crate::market::Kind;
@@ -22,7 +22,7 @@ pub enum Oddity {
     Disorder,
     /// Rows that equal another one: exact repeats of bars, funding and trades with ids are stored once, others as often as they came.
     Duplicates,
-    /// Bars missing between two bars.
+    /// Bars missing between two bars, trades between two ids, a funding between two.
     Gaps,
     /// Bars whose open time is no multiple of their interval since 1970 UTC.
     OffGrid,
@@ -84,7 +84,7 @@ pub struct Finding {
     /// Where in the source the first one is, `file:line`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// Of gaps: how many bars are missing in all.
+    /// Of gaps: how many rows are missing in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<u64>,
     /// What else there is to say, in words.
@@ -123,6 +123,9 @@ pub(crate) struct Scan {
     before: Option<i64>,
     missing: i64,
     longest: (i64, i64),
+    ids: Ids,
+    /// The last two steps between fundings: length, start, and the line of its end.
+    pays: [(i64, i64, i64); 2],
     flat_run: u64,
     flat_longest: (u64, i64),
     flat_start: i64,
@@ -141,6 +144,14 @@ struct Chain {
     continued: bool,
 }
 
+/// The numbers of trades: a venue that counts them one by one shows what is missing.
+#[derive(Debug, Default)]
+struct Ids {
+    last: Option<i64>,
+    followed: u64,
+    backwards: bool,
+}
+
 impl Scan {
     pub(crate) fn new(kind: Kind) -> Self {
         Self {
@@ -149,6 +160,8 @@ impl Scan {
             before: None,
             missing: 0,
             longest: (0, 0),
+            ids: Ids::default(),
+            pays: [(0, 0, 0); 2],
             flat_run: 0,
             flat_longest: (0, 0),
             flat_start: 0,
@@ -175,7 +188,8 @@ impl Scan {
             Kind::Bars(interval) => self.bars(table, interval),
             Kind::Quotes => self.quotes(table),
             Kind::Depth => self.depth(table),
-            Kind::Funding | Kind::Trades => {}
+            Kind::Funding => self.funding(table),
+            Kind::Trades => self.trades(table),
         }
     }
 
@@ -206,15 +220,61 @@ impl Scan {
     fn step(&mut self, before: i64, ts: i64, expected: i64, origin: i64) {
         let step = ts - before;
         if step > expected {
-            self.note(Oddity::Gaps, 1, before.saturating_add(expected), origin, String::new);
-            self.missing += step / expected - 1;
-            if step > self.longest.0 {
-                self.longest = (step, before);
-            }
+            self.gap(step / expected - 1, (step, before), before.saturating_add(expected), origin);
         } else if step < expected && step > 0 {
             self.note(Oddity::Overlaps, 1, ts, origin, || {
                 format!("{} opens before the bar of {} is over", iso(ts), iso(before))
             });
+        }
+    }
+
+    fn gap(&mut self, missing: i64, (length, after): (i64, i64), ts: i64, origin: i64) {
+        self.note(Oddity::Gaps, 1, ts, origin, String::new);
+        self.missing = self.missing.saturating_add(missing);
+        if length > self.longest.0 {
+            self.longest = (length, after);
+        }
+    }
+
+    /// A venue may pay every eight hours, then every four: what is missing is known by a step that is longer than both
+    /// of its neighbours.
+    fn funding(&mut self, table: &Table) {
+        for row in 0..table.len() {
+            let ts = table.get(TS, row);
+            if let Some(before) = self.before.filter(|before| *before != ts) {
+                self.funding_step(ts - before);
+                self.pays = [self.pays[1], (ts - before, before, origin(table, row))];
+            }
+            self.before = Some(ts);
+        }
+    }
+
+    /// Looks at the step before this one, whose neighbours are known now.
+    fn funding_step(&mut self, step: i64) {
+        let [(earlier, ..), (middle, from, origin)] = self.pays;
+        let usual = earlier.max(step);
+        // Stamps are some milliseconds off.
+        if earlier > 0 && middle > usual + usual / 2 {
+            self.gap((middle + usual / 2) / usual - 1, (middle, from), from.saturating_add(usual), origin);
+        }
+    }
+
+    fn trades(&mut self, table: &Table) {
+        for row in 0..table.len() {
+            let id = table.get(trade::ID, row);
+            if id == NULL {
+                continue;
+            }
+            match self.ids.last {
+                Some(last) if id <= last => self.ids.backwards = true,
+                Some(last) if id == last + 1 => self.ids.followed += 1,
+                Some(last) => {
+                    let holes = id.saturating_sub(last).saturating_sub(1);
+                    self.gap(holes, (holes, last), table.get(TS, row), origin(table, row));
+                }
+                None => {}
+            }
+            self.ids.last = Some(id.max(self.ids.last.unwrap_or(id)));
         }
     }
 
@@ -302,10 +362,23 @@ impl Scan {
         }
     }
 
+    /// Whether trades are counted one by one: their numbers rise, and nearly all by one.
+    fn numbered(&self) -> bool {
+        let gaps = self.tallies.get(&Oddity::Gaps).map_or(0, |t| t.count);
+        !self.ids.backwards && self.ids.followed / 20 >= gaps
+    }
+
     /// What was found, by kind; `file_name` tells the name behind a row's origin.
     pub(crate) fn finish(mut self, file_name: Option<&str>) -> Vec<Finding> {
         let continued = self.chain.continued;
         self.end_run();
+        if self.kind == Kind::Funding {
+            // The last step has one neighbour.
+            self.funding_step(self.pays[0].0);
+        }
+        if self.kind == Kind::Trades && !self.numbered() {
+            self.tallies.remove(&Oddity::Gaps);
+        }
         if !self.volume_seen {
             // A series without volume has no quiet bars, it has no volume.
             self.tallies.remove(&Oddity::FlatZeroVolume);
@@ -319,7 +392,7 @@ impl Scan {
                 format!("no unbroken run of messages covers its id {last}")
             });
         }
-        let (missing, longest, flat) = (self.missing, self.longest, self.flat_longest);
+        let (kind_of_data, missing, longest, flat) = (self.kind, self.missing, self.longest, self.flat_longest);
         self.tallies
             .into_iter()
             .map(|(kind, tally)| Finding {
@@ -329,16 +402,26 @@ impl Scan {
                 place: file_name.filter(|_| tally.first_origin > 0).map(|f| format!("{f}:{}", tally.first_origin)),
                 missing: (kind == Oddity::Gaps).then_some(missing as u64),
                 detail: match kind {
-                    Oddity::Gaps => format!(
-                        "{missing} bars missing in all; the longest gap has {:.1} h from one open to the next, after the bar of {}",
-                        longest.0 as f64 / 3.6e12,
-                        iso(longest.1)
-                    ),
+                    Oddity::Gaps => gaps(kind_of_data, missing, longest),
                     Oddity::FlatZeroVolume => format!("the longest run has {} bars from {}", flat.0, iso(flat.1)),
                     _ => tally.detail,
                 },
             })
             .collect()
+    }
+}
+
+fn gaps(kind: Kind, missing: i64, (length, after): (i64, i64)) -> String {
+    let hours = length as f64 / 3.6e12;
+    match kind {
+        Kind::Trades => format!("{missing} trades missing by their ids; the longest gap has {length}, after id {after}"),
+        Kind::Funding => {
+            format!("{missing} payments missing in all; the longest gap has {hours:.1} h, after that of {}", iso(after))
+        }
+        _ => format!(
+            "{missing} bars missing in all; the longest gap has {hours:.1} h from one open to the next, after the bar of {}",
+            iso(after)
+        ),
     }
 }
 

@@ -60,6 +60,12 @@ impl Engine {
                 view.instrument.symbol
             ));
         }
+        let first = self.recorder.first;
+        let unbuilt = self.builders.iter().filter(|b| b.completed_none(first)).map(|b| {
+            let symbol = &self.view.instruments[b.instrument().index()].instrument.symbol;
+            format!("{} of {symbol}", b.interval())
+        });
+        let unbuilt = unbuilt.collect();
         let instruments: Vec<Instrument> = self.view.instruments.into_iter().map(|v| v.instrument).collect();
         let strategies: Vec<String> = self.slots.iter().map(|s| s.id.clone()).collect();
         let open_lots = self.slots.iter().flat_map(|s| &s.lots).flat_map(|l| l.iter().copied()).collect();
@@ -119,6 +125,7 @@ impl Engine {
             refusals: most_first(self.refusals),
             signals: self.signals,
             signals_dropped: most_first(self.dropped),
+            unbuilt,
             halts: self.halts,
             notes: self.notes,
             order_hash: hash,

@@ -41,6 +41,35 @@ fn a_bar_ends_where_the_next_opens_across_months_and_range_ends() {
 }
 
 #[test]
+fn gaps_of_funding_and_of_trade_ids_are_found() {
+    let found = |name: &str, text: &str| {
+        let desk = Desk::new();
+        desk.csv(BTC, text).expect("an import");
+        let report = check(&desk.catalog(), None, Some(kind(name))).expect("a check");
+        report.series[0].findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let funding = |hours: &[i64]| {
+        let row = |h: &i64| format!("{},0.0001\n", 1_704_067_200_000 + h * 3_600_000 + h % 3);
+        format!("ts_ms,funding_rate\n{}", hours.iter().map(row).collect::<String>())
+    };
+    assert_eq!(found("funding", &funding(&[0, 8, 16, 24, 28, 32, 36, 44, 52])), [""; 0], "the interval changes twice");
+    let one = found("funding", &funding(&[0, 8, 16, 40, 48]));
+    assert!(one.len() == 1 && one[0].contains("gaps: 1, first at 2024-01-02T00:00:00"), "{one:?}");
+    assert!(one[0].contains("2 payments missing in all; the longest gap has 24.0 h"), "{one:?}");
+    let last = found("funding", &funding(&[0, 8, 16, 40]));
+    assert!(last[0].contains("gaps: 1") && last[0].contains("2 payments"), "{last:?}");
+
+    let trades = |ids: &mut dyn Iterator<Item = i64>| {
+        let row = |id: i64| format!("{id},{},100,1,buy\n", 1_704_067_200_000 + id * 10);
+        format!("trade_id,ts_ms,price,qty,side\n{}", ids.map(row).collect::<String>())
+    };
+    let holes = found("trades", &trades(&mut (1..200).filter(|id| !(50..53).contains(id) && *id != 120)));
+    assert!(holes.len() == 1 && holes[0].contains("gaps: 2, first at"), "{holes:?}");
+    assert!(holes[0].contains("4 trades missing by their ids; the longest gap has 3, after id 49"), "{holes:?}");
+    assert_eq!(found("trades", &trades(&mut (1..200).map(|id| id * 7))), [""; 0], "ids that are no count");
+}
+
+#[test]
 fn ranges_are_half_open_and_empty_ones_say_what_there_is() {
     let desk = Desk::new();
     minute_bars(&desk, 300);
