@@ -41,10 +41,20 @@ impl Pair {
     /// Lets time pass to an event: what is due before it happens first.
     #[inline]
     pub(super) fn come_to(&mut self, ts: Ts, class: Class) -> Result<(), ReplayError> {
+        if self.sim.has_prints_before(ts) {
+            self.settle_prints()?;
+        }
         if self.engine.next_due() <= ts || self.sim.next_due() <= ts {
             self.catch_up(ts, class)?;
         }
         Ok(self.sim.pass_time(ts)?)
+    }
+
+    /// All open prints of a moment have been: what waited for the last of them fills.
+    #[cold]
+    pub(super) fn settle_prints(&mut self) -> Result<(), ReplayError> {
+        self.sim.settle_prints()?;
+        self.pump()
     }
 
     #[cold]

@@ -183,6 +183,7 @@ impl<'a> Replay<'a> {
                 self.read.push(live.remove(first).read);
             }
         }
+        self.pair.settle_prints()?;
         let end = self.pair.engine.now();
         while self.pair.engine.fire_before(end.plus(1), Class::Funding)? {
             self.pair.pump()?;

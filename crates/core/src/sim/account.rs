@@ -81,15 +81,22 @@ impl Sim {
             return Ok(Some("insufficient_position"));
         }
         let terms = self.ledger.terms(InstrumentId(i as u16));
-        let cash = self.ledger.cash(terms.settle).mantissa();
-        let needed = match (terms.kind(), side) {
-            (_, Side::Sell) => return Ok(None),
-            (InstrumentKind::Spot, Side::Buy) => terms.notional(price, qty)?.mantissa() + fee.mantissa(),
-            // A contract without leverage: its whole value must be there.
-            (_, Side::Buy) if reduces => 0,
-            (_, Side::Buy) => terms.notional(price, Qty::from_mantissa(after))?.mantissa() + fee.mantissa(),
-        };
-        Ok((needed > cash).then_some("insufficient_funds"))
+        if side == Side::Sell || reduces {
+            return Ok(None);
+        }
+        let needed = terms.notional(price, qty)?.mantissa() + fee.mantissa();
+        Ok((needed > self.free_cash(terms.settle)).then_some("insufficient_funds"))
+    }
+
+    /// Cash of a currency that is not tied up. Without leverage a contract takes the whole of its value: what it cost
+    /// is tied up until it is closed.
+    fn free_cash(&self, currency: usize) -> i128 {
+        let positions = self.ledger.positions().iter().enumerate();
+        let tied = positions.filter(|(j, p)| {
+            let terms = self.ledger.terms(InstrumentId(*j as u16));
+            !p.qty.is_zero() && terms.settle == currency && terms.kind() != InstrumentKind::Spot
+        });
+        self.ledger.cash(currency).mantissa() - tied.map(|(_, p)| p.cost.mantissa().abs()).sum::<i128>()
     }
 
     /// The largest quantity that may be opened at `price` beyond closing `close`.
@@ -105,17 +112,11 @@ impl Sim {
         let instrument = InstrumentId(i as u16);
         let terms = *self.ledger.terms(instrument);
         let lot = self.instruments[i].lot;
-        let rest = self.ledger.position(instrument).qty.mantissa() + side.sign() * close.mantissa();
         let Some(margin) = self.config.margin else {
             if side == Side::Sell {
                 return Ok(Qty::ZERO);
             }
-            let tied = if terms.kind() == InstrumentKind::Spot {
-                0
-            } else {
-                terms.notional(price, Qty::from_mantissa(rest.abs()))?.mantissa()
-            };
-            let free = Money::from_mantissa(self.ledger.cash(terms.settle).mantissa() - tied);
+            let free = Money::from_mantissa(self.free_cash(terms.settle));
             return Ok(terms.qty_for(free, price, rate.max(Rate::ZERO), lot));
         };
         let close_fee = terms.fee(terms.notional(price, close)?, rate)?;
@@ -126,6 +127,7 @@ impl Sim {
         let Some(free) = self.ledger.from_reporting(terms.settle, Money::from_mantissa(free)) else {
             return Ok(Qty::ZERO);
         };
+        let rest = self.ledger.position(instrument).qty.mantissa() + side.sign() * close.mantissa();
         let tied = terms.notional(price, Qty::from_mantissa(rest.abs()))?.mantissa();
         // The fee comes out of equity, so it costs its leverage-fold of room.
         let fee_room = i64::try_from(times(i128::from(rate.mantissa().max(0)), leverage)? / UNIT).unwrap_or(i64::MAX);

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::adverse_extreme;
 use super::orders::{Executed, Resting};
-use super::{Profile, Sim};
+use super::{Print, Profile, Sim};
 use crate::orders::Answer;
 use crate::portfolio::PortfolioError;
 
@@ -61,27 +61,66 @@ impl BarWalk {
 }
 
 impl Sim {
-    /// The open print: what waits for it fills, what it gaps over fills.
+    /// The open print: what waits for it fills, what it gaps over fills. With several instruments the prints of one
+    /// moment come one after the other: what makes a position smaller fills at its print, the rest when all have been
+    /// seen ([`Sim::settle_prints`]), so that an exit pays for an entry whichever of the two is printed first.
     pub(super) fn print_open(&mut self, i: usize, open: Price, bar_ts: Ts) -> Result<(), PortfolioError> {
-        let mut at = 0;
-        while at < self.markets[i].resting.len() {
-            let r = &mut self.markets[i].resting[at];
-            r.born_in_bar = false;
-            if r.reaches_trigger(open) {
-                r.triggered = true;
-            } else {
-                r.follow(open);
-            }
-            if !(r.triggered && r.within_limit(open)) {
-                r.seen = true;
-                at += usize::from(!self.end_if_immediate(i, at));
-                continue;
-            }
+        if self.expiries {
+            self.expire(bar_ts);
+        }
+        let alone = self.markets.len() == 1;
+        self.markets[i].look();
+        let mut from = 0;
+        while let Some(at) = self.markets[i].unseen(from) {
             let count = self.markets[i].resting.len();
-            self.fill_at_print(i, at, open, bar_ts)?;
-            if self.markets[i].resting.len() >= count {
-                at += 1;
+            if alone || self.reduces(i, at) {
+                self.meet_print(i, at, open, bar_ts)?;
+            } else {
+                self.prints.push(Print { order: self.markets[i].resting[at].order.id, market: i, open, bar_ts });
             }
+            from = (at + 1).saturating_sub(count - self.markets[i].resting.len());
+        }
+        Ok(())
+    }
+
+    /// All open prints of a moment have been seen: what they left waiting meets them, in the order it was placed.
+    ///
+    /// # Errors
+    /// [`PortfolioError::Overflow`].
+    pub(crate) fn settle_prints(&mut self) -> Result<(), PortfolioError> {
+        let mut prints = std::mem::take(&mut self.prints);
+        prints.sort_unstable_by_key(|p| p.order);
+        for Print { order, market, open, bar_ts } in prints.drain(..) {
+            if let Some(at) = self.markets[market].resting.iter().position(|r| r.order.id == order) {
+                self.meet_print(market, at, open, bar_ts)?;
+            }
+        }
+        self.prints = prints;
+        Ok(())
+    }
+
+    /// Whether an order can only make the position of its instrument smaller.
+    fn reduces(&self, i: usize, at: usize) -> bool {
+        let r = &self.markets[i].resting[at];
+        let held = self.ledger.position(r.order.instrument).qty.mantissa();
+        let against = held.signum() == -r.order.side.sign();
+        r.order.reduce_only || (against && r.qty > 0 && r.qty - r.filled <= held.abs())
+    }
+
+    /// One order meets an open print.
+    fn meet_print(&mut self, i: usize, at: usize, open: Price, bar_ts: Ts) -> Result<(), PortfolioError> {
+        let r = &mut self.markets[i].resting[at];
+        r.born_in_bar = false;
+        if r.reaches_trigger(open) {
+            r.triggered = true;
+        } else {
+            r.follow(open);
+        }
+        if r.triggered && r.within_limit(open) {
+            self.fill_at_print(i, at, open, bar_ts)?;
+        } else {
+            r.seen = true;
+            self.end_if_immediate(i, at);
         }
         Ok(())
     }

@@ -14,13 +14,15 @@ use crate::portfolio::PortfolioError;
 
 impl Sim {
     pub(super) fn fill_in_book(&mut self, i: usize) -> Result<(), PortfolioError> {
-        let mut at = 0;
-        while at < self.markets[i].resting.len() {
+        self.markets[i].look();
+        let mut from = 0;
+        while let Some(at) = self.markets[i].unseen(from) {
             let count = self.markets[i].resting.len();
             self.meet_book(i, at)?;
-            if self.markets[i].resting.len() == count && !self.end_if_immediate(i, at) {
-                at += 1;
+            if self.markets[i].resting.len() == count {
+                self.end_if_immediate(i, at);
             }
+            from = (at + 1).saturating_sub(count - self.markets[i].resting.len());
         }
         Ok(())
     }
@@ -53,7 +55,7 @@ impl Sim {
             self.end(i, at, Answer::Rejected(r.order.id, "post_only_would_take"));
             return Ok(());
         }
-        if r.order.tif == bellwether_sdk::TimeInForce::Fok && !self.book_covers(i, &r) {
+        if r.order.tif == bellwether_sdk::TimeInForce::Fok && !self.book_covers(i, &r, best)? {
             self.end(i, at, Answer::Expired(r.order.id, "fok"));
             return Ok(());
         }
@@ -86,8 +88,12 @@ impl Sim {
     /// A trade at a resting order's price uses up the queue before it, then fills it.
     pub(super) fn trade_in_queue(&mut self, i: usize, trade: &Trade) -> Result<(), PortfolioError> {
         let mut left = trade.qty.mantissa();
-        let mut at = 0;
-        while at < self.markets[i].resting.len() && left > 0 {
+        self.markets[i].look();
+        let mut from = 0;
+        while left > 0
+            && let Some(at) = self.markets[i].unseen(from)
+        {
+            from = at + 1;
             let r = self.markets[i].resting[at];
             let hits = match (r.order.side, trade.aggressor) {
                 (_, Aggressor::Unknown) => true,
@@ -95,7 +101,6 @@ impl Sim {
                 (Side::Sell, aggressor) => aggressor == Aggressor::Buyer,
             };
             let Some(limit) = r.limit().filter(|_| hits && r.triggered && r.within_limit(trade.price)) else {
-                at += 1;
                 continue;
             };
             if trade.price == limit {
@@ -111,9 +116,7 @@ impl Sim {
             if let Executed::Filled(qty) = done {
                 left -= qty.mantissa();
             }
-            if self.markets[i].resting.len() == count {
-                at += 1;
-            }
+            from = (at + 1).saturating_sub(count - self.markets[i].resting.len());
         }
         Ok(())
     }
@@ -126,10 +129,14 @@ impl Sim {
         }
     }
 
-    /// Whether the book holds all that a fill-or-kill order wants within its limit.
-    fn book_covers(&self, i: usize, r: &super::Resting) -> bool {
+    /// Whether the book holds all that a fill-or-kill order wants within its limit; a notional is sized at the best price.
+    fn book_covers(&mut self, i: usize, r: &super::Resting, best: Price) -> Result<bool, PortfolioError> {
+        let wanted = match r.qty {
+            0 => self.size_notional(i, &r.order, best, self.config.taker[i])?.mantissa(),
+            qty => qty - r.filled,
+        };
         let within = self.markets[i].book.levels(r.order.side.opposite()).take_while(|(p, _)| r.within_limit(*p));
         let total: i128 = within.map(|(_, q)| i128::from(q.mantissa())).sum();
-        r.qty > 0 && total >= i128::from(r.qty - r.filled)
+        Ok(total >= i128::from(wanted))
     }
 }

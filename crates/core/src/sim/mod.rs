@@ -93,8 +93,37 @@ pub(crate) struct Market {
     book: Book,
     walk: Option<BarWalk>,
     resting: Vec<Resting>,
+    /// Counts the looks of resting orders at the market.
+    looks: u32,
+    /// When our last fill was.
+    last_fill_at: Ts,
     /// Prices between which no liquidation is possible.
     safe: (Price, Price),
+}
+
+impl Market {
+    /// All resting orders are about to look at the market once more.
+    fn look(&mut self) {
+        self.looks = self.looks.wrapping_add(1);
+    }
+
+    /// The next order, from place `from` on, that has not had this look; now it has. What ends during a look moves the
+    /// orders behind it: whoever goes on from an earlier place misses none of them.
+    fn unseen(&mut self, from: usize) -> Option<usize> {
+        let looks = self.looks;
+        let at = from + self.resting.get(from..)?.iter().position(|r| r.looks != looks)?;
+        self.resting[at].looks = looks;
+        Some(at)
+    }
+}
+
+/// An order that has yet to meet an open print.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Print {
+    order: OrderId,
+    market: usize,
+    open: Price,
+    bar_ts: Ts,
 }
 
 /// The simulated exchange.
@@ -109,6 +138,8 @@ pub struct Sim {
     next_due: Ts,
     /// Whether an order has ever come that expires.
     expiries: bool,
+    /// Orders that wait until all open prints of this moment have been seen.
+    prints: Vec<Print>,
     answers: Vec<Answer>,
     now: Ts,
     /// The run is over: what closes positions fills at the last price.
@@ -116,19 +147,20 @@ pub struct Sim {
 }
 
 /// What an exchange carries over: its books and markets, what is on its way, when something is due, whether an order has
-/// come that expires, its time, and whether it settles.
-pub(crate) type SimState = (Ledger, Vec<Market>, Vec<(Ts, Message)>, Ts, bool, Ts, bool);
+/// come that expires, what waits for an open print, its time, and whether it settles.
+pub(crate) type SimState = (Ledger, Vec<Market>, Vec<(Ts, Message)>, Ts, bool, Vec<Print>, Ts, bool);
 
 impl Sim {
     /// Its state, to be carried over; `None` while it has something to answer.
     pub(crate) fn state(&self) -> Option<impl Serialize + '_> {
-        let state = (&self.ledger, &self.markets, &self.inbox, self.next_due, self.expiries, self.now, self.settling);
-        self.answers.is_empty().then_some(state)
+        let Self { ledger, markets, inbox, next_due, expiries, prints, now, settling, .. } = self;
+        self.answers.is_empty().then_some((ledger, markets, inbox, next_due, expiries, prints, now, settling))
     }
 
     /// Takes up a state.
     pub(crate) fn take_up(&mut self, state: SimState) {
-        (self.ledger, self.markets, self.inbox, self.next_due, self.expiries, self.now, self.settling) = state;
+        (self.ledger, self.markets, self.inbox, self.next_due, self.expiries, self.prints, self.now, self.settling) =
+            state;
         self.answers.clear();
     }
 
@@ -151,6 +183,7 @@ impl Sim {
             inbox: Vec::new(),
             next_due: Ts::MAX,
             expiries: false,
+            prints: Vec::new(),
             answers: Vec::new(),
             now: Ts::NONE,
             settling: false,
@@ -238,7 +271,7 @@ impl Sim {
     pub fn calm(&mut self, instrument: InstrumentId) -> Result<Option<(Price, Price)>, PortfolioError> {
         let i = instrument.index();
         let market = &self.markets[i];
-        if !market.resting.is_empty() || market.walk.is_some() || !self.is_quiet() {
+        if !market.resting.is_empty() || market.walk.is_some() || !self.prints.is_empty() || !self.is_quiet() {
             return Ok(None);
         }
         if self.config.margin.is_none() || self.ledger.open_count() == 0 {
@@ -254,6 +287,12 @@ impl Sim {
     #[inline]
     pub fn is_quiet(&self) -> bool {
         self.answers.is_empty() && self.next_due > self.now
+    }
+
+    /// Whether orders wait for the end of a moment of open prints before `ts`.
+    #[inline]
+    pub(crate) fn has_prints_before(&self, ts: Ts) -> bool {
+        self.prints.first().is_some_and(|p| p.bar_ts < ts)
     }
 
     /// Whether all is quiet and no bar is being walked: the next round would change nothing.
@@ -303,6 +342,9 @@ impl Sim {
     #[inline]
     pub fn on_bar_open(&mut self, bar: &Bar) -> Result<(), PortfolioError> {
         let i = bar.instrument.index();
+        if !self.config.profile.needs_bars() {
+            return self.see_aside(i, bar.open);
+        }
         self.saw(i, bar.open, bar.volume, bar.ts_open)?;
         if !self.markets[i].resting.is_empty() {
             self.print_open(i, bar.open, bar.ts_open)?;
@@ -317,6 +359,9 @@ impl Sim {
     #[inline]
     pub fn on_bar(&mut self, bar: &Bar) -> Result<(), PortfolioError> {
         let i = bar.instrument.index();
+        if !self.config.profile.needs_bars() {
+            return self.see_aside(i, bar.close);
+        }
         if self.markets[i].resting.is_empty() {
             self.reach(i, adverse_extreme(bar, self.ledger.position(bar.instrument).qty), bar.ts_open)?;
             return self.saw(i, bar.close, bar.volume, bar.ts_open);
@@ -400,6 +445,11 @@ impl Sim {
     /// [`PortfolioError::Overflow`].
     pub fn on_funding(&mut self, funding: &Funding) -> Result<(), PortfolioError> {
         self.settle_funding(funding)
+    }
+
+    /// Bars beside the ticks that the profile fills at are for strategies: here they are a price until the first tick.
+    fn see_aside(&mut self, i: usize, price: Price) -> Result<(), PortfolioError> {
+        if self.markets[i].last.is_zero() { self.saw(i, price, Qty::ZERO, Ts::NONE) } else { Ok(()) }
     }
 
     /// A price was seen: positions are valued and, when they have to be, liquidated.

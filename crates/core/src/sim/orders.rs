@@ -24,6 +24,8 @@ pub(super) struct Resting {
     pub(super) triggered: bool,
     /// The best price since arrival, for trailing stops.
     pub(super) best: Price,
+    /// The look at the market it had last (see `Market::unseen`).
+    pub(super) looks: u32,
     /// It has stood through one look at the market: from now on it makes, not takes.
     pub(super) seen: bool,
     /// It came while a bar was being walked, so it knows only what is left of that bar.
@@ -126,13 +128,15 @@ impl Sim {
             }
         }
         if self.expiries {
-            self.expire(now);
+            let (profile, past) = (self.config.profile, now.plus(-1));
+            self.expire(if profile.needs_bars() { past } else { now });
         }
         self.find_next_due();
         Ok(())
     }
 
-    fn expire(&mut self, now: Ts) {
+    /// Ends the orders that were good till `now` or earlier.
+    pub(super) fn expire(&mut self, now: Ts) {
         for market in 0..self.markets.len() {
             let expired = |r: &Resting| matches!(r.order.tif, TimeInForce::Gtd(at) if at <= now);
             while let Some(at) = self.markets[market].resting.iter().position(expired) {
@@ -149,10 +153,15 @@ impl Sim {
 
     fn next_expiry(&self) -> Ts {
         let expiries = self.markets.iter().flat_map(|m| &m.resting).filter_map(|r| match r.order.tif {
-            TimeInForce::Gtd(at) => Some(at),
+            TimeInForce::Gtd(at) => Some(self.expiry(at)),
             _ => None,
         });
         expiries.min().unwrap_or(Ts::MAX)
+    }
+
+    /// When an order that is good till `at` ends: a bar that closes at that moment lies before it, and is still met.
+    fn expiry(&self, at: Ts) -> Ts {
+        if self.config.profile.needs_bars() { at.plus(1) } else { at }
     }
 
     fn arrive(&mut self, order: Order, ts: Ts) -> Result<(), PortfolioError> {
@@ -175,7 +184,9 @@ impl Sim {
             },
             filled: 0,
             triggered: matches!(order.kind, OrderKind::Market | OrderKind::Limit { .. }),
-            best: if order.parent.0 == 0 { market.last } else { market.last_fill },
+            // What protects a fill follows from that fill on; what comes back later, from the market.
+            best: if order.parent.0 != 0 && market.last_fill_at == ts { market.last_fill } else { market.last },
+            looks: market.looks,
             seen: false,
             born_in_bar: market.walk.is_some(),
             queue_ahead,
@@ -183,8 +194,9 @@ impl Sim {
         self.answers.push(Answer::Accepted(order.id));
         if let TimeInForce::Gtd(at) = order.tif {
             self.expiries = true;
-            self.next_due = self.next_due.min(at);
+            self.next_due = self.next_due.min(self.expiry(at));
         }
+        let market = &self.markets[i];
         if self.settling {
             let (at, price, bar_ts) = (market.resting.len() - 1, market.last, market.bar_ts);
             self.execute(i, at, price, None, Liquidity::Taker, bar_ts)?;
@@ -336,7 +348,9 @@ impl Sim {
                 self.markets[i].resting[at].qty = filled + left;
             }
         }
-        if tif == TimeInForce::Fok && available.is_some_and(|a| a.mantissa() < left) {
+        // In a book the levels have been counted together before the first is taken.
+        let counted = self.config.profile == Profile::Book;
+        if tif == TimeInForce::Fok && !counted && available.is_some_and(|a| a.mantissa() < left) {
             self.end(i, at, Answer::Expired(id, "fok"));
             return Ok(Executed::Ended);
         }
@@ -387,6 +401,7 @@ impl Sim {
             self.markets[i].resting.remove(at);
         }
         self.markets[i].last_fill = price;
+        self.markets[i].last_fill_at = self.now;
         if oco.0 != 0 {
             self.reduce_siblings(i, id, oco, qty);
         }
@@ -407,7 +422,13 @@ impl Sim {
     }
 
     /// The quantity a notional order comes to at its first fill.
-    fn size_notional(&mut self, i: usize, order: &Order, price: Price, rate: Rate) -> Result<Qty, PortfolioError> {
+    pub(super) fn size_notional(
+        &mut self,
+        i: usize,
+        order: &Order,
+        price: Price,
+        rate: Rate,
+    ) -> Result<Qty, PortfolioError> {
         let Size::Notional { amount, close } = order.size else { return Ok(Qty::ZERO) };
         let instrument = InstrumentId(i as u16);
         let terms = *self.ledger.terms(instrument);

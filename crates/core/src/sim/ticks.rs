@@ -20,15 +20,16 @@ impl Sim {
         let price = trade.price;
         // A print without a quantity is no limit.
         let mut available = (!trade.qty.is_zero()).then_some(trade.qty);
-        let mut at = 0;
-        while at < self.markets[i].resting.len() {
+        self.markets[i].look();
+        let mut from = 0;
+        while let Some(at) = self.markets[i].unseen(from) {
+            from = at + 1;
             let r = self.markets[i].resting[at];
             if !r.triggered {
                 let reached = r.reaches_trigger(price);
                 let r = &mut self.markets[i].resting[at];
                 r.triggered = reached;
                 r.follow(price);
-                at += 1;
                 continue;
             }
             let first = !r.seen;
@@ -40,6 +41,7 @@ impl Sim {
             let takes = r.limit().is_none() || (first && r.within_limit(price));
             if takes && r.order.post_only {
                 self.end(i, at, Answer::Rejected(r.order.id, "post_only_would_take"));
+                from = at;
                 continue;
             }
             let count = self.markets[i].resting.len();
@@ -53,16 +55,19 @@ impl Sim {
                     available = available.map(|a| Qty::from_mantissa(a.mantissa() - qty.mantissa()));
                 }
             }
-            if self.markets[i].resting.len() == count && !self.end_if_immediate(i, at) {
-                at += 1;
+            if self.markets[i].resting.len() == count {
+                self.end_if_immediate(i, at);
             }
+            from = (at + 1).saturating_sub(count - self.markets[i].resting.len());
         }
         Ok(())
     }
 
     pub(super) fn fill_at_quote(&mut self, i: usize) -> Result<(), PortfolioError> {
-        let mut at = 0;
-        while at < self.markets[i].resting.len() {
+        self.markets[i].look();
+        let mut from = 0;
+        while let Some(at) = self.markets[i].unseen(from) {
+            from = at + 1;
             let quote = self.markets[i].quote;
             let r = self.markets[i].resting[at];
             let (price, shown) = match r.order.side {
@@ -70,7 +75,6 @@ impl Sim {
                 Side::Sell => (quote.bid, quote.bid_qty),
             };
             if price.is_zero() || price == TAKEN {
-                at += 1;
                 continue;
             }
             if !r.triggered {
@@ -79,7 +83,6 @@ impl Sim {
                 r.triggered = reached;
                 r.follow(price);
                 if !reached {
-                    at += 1;
                     continue;
                 }
             }
@@ -88,6 +91,7 @@ impl Sim {
             let takes = !r.seen || r.limit().is_none();
             if takes && r.order.post_only && r.within_limit(price) {
                 self.end(i, at, Answer::Rejected(r.order.id, "post_only_would_take"));
+                from = at;
                 continue;
             }
             let count = self.markets[i].resting.len();
@@ -102,9 +106,10 @@ impl Sim {
                     self.take_from_quote(i, r.order.side, qty);
                 }
             }
-            if self.markets[i].resting.len() == count && !self.end_if_immediate(i, at) {
-                at += 1;
+            if self.markets[i].resting.len() == count {
+                self.end_if_immediate(i, at);
             }
+            from = (at + 1).saturating_sub(count - self.markets[i].resting.len());
         }
         Ok(())
     }
