@@ -15,6 +15,7 @@ mod order;
 pub mod params;
 mod per_instrument;
 mod signal;
+mod stance;
 pub mod state;
 mod strategy;
 pub mod testing;
@@ -41,6 +42,7 @@ pub use order::{
 pub use params::{ParamError, ParamSpec, ParamType, ParamValues, Params};
 pub use per_instrument::PerInstrument;
 pub use signal::{Direction, Signal, SizeHint};
+pub use stance::Stance;
 pub use strategy::{
     AccountKind, Action, BookView, Context, Feature, Features, InstrumentView, OpenOrder, Outbox, OwnView, Plugin,
     PositionView, Probe, Strategy, View,

@@ -99,7 +99,8 @@ pub trait Strategy: Send {
 
     /// One of its orders changed its state. An order that never left (the guard refused it, or the strategy is paused) is
     /// told as rejected, with the reason `refused_by_guard`, `paused`, `only_signals` or `warm_up`, when the event in which
-    /// it was placed is over.
+    /// it was placed is over. So is a signal of which no order came, as order 0, with `no_order` as one more reason; not
+    /// told is a wish that was fulfilled already.
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
         let _ = (ctx, update);
     }

@@ -109,7 +109,7 @@ table! {
     end_equity: f64, Result, Money, "End equity", "Equity after the last event, open positions at the last price, in the reporting currency.", "own";
     return_pct: Option<f64>, Result, Percent, "Return", "100 × (end_equity / start_equity − 1).", "GIPS 2020, time-weighted without flows";
     cagr_pct: Option<f64>, Result, Percent, "CAGR", "100 × ((end_equity / start_equity)^(365 d / elapsed) − 1); elapsed is the time from the first to the last event, not a count of days.", "empyrical annual_return with annualization=365, on elapsed time";
-    buy_hold_return_pct: Option<f64>, Result, Percent, "Buy and hold", "Return of holding the first instrument from its first to its last price with the whole start equity, without fees.", "own; as backtesting.py 'Buy & Hold Return'";
+    buy_hold_return_pct: Option<f64>, Result, Percent, "Buy and hold", "Return of holding the first instrument from its first to its last price with the whole start equity, without leverage and fees; an inverse contract counted in its coin returns 1 − first / last.", "own; as backtesting.py 'Buy & Hold Return'";
     exposure_pct: Option<f64>, Result, Percent, "Exposure", "100 × time with any position open / elapsed time.", "backtesting.py 'Exposure Time', measured in time instead of bars";
     fees: f64, Result, Money, "Fees", "Sum of all fees paid, in the reporting currency.", "own";
     funding: f64, Result, Money, "Funding", "Sum of funding received, negative when paid, in the reporting currency.", "own";

@@ -11,8 +11,8 @@
 
 use bellwether_sdk::indicators::{Bollinger, BollingerOutput, Indicator};
 use bellwether_sdk::{
-    AccountKind, Bar, Context, Direction, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Signal, Strategy,
-    state,
+    AccountKind, Bar, Context, Direction, Fill, Mode, OrderUpdate, ParamError, Params, PerInstrument, Plugin, Probe,
+    Signal, Stance, Strategy, state,
 };
 
 /// What can be set.
@@ -36,8 +36,8 @@ pub struct BollingerReversionParams {
 #[derive(Debug)]
 pub struct BollingerReversion {
     params: BollingerReversionParams,
-    /// The bands, the last close, and where the last signal wanted to be.
-    seats: PerInstrument<(Bollinger, f64, Direction)>,
+    /// The bands, the last close, and where it stands.
+    seats: PerInstrument<(Bollinger, f64, Stance)>,
 }
 
 impl BollingerReversion {
@@ -74,22 +74,30 @@ impl Strategy for BollingerReversion {
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
         let close = ctx.f64(bar.close);
-        let (bands, last, wish) = self.seats.of(bar.instrument);
+        let (bands, last, stance) = self.seats.of(bar.instrument);
         *last = close;
-        let (Some(bands), wish) = (bands.update(close), *wish) else { return };
+        let (Some(bands), wish) = (bands.update(close), stance.wished()) else { return };
         if let Some(next) = self.decide(wish, close, bands) {
-            self.seats.of(bar.instrument).2 = next;
+            self.seats.of(bar.instrument).2.wish(next);
             ctx.signal(self.signal(ctx, bar, next));
         }
     }
 
+    fn on_fill(&mut self, _: &mut Context<'_>, fill: &Fill) {
+        self.seats.of(fill.instrument).2.filled(fill);
+    }
+
+    fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
+        self.seats.of(update.instrument).2.told(update);
+    }
+
     fn observe(&self, probe: &mut Probe) {
-        let (bands, close, wish) = self.seats.get(probe.instrument);
+        let (bands, close, stance) = self.seats.get(probe.instrument);
         let Some(bands) = bands.value() else { return };
         probe.value("upper", Some(bands.upper));
         probe.value("middle", Some(bands.middle));
         probe.value("lower", Some(bands.lower));
-        match wish {
+        match stance.wished() {
             Direction::Flat => probe.condition("close < lower", *close, bands.lower),
             Direction::Long | Direction::Short => probe.condition("close at middle", *close, bands.middle),
         }
@@ -110,11 +118,11 @@ impl Plugin for BollingerReversion {
     const NAME: &'static str = "bollinger_reversion";
     const SUMMARY: &'static str = "buys below the lower Bollinger band and sells at the middle";
     const DIRECTIONAL: bool = true;
-    const STATE_VERSION: u32 = 1;
+    const STATE_VERSION: u32 = 2;
     const SIGNAL_ONLY: bool = true;
 
     fn new(params: BollingerReversionParams) -> Result<Self, ParamError> {
-        let seat = (Bollinger::new(params.period, params.width)?, f64::NAN, Direction::Flat);
+        let seat = (Bollinger::new(params.period, params.width)?, f64::NAN, Stance::default());
         Ok(Self { params, seats: PerInstrument::new(seat) })
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! **Idea.** Whoever trades has to beat the one who does not.
 //!
-//! **Rules.** One long signal per instrument, at its first bar, trade or quote. Nothing after that.
+//! **Rules.** One long signal per instrument, at its first bar, trade or quote of which an order can be made. Nothing
+//! after that.
 //!
 //! **When it loses.** When the market falls, all the way down.
 
 use bellwether_sdk::{
-    Bar, Context, InstrumentId, ParamError, PerInstrument, Plugin, Probe, Quote, Signal, Strategy, Trade, state,
+    Bar, Context, InstrumentId, OrderId, OrderUpdate, ParamError, PerInstrument, Plugin, Probe, Quote, Signal,
+    Strategy, Trade, state,
 };
 
 /// The strategy.
@@ -37,6 +39,13 @@ impl Strategy for BuyAndHold {
     fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &Quote) {
         if !quote.ask.is_zero() {
             self.step(ctx, quote.instrument);
+        }
+    }
+
+    fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
+        // A signal of which no order came, in the warm-up for one. An order that was refused is not sent again.
+        if update.order == OrderId(0) {
+            *self.bought.of(update.instrument) = false;
         }
     }
 

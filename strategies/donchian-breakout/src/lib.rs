@@ -12,8 +12,8 @@
 
 use bellwether_sdk::indicators::{Donchian, DonchianOutput, Indicator, Ohlcv};
 use bellwether_sdk::{
-    AccountKind, Bar, Context, Decimal, Direction, Fill, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Rate,
-    Role, Signal, Strategy, Trail, state,
+    AccountKind, Bar, Context, Decimal, Direction, Fill, Mode, OrderUpdate, ParamError, Params, PerInstrument, Plugin,
+    Probe, Rate, Role, Signal, Stance, Strategy, Trail, state,
 };
 
 /// What can be set.
@@ -35,8 +35,8 @@ pub struct DonchianBreakoutParams {
 pub struct DonchianBreakout {
     params: DonchianBreakoutParams,
     trail: Trail,
-    /// The channel, the last close, and where the last signal wanted to be.
-    seats: PerInstrument<(Donchian, f64, Direction)>,
+    /// The channel, the last close, and where it stands.
+    seats: PerInstrument<(Donchian, f64, Stance)>,
 }
 
 impl DonchianBreakout {
@@ -57,13 +57,13 @@ impl Strategy for DonchianBreakout {
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
         let input = Ohlcv::of(bar, ctx.instrument(bar.instrument));
-        let (channel, last, wish) = self.seats.of(bar.instrument);
+        let (channel, last, stance) = self.seats.of(bar.instrument);
         let before = channel.value();
         channel.update(input);
         *last = input.close;
-        let (Some(before), wish) = (before, *wish) else { return };
+        let (Some(before), wish) = (before, stance.wished()) else { return };
         if let Some(next) = self.decide(wish, input.close, before) {
-            self.seats.of(bar.instrument).2 = next;
+            self.seats.of(bar.instrument).2.wish(next);
             let (tag, reason) = match next {
                 Direction::Long => ("breakout_up", "close above the highest high"),
                 Direction::Short | Direction::Flat => ("breakout_down", "close below the lowest low"),
@@ -73,20 +73,27 @@ impl Strategy for DonchianBreakout {
     }
 
     fn on_fill(&mut self, _: &mut Context<'_>, fill: &Fill) {
-        if matches!(fill.role, Role::TrailingStop | Role::StopLoss | Role::Liquidation) {
-            self.seats.of(fill.instrument).2 = Direction::Flat;
+        let stance = &mut self.seats.of(fill.instrument).2;
+        stance.filled(fill);
+        if fill.role != Role::Signal {
+            stance.forget();
         }
     }
 
+    fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
+        self.seats.of(update.instrument).2.told(update);
+    }
+
     fn observe(&self, probe: &mut Probe) {
-        let (channel, close, wish) = self.seats.get(probe.instrument);
+        let (channel, close, stance) = self.seats.get(probe.instrument);
         let Some(channel) = channel.value() else { return };
         probe.value("upper", Some(channel.upper));
         probe.value("lower", Some(channel.lower));
-        if *wish != Direction::Long {
+        let wish = stance.wished();
+        if wish != Direction::Long {
             probe.condition("close > upper", *close, channel.upper);
         }
-        if *wish != Direction::Short && self.params.mode == Mode::LongShort {
+        if wish != Direction::Short && self.params.mode == Mode::LongShort {
             probe.condition("close < lower", *close, channel.lower);
         }
     }
@@ -106,13 +113,13 @@ impl Plugin for DonchianBreakout {
     const NAME: &'static str = "donchian_breakout";
     const SUMMARY: &'static str = "follows a close beyond the Donchian channel, with a trailing stop";
     const DIRECTIONAL: bool = true;
-    const STATE_VERSION: u32 = 1;
+    const STATE_VERSION: u32 = 2;
     const SIGNAL_ONLY: bool = true;
 
     fn new(params: DonchianBreakoutParams) -> Result<Self, ParamError> {
         let rate = Rate::from_pct(params.trail_pct);
         let rate = rate.map_err(|e| ParamError::Conflict(format!("trail_pct = {}: {e}", params.trail_pct)))?;
-        let seat = (Donchian::new(params.entry)?, f64::NAN, Direction::Flat);
+        let seat = (Donchian::new(params.entry)?, f64::NAN, Stance::default());
         Ok(Self { params, trail: Trail::Fraction(rate), seats: PerInstrument::new(seat) })
     }
 }

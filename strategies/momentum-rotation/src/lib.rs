@@ -13,7 +13,8 @@
 
 use bellwether_sdk::indicators::{Indicator, Roc};
 use bellwether_sdk::{
-    Bar, Context, InstrumentId, ParamError, Params, PerInstrument, Plugin, Probe, Signal, Strategy, state,
+    Bar, Context, Direction, Fill, InstrumentId, OrderUpdate, ParamError, Params, PerInstrument, Plugin, Probe, Signal,
+    Stance, Strategy, state,
 };
 
 /// What can be set.
@@ -40,17 +41,16 @@ const RANK: u64 = 1;
 #[derive(Debug)]
 pub struct MomentumRotation {
     params: MomentumRotationParams,
-    returns: PerInstrument<Roc>,
+    /// The return, and where it stands.
+    seats: PerInstrument<(Roc, Stance)>,
     /// Bars of the first instrument so far.
     bars: u64,
-    /// What is wanted long, best first.
-    held: Vec<InstrumentId>,
 }
 
 impl MomentumRotation {
     /// The instruments to hold, best first.
     fn best(&self, instruments: &[InstrumentId]) -> Vec<InstrumentId> {
-        let with_return = |&id: &InstrumentId| self.returns.get(id).value().map(|r| (id, r));
+        let with_return = |&id: &InstrumentId| self.seats.get(id).0.value().map(|r| (id, r));
         let mut ranked: Vec<_> = instruments.iter().filter_map(with_return).collect();
         ranked.retain(|(_, r)| !self.params.positive || *r > 0.0);
         // A stable sort leaves equal ones in the order given.
@@ -61,7 +61,7 @@ impl MomentumRotation {
 
 impl Strategy for MomentumRotation {
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
-        self.returns.of(bar.instrument).update(ctx.f64(bar.close));
+        self.seats.of(bar.instrument).0.update(ctx.f64(bar.close));
         if ctx.instruments().first() == Some(&bar.instrument) {
             self.bars += 1;
             if self.bars.is_multiple_of(self.params.rebalance) {
@@ -73,27 +73,42 @@ impl Strategy for MomentumRotation {
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, _: u64) {
         let best = self.best(ctx.instruments());
-        for &out in self.held.iter().filter(|id| !best.contains(id)) {
-            ctx.signal(Signal::flat(out).tag("rotate_out").reason("no longer among the strongest"));
+        let outs = ctx.instruments().iter().filter(|id| !best.contains(id)).map(|id| (*id, Direction::Flat));
+        let ins = best.iter().map(|id| (*id, Direction::Long));
+        for (id, direction) in outs.chain(ins).collect::<Vec<_>>() {
+            let stance = &mut self.seats.of(id).1;
+            if stance.wished() == direction {
+                continue;
+            }
+            stance.wish(direction);
+            let (tag, reason) = match direction {
+                Direction::Long => ("rotate_in", "among the strongest"),
+                Direction::Short | Direction::Flat => ("rotate_out", "no longer among the strongest"),
+            };
+            ctx.signal(Signal::new(id, direction).tag(tag).reason(reason));
         }
-        for &new in best.iter().filter(|id| !self.held.contains(id)) {
-            ctx.signal(Signal::long(new).tag("rotate_in").reason("among the strongest"));
-        }
-        self.held = best;
+    }
+
+    fn on_fill(&mut self, _: &mut Context<'_>, fill: &Fill) {
+        self.seats.of(fill.instrument).1.filled(fill);
+    }
+
+    fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
+        self.seats.of(update.instrument).1.told(update);
     }
 
     fn observe(&self, probe: &mut Probe) {
-        probe.value("return", self.returns.get(probe.instrument).value());
+        probe.value("return", self.seats.get(probe.instrument).0.value());
         let since = self.bars % self.params.rebalance;
         probe.condition("bars to the ranking", (self.params.rebalance - since) as f64, 0.0);
     }
 
     fn save(&self) -> Vec<u8> {
-        state::save(&self.params.lookback, &(&self.returns, self.bars, &self.held))
+        state::save(&self.params.lookback, &(&self.seats, self.bars))
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
-        (self.returns, self.bars, self.held) = state::load(&self.params.lookback, bytes)?;
+        (self.seats, self.bars) = state::load(&self.params.lookback, bytes)?;
         Ok(())
     }
 }
@@ -103,11 +118,11 @@ impl Plugin for MomentumRotation {
     const NAME: &'static str = "momentum_rotation";
     const SUMMARY: &'static str = "holds the strongest of several instruments";
     const DIRECTIONAL: bool = true;
-    const STATE_VERSION: u32 = 1;
+    const STATE_VERSION: u32 = 2;
 
     fn new(params: MomentumRotationParams) -> Result<Self, ParamError> {
-        let returns = PerInstrument::new(Roc::new(params.lookback)?);
-        Ok(Self { params, returns, bars: 0, held: Vec::new() })
+        let seats = PerInstrument::new((Roc::new(params.lookback)?, Stance::default()));
+        Ok(Self { params, seats, bars: 0 })
     }
 }
 

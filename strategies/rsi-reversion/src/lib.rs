@@ -12,8 +12,8 @@
 
 use bellwether_sdk::indicators::{Indicator, Rsi};
 use bellwether_sdk::{
-    AccountKind, Bar, Context, Direction, Mode, ParamError, Params, PerInstrument, Plugin, Probe, Signal, Strategy,
-    state,
+    AccountKind, Bar, Context, Direction, Fill, Mode, OrderUpdate, ParamError, Params, PerInstrument, Plugin, Probe,
+    Signal, Stance, Strategy, state,
 };
 
 /// What can be set.
@@ -40,13 +40,13 @@ pub struct RsiReversionParams {
 }
 
 /// What is kept of an instrument.
-type Seat = (Rsi, Option<f64>, Direction);
+type Seat = (Rsi, Option<f64>, Stance);
 
 /// The strategy.
 #[derive(Debug)]
 pub struct RsiReversion {
     params: RsiReversionParams,
-    /// The index, its last value, and where the last signal wanted to be.
+    /// The index, its last value, and where it stands.
     seats: PerInstrument<Seat>,
 }
 
@@ -86,21 +86,29 @@ impl Strategy for RsiReversion {
     }
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
-        let (index, last, wish) = self.seats.of(bar.instrument);
+        let (index, last, stance) = self.seats.of(bar.instrument);
         let Some(rsi) = index.update(ctx.f64(bar.close)) else { return };
         let Some(before) = last.replace(rsi) else { return };
-        let wish = *wish;
+        let wish = stance.wished();
         if let Some(next) = self.decide(wish, before, rsi) {
-            self.seats.of(bar.instrument).2 = next;
+            self.seats.of(bar.instrument).2.wish(next);
             ctx.signal(self.signal(ctx, bar, next));
         }
     }
 
+    fn on_fill(&mut self, _: &mut Context<'_>, fill: &Fill) {
+        self.seats.of(fill.instrument).2.filled(fill);
+    }
+
+    fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
+        self.seats.of(update.instrument).2.told(update);
+    }
+
     fn observe(&self, probe: &mut Probe) {
-        let (index, _, wish) = self.seats.get(probe.instrument);
+        let (index, _, stance) = self.seats.get(probe.instrument);
         probe.value("rsi", index.value());
         let Some(rsi) = index.value() else { return };
-        match wish {
+        match stance.wished() {
             Direction::Flat => probe.condition("rsi < oversold", rsi, self.params.oversold),
             Direction::Long | Direction::Short => probe.condition("rsi at exit", rsi, self.params.exit),
         }
@@ -121,7 +129,7 @@ impl Plugin for RsiReversion {
     const NAME: &'static str = "rsi_reversion";
     const SUMMARY: &'static str = "buys a low relative strength index and sells the calm after it";
     const DIRECTIONAL: bool = true;
-    const STATE_VERSION: u32 = 1;
+    const STATE_VERSION: u32 = 2;
     const SIGNAL_ONLY: bool = true;
 
     fn new(params: RsiReversionParams) -> Result<Self, ParamError> {
@@ -130,7 +138,7 @@ impl Plugin for RsiReversion {
             let found = format!("oversold {oversold}, exit {exit} and overbought {overbought} must rise in this order");
             return Err(ParamError::Conflict(found));
         }
-        let seat = (Rsi::new(params.period)?, None, Direction::Flat);
+        let seat = (Rsi::new(params.period)?, None, Stance::default());
         Ok(Self { params, seats: PerInstrument::new(seat) })
     }
 }

@@ -13,6 +13,30 @@ const POINTS_MAX: usize = 2048;
 /// What a strategy told at each candle: its index and the name of the value, the values.
 type Told = ((usize, Tag), Vec<f64>);
 
+/// What becomes of the start equity when it is put into the first instrument and held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Hold {
+    /// It goes with the price.
+    Price,
+    /// An inverse contract, counted in its coin: at twice the price half the start is won, at half of it all is lost.
+    Inverse,
+    /// The instrument is what equity is counted in.
+    Same,
+}
+
+impl Hold {
+    fn value(self, start: Money, first: Price, last: Price) -> Option<Money> {
+        let (first, last) = (i128::from(first.mantissa()), i128::from(last.mantissa()));
+        let (num, den) = match self {
+            Self::Price => (last, first),
+            Self::Inverse => (2 * last - first, last),
+            Self::Same => (1, 1),
+        };
+        let value = start.mantissa().checked_mul(num).filter(|_| first > 0 && last > 0)?;
+        Some(Money::from_mantissa(value / den))
+    }
+}
+
 /// Watches equity and prices.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Recorder {
@@ -23,6 +47,7 @@ pub(super) struct Recorder {
     candle_end: Ts,
     day_end: Ts,
     start: Money,
+    hold: Hold,
     first_price: Price,
     last_price: Price,
     equity: Money,
@@ -45,13 +70,14 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn new(instruments: usize, width: Interval, start: Money) -> Self {
+    pub(super) fn new(instruments: usize, width: Interval, start: Money, hold: Hold) -> Self {
         Self {
             width,
             next: Ts::NONE,
             candle_end: Ts::NONE,
             day_end: Ts::NONE,
             start,
+            hold,
             first_price: Price::ZERO,
             last_price: Price::ZERO,
             equity: start,
@@ -94,13 +120,19 @@ impl Recorder {
             self.day_end = now.floor_to(Interval::DAY).plus(Interval::DAY.nanos());
             self.candle_end = now.floor_to(self.width).plus(self.width.nanos());
         }
-        if now >= self.day_end {
-            self.end_day();
-            self.day_end = now.floor_to(Interval::DAY).plus(Interval::DAY.nanos());
-        }
+        self.pass_day(now);
         let ended = now >= self.candle_end;
         self.next = self.candle_end.min(self.day_end);
         ended
+    }
+
+    /// Ends a day when its time has come, once there has been an event.
+    #[inline]
+    pub(super) fn pass_day(&mut self, now: Ts) {
+        if now >= self.day_end && self.first != Ts::NONE {
+            self.end_day();
+            self.day_end = now.floor_to(Interval::DAY).plus(Interval::DAY.nanos());
+        }
     }
 
     fn end_day(&mut self) {
@@ -147,12 +179,16 @@ impl Recorder {
     /// Equity after an event at `now`.
     #[inline]
     pub(super) fn equity(&mut self, now: Ts, equity: Money, exposed: bool) {
-        self.last = now;
+        let before = std::mem::replace(&mut self.last, now);
         if exposed != (self.exposed_since != Ts::NONE) {
             self.exposure_changed(now, exposed);
         }
         if equity == self.equity {
             return;
+        }
+        if self.equity == self.peak && before != Ts::NONE {
+            // It stood at the peak until now.
+            self.peak_ts = before;
         }
         self.equity = equity;
         if equity < self.equity_min {
@@ -265,13 +301,12 @@ impl Recorder {
     }
 
     fn push_point(&mut self, ts: Ts) {
-        let (first, last) = (i128::from(self.first_price.mantissa()), i128::from(self.last_price.mantissa()));
-        let held = self.start.mantissa().checked_mul(last).filter(|_| first > 0).map(|v| v / first);
+        let held = self.hold.value(self.start, self.first_price, self.last_price);
         self.points.push(EquityPoint {
             ts,
             equity: self.equity,
             equity_min: self.equity_min,
-            buy_hold: held.map_or(self.start, Money::from_mantissa),
+            buy_hold: held.unwrap_or(self.start),
         });
         self.equity_min = self.equity;
     }

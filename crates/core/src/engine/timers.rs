@@ -38,9 +38,11 @@ pub enum Due {
     Timer(usize, u64),
     /// A strategy's order never left: it hears of it when the moment in which it asked is over.
     Unsent(usize, InstrumentId, OrderId, Unsent),
+    /// The signal that a strategy's order was made of has lapsed.
+    Lapse(usize, OrderId),
 }
 
-/// Why an order never left.
+/// Why an order never left, or a signal made none (then it is order 0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Unsent {
     /// The guard refused it; the order's record says by which limit.
@@ -51,6 +53,8 @@ pub enum Unsent {
     OnlySignals,
     /// The warm-up is not over.
     WarmUp,
+    /// No order can be made of the signal; the count of dropped signals says why.
+    NoOrder,
 }
 
 impl Unsent {
@@ -61,6 +65,7 @@ impl Unsent {
             Self::Paused => "paused",
             Self::OnlySignals => "only_signals",
             Self::WarmUp => "warm_up",
+            Self::NoOrder => "no_order",
         }
     }
 }
@@ -101,7 +106,7 @@ impl Timers {
     pub fn add(&mut self, at: Ts, due: Due) {
         let class = match due {
             Due::Bar(_) => Class::BarClose,
-            Due::Timer(..) | Due::Unsent(..) => Class::Timer,
+            Due::Timer(..) | Due::Unsent(..) | Due::Lapse(..) => Class::Timer,
         };
         self.entered += 1;
         self.heap.push(Reverse((at, class, self.entered, due)));
@@ -115,7 +120,7 @@ impl Timers {
         its.sort_unstable();
         let timer = |entry: &&Entry| match entry.3 {
             Due::Timer(_, timer) => Some((entry.0, timer)),
-            Due::Bar(_) | Due::Unsent(..) => None,
+            Due::Bar(_) | Due::Unsent(..) | Due::Lapse(..) => None,
         };
         its.iter().filter_map(timer).collect()
     }

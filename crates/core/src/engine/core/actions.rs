@@ -23,7 +23,11 @@ impl Engine {
                     self.place(i, id, &intent, Role::Intent);
                 }
                 Action::Cancel(id) => self.cancel(i, id),
-                Action::CancelAll(instrument) => self.cancel_where(i, |o, _| o.instrument == instrument),
+                Action::CancelAll(instrument) => {
+                    self.replaced
+                        .retain(|_, old| old.iter().all(|o| (o.strategy as usize, o.instrument) != (i, instrument)));
+                    self.cancel_where(i, |o, _| o.instrument == instrument);
+                }
                 Action::Timer(at, timer) => self.timers.add(at.max(self.now), Due::Timer(i, timer)),
                 Action::SubscribeBars(instrument, interval) => self.subscribe(i, instrument, interval),
                 Action::Halt(reason) => {
@@ -38,7 +42,7 @@ impl Engine {
         Ok(())
     }
 
-    /// An order that a strategy counts on comes to nothing before it is one.
+    /// An order that a strategy counts on, or a signal (order 0), comes to nothing before it is one.
     pub(super) fn drop_order(&mut self, i: usize, order: OrderId, instrument: InstrumentId, why: Unsent) {
         *self.dropped.entry(why.reason().into()).or_default() += 1;
         self.timers.add(self.now, Due::Unsent(i, instrument, order, why));
@@ -124,6 +128,9 @@ impl Engine {
         match sized {
             Sized::Nothing(reason) => {
                 *self.dropped.entry(reason.into()).or_default() += 1;
+                if !reason.starts_with("already_") {
+                    self.timers.add(self.now, Due::Unsent(i, id, OrderId(0), Unsent::NoOrder));
+                }
                 self.say(i, id, What::Dropped, || format!("no order: {reason}"));
             }
             Sized::CancelPending => {
@@ -133,7 +140,7 @@ impl Engine {
                 self.cancel_where(i, |o, role| o.instrument == id && role == Role::Signal);
             }
             Sized::Order(intent) if self.paused && !intent.reduce_only => {
-                *self.dropped.entry("paused".into()).or_default() += 1;
+                self.drop_order(i, OrderId(0), id, Unsent::Paused);
                 self.say(i, id, What::Dropped, || "no order: paused".to_owned());
             }
             Sized::Order(intent) => {
@@ -141,8 +148,12 @@ impl Engine {
                 let order = OrderId(self.outbox.next_order);
                 self.outbox.next_order += 1;
                 let before = self.commands.len();
+                let waits = matches!(intent.kind, OrderKind::Limit { .. });
                 if self.place(i, order, &intent, Role::Signal) {
-                    self.replace_orders(i, id, order, before);
+                    self.replace_orders(i, id, order, before, waits);
+                    if let Some(at) = signal.expiry.filter(|_| waits) {
+                        self.timers.add(at, Due::Lapse(i, order));
+                    }
                 }
             }
         }
@@ -174,27 +185,38 @@ impl Engine {
         converted.map_or(0.0, |m| m.to_f64(self.currencies[settle].scale))
     }
 
-    /// Cancels what an accepted order replaces, ahead of it; protection is remembered until the exchange has taken it.
-    pub(super) fn replace_orders(&mut self, i: usize, id: InstrumentId, by: OrderId, ahead_of: usize) {
+    /// Cancels what an accepted order replaces, ahead of it; protection is remembered until the order is done. An order
+    /// that waits for its price leaves protection where it is: whichever fills first ends the other.
+    pub(super) fn replace_orders(&mut self, i: usize, id: InstrumentId, by: OrderId, ahead_of: usize, waits: bool) {
         if self.slots[i].own.orders.len() <= 1 {
             // The new order is the only one.
             return;
         }
-        let others = self.slots[i].own.orders.iter().filter(|o| o.instrument == id && o.id != by);
-        let old: Vec<OrderId> = others.map(|o| o.id).collect();
-        let protection: Vec<Order> = old.iter().filter_map(|o| self.protective.get(o)).copied().collect();
+        let others = self.slots[i].own.orders.iter().filter(|o| o.instrument == id && o.id != by).map(|o| o.id);
+        let old: Vec<OrderId> = others.filter(|o| !(waits && self.protective.contains_key(o))).collect();
+        let mut protection = Vec::new();
+        for order in &old {
+            protection.extend(self.protective.get(order).copied());
+            protection.extend(self.replaced.remove(order).into_iter().flatten());
+            self.note_cancel(*order);
+        }
         if !protection.is_empty() {
             self.replaced.insert(by, protection);
         }
-        old.iter().for_each(|order| self.note_cancel(*order));
         self.commands.splice(ahead_of..ahead_of, old.into_iter().map(|order| Command::Cancel(order, id)));
     }
 
-    /// The exchange refused an order that had replaced protection: the protection comes back.
-    pub(super) fn restore_protection(&mut self, refused: OrderId) {
-        let Some(old) = self.replaced.remove(&refused) else { return };
+    /// An order that had replaced protection is over: where the position is still there, so is its protection again.
+    pub(super) fn restore_protection(&mut self, ended: OrderId) {
+        let Some(old) = self.replaced.remove(&ended) else { return };
         let mut group = OrderId(0);
         for mut order in old {
+            let held = self.slots[order.strategy as usize].lots[order.instrument.index()].qty().mantissa();
+            let Size::Qty(qty) = order.size else { continue };
+            if held.signum() != -order.side.sign() {
+                continue;
+            }
+            order.size = Size::Qty(qty.min(Qty::from_mantissa(held.abs())));
             order.id = OrderId(self.outbox.next_order);
             self.outbox.next_order += 1;
             if group.0 == 0 {
@@ -337,6 +359,7 @@ impl Engine {
     /// Cancels every open order; strategies are not heard any more.
     pub fn cancel_all(&mut self) {
         self.closing = true;
+        self.replaced.clear();
         for i in 0..self.slots.len() {
             self.cancel_where(i, |_, _| true);
         }
@@ -345,6 +368,7 @@ impl Engine {
     /// Orders that close every strategy's positions, role `end_of_data`; strategies are not heard any more.
     pub fn close_all(&mut self) {
         self.closing = true;
+        self.replaced.clear();
         for i in 0..self.slots.len() {
             self.cancel_where(i, |_, _| true);
             for index in 0..self.view.instruments.len() {

@@ -79,6 +79,8 @@ impl Engine {
 
     pub(super) fn equity_changed(&mut self) {
         let equity = self.ledger.equity();
+        // What happens at a day's first open is the new day's.
+        self.recorder.pass_day(self.now);
         self.view.equity = equity;
         self.recorder.equity(self.now, equity, self.ledger.open_count() > 0);
         if self.watching {
@@ -124,11 +126,19 @@ impl Engine {
         self.equity_changed();
         self.note_state(i, fill.order, state, qty_left);
         let holds = self.slots[i].lots[fill.instrument.index()].qty().mantissa().signum();
-        if held != 0 && holds != held && !self.protective.is_empty() {
+        let closed = held != 0 && holds != held;
+        if closed && !self.protective.is_empty() {
             self.drop_protection(i, fill.instrument);
+            if role.is_protective() {
+                // An entry that waited beside the protection was to undo what is gone now.
+                let waits = |r: &OrderRecord| r.role == Role::Signal && r.order_type == OrderType::Limit;
+                let waiting = self.slots[i].own.orders.iter().filter(|o| o.instrument == fill.instrument);
+                let waiting = waiting.filter(|o| self.orders.get(o.id).is_ok_and(waits)).map(|o| o.id);
+                waiting.collect::<Vec<_>>().into_iter().for_each(|order| self.cancel(i, order));
+            }
         }
         // Few orders protect or are protected: most runs have these maps empty.
-        if !self.replaced.is_empty() {
+        if !self.replaced.is_empty() && (closed || !state.is_open()) {
             self.replaced.remove(&fill.order);
         }
         if !self.protective.is_empty() && !state.is_open() {
@@ -266,11 +276,7 @@ impl Engine {
         self.orders.end(id, state, reason, self.now)?;
         self.brackets.remove(&id);
         self.protective.remove(&id);
-        if state == OrderState::Rejected {
-            self.restore_protection(id);
-        } else {
-            self.replaced.remove(&id);
-        }
+        self.restore_protection(id);
         self.update(id, state, reason)
     }
 

@@ -98,6 +98,9 @@ impl Engine {
         if self.enforced.policy < Some(policy) {
             self.enforced = Enforced { policy: Some(policy), flatten_at: self.now };
             let all = policy == Policy::Flatten || cause == Cause::Kill;
+            if all {
+                self.replaced.clear();
+            }
             for i in 0..self.slots.len() {
                 if policy != Policy::StopEntries {
                     self.cancel_where(i, |_, role| all || !role.is_protective());

@@ -17,19 +17,19 @@ pub(super) use calm::Calm;
 
 use bellwether_sdk::{
     AccountKind, Action, Bar, BookView, Bracket, Context, Depth, Fill, Funding, Instrument, InstrumentId,
-    InstrumentView, Intent, Interval, Money, OpenOrder, OrderId, OrderKind, OrderState, OrderUpdate, Outbox, Price,
-    Probe, Qty, Quote, Role, Side, Signal, Size, Strategy, Tag, TimeInForce, Trade, Ts, View,
+    InstrumentKind, InstrumentView, Intent, Interval, Money, OpenOrder, OrderId, OrderKind, OrderState, OrderUpdate,
+    Outbox, Price, Probe, Qty, Quote, Role, Side, Signal, Size, Strategy, Tag, TimeInForce, Trade, Ts, View,
 };
 
 use super::outcome::Outcome;
-use super::record::Recorder;
+use super::record::{Hold, Recorder};
 use super::slot::{Halt, OnHalt, Slot, SlotConfig};
 use super::swap::{Seen, Swapped};
 use super::timers::{Class, Due, Timers, Unsent};
 use crate::market::Currency;
 use crate::market::bars::BarBuilder;
 use crate::market::book::{Applied, Book};
-use crate::orders::{Answer, FillRecord, Named, Order, OrderError, Orders, PutAway};
+use crate::orders::{Answer, FillRecord, Named, Order, OrderError, OrderRecord, OrderType, Orders, PutAway};
 use crate::portfolio::{Ledger, LotFill, PortfolioError, TradeRecord};
 use crate::risk::{Approved, Guard, Pace, RiskView};
 use crate::signal::{Combiner, Heard, Sized, SizingView, size};
@@ -170,7 +170,7 @@ pub struct Engine {
     brackets: BTreeMap<OrderId, Bracket>,
     /// Protective orders that are open.
     protective: BTreeMap<OrderId, Order>,
-    /// Protective orders that an order in flight replaced: they come back when the exchange refuses it.
+    /// Protective orders that an order in flight replaced: they come back when it ends and what they guarded is left.
     replaced: BTreeMap<OrderId, Vec<Order>>,
     trades: Vec<TradeRecord>,
     /// Ended orders and closed trades that are kept; `None` for all.
@@ -227,6 +227,11 @@ impl Engine {
         let count = config.instruments.len();
         let start = config.ledger.equity();
         let watching = config.guard.is_watching();
+        let hold = config.instruments.first().map_or(Hold::Price, |first| match first.kind() {
+            InstrumentKind::Inverse if config.ledger.terms(InstrumentId(0)).settle == 0 => Hold::Inverse,
+            InstrumentKind::Spot if first.symbol.base() == config.currencies[0].code => Hold::Same,
+            _ => Hold::Price,
+        });
         let view = View {
             instruments: config
                 .instruments
@@ -259,7 +264,7 @@ impl Engine {
             kept: None,
             trades_away: 0,
             trades_aside: None,
-            recorder: Recorder::new(count, config.chart_width, start),
+            recorder: Recorder::new(count, config.chart_width, start, hold),
             probe: Probe::default(),
             warmup: config.warmup,
             events: 0,
@@ -469,6 +474,11 @@ impl Engine {
                     self.hear(slot, instrument, |s, ctx| s.on_order(ctx, &update))?;
                 }
             }
+            Due::Lapse(slot, order) => {
+                if self.slots[slot].own.orders.iter().any(|o| o.id == order) {
+                    self.cancel(slot, order);
+                }
+            }
             Due::Bar(builder) => {
                 if let Some(bar) = self.builders[builder].take_due(self.now) {
                     self.deliver_bar(&bar)?;
@@ -553,7 +563,7 @@ impl Engine {
         let all = asked.len();
         for action in asked {
             match action {
-                Action::Signal(_) => *self.dropped.entry(Unsent::WarmUp.reason().into()).or_default() += 1,
+                Action::Signal(signal) => self.drop_order(i, OrderId(0), signal.instrument, Unsent::WarmUp),
                 Action::Place(order, intent) => self.drop_order(i, order, intent.instrument, Unsent::WarmUp),
                 other => self.outbox.actions.push(other),
             }
