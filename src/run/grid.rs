@@ -69,15 +69,18 @@ fn combination(axes: &[(String, Vec<String>)], mut n: usize) -> Vec<(String, Str
     set
 }
 
-/// Settings with parameters put in place: `strategy.NAME` for every strategy, `ID.NAME` for one.
+/// Settings with parameters put in place: `ID.NAME` for one strategy; `strategy.NAME` for all, or for those that have a
+/// value of it already where some have.
 fn applied(base: &Settings, set: &[(String, String)]) -> Result<Settings, RunError> {
     let mut settings = base.clone();
     for (path, value) in set {
         let wrong = || RunError::Settings(format!("{path:?} is not a parameter; write strategy.NAME or ID.NAME"));
         let (id, name) = path.split_once('.').ok_or_else(wrong)?;
         let mut found = false;
+        let some_have = base.strategy.iter().any(|s| s.params.contains_key(name));
         for strategy in &mut settings.strategy {
-            if id == "strategy" || id == strategy.id || id == strategy.plugin {
+            let of_all = id == "strategy" && (!some_have || strategy.params.contains_key(name));
+            if of_all || id == strategy.id || id == strategy.plugin {
                 strategy.params.insert(name.to_owned(), value.clone());
                 found = true;
             }

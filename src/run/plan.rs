@@ -336,7 +336,7 @@ impl Plan {
             Some(name) => name.parse::<Profile>().map_err(|e| RunError::Settings(e.to_string()))?,
             None => default,
         };
-        check_profile(profile, &series)?;
+        check_profile(profile, &series, &instruments)?;
         let account = account_of(settings, strategies)?;
         let streams = |kind: Kind| plan_ticks.contains(&kind);
         let input = Input {
@@ -435,17 +435,20 @@ fn no_bars(supply: &dyn Supply, symbol: &Symbol, wanted: Interval) -> RunError {
     ))
 }
 
-fn check_profile(profile: Profile, series: &[(InstrumentId, Kind)]) -> Result<(), RunError> {
-    let has = |wanted: fn(&Kind) -> bool| series.iter().any(|s| wanted(&s.1));
-    let (fits, needs) = match profile {
+/// Every instrument must have the kind of data that the profile fills at: without it its orders would wait for ever.
+fn check_profile(profile: Profile, series: &[(InstrumentId, Kind)], all: &[Instrument]) -> Result<(), RunError> {
+    let (fits, needs): (fn(&Kind) -> bool, _) = match profile {
         Profile::NextOpen | Profile::Close | Profile::OhlcPath => {
-            (has(|k| k.interval().is_some()), "bars; leave out --kind, or choose trade@1, quote@1 or book@1")
+            (|k| k.interval().is_some(), "bars; leave out --kind, or choose trade@1, quote@1 or book@1")
         }
-        Profile::Trade => (has(|k| *k == Kind::Trades), "trades: add --kind trades"),
-        Profile::Quote => (has(|k| *k == Kind::Quotes), "quotes: add --kind quotes"),
-        Profile::Book => (has(|k| *k == Kind::Depth), "depth: add --kind depth"),
+        Profile::Trade => (|k| *k == Kind::Trades, "trades: add --kind trades"),
+        Profile::Quote => (|k| *k == Kind::Quotes, "quotes: add --kind quotes"),
+        Profile::Book => (|k| *k == Kind::Depth, "depth: add --kind depth"),
     };
-    if fits { Ok(()) } else { Err(RunError::Settings(format!("fill profile {profile} needs {needs}"))) }
+    let without = all.iter().find(|i| !series.iter().any(|(id, kind)| *id == i.id && fits(kind)));
+    let Some(without) = without else { return Ok(()) };
+    let of = if all.len() > 1 { format!("; {} would have none", without.symbol) } else { String::new() };
+    Err(RunError::Settings(format!("fill profile {profile} needs {needs}{of}")))
 }
 
 fn account_of(settings: &Settings, strategies: &[Planned]) -> Result<AccountKind, RunError> {

@@ -41,7 +41,7 @@ proptest! {
             .collect();
         let streams =
             vec![(Kind::Bars(Interval::MINUTE), Batch::Bars(bars)), (Kind::Funding, Batch::Funding(funding))];
-        let desk = Desk { symbol, profile, fee_bps, cash: 1_000_000, ..Desk::default() };
+        let desk = Desk { symbols: vec![symbol], profile, fee_bps, cash: 1_000_000, ..Desk::default() };
         let per_bar = orders.len() / closes.len() + 1;
         let mut orders = orders.into_iter();
         let outcome = desk.run(streams, move |_, ctx| {

@@ -44,7 +44,7 @@ impl Strategy for Scripted {
 
 /// A run to be.
 pub struct Desk {
-    pub symbol: &'static str,
+    pub symbols: Vec<&'static str>,
     pub profile: Profile,
     pub nearest: bool,
     pub fee_bps: i64,
@@ -61,7 +61,7 @@ pub struct Desk {
 impl Default for Desk {
     fn default() -> Self {
         Self {
-            symbol: "test:AAA/USD",
+            symbols: vec!["test:AAA/USD"],
             profile: Profile::NextOpen,
             nearest: false,
             fee_bps: 0,
@@ -197,22 +197,37 @@ impl Desk {
 
     /// Runs a strategy over one instrument's events.
     pub fn run_strategy(self, streams: Vec<(Kind, Batch)>, strategy: Box<dyn Strategy>) -> Outcome {
-        let id = InstrumentId(0);
-        let instrument = Instrument::inferred(id, self.symbol.parse().expect("a symbol"), 2, 3);
-        let instruments = vec![instrument];
+        self.run_all(streams.into_iter().map(|(kind, batch)| (0, kind, batch)).collect(), strategy)
+    }
+
+    /// Runs a strategy over bars of several instruments, all at the same times; `text` has a line for each.
+    pub fn bars_of_all(self, text: &[&str], script: impl FnMut(usize, &mut Context<'_>) + Send + 'static) -> Outcome {
+        let stream = |(id, text): (usize, &&str)| {
+            let bars = bars(text).into_iter().map(|bar| Bar { instrument: InstrumentId(id as u16), ..bar });
+            (id as u16, Kind::Bars(Interval::MINUTE), Batch::Bars(bars.collect()))
+        };
+        let streams = text.iter().enumerate().map(stream).collect();
+        self.run_all(streams, Box::new(Scripted { script: Box::new(script), seen: 0 }))
+    }
+
+    fn run_all(self, streams: Vec<(u16, Kind, Batch)>, strategy: Box<dyn Strategy>) -> Outcome {
+        let ids: Vec<InstrumentId> = (0..self.symbols.len() as u16).map(InstrumentId).collect();
+        let inferred =
+            |id: &InstrumentId| Instrument::inferred(*id, self.symbols[id.index()].parse().expect("a symbol"), 2, 3);
+        let instruments: Vec<Instrument> = ids.iter().map(inferred).collect();
         let currency = Currency { code: instruments[0].symbol.settle().to_owned(), scale: 8 };
-        let terms = Terms::new(&instruments[0], 0, 8).expect("terms");
+        let terms = instruments.iter().map(|i| Terms::new(i, 0, 8).expect("terms")).collect();
         let start = Money::from_mantissa(i128::from(self.cash) * 100_000_000);
-        let ledger = Ledger::new(vec![terms], vec![start], 0);
+        let ledger = Ledger::new(terms, vec![start], 0);
         let fee = Rate::from_bps(Decimal::new(self.fee_bps, 0)).expect("a rate");
         let pct = |n| Rate::from_pct(Decimal::new(n, 0)).expect("a rate");
         let sim = Sim::new(
             SimConfig {
                 profile: self.profile,
                 nearest_extreme_first: self.nearest,
-                maker: vec![fee],
-                taker: vec![fee],
-                money_scales: vec![8],
+                maker: vec![fee; ids.len()],
+                taker: vec![fee; ids.len()],
+                money_scales: vec![8; ids.len()],
                 slippage: self.slippage,
                 latency_ns: self.latency_ns,
                 margin: self.margin.map(|(leverage, maintenance)| MarginTerms {
@@ -223,7 +238,7 @@ impl Desk {
             instruments.clone(),
             ledger.clone(),
         );
-        let has = |kind: fn(&Kind) -> bool| streams.iter().any(|s| kind(&s.0));
+        let has = |kind: fn(&Kind) -> bool| streams.iter().any(|s| kind(&s.1));
         let bars = has(|k| k.interval().is_some());
         let engine = Engine::new(EngineConfig {
             instruments,
@@ -233,7 +248,7 @@ impl Desk {
             slots: vec![SlotConfig {
                 id: "s".to_owned(),
                 strategy,
-                instruments: vec![id],
+                instruments: ids.clone(),
                 input: Input {
                     bars: bars.then_some(Interval::MINUTE),
                     trades: !bars && has(|k| *k == Kind::Trades),
@@ -247,11 +262,11 @@ impl Desk {
             warmup: self.warmup,
             chart_width: self.chart_width,
             build: Vec::new(),
-            bars_of_stream: vec![bars.then_some(Interval::MINUTE)],
+            bars_of_stream: vec![bars.then_some(Interval::MINUTE); ids.len()],
         });
         let sources = streams
             .into_iter()
-            .map(|(kind, batch)| Box::new(VecSource::new(kind, id, [batch])) as Box<dyn Source>)
+            .map(|(id, kind, batch)| Box::new(VecSource::new(kind, InstrumentId(id), [batch])) as Box<dyn Source>)
             .collect();
         let stop = AtomicBool::new(false);
         let mut reading = |_| {};

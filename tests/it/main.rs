@@ -4,6 +4,7 @@ mod adopt;
 mod check;
 mod conformance;
 mod conservation;
+mod corners;
 mod desk;
 mod exchange;
 mod fills;

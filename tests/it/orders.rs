@@ -182,7 +182,7 @@ fn a_cash_account_neither_borrows_nor_shorts() {
 
 #[test]
 fn leverage_is_limited_and_a_losing_account_is_liquidated() {
-    let desk = |symbol| Desk { symbol, cash: 100, margin: Some((2, 5)), ..Desk::default() };
+    let desk = |symbol| Desk { symbols: vec![symbol], cash: 100, margin: Some((2, 5)), ..Desk::default() };
     for symbol in ["test:AAA/USD", "test:AAA/USD:USD"] {
         let outcome = desk(symbol).bars("100 100 100/101/40/45 45", |n, ctx| {
             if n == 0 {

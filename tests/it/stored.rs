@@ -105,6 +105,51 @@ fn a_strategy_that_waits_for_bars_that_never_complete_is_told_so() {
 }
 
 #[test]
+fn a_range_of_one_strategys_parameter_leaves_the_other_alone() {
+    let dir = tempfile::tempdir().expect("folder");
+    catalog(dir.path());
+    let params = [("fast", "1"), ("slow", "5"), ("qty", "1")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let mut settings = Settings::default();
+    settings.data.dir = dir.path().join("catalog");
+    settings.strategy = vec![
+        StrategySettings { plugin: "ema_cross".to_owned(), params: params.into(), ..Default::default() },
+        StrategySettings { plugin: "weekly".to_owned(), id: "weekly".to_owned(), ..Default::default() },
+    ];
+    let axes = [("strategy.fast".to_owned(), vec!["1".to_owned(), "2".to_owned()])];
+    let registry = Registry::new().with::<EmaCross>().with::<Weekly>();
+    let all = run::grid(&settings, &registry, &axes, &AtomicBool::new(false), &|_| {}).expect("a grid");
+    assert_eq!(
+        all.iter().filter(|v| v.result.is_ok()).count(),
+        2,
+        "{:?}",
+        all.iter().map(|v| v.result.as_ref().err()).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn an_instrument_without_the_data_that_the_profile_fills_at_is_refused() {
+    let dir = tempfile::tempdir().expect("folder");
+    catalog(dir.path());
+    let trades: String = (0..48).map(|i| format!("{},100,1,buy\n", START_MS + i * HOUR_MS)).collect();
+    let file = dir.path().join("trades.csv");
+    std::fs::write(&file, format!("ts_ms,price,qty,side\n{trades}")).expect("file");
+    let mut store = Catalog::open(&dir.path().join("catalog")).expect("catalog");
+    let other: bellwether_sdk::Symbol = "binance:ETH/USDT:USDT".parse().expect("symbol");
+    let spec = ImportSpec::new(Format::Csv, other.clone());
+    data::import(&mut store, &spec, &[file], &mut |_| {}, &AtomicBool::new(false)).expect("import");
+    let mut settings = Settings::default();
+    settings.data.dir = dir.path().join("catalog");
+    settings.backtest.instruments = vec![SYMBOL.parse().expect("symbol"), other];
+    settings.backtest.interval = Some(Interval::HOUR);
+    settings.sim.fill_profile = Some("next-open@1".to_owned());
+    settings.strategy = vec![StrategySettings { plugin: "weekly".to_owned(), ..Default::default() }];
+    let said = run::backtest(&settings, &Registry::new().with::<Weekly>(), &AtomicBool::new(false));
+    let Err(RunError::Settings(said)) = said.map(|r| r.fill_profile) else { panic!("its orders would wait for ever") };
+    assert!(said.starts_with("fill profile next-open@1 needs bars"), "{said}");
+    assert!(said.ends_with("; binance:ETH/USDT:USDT would have none"), "{said}");
+}
+
+#[test]
 fn slippage_of_the_whole_price_is_refused_with_the_number() {
     let said = run(|s| s.sim.slippage = Slippage::Bps { bps: Decimal::new(10_000, 0) }).map(|r| r.outcome.events);
     let Err(RunError::Settings(said)) = said else { panic!("sold for nothing: {said:?}") };

@@ -414,7 +414,9 @@ impl Scan {
 fn gaps(kind: Kind, missing: i64, (length, after): (i64, i64)) -> String {
     let hours = length as f64 / 3.6e12;
     match kind {
-        Kind::Trades => format!("{missing} trades missing by their ids; the longest gap has {length}, after id {after}"),
+        Kind::Trades => {
+            format!("{missing} trades missing by their ids; the longest gap has {length}, after id {after}")
+        }
         Kind::Funding => {
             format!("{missing} payments missing in all; the longest gap has {hours:.1} h, after that of {}", iso(after))
         }
