@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::desk::Desk;
-use crate::kill::{Running, at_sandbox, live, trading};
+use crate::kill::{Running, at_sandbox, live, trading, wait_for};
 
 /// A page of this machine: its status line and the rest.
 fn page(port: u16, path: &str) -> Option<String> {
@@ -78,15 +78,7 @@ fn money_that_came_in_and_was_left_alone_stands_in_the_statement_beside_the_venu
     let (venue, desk) = at_sandbox();
     let line = live("--strategy buy_and_hold --set strategy.notional=1000 --foreign leave");
     let child = Running::start(&desk, &line);
-    let told = || std::fs::read_to_string(desk.path("stderr")).unwrap_or_default();
-    let wait_for = |text: &str| {
-        let began = Instant::now();
-        while !told().contains(text) {
-            assert!(began.elapsed() < Duration::from_secs(60), "it never says {text:?}: {}", told());
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    };
-    wait_for("filled 1 ");
+    wait_for(&desk, "filled 1 ");
     // The account is looked at once a minute; a session that goes on looks at once.
     drop(child);
     deposit(&venue, "500");
@@ -94,8 +86,8 @@ fn money_that_came_in_and_was_left_alone_stands_in_the_statement_beside_the_venu
     let before = desk.run("statement --json --state-dir state");
     assert_eq!(before.code, 5, "nobody left it alone yet: {before:?}");
     let mut child = Running::start(&desk, &format!("{line} --resume last"));
-    wait_for("reconciliation: USDT: the venue has ");
-    wait_for("beside this session: left alone");
+    wait_for(&desk, "reconciliation: USDT: the venue has ");
+    wait_for(&desk, "beside this session: left alone");
     desk.done("stop --state-dir state");
     assert_eq!(child.ended(), Some(0));
     let found = desk.json("statement --json --state-dir state");
@@ -195,19 +187,12 @@ fn what_somebody_else_did_on_the_account_is_noticed_and_left_alone_when_a_person
     // The account is looked at once a minute; a session that goes on looks at once.
     drop(child);
     let mut child = Running::start(&desk, &live("--strategy quoter --resume last"));
-    let told = || std::fs::read_to_string(desk.path("stderr")).unwrap_or_default();
-    let wait_for = |text: &str| {
-        let began = Instant::now();
-        while !told().contains(text) {
-            assert!(began.elapsed() < Duration::from_secs(60), "it never says {text:?}: {}", told());
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    };
-    wait_for("reconciliation: BTC: the venue has ");
-    wait_for("holds entries: account_not_understood");
-    assert!(!told().contains("releases entries"), "{}", told());
+    wait_for(&desk, "reconciliation: BTC: the venue has ");
+    wait_for(&desk, "holds entries: account_not_understood");
+    let told = std::fs::read_to_string(desk.path("stderr")).expect("its words");
+    assert!(!told.contains("releases entries"), "{told}");
     desk.done("arm --session binance-main --reason me --state-dir state");
-    wait_for("releases entries: account_not_understood");
+    wait_for(&desk, "releases entries: account_not_understood");
     desk.done("stop --state-dir state");
     assert_eq!(child.ended(), Some(0));
     assert_eq!(desk.json("replay last --json --state-dir state")["equal"], true);
