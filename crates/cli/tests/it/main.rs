@@ -6,6 +6,8 @@ mod data;
 mod death;
 mod desk;
 mod explain;
+#[path = "../../../../src/report/document/tests/fits.rs"]
+mod fits;
 mod grid;
 mod help;
 mod keys;
@@ -18,6 +20,7 @@ mod pipes;
 mod plugins;
 mod runs;
 mod sandbox;
+mod schema;
 mod session;
 mod settings;
 mod shipped;
