@@ -49,7 +49,9 @@ fn a_person_takes_an_order_over_and_a_killed_session_still_has_it() {
     desk.fails(&adopt(&format!("--order {one} --strategy nobody")), 4, "no strategy nobody runs");
     desk.fails(&adopt("--position binance:BTC/USDT"), 4, "a spot account has no positions but balances");
     desk.fails(&adopt(""), 2, "--position");
-    let told = desk.done(&adopt(&format!("--order {one} --strategy buy_and_hold")));
+    let told = desk.json(&adopt(&format!("--order {one} --strategy buy_and_hold --json")));
+    assert_eq!((&told["schema_version"], &told["session"]), (&1.into(), &"binance-main".into()));
+    let told = told["text"].as_str().expect("words");
     assert!(told.contains(&format!("order {one} of others is order ")), "{told}");
     assert!(told.contains("of the strategy buy_and_hold"), "{told}");
     // Killed as if by the system: what was taken over is on the tape.

@@ -1,6 +1,7 @@
 //! Stories about the command itself: it is run as a person or a script runs it.
 
 mod adopt;
+mod answers;
 mod backtest;
 mod data;
 mod death;

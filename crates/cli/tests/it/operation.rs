@@ -5,6 +5,8 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::desk::Desk;
 use crate::kill::{Running, at_sandbox, live, trading, wait_for};
 
@@ -156,12 +158,19 @@ fn a_state_folder_is_kept_and_brought_back_and_its_tapes_are_whole() {
     let (old, new) = (desk.path("old").display().to_string(), desk.path("new").display().to_string());
     desk.done(&format!("paper --json --pace 0 --strategy quoter --kind trades --state-dir {old}"));
     let file = desk.path("bot.zip").display().to_string();
-    desk.done(&format!("state backup {file} --state-dir {old}"));
+    let mut kept = desk.json(&format!("state backup {file} --state-dir {old} --json"));
+    assert!(kept["files"].as_u64().is_some_and(|n| n > 1), "{kept}");
+    assert_eq!((&kept["schema_version"], &kept["file"]), (&1.into(), &json!(file)));
     desk.fails(&format!("state backup {file} --state-dir {old}"), 4, "is there already");
-    desk.done(&format!("state restore {file} --state-dir {new}"));
+    let restored = desk.json(&format!("state restore {file} --state-dir {new} --json"));
+    kept["state_dir"] = json!(new);
+    assert_eq!(restored, kept);
     assert_eq!(desk.json(&format!("replay last --json --state-dir {new}"))["equal"], true);
     let found = desk.json(&format!("tape verify --json --state-dir {new}"));
     assert_eq!((&found["damaged"], &found["ended"]), (&serde_json::Value::Null, &true.into()));
+    let shown = desk.done(&format!("tape show --json --state-dir {new}"));
+    assert_eq!(Some(shown.lines().count() as u64), found["records"].as_u64());
+    assert!(shown.starts_with("{\"record\":0,\"text\":\"start paper of version"), "{shown}");
     let lines = desk.done(&format!("tape export --state-dir {new}"));
     assert_eq!(Some(lines.lines().count() as u64), found["records"].as_u64());
     let first: serde_json::Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
@@ -191,9 +200,13 @@ fn what_somebody_else_did_on_the_account_is_noticed_and_left_alone_when_a_person
     wait_for(&desk, "holds entries: account_not_understood");
     let told = std::fs::read_to_string(desk.path("stderr")).expect("its words");
     assert!(!told.contains("releases entries"), "{told}");
-    desk.done("arm --session binance-main --reason me --state-dir state");
+    let armed = desk.json("arm --session binance-main --reason me --state-dir state --json");
+    let expected = json!({"schema_version": 1, "armed": ["binance-main"], "stop_file_removed": false});
+    assert_eq!(armed, expected);
     wait_for(&desk, "releases entries: account_not_understood");
-    desk.done("stop --state-dir state");
+    let stopped = desk.json("stop --state-dir state --json");
+    let expected = json!({"session": "binance-main", "pid": child.0.id(), "ended": true});
+    assert_eq!(stopped, json!({"schema_version": 1, "sessions": [expected]}));
     assert_eq!(child.ended(), Some(0));
     assert_eq!(desk.json("replay last --json --state-dir state")["equal"], true);
 }
