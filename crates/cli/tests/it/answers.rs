@@ -30,7 +30,7 @@ fn signals_that_are_taken_in_are_counted_listed_and_shown() {
     assert_eq!(desk.json(import), json!({"schema_version": 1, "name": "research", "lines": 1, "lines_new": 1}));
     assert_eq!(desk.json(import)["lines_new"], 0);
     let listed = desk.json("signals list --data data --json");
-    assert_eq!(listed, json!([{"name": "research", "lines": 1}]));
+    assert_eq!(listed, json!({"schema_version": 1, "series": [{"name": "research", "lines": 1}]}));
     let shown = desk.json("signals show research --data data --json");
     let lines: Value = serde_json::from_str(&desk.done("signals show research --data data")).expect("one line");
     assert_eq!(shown, json!({"schema_version": 1, "name": "research", "lines": [lines]}));

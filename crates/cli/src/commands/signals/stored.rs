@@ -91,7 +91,7 @@ pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<(), Failure> 
 pub(crate) fn list(global: &Global, args: &ListArgs) -> Result<(), Failure> {
     let series = news::series(&folder(global, args.data.as_ref())?)?;
     if args.json {
-        return out::json(&series);
+        return out::json(&json!({"schema_version": 1, "series": series}));
     }
     if series.is_empty() {
         return out::answer("no signals are stored; `bellwether signals import` takes them in");
