@@ -132,10 +132,10 @@ pub struct OrderRow {
     /// Only to make a position smaller.
     pub reduce_only: bool,
     /// Why it came to be.
-    #[schemars(with = "String", extend("enum" = ["signal", "intent", "stop_loss", "take_profit", "trailing_stop", "liquidation", "end_of_data"]))]
+    #[schemars(with = "String", extend("enum" = ["signal", "intent", "stop_loss", "take_profit", "trailing_stop", "liquidation", "end_of_data", "guard"]))]
     pub role: Role,
     /// Where it is in its life.
-    #[schemars(with = "String", extend("enum" = ["sent", "acknowledged", "partly_filled", "filled", "cancelled", "rejected", "expired"]))]
+    #[schemars(with = "String", extend("enum" = ["sent", "acknowledged", "partly_filled", "filled", "cancelled", "rejected", "expired", "unknown"]))]
     pub state: OrderState,
     /// Why it was refused, cancelled or expired; empty otherwise.
     pub reason: String,
@@ -255,7 +255,7 @@ pub struct TradeRow {
     /// Tag of the entry order.
     pub entry_tag: String,
     /// Why the order that closed it came to be.
-    #[schemars(with = "String", extend("enum" = ["signal", "intent", "stop_loss", "take_profit", "trailing_stop", "liquidation", "end_of_data"]))]
+    #[schemars(with = "String", extend("enum" = ["signal", "intent", "stop_loss", "take_profit", "trailing_stop", "liquidation", "end_of_data", "guard"]))]
     pub exit_reason: Role,
 }
 

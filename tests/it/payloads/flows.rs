@@ -1,9 +1,9 @@
 //! What changed an account beside its orders: every venue's question, and its answer in the shape of its documents.
 
-use bellwether::exchange::{
-    Ask, Listings, MovedRow, PaidRow, Product, Reply, Request, Response, Rules, Span, Venue, venue,
-};
-use bellwether_sdk::{Decimal, InstrumentId, Price, Qty, Ts};
+use bellwether::exchange::{Ask, Listings, MovedRow, PaidRow, Product, Reply, Request, Response, Span, Venue, venue};
+use bellwether_sdk::{Decimal, InstrumentId, Ts};
+
+use super::rules;
 
 const BTC: InstrumentId = InstrumentId(0);
 const FROM: i64 = 1_700_000_000_000;
@@ -30,23 +30,10 @@ struct Desk {
 
 /// A venue with one instrument.
 fn at(name: &str, product: Product, symbol: &str, called: &str) -> Desk {
-    let rules = Rules {
-        symbol: symbol.parse().expect("a symbol"),
-        name: called.to_owned(),
-        stream_name: called.to_owned(),
-        index: 0,
-        price_scale: 1,
-        qty_scale: 4,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::ZERO,
-        notional_min: 0,
-        multiplier: 1,
-        contract: Decimal::new(1, 0),
-        significant_digits: 0,
-        trading: true,
-    };
-    Desk { venue: venue(name, product).expect("built in"), listings: Listings::new([(BTC, rules)]) }
+    Desk {
+        venue: venue(name, product).expect("built in"),
+        listings: Listings::new([(BTC, rules(symbol, called, 1, 4))]),
+    }
 }
 
 impl Desk {

@@ -71,25 +71,28 @@ const SCALE: u8 = 8;
 
 /// Instruments with wide scales, by our symbol and the venue's name, numbered from zero.
 pub(super) fn listings(names: &[(&str, &str)]) -> Listings {
-    Listings::new(names.iter().enumerate().map(|(i, (symbol, name))| {
-        let rules = Rules {
-            symbol: symbol.parse().expect("a symbol"),
-            name: (*name).to_owned(),
-            stream_name: (*name).to_owned(),
-            index: 0,
-            price_scale: SCALE,
-            qty_scale: SCALE,
-            tick: Price::from_mantissa(1),
-            lot: Qty::from_mantissa(1),
-            qty_min: Qty::ZERO,
-            notional_min: 0,
-            multiplier: 1,
-            contract: Decimal::new(1, 0),
-            significant_digits: 0,
-            trading: true,
-        };
-        (InstrumentId(u16::try_from(i).expect("few")), rules)
-    }))
+    let id = |i| InstrumentId(u16::try_from(i).expect("few"));
+    Listings::new(names.iter().enumerate().map(|(i, (symbol, name))| (id(i), rules(symbol, name, SCALE, SCALE))))
+}
+
+/// An instrument by our symbol and the venue's name, in the smallest steps of its digits.
+pub(super) fn rules(symbol: &str, name: &str, price_scale: u8, qty_scale: u8) -> Rules {
+    Rules {
+        symbol: symbol.parse().expect("a symbol"),
+        name: name.to_owned(),
+        stream_name: name.to_owned(),
+        index: 0,
+        price_scale,
+        qty_scale,
+        tick: Price::from_mantissa(1),
+        lot: Qty::from_mantissa(1),
+        qty_min: Qty::ZERO,
+        notional_min: 0,
+        multiplier: 1,
+        contract: Decimal::new(1, 0),
+        significant_digits: 0,
+        trading: true,
+    }
 }
 
 /// The notes of a market message, each turned into a value as it passes.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bellwether::run::{self, AdoptAsked, AdoptWhat, Asked};
 use bellwether_sdk::Symbol;
 use clap::Args;
+use serde_json::json;
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
@@ -38,6 +39,9 @@ pub(crate) struct AdoptArgs {
     /// Wait at most so many seconds for what comes of it.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     wait: u64,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +78,9 @@ pub(crate) fn run(global: &Global, args: &AdoptArgs) -> Result<(), Failure> {
     let began = Instant::now();
     loop {
         match run::reply(&state, &args.session).filter(|reply| reply.number == number) {
+            Some(reply) if reply.step == "adopted" && args.json => {
+                return out::json(&json!({"schema_version": 1, "session": args.session, "text": reply.text}));
+            }
             Some(reply) if reply.step == "adopted" => return out::answer(&format!("{}\n", reply.text)),
             Some(reply) => return Err(Failure::new(Code::Refused, reply.text)),
             None if began.elapsed() >= Duration::from_secs(args.wait) => {

@@ -2,6 +2,7 @@
 
 use bellwether::run::{self, Asked};
 use clap::Args;
+use serde_json::json;
 
 use crate::args::Global;
 use crate::failure::Failure;
@@ -26,6 +27,9 @@ pub(crate) struct ArmArgs {
     /// Which session; all whose guard has tripped, unless named.
     #[arg(long, value_name = "NAME")]
     session: Option<String>,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
@@ -51,6 +55,9 @@ pub(crate) fn run(global: &Global, args: &ArmArgs) -> Result<(), Failure> {
     for name in &names {
         run::ask(&state, name, &asked)?;
         run::clear(&state, Some(name))?;
+    }
+    if args.json {
+        return out::json(&json!({"schema_version": 1, "armed": names, "stop_file_removed": stopped}));
     }
     let what =
         if names.is_empty() { "the file STOP is gone".to_owned() } else { format!("armed: {}", names.join(", ")) };

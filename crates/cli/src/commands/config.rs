@@ -64,6 +64,7 @@ fn show(settings: &Settings, json: bool) -> Result<(), Failure> {
     let mut value = serde_json::to_value(settings).map_err(|e| failed(&e))?;
     redact(&mut value);
     if json {
+        value["schema_version"] = 1.into();
         return out::json(&value);
     }
     out::answer(&toml_edit::ser::to_string_pretty(&value).map_err(|e| failed(&e))?)

@@ -8,8 +8,9 @@ use bellwether::report::Summary;
 use bellwether::report::metrics::metrics;
 use bellwether::run::{self, RunError, Variant};
 use comfy_table::{CellAlignment, Table, presets};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::failure::{Code, Failure};
 use crate::plan::Plan;
@@ -26,14 +27,31 @@ fn warning(tried: usize) -> String {
     )
 }
 
+/// A grid, whole.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Grid {
+    /// The layout of this document; within a number fields are only added.
+    schema_version: u32,
+    /// How many variants there are.
+    tried: usize,
+    /// What to think of the best of them.
+    note: String,
+    /// All of them, best return first.
+    variants: Vec<Row>,
+}
+
 /// One variant's figures.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Row {
+    /// Its values of what differs, by key.
     set: BTreeMap<String, String>,
+    /// The figures; absent when it could not be run.
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<Summary>,
+    /// SHA-256 of the canonical order records, hex: that of the single run; absent when it could not be run.
     #[serde(skip_serializing_if = "Option::is_none")]
     order_hash: Option<String>,
+    /// Why it could not be run.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip)]
@@ -52,12 +70,13 @@ pub(crate) fn run(plan: &Plan, registry: &Registry, json: bool) -> Result<(), Fa
         return Err(RunError::Interrupted.into());
     }
     let rows = sorted(variants);
+    let grid = Grid { schema_version: 1, tried: rows.len(), note: warning(rows.len()), variants: rows };
     if json {
-        out::json(&json!({"schema_version": 1, "tried": rows.len(), "note": warning(rows.len()), "variants": rows}))?;
+        out::json(&grid)?;
     } else {
-        out::answer(&text(plan, &rows))?;
+        out::answer(&text(plan, &grid.variants))?;
     }
-    match rows.iter().all(|r| r.error.is_some()) {
+    match grid.variants.iter().all(|r| r.error.is_some()) {
         true => Err(Failure::new(Code::Bad, "no variant could be run; the reasons stand in the answer")),
         false => Ok(()),
     }

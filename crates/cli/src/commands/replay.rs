@@ -121,6 +121,9 @@ Examples:
         /// Only what the session did.
         #[arg(long)]
         effects: bool,
+        /// One object a line: `record` is its number, `text` the same words; `tape export` has all that it holds.
+        #[arg(long)]
+        json: bool,
     },
     /// Check every frame of a tape: damage, a torn end, whether it ended. Exits 5 when a record was changed.
     #[command(after_help = "\
@@ -172,8 +175,8 @@ Examples:
 /// Runs `tape`.
 pub(crate) fn tape(global: &Global, args: &TapeArgs, registry: &Registry) -> Result<(), Failure> {
     let mut failed = None;
-    let (tape, effects) = match &args.what {
-        TapeCommand::Show { tape, effects } => (tape, effects),
+    let (tape, effects, json) = match &args.what {
+        TapeCommand::Show { tape, effects, json } => (tape, effects, json),
         TapeCommand::Verify { tape, json } => return verify(global, tape, *json),
         TapeCommand::Prune { keep, days, yes, json } => {
             let older_than = days.map(|d| Duration::from_secs(d.saturating_mul(86_400)));
@@ -192,7 +195,10 @@ pub(crate) fn tape(global: &Global, args: &TapeArgs, registry: &Registry) -> Res
         if *effects && !line.starts_with("effect ") {
             return true;
         }
-        failed = out::answer(&format!("{number} {line}")).err();
+        failed = match json {
+            true => out::line(&json!({"record": number, "text": line})).err(),
+            false => out::answer(&format!("{number} {line}")).err(),
+        };
         failed.is_none()
     })?;
     failed.map_or(Ok(()), Err)

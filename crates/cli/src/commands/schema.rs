@@ -1,7 +1,10 @@
 //! `schema`: JSON Schemas of what this program reads and writes.
 
+use bellwether::data::{CheckReport, ExportReport, ImportReport, ListReport, ResampleReport, ShowReport};
 use clap::{Args, ValueEnum};
+use schemars::schema_for;
 
+use super::grid::Grid;
 use crate::failure::Failure;
 use crate::out;
 
@@ -10,6 +13,7 @@ use crate::out;
 #[command(after_help = "\
 Examples:
   bellwether schema backtest
+  bellwether schema data-import
   bellwether schema config > settings.schema.json")]
 pub(crate) struct SchemaArgs {
     /// Which.
@@ -21,6 +25,20 @@ pub(crate) struct SchemaArgs {
 enum Of {
     /// What `backtest --json` and `runs show --json` print.
     Backtest,
+    /// What `backtest --json` prints of ranges and lists of parameters.
+    Grid,
+    /// What `data import --json` prints.
+    DataImport,
+    /// What `data list --json` prints.
+    DataList,
+    /// What `data check --json` prints.
+    DataCheck,
+    /// What `data show --json` prints.
+    DataShow,
+    /// What `data resample --json` prints.
+    DataResample,
+    /// What `data export --json` prints.
+    DataExport,
     /// The settings file.
     Config,
     /// A market event as it is published.
@@ -35,9 +53,16 @@ enum Of {
 pub(crate) fn run(args: &SchemaArgs) -> Result<(), Failure> {
     match args.of {
         Of::Backtest => out::json(&bellwether::report::schema()),
+        Of::Grid => out::json(&schema_for!(Grid)),
+        Of::DataImport => out::json(&schema_for!(ImportReport)),
+        Of::DataList => out::json(&schema_for!(ListReport)),
+        Of::DataCheck => out::json(&schema_for!(CheckReport)),
+        Of::DataShow => out::json(&schema_for!(ShowReport)),
+        Of::DataResample => out::json(&schema_for!(ResampleReport)),
+        Of::DataExport => out::json(&schema_for!(ExportReport)),
         Of::Market => out::json(&bellwether::sources::nats::market_schema()),
         Of::Message => out::json(&bellwether::sinks::message_schema()),
         Of::Signal => out::json(&bellwether::data::news::schema()),
-        Of::Config => out::json(&schemars::schema_for!(bellwether::config::Settings)),
+        Of::Config => out::json(&schema_for!(bellwether::config::Settings)),
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bellwether::run;
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use crate::args::Global;
 use crate::failure::Failure;
@@ -26,6 +27,9 @@ Examples:
     Backup {
         /// The file; it must not be there.
         file: PathBuf,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Bring a backup back; nothing is overwritten.
     #[command(after_help = "\
@@ -35,15 +39,28 @@ Examples:
     Restore {
         /// The file that `state backup` wrote.
         file: PathBuf,
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &StateArgs) -> Result<(), Failure> {
     let state = record::state(global)?;
-    let (done, what) = match &args.what {
-        StateCommand::Backup { file } => (run::backup(&state, file)?, format!("kept in {}", file.display())),
-        StateCommand::Restore { file } => (run::restore(file, &state)?, format!("restored to {}", state.display())),
+    let (done, file, json, what) = match &args.what {
+        StateCommand::Backup { file, json } => {
+            (run::backup(&state, file)?, file, json, format!("kept in {}", file.display()))
+        }
+        StateCommand::Restore { file, json } => {
+            (run::restore(file, &state)?, file, json, format!("restored to {}", state.display()))
+        }
     };
+    if *json {
+        let (file, state) = (file.display().to_string(), state.display().to_string());
+        return out::json(&json!({
+            "schema_version": 1, "file": file, "state_dir": state, "files": done.files, "bytes": done.bytes,
+        }));
+    }
     out::answer(&format!("{} files, {} bytes {what}\n", done.files, done.bytes))
 }

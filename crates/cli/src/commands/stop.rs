@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bellwether::run::{self, Asked, Running};
 use clap::Args;
+use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
@@ -40,6 +41,9 @@ pub(crate) struct StopArgs {
     /// Wait at most so many seconds for the sessions to end.
     #[arg(long, value_name = "SECONDS", default_value_t = 90)]
     wait: u64,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
@@ -61,11 +65,20 @@ pub(crate) fn run(global: &Global, args: &StopArgs) -> Result<(), Failure> {
             .filter(|r| sessions.iter().any(|s| s.name == r.name && s.pid == r.pid))
             .map(|r| r.name)
             .collect();
+        let over = began.elapsed() >= Duration::from_secs(args.wait);
+        if args.json && (left.is_empty() || over) {
+            let row = |s: &Running| json!({"session": s.name, "pid": s.pid, "ended": !left.contains(&s.name)});
+            let rows: Vec<Value> = sessions.iter().map(row).collect();
+            out::json(&json!({"schema_version": 1, "sessions": rows}))?;
+        }
         if left.is_empty() {
+            if args.json {
+                return Ok(());
+            }
             let names: Vec<&str> = sessions.iter().map(|s| s.name.as_str()).collect();
             return out::answer(&format!("stopped: {}\n", names.join(", ")));
         }
-        if began.elapsed() >= Duration::from_secs(args.wait) {
+        if over {
             return Err(Failure::new(
                 Code::Failed,
                 format!("after {} seconds these sessions have not ended: {}", args.wait, left.join(", ")),

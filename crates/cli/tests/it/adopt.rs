@@ -2,12 +2,10 @@
 
 #![cfg(unix)]
 
-use std::time::{Duration, Instant};
-
 use bellwether::sandbox::Sandbox;
 
 use crate::desk::Desk;
-use crate::kill::{Running, at_sandbox, live};
+use crate::kill::{Running, at_sandbox, live, wait_for};
 
 /// Places an order by hand, far from the market; the venue's id of it.
 fn by_hand(desk: &Desk, venue: &Sandbox) -> String {
@@ -21,15 +19,6 @@ fn open(desk: &Desk, venue: &Sandbox) -> Vec<String> {
     let told = desk.json(&format!("exchange binance orders BTC/USDT --json --rest-url http://{}", venue.address()));
     let rows = told["orders"].as_array().expect("orders").clone();
     rows.iter().map(|r| r["venue_id"].as_str().expect("an id").to_owned()).collect()
-}
-
-fn wait_for(desk: &Desk, text: &str) {
-    let told = || std::fs::read_to_string(desk.path("stderr")).unwrap_or_default();
-    let began = Instant::now();
-    while !told().contains(text) {
-        assert!(began.elapsed() < Duration::from_secs(60), "it never says {text:?}: {}", told());
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]
@@ -60,7 +49,9 @@ fn a_person_takes_an_order_over_and_a_killed_session_still_has_it() {
     desk.fails(&adopt(&format!("--order {one} --strategy nobody")), 4, "no strategy nobody runs");
     desk.fails(&adopt("--position binance:BTC/USDT"), 4, "a spot account has no positions but balances");
     desk.fails(&adopt(""), 2, "--position");
-    let told = desk.done(&adopt(&format!("--order {one} --strategy buy_and_hold")));
+    let told = desk.json(&adopt(&format!("--order {one} --strategy buy_and_hold --json")));
+    assert_eq!((&told["schema_version"], &told["session"]), (&1.into(), &"binance-main".into()));
+    let told = told["text"].as_str().expect("words");
     assert!(told.contains(&format!("order {one} of others is order ")), "{told}");
     assert!(told.contains("of the strategy buy_and_hold"), "{told}");
     // Killed as if by the system: what was taken over is on the tape.

@@ -37,18 +37,6 @@ fn the_document_has_what_scripts_rely_on() {
 }
 
 #[test]
-fn the_document_keeps_to_its_schema_at_the_top() {
-    let desk = Desk::new().with_bars();
-    let schema = desk.json("schema backtest");
-    let document = desk.json(&format!("backtest {RUN} --json"));
-    let mut declared: Vec<&String> = schema["properties"].as_object().expect("properties").keys().collect();
-    let mut found: Vec<&String> = document.as_object().expect("an object").keys().collect();
-    declared.sort();
-    found.sort();
-    assert_eq!(found, declared);
-}
-
-#[test]
 fn equal_lines_make_equal_orders_and_other_parameters_others() {
     let desk = Desk::new().with_bars();
     let hash = |line: &str| desk.json(&format!("backtest {line} --json"))["run"]["order_hash"].clone();

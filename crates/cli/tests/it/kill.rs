@@ -66,6 +66,16 @@ impl Drop for Running {
     }
 }
 
+/// Waits until a session says something.
+pub fn wait_for(desk: &Desk, text: &str) {
+    let told = || std::fs::read_to_string(desk.path("stderr")).unwrap_or_default();
+    let began = Instant::now();
+    while !told().contains(text) {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never says {text:?}: {}", told());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Starts a session and waits until it has an order at the venue.
 pub fn trading(desk: &Desk, venue: &Sandbox) -> Running {
     let mut child = Running::start(desk, &live("--strategy quoter"));

@@ -1,11 +1,14 @@
 //! Stories about the command itself: it is run as a person or a script runs it.
 
 mod adopt;
+mod answers;
 mod backtest;
 mod data;
 mod death;
 mod desk;
 mod explain;
+#[path = "../../../../src/report/document/tests/fits.rs"]
+mod fits;
 mod grid;
 mod help;
 mod keys;
@@ -18,6 +21,7 @@ mod pipes;
 mod plugins;
 mod runs;
 mod sandbox;
+mod schema;
 mod session;
 mod settings;
 mod shipped;

@@ -5,8 +5,10 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::desk::Desk;
-use crate::kill::{Running, at_sandbox, live, trading};
+use crate::kill::{Running, at_sandbox, live, trading, wait_for};
 
 /// A page of this machine: its status line and the rest.
 fn page(port: u16, path: &str) -> Option<String> {
@@ -78,15 +80,7 @@ fn money_that_came_in_and_was_left_alone_stands_in_the_statement_beside_the_venu
     let (venue, desk) = at_sandbox();
     let line = live("--strategy buy_and_hold --set strategy.notional=1000 --foreign leave");
     let child = Running::start(&desk, &line);
-    let told = || std::fs::read_to_string(desk.path("stderr")).unwrap_or_default();
-    let wait_for = |text: &str| {
-        let began = Instant::now();
-        while !told().contains(text) {
-            assert!(began.elapsed() < Duration::from_secs(60), "it never says {text:?}: {}", told());
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    };
-    wait_for("filled 1 ");
+    wait_for(&desk, "filled 1 ");
     // The account is looked at once a minute; a session that goes on looks at once.
     drop(child);
     deposit(&venue, "500");
@@ -94,8 +88,8 @@ fn money_that_came_in_and_was_left_alone_stands_in_the_statement_beside_the_venu
     let before = desk.run("statement --json --state-dir state");
     assert_eq!(before.code, 5, "nobody left it alone yet: {before:?}");
     let mut child = Running::start(&desk, &format!("{line} --resume last"));
-    wait_for("reconciliation: USDT: the venue has ");
-    wait_for("beside this session: left alone");
+    wait_for(&desk, "reconciliation: USDT: the venue has ");
+    wait_for(&desk, "beside this session: left alone");
     desk.done("stop --state-dir state");
     assert_eq!(child.ended(), Some(0));
     let found = desk.json("statement --json --state-dir state");
@@ -164,12 +158,19 @@ fn a_state_folder_is_kept_and_brought_back_and_its_tapes_are_whole() {
     let (old, new) = (desk.path("old").display().to_string(), desk.path("new").display().to_string());
     desk.done(&format!("paper --json --pace 0 --strategy quoter --kind trades --state-dir {old}"));
     let file = desk.path("bot.zip").display().to_string();
-    desk.done(&format!("state backup {file} --state-dir {old}"));
+    let mut kept = desk.json(&format!("state backup {file} --state-dir {old} --json"));
+    assert!(kept["files"].as_u64().is_some_and(|n| n > 1), "{kept}");
+    assert_eq!((&kept["schema_version"], &kept["file"]), (&1.into(), &json!(file)));
     desk.fails(&format!("state backup {file} --state-dir {old}"), 4, "is there already");
-    desk.done(&format!("state restore {file} --state-dir {new}"));
+    let restored = desk.json(&format!("state restore {file} --state-dir {new} --json"));
+    kept["state_dir"] = json!(new);
+    assert_eq!(restored, kept);
     assert_eq!(desk.json(&format!("replay last --json --state-dir {new}"))["equal"], true);
     let found = desk.json(&format!("tape verify --json --state-dir {new}"));
     assert_eq!((&found["damaged"], &found["ended"]), (&serde_json::Value::Null, &true.into()));
+    let shown = desk.done(&format!("tape show --json --state-dir {new}"));
+    assert_eq!(Some(shown.lines().count() as u64), found["records"].as_u64());
+    assert!(shown.starts_with("{\"record\":0,\"text\":\"start paper of version"), "{shown}");
     let lines = desk.done(&format!("tape export --state-dir {new}"));
     assert_eq!(Some(lines.lines().count() as u64), found["records"].as_u64());
     let first: serde_json::Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
@@ -195,20 +196,17 @@ fn what_somebody_else_did_on_the_account_is_noticed_and_left_alone_when_a_person
     // The account is looked at once a minute; a session that goes on looks at once.
     drop(child);
     let mut child = Running::start(&desk, &live("--strategy quoter --resume last"));
-    let told = || std::fs::read_to_string(desk.path("stderr")).unwrap_or_default();
-    let wait_for = |text: &str| {
-        let began = Instant::now();
-        while !told().contains(text) {
-            assert!(began.elapsed() < Duration::from_secs(60), "it never says {text:?}: {}", told());
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    };
-    wait_for("reconciliation: BTC: the venue has ");
-    wait_for("holds entries: account_not_understood");
-    assert!(!told().contains("releases entries"), "{}", told());
-    desk.done("arm --session binance-main --reason me --state-dir state");
-    wait_for("releases entries: account_not_understood");
-    desk.done("stop --state-dir state");
+    wait_for(&desk, "reconciliation: BTC: the venue has ");
+    wait_for(&desk, "holds entries: account_not_understood");
+    let told = std::fs::read_to_string(desk.path("stderr")).expect("its words");
+    assert!(!told.contains("releases entries"), "{told}");
+    let armed = desk.json("arm --session binance-main --reason me --state-dir state --json");
+    let expected = json!({"schema_version": 1, "armed": ["binance-main"], "stop_file_removed": false});
+    assert_eq!(armed, expected);
+    wait_for(&desk, "releases entries: account_not_understood");
+    let stopped = desk.json("stop --state-dir state --json");
+    let expected = json!({"session": "binance-main", "pid": child.0.id(), "ended": true});
+    assert_eq!(stopped, json!({"schema_version": 1, "sessions": [expected]}));
     assert_eq!(child.ended(), Some(0));
     assert_eq!(desk.json("replay last --json --state-dir state")["equal"], true);
 }

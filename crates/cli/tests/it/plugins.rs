@@ -15,7 +15,7 @@ pub fn built(folder: &str, file: &str) -> Option<PathBuf> {
     std::fs::create_dir_all(&target).expect("a folder");
     let out = target.join(file);
     let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
-    command.args(["strategy", "build", folder, "--out"]).arg(&out);
+    command.args(["strategy", "build", folder, "--json", "--out"]).arg(&out);
     command.current_dir(root()).env("CARGO_TARGET_DIR", &target);
     let answer = command.output().expect("the command runs");
     let said = String::from_utf8_lossy(&answer.stderr);
@@ -24,6 +24,8 @@ pub fn built(folder: &str, file: &str) -> Option<PathBuf> {
         return None;
     }
     assert!(answer.status.success(), "{said}");
+    let told: Value = serde_json::from_slice(&answer.stdout).expect("JSON");
+    assert_eq!(told["file"].as_str(), out.to_str());
     Some(out)
 }
 

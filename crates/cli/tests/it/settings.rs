@@ -82,15 +82,3 @@ fn a_mistake_in_a_flag_or_variable_is_told_with_its_name() {
     let desk = desk.env("BELLWETHER__SIM__LATENCY", "5");
     desk.fails("backtest", 3, r#"unknown key "BELLWETHER__SIM__LATENCY"; did you mean "BELLWETHER__SIM__LATENCY_MS"?"#);
 }
-
-#[test]
-fn the_published_schema_is_the_one_in_force() {
-    for (name, file) in
-        [("config", "config-1"), ("market", "market-1"), ("message", "message-1"), ("signal", "signal-1")]
-    {
-        let path = format!("docs/schema/{file}.json");
-        let published = std::fs::read_to_string(root().join(&path)).expect("the schema");
-        let anew = format!("write it anew: bellwether schema {name} > {path}");
-        assert_eq!(Desk::new().done(&format!("schema {name}")), published, "{anew}");
-    }
-}

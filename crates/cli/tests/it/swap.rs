@@ -58,8 +58,9 @@ impl<'a> Running<'a> {
 fn parameters_are_set_in_a_session_that_runs_and_what_cannot_be_is_refused() {
     let desk = Desk::new().at_root();
     let session = Running::begin(&desk, "--strategy ema_cross --set strategy.notional=100");
-    let done = desk.done(&session.line("strategy set SESSION fast=5 qty=0.01 --operator ann"));
-    assert!(done.contains("it heard its first event"), "{done}");
+    let done = desk.json(&session.line("strategy set SESSION fast=5 qty=0.01 --operator ann --json"));
+    assert_eq!((&done["schema_version"], &done["step"]), (&1.into(), &"kept".into()), "{done}");
+    assert!(done["text"].as_str().is_some_and(|t| t.contains("it heard its first event")), "{done}");
     desk.fails(&session.line("strategy set SESSION fast=5"), 4, "runs already");
     desk.fails(&session.line("strategy set SESSION fast=26"), 4, "never cross");
     desk.fails(&session.line("strategy set SESSION speed=9"), 4, "unknown parameter");

@@ -81,6 +81,8 @@ pub struct SeriesInfo {
 pub struct ListReport {
     /// Version of this document's shape.
     pub schema_version: u32,
+    /// Its folder.
+    pub dir: String,
     /// All series, sorted by symbol and kind.
     pub series: Vec<SeriesInfo>,
 }
@@ -142,7 +144,7 @@ impl Catalog {
 
     /// All series as the document that `data list` prints.
     pub fn list(&self) -> ListReport {
-        ListReport { schema_version: 1, series: self.series() }
+        ListReport { schema_version: 1, dir: self.dir.display().to_string(), series: self.series() }
     }
 
     /// One series, `None` when the catalog does not have it.

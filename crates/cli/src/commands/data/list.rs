@@ -4,9 +4,8 @@ use bellwether::data::SeriesInfo;
 use bellwether_sdk::{Symbol, Ts};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
-use serde_json::json;
 
-use super::{Place, shown};
+use super::Place;
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::out;
@@ -32,19 +31,20 @@ pub(super) struct ListArgs {
 pub(super) fn run(global: &Global, args: &ListArgs) -> Result<(), Failure> {
     let catalog = args.place.open(global)?;
     let wanted = |s: &SeriesInfo| args.instrument.is_empty() || args.instrument.contains(&s.symbol);
-    let series: Vec<SeriesInfo> = catalog.series().into_iter().filter(wanted).collect();
+    let mut report = catalog.list();
+    report.series.retain(wanted);
     if args.json {
-        return out::json(&json!({"schema_version": 1, "dir": shown(catalog.dir()), "series": series}));
+        return out::json(&report);
     }
-    if series.is_empty() {
+    if report.series.is_empty() {
         return out::answer(&format!(
             "{} holds nothing that was asked for; `bellwether data import` fills it",
-            shown(catalog.dir())
+            report.dir
         ));
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["instrument", "kind", "rows", "from", "to", "kB"]);
-    for s in &series {
+    for s in &report.series {
         let (from, to) = (minute(s.first), minute(s.end));
         table.add_row([
             s.symbol.to_string(),

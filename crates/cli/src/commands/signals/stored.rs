@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bellwether::data::news;
 use bellwether_sdk::Ts;
 use clap::Args;
+use serde_json::json;
 
 use crate::args::Global;
 use crate::failure::Failure;
@@ -26,6 +27,9 @@ pub(crate) struct ImportArgs {
     /// Folder of stored market data [default: backtest-data].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
     /// CSV with a header, or lines of JSON.
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -56,6 +60,9 @@ pub(crate) struct ShowArgs {
     /// Folder of stored market data [default: backtest-data].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Print one document instead of lines.
+    #[arg(long)]
+    json: bool,
 }
 
 fn folder(global: &Global, data: Option<&PathBuf>) -> Result<PathBuf, Failure> {
@@ -74,6 +81,9 @@ pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<(), Failure> 
     }
     let count = lines.len();
     let new = news::import(&dir, &args.name, lines)?;
+    if args.json {
+        return out::json(&json!({"schema_version": 1, "name": args.name, "lines": count, "lines_new": new}));
+    }
     out::answer(&format!("{}: {count} lines read, {new} of them new", args.name))
 }
 
@@ -81,7 +91,7 @@ pub(crate) fn import(global: &Global, args: &ImportArgs) -> Result<(), Failure> 
 pub(crate) fn list(global: &Global, args: &ListArgs) -> Result<(), Failure> {
     let series = news::series(&folder(global, args.data.as_ref())?)?;
     if args.json {
-        return out::json(&series);
+        return out::json(&json!({"schema_version": 1, "series": series}));
     }
     if series.is_empty() {
         return out::answer("no signals are stored; `bellwether signals import` takes them in");
@@ -96,6 +106,9 @@ pub(crate) fn show(global: &Global, args: &ShowArgs) -> Result<(), Failure> {
     let lines = news::load(&folder(global, args.data.as_ref())?, &args.name)?;
     if lines.is_empty() {
         return Err(Failure::bad(format!("there is no series {:?}", args.name)).help("`bellwether signals list`"));
+    }
+    if args.json {
+        return out::json(&json!({"schema_version": 1, "name": args.name, "lines": lines}));
     }
     lines.iter().try_for_each(out::line)
 }

@@ -44,7 +44,7 @@ enum Command {
     Budget(JsonArg),
     /// Whether the provider takes the key. Costs one call.
     #[command(after_help = "Example:\n  bellwether signals tokenmetrics check")]
-    Check,
+    Check(JsonArg),
     /// Tokens and their numbers.
     #[command(after_help = "Example:\n  bellwether signals tokenmetrics tokens --symbol BTC,ETH")]
     Tokens(LookArgs),
@@ -164,6 +164,8 @@ struct ImportArgs {
     /// Folder of stored market data [default: backtest-data].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    json: JsonArg,
 }
 
 /// Runs the command.
@@ -173,7 +175,7 @@ pub(crate) fn run(global: &Global, args: &TokenMetricsArgs) -> Result<(), Failur
     let place = Place { settings: &settings, name: &name, source: &source };
     match &args.command {
         Command::Budget(args) => place.show_budget(args.json),
-        Command::Check => place.check(),
+        Command::Check(args) => place.check(args.json),
         Command::Tokens(look) => place.look("tokens", look),
         Command::Price(look) => place.look("price", look),
         Command::Ohlcv(look) => place.look(if look.hourly { "hourly-ohlcv" } else { "daily-ohlcv" }, look),
@@ -261,7 +263,7 @@ impl Place<'_> {
         ))
     }
 
-    fn check(&self) -> Result<(), Failure> {
+    fn check(&self, as_json: bool) -> Result<(), Failure> {
         let desk = self.desk()?;
         let asked = Asked {
             endpoint: "tokens".to_owned(),
@@ -269,7 +271,13 @@ impl Place<'_> {
             days: None,
         };
         block_on(desk.page(&asked, 1, 1))?.map_err(failed)?;
-        out::answer(&format!("{}: the key is accepted by {} ({})", self.name, self.source.url, self.source.version))
+        let (name, url, version) = (self.name, &self.source.url, &self.source.version);
+        if as_json {
+            return out::json(
+                &json!({"schema_version": 1, "source": name, "url": url, "version": version, "accepted": true}),
+            );
+        }
+        out::answer(&format!("{name}: the key is accepted by {url} ({version})"))
     }
 
     fn asked(&self, endpoint: &str, look: &LookArgs) -> Asked {
@@ -361,11 +369,19 @@ impl Place<'_> {
             Ok(done) => (done, None),
             Err((done, why)) => (done, Some(why)),
         };
-        let until = if done.until.is_empty() { String::new() } else { format!(", until {}", done.until) };
-        out::answer(&format!(
-            "{}: {} rows, {} signals and features, {} of them new{until}",
-            args.name, done.rows, done.lines, done.new
-        ))?;
+        if args.json.json {
+            let until = Some(&done.until).filter(|until| !until.is_empty());
+            out::json(&json!({
+                "schema_version": 1, "name": args.name, "rows": done.rows, "lines": done.lines, "lines_new": done.new,
+                "until": until, "whole": why.is_none(),
+            }))?;
+        } else {
+            let until = if done.until.is_empty() { String::new() } else { format!(", until {}", done.until) };
+            out::answer(&format!(
+                "{}: {} rows, {} signals and features, {} of them new{until}",
+                args.name, done.rows, done.lines, done.new
+            ))?;
+        }
         match why {
             None => Ok(()),
             Some(why) => Err(Failure::new(Code::Failed, format!("the history is not whole: {why}"))

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::json;
 
 use super::package::{Package, cargo, output};
 use super::sources;
@@ -27,6 +28,9 @@ pub(super) struct BuildArgs {
     /// Do not let cargo reach for the network.
     #[arg(long)]
     offline: bool,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// A component that was built.
@@ -38,7 +42,8 @@ pub(super) struct Built {
 pub(super) fn run(args: &BuildArgs) -> Result<(), Failure> {
     if args.native {
         let package = Package::read(&args.folder, args.offline)?;
-        return native(&package, args.offline);
+        native(&package, args.offline)?;
+        return if args.json { answer(None) } else { Ok(()) };
     }
     let built = if args.folder.is_file() {
         let out = args.out.as_deref().ok_or_else(|| {
@@ -48,8 +53,20 @@ pub(super) fn run(args: &BuildArgs) -> Result<(), Failure> {
     } else {
         build(&args.folder, args.out.as_deref(), args.offline)?
     };
+    if args.json {
+        return answer(Some(&built));
+    }
     let file = built.file.display();
     out::answer(&format!("{file}: {:.1} kB\n\nTry: bellwether backtest --strategy {file}", built.bytes as f64 / 1000.0))
+}
+
+/// The answer for programs; of what was compiled for this machine there is no component.
+fn answer(built: Option<&Built>) -> Result<(), Failure> {
+    out::json(&json!({
+        "schema_version": 1,
+        "file": built.map(|b| b.file.display().to_string()),
+        "bytes": built.map(|b| b.bytes),
+    }))
 }
 
 fn native(package: &Package, offline: bool) -> Result<(), Failure> {

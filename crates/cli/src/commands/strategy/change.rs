@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bellwether::host::{Registry, is_file};
-use bellwether::run::{self, Asked, ChangeAsked};
+use bellwether::run::{self, Asked, ChangeAsked, Reply};
 use clap::Args;
+use serde_json::json;
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
@@ -54,6 +55,9 @@ struct HowArgs {
     /// Wait at most so many seconds for what comes of it.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     wait: u64,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs `strategy swap`.
@@ -91,19 +95,21 @@ fn ask(global: &Global, session: &str, asked: ChangeAsked, how: &HowArgs) -> Res
     let number = record::question_number();
     let asked = ChangeAsked { number, strategy: how.strategy.clone(), operator: how.operator.clone(), ..asked };
     run::ask(&state, session, &Asked::Change(Box::new(asked)))?;
+    let answer = |what: &str, Reply { step, text, .. }: Reply| match how.json {
+        true => out::json(&json!({"schema_version": 1, "session": session, "step": step, "text": text})),
+        false => out::answer(&format!("{what}: {text}\n")),
+    };
     let began = Instant::now();
     loop {
         let said = run::reply(&state, session).filter(|reply| reply.number == number);
         let over = began.elapsed() >= Duration::from_secs(how.wait);
         match said {
-            Some(reply) if reply.step == "kept" => return out::answer(&format!("done: {}\n", reply.text)),
+            Some(reply) if reply.step == "kept" => return answer("done", reply),
             Some(reply) if reply.step == "refused" || reply.step == "taken back" => {
                 let text = format!("{}: {}; the one before goes on", reply.step, reply.text);
                 return Err(Failure::new(Code::Refused, text));
             }
-            Some(reply) if over => {
-                return out::answer(&format!("in its place, and waits for its first event: {}\n", reply.text));
-            }
+            Some(reply) if over => return answer("in its place, and waits for its first event", reply),
             None if over => {
                 return Err(Failure::new(
                     Code::Failed,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use serde_json::json;
 
 use super::{sample, sources};
 use crate::failure::{Code, Failure};
@@ -18,6 +19,9 @@ pub(super) struct NewArgs {
     /// Build with the sdk in this folder (a checkout's `crates/sdk`) instead of the one this command carries.
     #[arg(long, value_name = "PATH")]
     sdk: Option<PathBuf>,
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,12 +92,20 @@ pub(super) fn run(args: &NewArgs) -> Result<(), Failure> {
     };
     sample::write(&folder.join("data"))?;
     let (dir, file) = (folder.display(), format!("{}.wasm", name.ident));
+    let mut next = vec![format!("cd {dir}")];
+    next.extend(build);
+    next.push(format!("bellwether strategy check ./{file} --data data"));
+    next.push(format!("bellwether backtest --strategy ./{file} --data data"));
+    next.push(format!("bellwether paper --strategy ./{file} --data data --interval 1h --pace 0"));
+    if args.json {
+        return out::json(&json!({
+            "schema_version": 1, "name": name.ident, "folder": dir.to_string(), "component": file, "next": next,
+        }));
+    }
     out::answer(&format!(
-        "{dir}: written. Next:\n\n  cd {dir}\n  {build}\n  \
-         bellwether strategy check ./{file} --data data\n  \
-         bellwether backtest --strategy ./{file} --data data\n  \
-         bellwether paper --strategy ./{file} --data data --interval 1h --pace 0\n\n\
-         The bars in data/ are made up, for trying it; `bellwether data download` gets real ones."
+        "{dir}: written. Next:\n\n  {}\n\n\
+         The bars in data/ are made up, for trying it; `bellwether data download` gets real ones.",
+        next.join("\n  ")
     ))
 }
 
@@ -128,7 +140,7 @@ impl Name {
 }
 
 /// Writes a package; gives the commands that build it.
-fn rust(folder: &Path, name: &Name, sdk: Option<&Path>) -> Result<String, Failure> {
+fn rust(folder: &Path, name: &Name, sdk: Option<&Path>) -> Result<Vec<String>, Failure> {
     let sdk = match sdk {
         Some(path) => path.canonicalize().map_err(|e| {
             Failure::new(Code::Usage, format!("--sdk {}: {e}", path.display())).help("name a checkout's crates/sdk")
@@ -143,15 +155,15 @@ fn rust(folder: &Path, name: &Name, sdk: Option<&Path>) -> Result<String, Failur
     sources::write(&folder.join("Cargo.lock"), sources::text("Cargo.lock"))?;
     sources::write(&folder.join("src").join("lib.rs"), &name.fill(include_str!("templates/rust/lib.rs")))?;
     sources::write(&folder.join(".gitignore"), "/target\n*.wasm\n")?;
-    Ok("cargo test\n  bellwether strategy build".to_owned())
+    Ok(vec!["cargo test".to_owned(), "bellwether strategy build".to_owned()])
 }
 
 /// Writes a strategy in another language, with what components have to export; gives the commands that build it.
-fn foreign(folder: &Path, name: &Name, language: &Foreign) -> Result<String, Failure> {
+fn foreign(folder: &Path, name: &Name, language: &Foreign) -> Result<Vec<String>, Failure> {
     for (file, template) in language.files {
         sources::write(&folder.join(file), &name.fill(template))?;
     }
     sources::write(&folder.join("wit").join("strategy.wit"), sources::text("crates/guest/wit/strategy.wit"))?;
     sources::write(&folder.join(".gitignore"), &format!("{}*.wasm\n", language.ignored))?;
-    Ok(name.fill(&language.build.join("\n  ")))
+    Ok(language.build.iter().map(|line| name.fill(line)).collect())
 }

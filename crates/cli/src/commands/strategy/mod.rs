@@ -108,7 +108,12 @@ pub(crate) fn run(global: &Global, args: &StrategyArgs, registry: &Registry) -> 
         StrategyCommand::List { files, json } => list(registry, files, *json),
         StrategyCommand::Show(named) => {
             let entry = strategies::entry(registry, &named.name)?;
-            if named.json { out::json(&described(&entry)) } else { show(&named.name, &entry) }
+            if !named.json {
+                return show(&named.name, &entry);
+            }
+            let mut document = described(&entry);
+            document["schema_version"] = 1.into();
+            out::json(&document)
         }
         StrategyCommand::Params(named) => {
             let entry = strategies::entry(registry, &named.name)?;
