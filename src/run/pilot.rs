@@ -68,6 +68,8 @@ pub(super) struct Pilot<'a, 'b> {
     pub(super) held_back: Vec<OrderId>,
     /// How many orders the engine had put away when gateways were told last.
     pub(super) put_away: u64,
+    /// How many swaps there had been when the signers were last told what strategies declare.
+    declared_at: Option<usize>,
     /// What the feed says of itself: by what it is about.
     pub(super) feed: BTreeMap<String, String>,
     /// Notes and how often they came.
@@ -136,6 +138,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             gateways,
             held_back: Vec::new(),
             put_away: 0,
+            declared_at: None,
             feed: BTreeMap::new(),
             told: BTreeMap::new(),
             alarmed: BTreeMap::new(),
@@ -183,6 +186,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             return;
         }
         self.follow_put_away(desk);
+        self.follow_swaps();
         for command in self.session.circuit.outgoing() {
             match command {
                 // What only makes a position smaller leaves even so: its record survives this process.
@@ -201,6 +205,15 @@ impl<'a, 'b> Pilot<'a, 'b> {
                     }
                 }
             }
+        }
+    }
+
+    /// Who signs holds each strategy to what its present version declares.
+    fn follow_swaps(&mut self) {
+        let engine = self.session.circuit.engine();
+        let swaps = engine.swaps().len();
+        if self.declared_at.replace(swaps) != Some(swaps) {
+            self.signings.iter().for_each(|signing| signing.declare(engine.declared().to_vec()));
         }
     }
 

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use bellwether_sdk::{Decimal, InstrumentId, OrderKinds, Rate};
 use serde::{Deserialize, Serialize};
 
+use super::Refusal;
+use crate::orders::Order;
+
 /// The limits there are. Their names are the settings' keys below `risk`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -126,6 +129,19 @@ pub struct Declared {
     pub orders: OrderKinds,
     /// Largest value of one order, in quote currency.
     pub order_notional_max: Option<Decimal>,
+}
+
+impl Declared {
+    /// Whether an order is of an instrument and a kind that are declared.
+    ///
+    /// # Errors
+    /// The [`Refusal`].
+    pub fn check(&self, order: &Order) -> Result<(), Refusal> {
+        if !self.instruments.is_empty() && !self.instruments.contains(&order.instrument) {
+            return Err(Refusal::InstrumentUndeclared);
+        }
+        if self.orders.allow(order.kind) { Ok(()) } else { Err(Refusal::KindUndeclared(order.kind.into())) }
+    }
 }
 
 /// Limits; `None` means none.

@@ -20,22 +20,30 @@ pub use trip::{Account, Cause, GuardAct, Hold};
 
 /// Something risk has approved. Only this room can make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Approved<T>(T);
+pub struct Approved<T> {
+    approved: T,
+    reduces: bool,
+}
 
 impl<T> Approved<T> {
     /// What was approved before the process began, and sent then: out of a circuit's saved state, and for nothing else.
     pub(crate) fn before(approved: T) -> Self {
-        Self(approved)
+        Self { approved, reduces: false }
+    }
+
+    /// Whether it was approved as something that can only make a position smaller, which no limit holds back.
+    pub fn reduces(&self) -> bool {
+        self.reduces
     }
 
     /// What was approved.
     pub fn get(&self) -> &T {
-        &self.0
+        &self.approved
     }
 
     /// What was approved, for the one who carries it out.
     pub fn into_inner(self) -> T {
-        self.0
+        self.approved
     }
 }
 
@@ -141,8 +149,11 @@ impl Guard {
     /// [`Refusal`], with the numbers.
     pub fn approve(&self, order: Order, view: &RiskView<'_>) -> Result<Approved<Order>, Refusal> {
         check_form(&order)?;
-        if !reduces(&order, view) {
-            self.check_declared(&order)?;
+        let reduces = reduces(&order, view);
+        if !reduces {
+            if let Some(declared) = self.limits.declared_by(order.strategy) {
+                declared.check(&order)?;
+            }
             self.check_state(&view.pace, order.instrument)?;
             self.check_price(&order, view)?;
             for level in weigh::levels(&self.limits, &order, view)? {
@@ -151,7 +162,7 @@ impl Guard {
                 }
             }
         }
-        Ok(Approved(order))
+        Ok(Approved { approved: order, reduces })
     }
 
     /// Warns of the limits that an approved order nearly fills.
@@ -228,15 +239,6 @@ impl Guard {
     /// Whether [`take_acts`](Self::take_acts) has something.
     pub const fn has_acts(&self) -> bool {
         self.memory.has_acts()
-    }
-
-    /// What its strategy declared that it does.
-    fn check_declared(&self, order: &Order) -> Result<(), Refusal> {
-        let Some(declared) = self.limits.declared_by(order.strategy) else { return Ok(()) };
-        if !declared.instruments.is_empty() && !declared.instruments.contains(&order.instrument) {
-            return Err(Refusal::InstrumentUndeclared);
-        }
-        if declared.orders.allow(order.kind) { Ok(()) } else { Err(Refusal::KindUndeclared(order.kind.into())) }
     }
 
     /// What forbids entries whatever the order is.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bellwether_sdk::{Decimal, InstrumentId, OrderId, Price, Qty, Ts};
 
 use crate::orders::Order;
-use crate::risk::Approved;
+use crate::risk::{Approved, Declared};
 
 /// Digits after the point of a day's sum.
 const SCALE: u32 = 18;
@@ -127,6 +127,24 @@ impl Today {
     }
 }
 
+/// Whether an order is within what its strategy declared that it does at the most; what only makes a position smaller is.
+///
+/// # Errors
+/// What it declared and what was asked.
+pub(super) fn within(declared: &[Declared], asked: &Asked<'_>) -> Result<(), String> {
+    let order = asked.order.get();
+    let Some(declared) = declared.get(usize::from(order.strategy)).filter(|_| !asked.order.reduces()) else {
+        return Ok(());
+    };
+    declared.check(order).map_err(|refusal| format!("its strategy did not declare it: {refusal}"))?;
+    let Some(max) = declared.order_notional_max else { return Ok(()) };
+    let value = asked.value().ok_or("the order's value does not fit into 128 bits")?;
+    if wide(max).is_some_and(|max| value <= max) {
+        return Ok(());
+    }
+    Err(format!("the order is worth {}, and its strategy declared at most {max}", shown(value)))
+}
+
 fn shown(value: i128) -> String {
     let unit = 10_i128.pow(SCALE);
     let text = format!("{}.{:018}", value / unit, value % unit);
@@ -136,7 +154,7 @@ fn shown(value: i128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bellwether_sdk::{Instrument, OrderKind, Role, Side, Size, TimeInForce};
+    use bellwether_sdk::{Instrument, OrderKind, OrderKinds, Role, Side, Size, TimeInForce};
 
     use crate::orders::WordId;
     use crate::portfolio::{Position, Terms};
@@ -187,6 +205,25 @@ mod tests {
         assert_eq!(pass(&mut Today::default(), &[limit(20_000)], 1, 0, NOW), Ok(()));
         let why = pass(&mut Today::default(), &[limit(19_999)], 1, 0, NOW).expect_err("over");
         assert_eq!(why, "the order is worth 200, and it signs at most 199.99 an order");
+    }
+
+    #[test]
+    fn what_a_strategy_did_not_declare_is_not_signed_for_it() {
+        let (qty, price) = (Qty::from_mantissa(2_000), Price::from_mantissa(10_000));
+        let order = order(1, 1);
+        let asked = Asked { order: &order, qty, price, scale: 5, multiplier: 1 };
+        let held = |declared: Declared| within(&[Declared::default(), declared], &asked);
+        assert_eq!(held(Declared::default()), Ok(()));
+        let limits = OrderKinds { limit: true, ..OrderKinds::NONE };
+        assert!(held(Declared { orders: limits, ..Declared::default() }).expect_err("a kind").contains("not declare"));
+        let elsewhere = Declared { instruments: vec![InstrumentId(1)], ..Declared::default() };
+        assert!(held(elsewhere).is_err());
+        let most = |max| Declared { order_notional_max: Some(Decimal::new(max, 0)), ..Declared::default() };
+        assert_eq!(held(most(200)), Ok(()));
+        assert_eq!(
+            held(most(199)).expect_err("a value"),
+            "the order is worth 200, and its strategy declared at most 199"
+        );
     }
 
     #[test]

@@ -13,8 +13,9 @@ use arc_swap::ArcSwapOption;
 use bellwether_sdk::Ts;
 
 use super::material::tail;
-use super::narrow::Today;
+use super::narrow::{Today, within};
 use super::{Asked, Credential, KeyError, Narrow, Scheme, Scope, Signer};
+use crate::risk::Declared;
 
 /// What a key is used for, as the audit counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,7 +239,7 @@ struct Inner {
     current: ArcSwapOption<Key>,
     others: Mutex<Others>,
     changes: AtomicU32,
-    narrow: Mutex<(Vec<Narrow>, Today)>,
+    narrow: Mutex<(Vec<Narrow>, Vec<Declared>, Today)>,
     cancels: AtomicU32,
     closing: AtomicBool,
     poll_ms: AtomicU32,
@@ -311,15 +312,21 @@ impl Signing {
         self.0.narrow.lock().unwrap_or_else(PoisonError::into_inner).0 = limits;
     }
 
+    /// What each strategy of the session declared that it does at the most, from now on.
+    pub fn declare(&self, declared: Vec<Declared>) {
+        self.0.narrow.lock().unwrap_or_else(PoisonError::into_inner).1 = declared;
+    }
+
     /// The key in force for an order, which is held against the limits.
     ///
     /// # Errors
     /// As [`key`](Self::key); [`KeyError::Narrowed`] with the limit and what was asked.
     pub fn order(&self, asked: &Asked<'_>, now: Ts) -> Result<Arc<Key>, KeyError> {
         let mut narrow = self.0.narrow.lock().unwrap_or_else(PoisonError::into_inner);
-        let (limits, today) = &mut *narrow;
+        let (limits, declared, today) = &mut *narrow;
+        let narrowed = |why| KeyError::Narrowed { account: self.0.account.clone(), why };
+        within(declared, asked).map_err(narrowed)?;
         if !limits.is_empty() {
-            let narrowed = |why| KeyError::Narrowed { account: self.0.account.clone(), why };
             today.pass(limits, asked, now).map_err(narrowed)?;
         }
         drop(narrow);

@@ -46,6 +46,11 @@ impl Engine {
         acts
     }
 
+    /// What each strategy declares that it does at the most, by its place.
+    pub fn declared(&self) -> &[crate::risk::Declared] {
+        &self.guard.limits().declared
+    }
+
     /// Whether [`take_guard_acts`](Self::take_guard_acts) has something.
     #[inline]
     pub fn has_guard_acts(&self) -> bool {
