@@ -74,6 +74,7 @@ impl BusVenue {
             says_per_second: 100,
             ticket: None,
             account_on_trade: false,
+            signed_in_turn: false,
             cancel_replace: false,
             amend: false,
             batch_max: 1,

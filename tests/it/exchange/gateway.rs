@@ -5,6 +5,7 @@ use bellwether::exchange::feed::FeedSettings;
 use bellwether_sdk::{OrderId, Side};
 use serde_json::{Value, json};
 
+use super::toy::Toy;
 use super::world::{Faults, MS, World};
 
 fn calm(seed: u64) -> World {
@@ -81,6 +82,35 @@ fn what_cannot_be_sent_for_too_long_is_rejected_not_sent_late() {
     world.outage = false;
     world.run(30_000, |_| {});
     assert!(world.server.orders.is_empty());
+}
+
+/// Orders and questions by REST, through a network where what is sent first may arrive last; how many nonces arrived
+/// below one that was there before.
+fn nonces_overtaken(toy: Toy) -> u32 {
+    let mut world = World::at_venue(toy, 16, false, FeedSettings::default());
+    world.faults = Faults { delay_ms: 300, refuse: 0, ..Faults::default() };
+    world.ticking = false;
+    world.run(3_000, |_| {});
+    for side in [Side::Buy, Side::Sell, Side::Buy] {
+        // Without the trading socket, acts go by REST.
+        world.cut_all();
+        let id = world.submit(side, 5);
+        world.submit(side, 6);
+        world.run(40, |_| {});
+        world.cancel(id);
+        world.run(20_000, |_| {});
+    }
+    world.run(60_000, |_| {});
+    assert_eq!(world.told.len(), 6);
+    assert!(world.gateway.is_settled());
+    world.check_orders();
+    world.overtaken
+}
+
+#[test]
+fn signed_requests_go_one_at_a_time_where_nonces_have_to_rise() {
+    assert_eq!(nonces_overtaken(Toy::with_rising_nonces()), 0);
+    assert!(nonces_overtaken(Toy::numbers()) > 0, "this network lets requests overtake each other");
 }
 
 #[test]

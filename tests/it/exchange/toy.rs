@@ -40,6 +40,7 @@ impl Toy {
             says_per_second: 10,
             ticket: None,
             account_on_trade: false,
+            signed_in_turn: false,
             cancel_replace: false,
             amend: false,
             batch_max: 1,
@@ -53,6 +54,13 @@ impl Toy {
     pub fn that_wants_no_words(dead_after_ms: u64) -> Self {
         let mut toy = Self::numbers();
         toy.facts.heartbeat = Heartbeat { say: None, dead_after_ms };
+        toy
+    }
+
+    /// Nonces have to rise in the order in which requests arrive.
+    pub fn with_rising_nonces() -> Self {
+        let mut toy = Self::numbers();
+        toy.facts.signed_in_turn = true;
         toy
     }
 
@@ -390,6 +398,7 @@ impl Venue for Toy {
         let sign = signature(signer, &payload)?;
         request.headers.push(("x-key".to_owned(), signer.key_id().to_owned()));
         request.headers.push(("x-time".to_owned(), at.to_string()));
+        request.headers.push(("x-nonce".to_owned(), stamp.nonce.to_string()));
         request.headers.push(("x-sign".to_owned(), sign));
         Ok(())
     }

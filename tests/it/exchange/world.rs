@@ -118,6 +118,9 @@ pub struct World {
     pub left_alone: Vec<String>,
     /// What the venue answers to the next acts instead of carrying them out.
     pub force: Vec<Value>,
+    /// The highest nonce that arrived by REST, and how many arrived that were not above it.
+    nonce: u64,
+    pub overtaken: u32,
     checksum: bool,
     conns: BTreeMap<(Who, Link), Conn>,
     heap: BinaryHeap<Reverse<(i64, u64)>>,
@@ -167,6 +170,10 @@ pub fn approved(order: Order) -> Approved<Order> {
 impl World {
     pub fn new(seed: u64, checksum: bool, settings: FeedSettings) -> Self {
         let toy = if checksum { Toy::new(Continuity::Checksum, SnapshotBy::Stream, true) } else { Toy::numbers() };
+        Self::at_venue(toy, seed, checksum, settings)
+    }
+
+    pub fn at_venue(toy: Toy, seed: u64, checksum: bool, settings: FeedSettings) -> Self {
         let venue: Arc<dyn Venue> = Arc::new(toy);
         let facts = venue.facts().clone();
         let limits = Limits::new(facts.weight_per_minute, facts.orders_per_10s);
@@ -198,6 +205,8 @@ impl World {
             adoptable: Vec::new(),
             left_alone: Vec::new(),
             force: Vec::new(),
+            nonce: 0,
+            overtaken: 0,
             checksum,
             conns: BTreeMap::new(),
             heap: BinaryHeap::new(),
@@ -444,7 +453,11 @@ impl World {
             return Err(TransportError::Unknown("reset".to_owned()));
         }
         if request.signed {
-            assert!(request.headers.iter().any(|(n, _)| n == "x-sign"), "unsigned: {request:?}");
+            let header = |name: &str| request.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value);
+            assert!(header("x-sign").is_some(), "unsigned: {request:?}");
+            let nonce = header("x-nonce").and_then(|n| n.parse::<u64>().ok()).expect("a nonce");
+            self.overtaken += u32::from(nonce <= self.nonce);
+            self.nonce = self.nonce.max(nonce);
         }
         let body = if request.path == "/act" {
             let v: Value = serde_json::from_str(&request.body).expect("JSON");

@@ -142,6 +142,9 @@ pub struct Facts {
     pub ticket: Option<u64>,
     /// Whether account notes come on the trading socket.
     pub account_on_trade: bool,
+    /// Whether the next signed REST request is sent only when the one before was answered: where nonces have to rise in
+    /// the order in which they arrive, requests that overtake each other are refused.
+    pub signed_in_turn: bool,
     /// Whether cancelled and placed in one step is possible.
     pub cancel_replace: bool,
     /// Whether a resting order's price can be changed.

@@ -33,6 +33,7 @@ pub(super) fn spot() -> Facts {
         says_per_second: 5,
         ticket: None,
         account_on_trade: true,
+        signed_in_turn: false,
         cancel_replace: true,
         amend: false,
         batch_max: 1,
@@ -69,6 +70,7 @@ pub(super) fn futures() -> Facts {
         // A ticket lives for an hour.
         ticket: Some(1_800_000),
         account_on_trade: false,
+        signed_in_turn: false,
         cancel_replace: false,
         amend: true,
         batch_max: 5,

@@ -40,6 +40,7 @@ pub(super) fn facts() -> Facts {
         says_per_second: 8,
         ticket: None,
         account_on_trade: false,
+        signed_in_turn: false,
         cancel_replace: false,
         amend: true,
         batch_max: 1,

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use bellwether_sdk::{Decimal, InstrumentId, Money, OrderId, Price, Qty, Size, Ts};
 
 use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Link, Tag, nanos};
-use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, PaidRow, Position, Stamp, Urls, Venue};
+use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, PaidRow, Position, Request, Stamp, Urls, Venue};
 use crate::keys::Signing;
 use crate::orders::{Answer, Order, REASONS};
 use crate::risk::Approved;
@@ -221,6 +221,8 @@ pub struct Gateway {
     asked: BTreeMap<Tag, Flight>,
     said: BTreeMap<u64, Flight>,
     waiting: VecDeque<Waiting>,
+    /// Signed requests that wait for the one before, where they go one at a time.
+    turn: VecDeque<(Flight, Request)>,
     after_clock: Vec<Waiting>,
     clock: ClockOffset,
     /// Connections were begun: what opens them is signed, so the clock is asked for first.
@@ -275,6 +277,7 @@ impl Gateway {
             asked: BTreeMap::new(),
             said: BTreeMap::new(),
             waiting: VecDeque::new(),
+            turn: VecDeque::new(),
             after_clock: Vec::new(),
             clock: ClockOffset::default(),
             begun: false,
@@ -615,6 +618,11 @@ impl Gateway {
             };
             let stays = flight.is_none();
             unsent.extend(flight.map(|f| f.job));
+            stays
+        });
+        self.turn.retain(|(flight, _)| {
+            let stays = !flight.job.makes_risk();
+            unsent.extend((!stays).then(|| flight.job.clone()));
             stays
         });
         for job in unsent {

@@ -40,6 +40,7 @@ pub(super) fn linear(on_mainnet: bool) -> Facts {
         says_per_second: 30,
         ticket: None,
         account_on_trade: true,
+        signed_in_turn: false,
         cancel_replace: true,
         // Its "modify" wants the whole new order: that is a cancel-replace.
         amend: false,

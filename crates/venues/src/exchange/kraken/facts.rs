@@ -28,6 +28,7 @@ pub(super) fn spot() -> Facts {
         // The ticket lives as long as the subscriptions made with it.
         ticket: Some(600_000),
         account_on_trade: true,
+        signed_in_turn: true,
         cancel_replace: false,
         amend: true,
         batch_max: 15,

@@ -71,6 +71,7 @@ pub(super) fn facts(product: Product) -> Facts {
         says_per_second: 20,
         ticket: None,
         account_on_trade: false,
+        signed_in_turn: false,
         cancel_replace: false,
         amend: true,
         batch_max: 20,

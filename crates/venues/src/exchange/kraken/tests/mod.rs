@@ -517,7 +517,7 @@ fn bad_answers_are_malformed_for_reads_and_unknown_for_writes() {
 
 #[test]
 fn errors_are_sorted_into_their_classes() {
-    use Fault::{Authentication, RateLimited, Rejected, Transient, Unknown};
+    use Fault::{Authentication, ClockSkew, RateLimited, Rejected, Transient, Unknown};
     let limited = RateLimited { retry_after_ms: None };
     let table = [
         ("EAPI:Rate limit exceeded", limited, limited, "venue_rejected"),
@@ -532,7 +532,7 @@ fn errors_are_sorted_into_their_classes() {
         ("EService:Market in post_only mode", Rejected, Rejected, "market_closed"),
         ("EAPI:Invalid key", Authentication, Authentication, "venue_rejected"),
         ("EAPI:Invalid signature", Authentication, Authentication, "venue_rejected"),
-        ("EAPI:Invalid nonce", Authentication, Authentication, "venue_rejected"),
+        ("EAPI:Invalid nonce", ClockSkew, ClockSkew, "venue_rejected"),
         ("EGeneral:Permission denied", Authentication, Authentication, "venue_rejected"),
         ("ESession:Invalid session", Authentication, Authentication, "venue_rejected"),
         ("EOrder:Insufficient funds", Rejected, Rejected, "insufficient_funds"),
