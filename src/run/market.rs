@@ -268,8 +268,9 @@ pub(super) async fn history(
             _ => return Err(failed("the answer is of another kind".to_owned())),
         };
         let fresh: Vec<Bar> = page.into_iter().filter(|b| b.ts_open >= from && b.ts_open < end).collect();
-        let Some(last) = fresh.last() else { break };
-        from = last.ts_open.plus(interval.nanos());
+        // An answer without any speaks of one page only.
+        let page = interval.nanos().saturating_mul(i64::from(place.venue.facts().bars_page.max(1)));
+        from = fresh.last().map_or(from.plus(page), |last| last.ts_open.plus(interval.nanos()));
         bars.extend(fresh);
     }
     Ok(bars)

@@ -78,6 +78,8 @@ impl BusVenue {
             cancel_replace: false,
             amend: false,
             batch_max: 1,
+            bars_page: 1,
+            bars_kept: None,
             balance_is_wallet: false,
             settle_ms: 0,
         };

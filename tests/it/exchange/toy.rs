@@ -44,6 +44,8 @@ impl Toy {
             cancel_replace: false,
             amend: false,
             batch_max: 1,
+            bars_page: 500,
+            bars_kept: None,
             balance_is_wallet: true,
             settle_ms: 2_000,
         };

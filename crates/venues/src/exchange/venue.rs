@@ -151,6 +151,10 @@ pub struct Facts {
     pub amend: bool,
     /// Most orders in one request; 1 when the venue has no batches.
     pub batch_max: u32,
+    /// The intervals of bars that one question covers: an empty answer says nothing of more.
+    pub bars_page: u32,
+    /// Where the venue answers with its newest bars only, whatever is asked for: how many.
+    pub bars_kept: Option<u32>,
     /// Whether a balance is what was paid in and realised, without the unrealised profit of positions: only then cash of
     /// contracts can be compared.
     pub balance_is_wallet: bool,

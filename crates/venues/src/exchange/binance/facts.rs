@@ -37,6 +37,8 @@ pub(super) fn spot() -> Facts {
         cancel_replace: true,
         amend: false,
         batch_max: 1,
+        bars_page: 1_000,
+        bars_kept: None,
         balance_is_wallet: true,
         // The matching engine gives up after ten seconds.
         settle_ms: 10_000,
@@ -74,6 +76,8 @@ pub(super) fn futures() -> Facts {
         cancel_replace: false,
         amend: true,
         batch_max: 5,
+        bars_page: 1_000,
+        bars_kept: None,
         balance_is_wallet: true,
         settle_ms: 10_000,
     }

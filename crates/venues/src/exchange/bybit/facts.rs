@@ -92,6 +92,8 @@ pub(super) fn facts(product: Product, table: &Table) -> Facts {
         amend: true,
         batch_max: table.batch_max,
         // The receive window, and the time that an accepted order takes to be seen by queries.
+        bars_page: super::rest::BARS_MAX,
+        bars_kept: None,
         balance_is_wallet: true,
         settle_ms: 7000,
     }

@@ -18,7 +18,7 @@ use crate::exchange::{
 };
 
 /// Most bars in one answer.
-const BARS_MAX: i64 = 1000;
+pub(super) const BARS_MAX: u32 = 1000;
 /// Days that a question about fills reaches from its beginning on, if it names no end; and how long they are kept.
 const FILLS_DAYS: i64 = 7;
 const FILLS_KEPT_NS: i64 = 730 * 86_400_000_000_000;
@@ -109,7 +109,7 @@ fn bars_request(
 ) -> Result<Request, VenueError> {
     let word = interval_word(INTERVALS, interval)
         .ok_or_else(|| VenueError::unsupported(format!("Bybit makes no bars of {interval}")))?;
-    let end = to.min(from.plus(interval.nanos().saturating_mul(BARS_MAX)));
+    let end = to.min(from.plus(interval.nanos().saturating_mul(i64::from(BARS_MAX))));
     let (start, end) = (to_millis(from).to_string(), (to_millis(end) - 1).to_string());
     let fields = [category, ("symbol", name), ("interval", word), ("start", &start), ("end", &end), ("limit", "1000")];
     Ok(Request::get("/v5/market/kline", query(&fields), 1))

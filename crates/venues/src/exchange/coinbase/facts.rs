@@ -44,6 +44,8 @@ pub(super) fn facts() -> Facts {
         cancel_replace: false,
         amend: true,
         batch_max: 1,
+        bars_page: super::rest::BARS_MAX,
+        bars_kept: None,
         balance_is_wallet: true,
         settle_ms: 10_000,
     }

@@ -32,6 +32,8 @@ pub(super) fn spot() -> Facts {
         cancel_replace: false,
         amend: true,
         batch_max: 15,
+        bars_page: 720,
+        bars_kept: Some(720),
         balance_is_wallet: true,
         settle_ms: 5_000,
     }

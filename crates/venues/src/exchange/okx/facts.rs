@@ -75,6 +75,8 @@ pub(super) fn facts(product: Product) -> Facts {
         cancel_replace: false,
         amend: true,
         batch_max: 20,
+        bars_page: super::rest::PAGE,
+        bars_kept: None,
         balance_is_wallet: true,
         settle_ms: 7000,
     }
