@@ -37,6 +37,7 @@ mod rehearsal;
 mod report;
 mod sent;
 mod session;
+mod settlements;
 mod setup;
 mod shared;
 #[cfg(test)]
