@@ -464,6 +464,10 @@ impl Hands for Pilot<'_, '_> {
                 self.feed.insert("halt".to_owned(), format!("HALTED: {why}"));
                 self.note(format!("nothing is sent any more: {why}"));
             }
+            GatewayEvent::Resumed => {
+                self.feed.remove("halt");
+                self.alarm(now, "the venue takes the key again: orders are sent".to_owned());
+            }
             other => self.on_account(gateway, other, now, desk),
         }
         if self.ending.is_some() && self.is_over(desk) {

@@ -262,6 +262,29 @@ fn a_refused_key_is_reported_and_nothing_more_is_sent() {
 }
 
 #[test]
+fn a_key_that_was_refused_for_a_question_and_is_taken_again_signs_again() {
+    let mut world = calm(26);
+    world.server.eager = false;
+    let resting = world.submit(Side::Buy, 500);
+    world.run(1_000, |_| {});
+    world.no_reads = true;
+    world.run(70_000, |_| {});
+    assert_eq!(world.halts.len(), 1, "{:?}", world.notes);
+    world.cancel(resting);
+    let refused = world.submit(Side::Buy, 500);
+    world.run(30_000, |_| {});
+    assert_eq!((&world.told[&refused].ends[0][..], world.told[&resting].ends.len()), ("rejected: halted", 0));
+    world.no_reads = false;
+    // It asks less and less often.
+    world.run(200_000, |_| {});
+    assert!(world.gateway.halted().is_none() && world.halts.len() == 1, "{:?}", world.halts);
+    assert_eq!(world.told[&resting].ends, ["cancelled: requested"], "what waited goes out");
+    let after = world.submit(Side::Buy, 500);
+    world.run(1_000, |_| {});
+    assert_eq!((world.told[&after].accepted, world.server.orders.len()), (1, 2));
+}
+
+#[test]
 fn an_order_refused_for_lack_of_money_says_so() {
     let mut world = calm(27);
     world.force = vec![json!({ "code": "funds", "msg": "no money" })];
@@ -309,6 +332,33 @@ fn orders_of_an_earlier_process_are_taken_over_not_sent_again_and_no_fill_is_boo
         let open = |id| world.gateway.orders().any(|o| o.id == id && o.status.is_open());
         assert!(!open(ids[7]) && !open(ids[2]), "seed {seed}: a cancel was forgotten");
         world.check_orders();
+    }
+}
+
+#[test]
+fn an_order_that_the_venue_had_taken_and_does_not_find_any_more_is_not_rejected() {
+    for filled in [true, false] {
+        // The venue refuses or fills some orders by chance.
+        let rests = |seed: u64| {
+            let mut world = calm(seed);
+            let id = world.submit(Side::Buy, 500);
+            world.run(1_000, |_| {});
+            let told = &world.told[&id];
+            (told.accepted == 1 && told.filled == 0 && told.ends.is_empty()).then_some((world, seed | 1, id))
+        };
+        let (mut world, session, id) = (30..60).find_map(rests).expect("an order that rests");
+        // While we are down it ends; it is among those that the venue tells no more, its fill is not.
+        world.server.orders.clear();
+        if filled {
+            let mut fill = private("fill", "filled", "x1", "0.5");
+            fill["client"] = json!(ClientId { session, number: id.0 }.to_string());
+            world.server.fills.push(fill);
+        }
+        world.restart();
+        world.run(30_000, |_| {});
+        let told = &world.told[&id];
+        let end = if filled { Vec::new() } else { vec!["cancelled: not_at_venue".to_owned()] };
+        assert_eq!((told.filled, &told.ends), (if filled { 500 } else { 0 }, &end), "{told:?}");
     }
 }
 

@@ -121,6 +121,8 @@ pub struct World {
     /// The highest nonce that arrived by REST, and how many arrived that were not above it.
     nonce: u64,
     pub overtaken: u32,
+    /// The venue refuses the key for questions.
+    pub no_reads: bool,
     checksum: bool,
     conns: BTreeMap<(Who, Link), Conn>,
     heap: BinaryHeap<Reverse<(i64, u64)>>,
@@ -207,6 +209,7 @@ impl World {
             force: Vec::new(),
             nonce: 0,
             overtaken: 0,
+            no_reads: false,
             checksum,
             conns: BTreeMap::new(),
             heap: BinaryHeap::new(),
@@ -453,6 +456,9 @@ impl World {
             return Err(TransportError::Unknown("reset".to_owned()));
         }
         if request.signed {
+            if self.no_reads && request.path != "/act" {
+                return answer(401, String::new(), Vec::new());
+            }
             let header = |name: &str| request.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value);
             assert!(header("x-sign").is_some(), "unsigned: {request:?}");
             let nonce = header("x-nonce").and_then(|n| n.parse::<u64>().ok()).expect("a nonce");

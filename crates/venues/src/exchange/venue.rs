@@ -191,7 +191,7 @@ pub trait Venue: Send + Sync {
     fn ask(&self, ask: &Ask, listings: &Listings) -> Result<Request, VenueError>;
 
     /// A second request for the same question, where the venue needs two: Kraken keeps orders that are open and orders
-    /// that ended apart. It is sent when the first was answered `unknown_order`, and read by [`reply`](Self::reply); only
+    /// that ended apart, Bybit those that ended long ago. It is sent when the first was answered `unknown_order`, and read by [`reply`](Self::reply); only
     /// when that too says `unknown_order` the venue has no such order. `None` for all other questions and venues.
     fn ask_further(&self, _ask: &Ask, _listings: &Listings) -> Option<Request> {
         None

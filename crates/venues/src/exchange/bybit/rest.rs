@@ -142,6 +142,18 @@ pub(super) fn reply(table: &Table, ask: &Ask, response: &Response, listings: &Li
     read.map_err(|e| not_understood(&e, false))
 }
 
+/// Orders that ended longer ago than the last 500 are in a list of their own.
+pub(super) fn ask_further(table: &Table, ask: &Ask, listings: &Listings) -> Option<Request> {
+    match ask {
+        Ask::Order(..) => {
+            let mut request = self::ask(table, ask, listings).ok()?;
+            request.path = request.path.replace("order/realtime", "order/history");
+            Some(request)
+        }
+        _ => None,
+    }
+}
+
 /// The result of an answer as a shape.
 pub(super) fn result<'a, T: Deserialize<'a>>(envelope: &Envelope<'a>) -> Result<T, WireError> {
     let missing = || WireError::shape("the answer has no result", "");
@@ -396,7 +408,7 @@ fn order(table: &Table, envelope: &Envelope<'_>, listings: &Listings) -> Result<
         }
     }
     if rows.is_empty() {
-        let text = "the venue has no such order among the open and the last 500 closed";
+        let text = "the venue has no such order";
         return Err(VenueError::new(crate::exchange::Fault::Rejected, "", text).reason("unknown_order"));
     }
     Ok(Reply::Orders(rows, 0))

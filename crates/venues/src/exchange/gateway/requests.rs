@@ -235,7 +235,7 @@ impl Gateway {
         })
     }
 
-    fn ask(&self, job: &Job) -> Option<Ask> {
+    pub(super) fn ask(&self, job: &Job) -> Option<Ask> {
         Some(match job {
             Job::Order(id) => {
                 // What has ended meanwhile need not be asked for.
@@ -268,7 +268,7 @@ impl Gateway {
         Span::new(from.plus(-FILLS_MARGIN_NS), now.plus(FILLS_MARGIN_NS))
     }
 
-    fn send(&mut self, job: Job, tries: u32) {
+    pub(super) fn send(&mut self, job: Job, tries: u32) {
         if let Job::Switch(within_ms) = job {
             for request in self.venue.cancel_after(within_ms, &self.listings) {
                 self.send_http(job.clone(), tries, Sent::Switch, request);

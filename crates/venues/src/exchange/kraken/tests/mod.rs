@@ -554,12 +554,9 @@ fn errors_are_sorted_into_their_classes() {
         assert_eq!((of_read.fault, of_write.fault, of_write.reason), (read, write, reason), "{text}");
         assert_eq!(of_read.code, text);
     }
-    for (status, read, write) in [
-        (429, limited, limited),
-        (403, Authentication, Authentication),
-        (502, Transient, Unknown),
-        (520, Transient, Unknown),
-    ] {
+    for (status, read, write) in
+        [(429, limited, limited), (403, limited, limited), (502, Transient, Unknown), (520, Transient, Unknown)]
+    {
         let response = Response { status, headers: Vec::new(), body: "<html>".to_owned() };
         let of_read = Kraken::spot().reply(&Ask::Time, &response, &listings()).expect_err("an error");
         let of_write = Kraken::spot().act_reply(&act, &response, &listings()).expect_err("an error");
