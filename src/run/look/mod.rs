@@ -387,13 +387,16 @@ fn concerned(act: &Act) -> Option<OrderRef> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bellwether_sdk::Symbol;
 
     use super::*;
+    use crate::config::KeySettings;
     use crate::exchange::{Product, Request, venue};
     use crate::run::fake::{Fake, okx};
 
-    /// Asks a venue that answers so.
+    /// Asks a venue that answers so, with a key of Kraken's kind.
     fn told(
         key: &str,
         symbol: &str,
@@ -403,8 +406,14 @@ mod tests {
         let symbol: Symbol = symbol.parse().expect("a symbol");
         let product = if key.ends_with("_linear") { Product::Linear } else { Product::Spot };
         let rules = guess(&*venue(symbol.venue(), product).expect("built in"), &symbol);
-        let at = LookAt { venue: key.to_owned(), rules: Some(vec![rules]), ..LookAt::default() };
-        let settings = Settings::default();
+        let (venue, account) = (key.to_owned(), "main".to_owned());
+        let at = LookAt { venue, account, rules: Some(vec![rules]), ..LookAt::default() };
+        let key = KeySettings {
+            account: "kraken/main".to_owned(),
+            source: r#"exec:echo '{"id": "key-0001", "secret": "c2VjcmV0"}'"#.to_owned(),
+            ..KeySettings::default()
+        };
+        let settings = Settings { key: vec![key], ..Settings::default() };
         let mut desk = Desk::open(&settings, &at).expect("a desk").by(Box::new(Fake(answers)));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
@@ -426,5 +435,33 @@ mod tests {
         assert_eq!((opens.len(), opens[249]), (250, format!("{}000000", last).as_str()));
         let week = told("okx_linear", "okx:BTC/USDT:USDT", &What::Funding(None, None), move |r| okx(r, now, 0..0));
         assert_eq!(week["funding"].as_array().expect("rows").len(), 7 * 24, "{week}");
+    }
+
+    #[test]
+    fn where_a_venue_cannot_cancel_all_each_open_order_is_cancelled() {
+        let row = |pair: &str| {
+            format!(
+                r#"{{"cl_ord_id":"","status":"open","opentm":1700000000.1234,"expiretm":0,"vol":"1.0","vol_exec":"0",
+                "descr":{{"pair":"{pair}","type":"buy","ordertype":"limit","price":"30000.5","price2":"0"}}}}"#
+            )
+        };
+        // Two of this instrument, and one of another.
+        let open = std::sync::Mutex::new(vec![("O1", "XBTUSD"), ("O2", "XBTUSD"), ("O3", "ETHUSD")]);
+        let cancelled = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = Arc::clone(&cancelled);
+        let left = told("kraken", "kraken:BTC/USD", &What::CancelAll, move |request| {
+            let mut open = open.lock().expect("orders");
+            let result = if request.path.ends_with("CancelOrder") {
+                let at = open.iter().position(|(id, _)| request.body.contains(id)).expect("an open order");
+                seen.lock().expect("ids").push(open.remove(at).0);
+                r#"{"count":1}"#.to_owned()
+            } else {
+                let rows: Vec<String> = open.iter().map(|(id, pair)| format!("\"{id}\":{}", row(pair))).collect();
+                format!(r#"{{"open":{{{}}}}}"#, rows.join(","))
+            };
+            format!(r#"{{"error":[],"result":{result}}}"#)
+        });
+        assert_eq!(*cancelled.lock().expect("ids"), ["O1", "O2"], "not the other instrument's");
+        assert_eq!(left["orders"].as_array().map(Vec::len), Some(0), "{left}");
     }
 }
