@@ -177,7 +177,9 @@ pub async fn session_in(
         _ => Ok(None),
     };
     let mut second_by_feed = BTreeMap::new();
+    let mut left_out = Vec::new();
     for second in seconds {
+        left_out.extend(market::not_stood_in_for(&instruments[second.instrument.index()], &series));
         let series = [(second.instrument, Kind::Trades), (second.instrument, Kind::Quotes)];
         let feed = market::feed(&second.place, &series, settings, plan.session)?;
         let number = drive.add_feed(feed, second.place.urls.rest.clone());
@@ -197,7 +199,7 @@ pub async fn session_in(
     (hands.outside, hands.stop, hands.number) = (Some(outside), Some(stop), plan.session);
     hands.seconds = second_by_feed;
     settled.iter().for_each(|f| hands.funding.is_booked(f.instrument, f.ts));
-    unsettled.into_iter().for_each(|words| hands.note(words));
+    unsettled.into_iter().chain(left_out).for_each(|words| hands.note(words));
     hands.accounts = accounts;
     hands.foreigners = Foreigners::new(settings, hands.session.circuit.engine())?;
     match rehearsal {
