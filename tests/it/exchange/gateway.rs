@@ -2,7 +2,7 @@
 
 use bellwether::exchange::ClientId;
 use bellwether::exchange::feed::FeedSettings;
-use bellwether_sdk::{OrderId, Side};
+use bellwether_sdk::{OrderId, Qty, Side};
 use serde_json::{Value, json};
 
 use super::toy::Toy;
@@ -360,6 +360,41 @@ fn an_order_that_the_venue_had_taken_and_does_not_find_any_more_is_not_rejected(
         let end = if filled { Vec::new() } else { vec!["cancelled: not_at_venue".to_owned()] };
         assert_eq!((told.filled, &told.ends), (if filled { 500 } else { 0 }, &end), "{told:?}");
     }
+}
+
+/// An order of half a piece that rests, and of which a change to 0.2 was asked for and taken down.
+fn amended() -> (World, OrderId) {
+    let rests = |seed: u64| {
+        let mut world = calm(seed);
+        world.server.eager = false;
+        let id = world.submit(Side::Buy, 500);
+        world.run(1_000, |_| {});
+        world.told[&id].ends.is_empty().then_some((world, id))
+    };
+    let (mut world, id) = (30..60).find_map(rests).expect("an order that rests");
+    let now = world.ts();
+    world.gateway.amend(id, None, Some(Qty::from_mantissa(200)), now);
+    world.carry_out();
+    world.run(150, |_| {});
+    assert!(world.amends.is_empty(), "the answer alone says nothing: {:?}", world.amends);
+    (world, id)
+}
+
+#[test]
+fn a_change_is_made_when_the_order_shows_it_and_not_when_it_was_taken_down() {
+    // It is not made: what fills of the old quantity does not end the order.
+    let (mut world, id) = amended();
+    world.say_private(&private("fill", "part", "x1", "0.3"));
+    world.run(20_000, |_| {});
+    assert_eq!(world.amends, ["1 unknown_outcome"]);
+    assert!(world.told[&id].filled == 300 && world.gateway.has_live(), "0.2 of it rest");
+    // It is made.
+    let (mut world, id) = amended();
+    world.server.orders[0].qty = 200;
+    world.run(2_000, |_| {});
+    assert_eq!(world.amends, ["1 made Some(Qty(200))"]);
+    world.say_private(&private("fill", "filled", "x1", "0.2"));
+    assert!(world.told[&id].filled == 200 && !world.gateway.has_live(), "all of it filled");
 }
 
 #[test]

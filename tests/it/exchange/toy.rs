@@ -42,7 +42,7 @@ impl Toy {
             account_on_trade: false,
             signed_in_turn: false,
             cancel_replace: false,
-            amend: false,
+            amend: true,
             batch_max: 1,
             bars_page: 500,
             bars_kept: None,
@@ -264,6 +264,12 @@ fn act_json(act: &Act, listings: &Listings) -> Result<Value, VenueError> {
         Act::Cancel(cancel) => {
             let (key, value) = by(&cancel.order);
             json!({ "op": "cancel", "s": listed(cancel.instrument)?.rules.name, key: value })
+        }
+        Act::Amend(amend) => {
+            let (key, value) = by(&amend.order);
+            let rules = &listed(amend.instrument)?.rules;
+            let qty = amend.qty.map(|q| format_mantissa(q.mantissa(), rules.qty_scale));
+            json!({ "op": "amend", "s": rules.name, key: value, "q": qty })
         }
         Act::CancelAll(id) => json!({ "op": "cancel_all", "s": listed(*id)?.rules.name }),
         _ => return Err(VenueError::unsupported("not on the toy venue")),

@@ -123,6 +123,8 @@ pub struct World {
     pub overtaken: u32,
     /// The venue refuses the key for questions.
     pub no_reads: bool,
+    /// What came of changes of orders.
+    pub amends: Vec<String>,
     checksum: bool,
     conns: BTreeMap<(Who, Link), Conn>,
     heap: BinaryHeap<Reverse<(i64, u64)>>,
@@ -210,6 +212,7 @@ impl World {
             nonce: 0,
             overtaken: 0,
             no_reads: false,
+            amends: Vec::new(),
             checksum,
             conns: BTreeMap::new(),
             heap: BinaryHeap::new(),
@@ -521,6 +524,8 @@ impl World {
                 GatewayEvent::Known(id, _) => self.told.entry(id).or_default().known += 1,
                 GatewayEvent::Attempt(id, attempts) => self.told.entry(id).or_default().attempts = attempts,
                 GatewayEvent::FillId(id, trade) => self.told.entry(id).or_default().ids.push(trade),
+                GatewayEvent::Amended(id, _, qty) => self.amends.push(format!("{} made {qty:?}", id.0)),
+                GatewayEvent::AmendRefused(id, why) => self.amends.push(format!("{} {why}", id.0)),
                 GatewayEvent::Note(words) => self.notes.push(words),
                 GatewayEvent::Halt(why) => self.halts.push(why),
                 GatewayEvent::Foreign(row) => self.foreign.push(row),

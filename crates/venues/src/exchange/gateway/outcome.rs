@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_sdk::{OrderId, Ts};
+use bellwether_sdk::{OrderId, OrderKind, Qty, Ts};
 
 use super::held::{Cancelling, State};
 use super::requests::{Flight, Job, Sent, Waiting};
@@ -15,6 +15,8 @@ use crate::keys::Key;
 const MISSING_ENOUGH: u32 = 2;
 /// Cancels of one order that the venue may refuse while it calls the order open.
 const CANCEL_TRIES: u32 = 8;
+/// How often a change that the venue took down is looked for.
+const AMEND_TRIES: u32 = 4;
 /// Repetitions of a question that concerns no order.
 const ASK_TRIES: u32 = 8;
 /// A question whose refusal halted the gateway is asked again after so long, milliseconds, and then after twice as long each
@@ -45,10 +47,11 @@ impl Gateway {
             },
             Job::Amend(id, amend) => match outcome {
                 Ok(reply) => {
+                    // Some venues answer before they have looked: the order shows whether it was changed.
                     if let Some(held) = self.orders.get_mut(&id) {
-                        held.qty = amend.qty.unwrap_or(held.qty);
+                        held.amending = Some((amend, 0));
                     }
-                    self.events.push_back(GatewayEvent::Amended(id, amend.price, amend.qty));
+                    self.later(self.settings.ask_after_ms, Job::Order(id), 0);
                     if let Some(reply) = reply.filter(|r| !r.venue_id.is_empty()) {
                         self.named(id, &reply.venue_id);
                     }
@@ -419,8 +422,32 @@ impl Gateway {
             OrderRef::Venue(venue) => row.venue_id == *venue,
         };
         match rows.iter().find(is_it) {
-            Some(row) => self.see(id, row.status, Some(row.filled), &row.venue_id, "", true),
+            Some(row) => {
+                self.see_amended(id, row);
+                self.see(id, row.status, Some(row.filled), &row.venue_id, "", true);
+            }
             None => self.not_found(id, at, tries),
+        }
+    }
+
+    /// Whether a change that the venue took down was made.
+    fn see_amended(&mut self, id: OrderId, row: &OrderRow) {
+        let wait = self.settings.ask_after_ms;
+        let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
+        let Some((amend, tries)) = held.amending.take() else { return };
+        let limit = match row.kind {
+            Some(OrderKind::Limit { price } | OrderKind::StopLimit { price, .. }) => Some(price),
+            _ => None,
+        };
+        held.qty = Qty::from_mantissa(row.qty.mantissa().saturating_sub(held.before.mantissa()));
+        let is_made = amend.qty.is_none_or(|q| q == row.qty) && amend.price.is_none_or(|p| Some(p) == limit);
+        if is_made {
+            self.events.push_back(GatewayEvent::Amended(id, amend.price, amend.qty));
+        } else if tries < AMEND_TRIES && row.status.is_open() {
+            held.amending = Some((amend, tries + 1));
+            self.later(wait << tries, Job::Order(id), 0);
+        } else {
+            self.events.push_back(GatewayEvent::AmendRefused(id, "unknown_outcome"));
         }
     }
 

@@ -549,6 +549,9 @@ impl Gateway {
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
         held.ended = Some(status);
         held.fills_due = Ts::MAX;
+        if held.amending.take().is_some() {
+            self.events.push_back(GatewayEvent::AmendRefused(id, "unknown_order"));
+        }
         self.live.remove(&id);
         match status {
             OrderStatus::Cancelled => self.tell(Answer::Cancelled(id, reason)),
