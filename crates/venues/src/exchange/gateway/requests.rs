@@ -166,9 +166,10 @@ impl Gateway {
         self.take_turns();
         for _ in 0..self.waiting.len() {
             let Some(waiting) = self.waiting.pop_front() else { break };
-            if waiting.due > self.now || self.halted.is_some() {
-                let due =
-                    if self.halted.is_some() { waiting.due.max(self.now.plus(nanos(1_000))) } else { waiting.due };
+            // The connections of the key that is to come end a halt.
+            let halted = self.halted.is_some() && waiting.job != Job::Ticket(Era::Next);
+            if waiting.due > self.now || halted {
+                let due = if halted { waiting.due.max(self.now.plus(nanos(1_000))) } else { waiting.due };
                 self.waiting.push_back(Waiting { due, ..waiting });
                 continue;
             }
