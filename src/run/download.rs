@@ -15,7 +15,7 @@ use super::look::{lot_text, notional_text, tick_text};
 use super::market;
 use super::paper::wall_now;
 use crate::config::Settings;
-use crate::data::{Batch, Catalog, Intake, StatedRules};
+use crate::data::{Batch, Catalog, Intake, Stamp, StatedRules};
 use crate::exchange::machine::Limits;
 use crate::exchange::transport::{Live, LiveSettings, Transport};
 use crate::exchange::{Ask, Fault, Listings, Reply, Rules, Urls, Venue, VenueError};
@@ -25,15 +25,24 @@ use crate::market::Kind;
 const ROWS_PER_COMMIT: usize = 50_000;
 /// Time that pages wait for their commit at most.
 const COMMIT_EVERY: Duration = Duration::from_secs(10);
-/// A page of bars without any: so many intervals are taken to be empty.
-const EMPTY_BARS: i64 = 1_000;
-/// Funding is asked for in windows of eight days: fewer settlements than any venue's page, even where it settles hourly.
-const FUNDING_WINDOW_NS: i64 = 8 * 86_400_000_000_000;
+/// Funding is asked for in windows of four days: fewer settlements than any venue's page (OKX: 100), even where it settles
+/// hourly.
+pub(super) const FUNDING_WINDOW_NS: i64 = 4 * 86_400_000_000_000;
 /// A page of trades that is as long as this is taken to be full.
 const FULL_PAGE: usize = 1_000;
 const MS_NS: i64 = 1_000_000;
 /// How often a request that failed without having been answered is repeated.
 const TRIES: u32 = 6;
+
+/// What is younger than this by the venue's clock is not final: a bar may still change, a trade or a settlement may be
+/// listed late. What was asked for is not asked for again.
+const fn unsettled_ns(kind: Kind) -> i64 {
+    match kind {
+        Kind::Bars(_) => 2_000_000_000,
+        Kind::Funding => 600_000_000_000,
+        Kind::Trades | Kind::Quotes | Kind::Depth => 5_000_000_000,
+    }
+}
 
 /// What is to be downloaded.
 #[derive(Debug, Clone)]
@@ -71,8 +80,19 @@ pub struct DownloadReport {
     pub rows_added: u64,
     /// Files of the archive that it does not have.
     pub files_absent: Vec<String>,
+    /// What was asked for and the venue does not have any more; it stays missing.
+    pub unserved: Vec<Unserved>,
     /// Whether the instrument's rules were noted anew in `instruments.json`.
     pub rules_noted: bool,
+}
+
+/// A stretch of time that a venue does not answer for any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unserved {
+    /// Start, inclusive.
+    pub from: Stamp,
+    /// End, exclusive.
+    pub to: Stamp,
 }
 
 /// Downloads history into the catalog. `progress` is told how much of how much is done.
@@ -100,6 +120,7 @@ pub fn download(
         requests: 0,
         rows_added: 0,
         files_absent: Vec::new(),
+        unserved: Vec::new(),
         rules_noted: false,
     };
     let mut catalog = Catalog::open_or_create(&plan.data)?;
@@ -127,8 +148,34 @@ async fn fetch(
         .into_iter()
         .find(|r| r.symbol == *symbol)
         .ok_or_else(|| RunError::Settings(format!("{symbol} is not listed by {}", venue.facts().venue)))?;
-    let now = wall_now();
-    let (mut from, mut to) = (plan.from, plan.to.unwrap_or(now).min(now));
+    let facts = venue.facts();
+    let mut way = Way {
+        limits: Limits::new(facts.weight_per_minute, facts.orders_per_10s),
+        listings: Listings::new([(InstrumentId(0), rules.clone())]),
+        venue,
+        urls,
+        transport: Box::new(transport),
+        now: Ts::NONE,
+        requests: 0,
+    };
+    fill(&mut way, &rules, plan, catalog, report, progress, stop).await
+}
+
+async fn fill(
+    way: &mut Way,
+    rules: &Rules,
+    plan: &DownloadPlan,
+    catalog: &mut Catalog,
+    report: &mut DownloadReport,
+    progress: &mut dyn FnMut(u64, u64),
+    stop: &AtomicBool,
+) -> Result<(), RunError> {
+    let symbol = &plan.instrument;
+    // By the venue's clock: what is open there is not complete, whatever ours says.
+    let Reply::Time(now) = way.ask(&Ask::Time, stop).await? else { return Err(wrong()) };
+    (way.now, way.requests) = (now, 0);
+    let final_to = now.plus(-unsettled_ns(plan.kind));
+    let (mut from, mut to) = (plan.from, plan.to.unwrap_or(final_to).min(final_to));
     if let Some(interval) = plan.kind.interval() {
         // Whole bars that are complete.
         let floor = from.floor_to(interval);
@@ -136,26 +183,17 @@ async fn fetch(
         to = to.floor_to(interval);
     }
     let gaps = catalog.missing(symbol, plan.kind, from, to)?;
-    report.rules_noted = note_rules(catalog, &rules, now)?;
-    let facts = venue.facts();
-    let mut way = Way {
-        limits: Limits::new(facts.weight_per_minute, facts.orders_per_10s),
-        listings: Listings::new([(InstrumentId(0), rules.clone())]),
-        venue,
-        urls,
-        transport,
-        requests: 0,
-    };
+    report.rules_noted = note_rules(catalog, rules, now)?;
     let total: i64 = gaps.iter().map(|(a, b)| b.nanos() - a.nanos()).sum();
     let mut done = 0;
     for (from, to) in gaps {
-        let mut gap = Gap::new(plan.kind, &rules, from, to);
+        let mut gap = Gap::new(plan.kind, rules, from, to);
         let mut committed = Instant::now();
         let ended = loop {
             if stop.load(Ordering::Relaxed) {
                 break Err(RunError::Interrupted);
             }
-            match gap.page(&mut way, stop).await {
+            match gap.page(way, stop).await {
                 Err(e) => break Err(e),
                 Ok(true) => break Ok(()),
                 Ok(false) => {}
@@ -168,6 +206,7 @@ async fn fetch(
         };
         report.rows_added += gap.commit(catalog)?;
         report.requests = way.requests;
+        report.unserved.extend(gap.unserved);
         ended?;
         done += to.nanos() - from.nanos();
         progress(share(done), share(total));
@@ -202,7 +241,9 @@ struct Way {
     urls: Urls,
     listings: Listings,
     limits: Arc<Limits>,
-    transport: Live,
+    transport: Box<dyn Transport>,
+    /// The venue's time when it was asked.
+    now: Ts,
     requests: u64,
 }
 
@@ -261,12 +302,18 @@ struct Gap {
     /// Before this time everything is committed.
     stored: Ts,
     batch: Batch,
+    /// What the venue does not have any more.
+    unserved: Option<Unserved>,
+}
+
+fn wrong() -> RunError {
+    RunError::Venue("the answer is of another kind than the question".to_owned())
 }
 
 impl Gap {
     fn new(kind: Kind, rules: &Rules, from: Ts, to: Ts) -> Self {
         let batch = Batch::new(rules.symbol.clone(), kind, rules.price_scale, rules.qty_scale);
-        Self { kind, rules: rules.clone(), to, at: from, stored: from, batch }
+        Self { kind, rules: rules.clone(), to, at: from, stored: from, batch, unserved: None }
     }
 
     /// Stores the pages so far.
@@ -293,17 +340,22 @@ impl Gap {
             return Ok(true);
         }
         let one = InstrumentId(0);
-        let wrong = || RunError::Venue("the answer is of another kind than the question".to_owned());
         match self.kind {
             Kind::Bars(interval) => {
                 let ask = Ask::Bars(one, interval, self.at, self.to);
                 let Reply::Bars(rows) = way.ask(&ask, stop).await? else { return Err(wrong()) };
+                let facts = way.venue.facts();
+                if let Some(kept) = facts.bars_kept {
+                    // The newest, with the one that is open: nothing was said of what is older than these.
+                    let oldest = way.now.floor_to(interval).plus(-interval.nanos().saturating_mul(i64::from(kept) - 1));
+                    self.leave_out(rows.first().map_or(oldest, |b| b.ts_open.min(oldest)));
+                }
                 let last = rows.last().map(|b| b.ts_open);
                 let (at, to) = (self.at, self.to);
                 rows.iter().filter(|b| b.ts_open >= at && b.ts_open < to).for_each(|b| self.batch.bar(b));
                 let next = match last {
                     Some(last) if last >= at => last.plus(interval.nanos()),
-                    _ => at.plus(interval.nanos().saturating_mul(EMPTY_BARS)),
+                    _ => at.plus(interval.nanos().saturating_mul(i64::from(facts.bars_page.max(1)))),
                 };
                 self.at = next.min(to);
             }
@@ -328,6 +380,16 @@ impl Gap {
             }
         }
         Ok(self.at >= self.to)
+    }
+
+    /// The venue has nothing to say of the time before this one.
+    fn leave_out(&mut self, until: Ts) {
+        let until = until.min(self.to);
+        // Only at the beginning: later pages begin where the one before ended.
+        if self.unserved.is_none() && self.at == self.stored && until > self.at {
+            self.unserved = Some(Unserved { from: self.at.into(), to: until.into() });
+            (self.at, self.stored) = (until, until);
+        }
     }
 
     /// Takes a page of trades. The last time of a full page is asked for again, since the page may have cut it.
@@ -359,5 +421,134 @@ impl Gap {
         }
         self.at = next;
         self.at >= self.to
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_sdk::Interval;
+
+    use super::*;
+    use crate::exchange::Request;
+    use crate::run::fake::{Fake, number, okx};
+    use crate::run::look::guess;
+
+    const HOUR: i64 = 3_600_000;
+    const DAY: i64 = 24 * HOUR;
+
+    /// A folder, and what a download of a venue into it gave.
+    fn downloaded(
+        folder: &std::path::Path,
+        symbol: &str,
+        kind: Kind,
+        (from, to): (i64, Option<i64>),
+        answers: impl Fn(&Request) -> String + Send + Sync + 'static,
+    ) -> DownloadReport {
+        let symbol: Symbol = symbol.parse().expect("a symbol");
+        let product = market::product_of(&symbol).expect("a product");
+        let venue: Arc<dyn Venue> = Arc::from(crate::exchange::venue(symbol.venue(), product).expect("built in"));
+        let rules = guess(&*venue, &symbol);
+        let facts = venue.facts().clone();
+        let mut way = Way {
+            limits: Limits::new(1_000_000, 1_000_000),
+            listings: Listings::new([(InstrumentId(0), rules.clone())]),
+            venue,
+            urls: facts.urls,
+            transport: Box::new(Fake(answers)),
+            now: Ts::NONE,
+            requests: 0,
+        };
+        let plan = DownloadPlan {
+            instrument: symbol.clone(),
+            kind,
+            from: Ts::from_millis(from),
+            to: to.map(Ts::from_millis),
+            data: folder.to_owned(),
+            from_archive: false,
+            single_trades: false,
+        };
+        let mut report = DownloadReport {
+            schema_version: 1,
+            symbol,
+            kind,
+            source: "api",
+            requests: 0,
+            rows_added: 0,
+            files_absent: Vec::new(),
+            unserved: Vec::new(),
+            rules_noted: false,
+        };
+        let mut catalog = Catalog::open_or_create(folder).expect("a catalog");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (stop, mut quiet) = (AtomicBool::new(false), |_, _| {});
+        let filled = fill(&mut way, &rules, &plan, &mut catalog, &mut report, &mut quiet, &stop);
+        runtime.block_on(filled).expect("downloaded");
+        report
+    }
+
+    #[test]
+    fn every_settlement_is_downloaded_also_where_a_page_is_short() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = 40 * DAY;
+        let got = downloaded(folder.path(), "okx:BTC/USDT:USDT", Kind::Funding, (DAY, Some(31 * DAY)), move |r| {
+            okx(r, now, 0..0)
+        });
+        assert_eq!(got.rows_added, 30 * 24, "hourly settlements of thirty days");
+    }
+
+    #[test]
+    fn a_page_without_bars_says_nothing_of_more_than_was_asked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kind = Kind::Bars(Interval::HOUR);
+        // Two hundred hours without a trade, from the hundredth on.
+        let got = downloaded(folder.path(), "okx:BTC/USDT", kind, (0, Some(600 * HOUR)), |r| {
+            okx(r, 2_000 * HOUR, 100 * HOUR..300 * HOUR)
+        });
+        assert_eq!(got.rows_added, 400);
+    }
+
+    #[test]
+    fn what_is_not_final_by_the_venues_clock_is_asked_for_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // Ours is half a century ahead of this venue's.
+        let at = |kind, now: i64| {
+            downloaded(folder.path(), "okx:BTC/USDT:USDT", kind, (DAY, None), move |r| okx(r, now, 0..0)).rows_added
+        };
+        let bars = Kind::Bars(Interval::HOUR);
+        assert_eq!(at(bars, 2 * DAY + HOUR / 2), 24, "the open bar is not among them");
+        assert_eq!(at(bars, 2 * DAY + HOUR + 1_000), 0, "closed a second ago");
+        assert_eq!(at(bars, 2 * DAY + HOUR + 3_000), 1);
+        assert_eq!(at(Kind::Funding, 2 * DAY + 5_000), 24, "the settlement of five seconds ago may not be listed yet");
+        assert_eq!(at(Kind::Funding, 2 * DAY + HOUR / 2), 1);
+        assert_eq!(at(Kind::Funding, DAY), 0, "nothing is final yet");
+    }
+
+    /// Kraken gives its newest 720 bars, whatever is asked for.
+    fn kraken(request: &Request, now: i64) -> String {
+        if request.path.ends_with("Time") {
+            return format!(r#"{{"error":[],"result":{{"unixtime":{now}}}}}"#);
+        }
+        let (open, since) = (now / 60 * 60, number(request, "since"));
+        let row = |t: i64| format!(r#"[{t},"1.0","3.0","0.5","2.0","1.5","4.25",9]"#);
+        let rows: Vec<String> = (0..720).rev().map(|n| open - n * 60).filter(|t| *t > since).map(row).collect();
+        format!(r#"{{"error":[],"result":{{"XXBTZUSD":[{}],"last":{}}}}}"#, rows.join(","), open - 60)
+    }
+
+    #[test]
+    fn what_a_venue_does_not_keep_is_told_and_stays_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (now, kind) = (10 * DAY / 1_000 + 30, Kind::Bars(Interval::MINUTE));
+        let get = |span| downloaded(folder.path(), "kraken:BTC/USD", kind, span, move |r| kraken(r, now));
+        let got = get((8 * DAY, None));
+        let oldest = 10 * DAY - 719 * 60_000;
+        let stretch =
+            |from: i64, to: i64| vec![Unserved { from: Ts::from_millis(from).into(), to: Ts::from_millis(to).into() }];
+        assert_eq!((got.rows_added, &got.unserved), (719, &stretch(8 * DAY, oldest)));
+        let catalog = Catalog::open_or_create(folder.path()).expect("a catalog");
+        let (from, to) = (Ts::from_millis(8 * DAY), Ts::from_millis(10 * DAY));
+        let missing = catalog.missing(&got.symbol, kind, from, to).expect("read");
+        assert_eq!(missing, [(from, Ts::from_millis(oldest))], "another source may fill it");
+        let older = get((8 * DAY, Some(9 * DAY)));
+        assert_eq!((older.rows_added, older.unserved), (0, stretch(8 * DAY, 9 * DAY)));
     }
 }

@@ -22,6 +22,7 @@ use super::pilot::{Pilot, left_cold};
 use super::rehearsal::Rehearsal;
 use super::report::Reporter;
 use super::session::{Session, Taping};
+use super::settlements;
 use super::setup::Setup;
 use super::supply::{Offers, Supply};
 use super::surroundings::Surroundings;
@@ -126,6 +127,17 @@ pub async fn session_in(
         let past = past_of(&builds, &series, settings.backtest.warmup);
         warm_up(&mut session, &places, &past, wall_now(), &*transport).await?;
     }
+    // In paper nobody else books what settled while the session was down.
+    let (mut settled, mut unsettled) = (Vec::new(), None);
+    if plan.resume.is_some() && mode == Mode::Paper && session.now != Ts::NONE {
+        match settlements::since(&places, session.now, wall_now(), &*transport).await {
+            Ok(found) => settled = found,
+            Err(error) => unsettled = Some(format!("funding since the tape's end is not booked: {error}")),
+        }
+        for funding in &settled {
+            session.tell(Told::Market(Event::Funding(funding)))?;
+        }
+    }
     let latency = Latency::default();
     let stages = Arc::clone(latency.stages());
     let keeper =
@@ -165,7 +177,9 @@ pub async fn session_in(
         _ => Ok(None),
     };
     let mut second_by_feed = BTreeMap::new();
+    let mut left_out = Vec::new();
     for second in seconds {
+        left_out.extend(market::not_stood_in_for(&instruments[second.instrument.index()], &series));
         let series = [(second.instrument, Kind::Trades), (second.instrument, Kind::Quotes)];
         let feed = market::feed(&second.place, &series, settings, plan.session)?;
         let number = drive.add_feed(feed, second.place.urls.rest.clone());
@@ -184,6 +198,8 @@ pub async fn session_in(
     let mut hands = Pilot::new(session, settings, &mut reporter, by_instrument);
     (hands.outside, hands.stop, hands.number) = (Some(outside), Some(stop), plan.session);
     hands.seconds = second_by_feed;
+    settled.iter().for_each(|f| hands.funding.is_booked(f.instrument, f.ts));
+    unsettled.into_iter().chain(left_out).for_each(|words| hands.note(words));
     hands.accounts = accounts;
     hands.foreigners = Foreigners::new(settings, hands.session.circuit.engine())?;
     match rehearsal {

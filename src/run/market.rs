@@ -241,6 +241,20 @@ pub(super) async fn seconds(
     Ok(seconds)
 }
 
+/// What of an instrument's data its second source cannot stand in for, in words; `None` where it can for all.
+pub(super) fn not_stood_in_for(instrument: &Instrument, series: &[(InstrumentId, Kind)]) -> Option<String> {
+    let own = series.iter().filter(|(id, _)| *id == instrument.id).map(|(_, kind)| *kind);
+    let left: Vec<String> =
+        own.filter(|k| matches!(k, Kind::Depth | Kind::Bars(_))).map(|kind| kind.to_string()).collect();
+    (!left.is_empty()).then(|| {
+        format!(
+            "the second source of {} stands in for trades and quotes only: not for {}",
+            instrument.symbol,
+            left.join(", ")
+        )
+    })
+}
+
 /// The last complete bars of an instrument before `now`, oldest first, as many as asked for if the venue has them.
 ///
 /// # Errors
@@ -268,8 +282,9 @@ pub(super) async fn history(
             _ => return Err(failed("the answer is of another kind".to_owned())),
         };
         let fresh: Vec<Bar> = page.into_iter().filter(|b| b.ts_open >= from && b.ts_open < end).collect();
-        let Some(last) = fresh.last() else { break };
-        from = last.ts_open.plus(interval.nanos());
+        // An answer without any speaks of one page only.
+        let page = interval.nanos().saturating_mul(i64::from(place.venue.facts().bars_page.max(1)));
+        from = fresh.last().map_or(from.plus(page), |last| last.ts_open.plus(interval.nanos()));
         bars.extend(fresh);
     }
     Ok(bars)
@@ -311,5 +326,20 @@ pub(super) fn feed(
     match missing.first() {
         None => Ok(feed),
         Some(topic) => Err(RunError::Venue(format!("{} has no stream of {topic:?}", place.venue.facts().venue))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_second_source_does_not_stand_in_for_is_told() {
+        let of = |id| Instrument::inferred(InstrumentId(id), "test:AAA/USD".parse().expect("a symbol"), 2, 4);
+        let one = InstrumentId(0);
+        let series = [(one, Kind::Depth), (one, Kind::Trades), (InstrumentId(1), Kind::Quotes)];
+        let words = not_stood_in_for(&of(0), &series).expect("depth is left");
+        assert!(words.ends_with("for trades and quotes only: not for depth"), "{words}");
+        assert_eq!(not_stood_in_for(&of(1), &series), None);
     }
 }

@@ -12,6 +12,8 @@ mod control;
 mod download;
 mod evaluate;
 mod explain;
+#[cfg(test)]
+mod fake;
 mod foreign;
 mod grid;
 mod keeper;
@@ -35,6 +37,7 @@ mod rehearsal;
 mod report;
 mod sent;
 mod session;
+mod settlements;
 mod setup;
 mod shared;
 #[cfg(test)]
@@ -53,7 +56,7 @@ pub use backtest::backtest;
 pub use backup::{Backup, backup, restore};
 pub use check::{CheckReport, Finding, Verdict, check};
 pub use control::{Asked, Reply, Running, ask, clear, reply, running, tripped};
-pub use download::{DownloadPlan, DownloadReport, download};
+pub use download::{DownloadPlan, DownloadReport, Unserved, download};
 pub use evaluate::{EvaluateSpec, evaluate};
 pub use explain::{Moment, View, explain_run, explain_tape};
 pub use foreign::{AdoptAsked, AdoptWhat};

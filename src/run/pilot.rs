@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Rate, Ts};
+use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Ts};
 
 use super::account::Accounts;
 use super::asked::{Standing, positions};
@@ -17,6 +17,7 @@ use super::pulse::{Around, pulse};
 use super::rehearsal::Rehearsal;
 use super::report::Reporter;
 use super::session::{Session, status};
+use super::settlements::Settlements;
 use super::swap::Swapper;
 use super::watchdog::Watch;
 use super::{RunError, ask};
@@ -60,8 +61,8 @@ pub(super) struct Pilot<'a, 'b> {
     pub(super) currency: String,
     pub(super) start_equity: f64,
     pub(super) status_due: Ts,
-    /// The next settlement of each perpetual: when, at which rate and mark.
-    pub(super) funding: BTreeMap<InstrumentId, (Ts, Rate, Price)>,
+    /// The settlements of perpetuals.
+    pub(super) funding: Settlements,
     /// By instrument: the number of its gateway. Empty in paper mode.
     pub(super) gateways: BTreeMap<InstrumentId, usize>,
     /// Orders that did not leave because the tape waits for its disk; they are answered next.
@@ -134,7 +135,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             watcher,
             on_stop: settings.session.on_stop,
             status_due: Ts::NONE,
-            funding: BTreeMap::new(),
+            funding: Settlements::default(),
             gateways,
             held_back: Vec::new(),
             put_away: 0,
@@ -397,15 +398,16 @@ impl<'a, 'b> Pilot<'a, 'b> {
     }
 
     fn settle_funding(&mut self, now: Ts, desk: &mut Desk<'_>) {
-        let due: Vec<InstrumentId> = self.funding.iter().filter(|(_, f)| f.0 <= now).map(|(id, _)| *id).collect();
-        for instrument in due {
-            if let Some((ts, rate, mark)) = self.funding.remove(&instrument) {
-                let funding = Funding { ts: ts.max(self.session.now), rate, mark, instrument };
-                // At a venue the venue books it.
-                if self.gateways.is_empty() {
-                    self.tell(Told::Market(Event::Funding(&funding)), desk);
-                }
-            }
+        while let Some(funding) = self.funding.due(now) {
+            self.book_funding(funding, desk);
+        }
+    }
+
+    fn book_funding(&mut self, funding: Funding, desk: &mut Desk<'_>) {
+        // At a venue the venue books it.
+        if self.gateways.is_empty() {
+            let funding = Funding { ts: funding.ts.max(self.session.now), ..funding };
+            self.tell(Told::Market(Event::Funding(&funding)), desk);
         }
     }
 }
@@ -427,8 +429,8 @@ impl Hands for Pilot<'_, '_> {
                 self.tell(Told::Market(Event::Bar(&bar)), desk);
             }
             FeedEvent::FundingRate(id, rate, at, mark) => {
-                if at != Ts::NONE {
-                    self.funding.insert(id, (at, rate, mark));
+                if let Some(over) = self.funding.told(id, at, rate, mark, now) {
+                    self.book_funding(over, desk);
                 }
             }
             FeedEvent::BookLost(id, why) => {
@@ -474,6 +476,10 @@ impl Hands for Pilot<'_, '_> {
             GatewayEvent::Halt(why) => {
                 self.feed.insert("halt".to_owned(), format!("HALTED: {why}"));
                 self.note(format!("nothing is sent any more: {why}"));
+            }
+            GatewayEvent::Resumed => {
+                self.feed.remove("halt");
+                self.alarm(now, "the venue takes the key again: orders are sent".to_owned());
             }
             other => self.on_account(gateway, other, now, desk),
         }
@@ -557,7 +563,7 @@ impl Hands for Pilot<'_, '_> {
         if !self.held_back.is_empty() {
             return Ts::NONE;
         }
-        let funding = self.funding.values().map(|f| f.0).min().unwrap_or(Ts::MAX);
+        let funding = self.funding.next_due();
         self.session.circuit.next_due().min(self.status_due).min(funding).min(self.ending.unwrap_or(Ts::MAX))
     }
 

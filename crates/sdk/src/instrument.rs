@@ -260,13 +260,34 @@ impl Instrument {
         value.at_scale(self.price_scale).map(Price::from_mantissa)
     }
 
-    /// The price nearest to `value` on the tick grid; `None` unless finite and above zero.
+    /// Most significant digits that a price of more decimals than none may have, where the venue has such a rule beside
+    /// its tick. It goes by the venue's name, so that it holds wherever the instrument comes from: the venue, stored
+    /// data, a tape, or the host of a component.
+    pub fn significant_digits(&self) -> Option<u8> {
+        (self.symbol.venue() == "hyperliquid").then_some(5)
+    }
+
+    /// The step that prices of this size move by: the tick, or a coarser one where
+    /// [`significant_digits`](Self::significant_digits) are limited. Whole prices always pass.
+    pub fn price_step(&self, price: Price) -> Price {
+        let Some(most) = self.significant_digits() else { return self.tick };
+        let digits = price.mantissa().unsigned_abs().checked_ilog10().map_or(1, |n| n + 1);
+        let excess = digits.saturating_sub(u32::from(most)).min(u32::from(self.price_scale));
+        self.tick.max(Price::from_mantissa(10_i64.checked_pow(excess).unwrap_or(1)))
+    }
+
+    /// The price nearest to `value` on the grid of [`price_step`](Self::price_step); `None` unless finite and above zero.
     pub fn price_near(&self, value: f64) -> Option<Price> {
-        let steps = value * crate::num::pow10(self.price_scale) as f64 / self.tick.mantissa() as f64;
-        if !steps.is_finite() || !(0.5..9.0e15).contains(&steps) {
+        let units = value * crate::num::pow10(self.price_scale) as f64;
+        if !units.is_finite() || !(0.0..9.0e18).contains(&units) {
             return None;
         }
-        (libm::round(steps) as i64).checked_mul(self.tick.mantissa()).map(Price::from_mantissa)
+        let step = self.price_step(Price::from_mantissa(units as i64)).mantissa();
+        let steps = units / step as f64;
+        if !(0.5..9.0e15).contains(&steps) {
+            return None;
+        }
+        (libm::round(steps) as i64).checked_mul(step).map(Price::from_mantissa)
     }
 
     /// The quantity for `value`, rounded toward zero to the lot; `None` unless finite and within range.
@@ -282,6 +303,23 @@ impl Instrument {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prices_are_rounded_to_the_digits_that_the_venue_takes() {
+        let it =
+            |symbol: &str, scale| Instrument::inferred(InstrumentId(0), symbol.parse().expect("a symbol"), scale, 5);
+        let near = |it: &Instrument, value| it.price_near(value).map(|p| p.to_text(it.price_scale));
+        let text = |t: &str| Some(t.to_owned());
+        let btc = it("hyperliquid:BTC/USDC:USDC", 1);
+        for (value, want) in [(64_967.3, "64967"), (9_999.96, "10000"), (1_234.56, "1234.6"), (123_456.7, "123457")] {
+            let price = btc.price_near(value).expect("a price");
+            assert_eq!(price.to_text(1), want);
+            assert_eq!(price.mantissa() % btc.price_step(price).mantissa(), 0, "{value}");
+        }
+        assert_eq!(near(&it("hyperliquid:XRP/USDC:USDC", 6), 2.123_456), text("2.1235"));
+        assert_eq!(near(&it("hyperliquid:KPEPE/USDC:USDC", 6), 0.012_345_6), text("0.012346"));
+        assert_eq!(near(&it("binance:BTC/USDT:USDT", 1), 64_967.3), text("64967.3"));
+    }
 
     #[test]
     fn a_symbol_splits_into_its_parts() {

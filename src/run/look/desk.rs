@@ -43,7 +43,7 @@ pub(super) struct Desk {
     symbol: Option<Symbol>,
     given: Option<Vec<Rules>>,
     signer: Option<Credential>,
-    transport: Option<Live>,
+    transport: Option<Box<dyn Transport>>,
     clock: ClockOffset,
     fixed: Option<Ts>,
     nonce: u64,
@@ -91,7 +91,10 @@ impl Desk {
         };
         let transport = match at.dry_run {
             true => None,
-            false => Some(Live::new(LiveSettings::default()).map_err(|e| LookError::Unavailable(e.to_string()))?),
+            false => {
+                let live = Live::new(LiveSettings::default()).map_err(|e| LookError::Unavailable(e.to_string()))?;
+                Some(Box::new(live) as Box<dyn Transport>)
+            }
         };
         Ok(Self {
             key,
@@ -112,6 +115,12 @@ impl Desk {
             nonce: 0,
             requests: at.dry_run.then(Vec::new),
         })
+    }
+
+    /// The same by another way to the venue.
+    #[cfg(test)]
+    pub(super) fn by(self, transport: Box<dyn Transport>) -> Self {
+        Self { transport: Some(transport), ..self }
     }
 
     pub(super) fn venue(&self) -> &dyn Venue {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use bellwether_sdk::{Decimal, InstrumentId, Interval, OrderKind, Rate, Side, TimeInForce, Trail, Ts};
 use serde_json::{Map, Value, json};
 
+use super::download::FUNDING_WINDOW_NS;
 use crate::config::Settings;
 use crate::exchange::{Act, Ask, ClientId, Fault, OrderRef, Reply, Span, VenueError};
 
@@ -236,12 +237,23 @@ async fn answer(settings: &Settings, desk: &mut Desk, what: &What, one: bool) ->
             let to = to.unwrap_or(now).min(now);
             let span = interval.nanos().saturating_mul(i64::from(*limit));
             let from = from.unwrap_or_else(|| to.floor_to(*interval).plus(-span));
-            rows::first(rows::of(&desk.ask(&Ask::Bars(ONE, *interval, from, to)).await?, desk)?, "bars", *limit)
+            rows::first(rows::of(&bars(desk, *interval, from, to, *limit).await?, desk)?, "bars", *limit)
         }
         What::Funding(from, to) => {
             let to = to.unwrap_or(now);
             let from = from.unwrap_or_else(|| to.plus(-7 * DAY_NS));
-            rows::of(&desk.ask(&Ask::Funding(ONE, from, to)).await?, desk)?
+            let mut rows = Vec::new();
+            let mut at = from;
+            // At least one question, so that a venue that has no such thing says so.
+            while at < to || at == from {
+                let until = at.plus(FUNDING_WINDOW_NS).min(to);
+                let Reply::Funding(more) = desk.ask(&Ask::Funding(ONE, at, until)).await? else {
+                    return Err(desk.unexpected());
+                };
+                rows.extend(more.into_iter().filter(|r| r.ts_venue >= at && r.ts_venue < until));
+                at = until.max(at.plus(1));
+            }
+            rows::of(&Reply::Funding(rows), desk)?
         }
         What::Balances => rows::of(&desk.ask(&Ask::Balances).await?, desk)?,
         What::Positions => rows::of(&desk.ask(&Ask::Positions).await?, desk)?,
@@ -277,6 +289,22 @@ async fn answer(settings: &Settings, desk: &mut Desk, what: &What, one: bool) ->
         What::Cancel(order) => place::cancel(desk, order).await?,
         What::CancelAll => place::cancel_all(desk).await?,
     })
+}
+
+/// Bars of a stretch, page by page, until there are enough.
+async fn bars(desk: &mut Desk, interval: Interval, from: Ts, to: Ts, limit: u32) -> Result<Reply, LookError> {
+    let page = interval.nanos().saturating_mul(i64::from(desk.venue().facts().bars_page.max(1)));
+    let (mut all, mut at) = (Vec::new(), from);
+    while at == from || at < to && all.len() < limit as usize {
+        let Reply::Bars(rows) = desk.ask(&Ask::Bars(ONE, interval, at, to)).await? else {
+            return Err(desk.unexpected());
+        };
+        let fresh = rows.into_iter().filter(|b| b.ts_open >= at && b.ts_open < to);
+        let before = all.len();
+        all.extend(fresh);
+        at = all[before..].last().map_or(at.plus(page), |last| last.ts_open.plus(interval.nanos()));
+    }
+    Ok(Reply::Bars(all))
 }
 
 /// A whole stretch of an account's history up to now, question by question.
@@ -354,5 +382,86 @@ fn concerned(act: &Act) -> Option<OrderRef> {
         Act::Amend(amend) => Some(amend.order.clone()),
         Act::Cancel(cancel) => Some(cancel.order.clone()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bellwether_sdk::Symbol;
+
+    use super::*;
+    use crate::config::KeySettings;
+    use crate::exchange::{Product, Request, venue};
+    use crate::run::fake::{Fake, okx};
+
+    /// Asks a venue that answers so, with a key of Kraken's kind.
+    fn told(
+        key: &str,
+        symbol: &str,
+        what: &What,
+        answers: impl Fn(&Request) -> String + Send + Sync + 'static,
+    ) -> Value {
+        let symbol: Symbol = symbol.parse().expect("a symbol");
+        let product = if key.ends_with("_linear") { Product::Linear } else { Product::Spot };
+        let rules = guess(&*venue(symbol.venue(), product).expect("built in"), &symbol);
+        let (venue, account) = (key.to_owned(), "main".to_owned());
+        let at = LookAt { venue, account, rules: Some(vec![rules]), ..LookAt::default() };
+        let key = KeySettings {
+            account: "kraken/main".to_owned(),
+            source: r#"exec:echo '{"id": "key-0001", "secret": "c2VjcmV0"}'"#.to_owned(),
+            ..KeySettings::default()
+        };
+        let settings = Settings { key: vec![key], ..Settings::default() };
+        let mut desk = Desk::open(&settings, &at).expect("a desk").by(Box::new(Fake(answers)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            desk.list(what, Some(symbol.as_str())).await.expect("listed");
+            answer(&settings, &mut desk, what, true).await.expect("answered")
+        })
+    }
+
+    #[test]
+    fn the_newest_bars_and_a_whole_week_of_funding_are_told_where_a_page_is_short() {
+        const HOUR: i64 = 3_600_000;
+        // What is asked for ends now, by our clock.
+        let now = super::super::paper::wall_now().nanos() / 1_000_000;
+        let last = now / HOUR * HOUR - HOUR;
+        let bars = What::Bars(Interval::HOUR, None, None, 250);
+        let told_bars = told("okx", "okx:BTC/USDT", &bars, move |r| okx(r, now, 0..0));
+        let opens: Vec<&str> =
+            told_bars["bars"].as_array().expect("bars").iter().filter_map(|b| b["ts_open_ns"].as_str()).collect();
+        assert_eq!((opens.len(), opens[249]), (250, format!("{}000000", last).as_str()));
+        let week = told("okx_linear", "okx:BTC/USDT:USDT", &What::Funding(None, None), move |r| okx(r, now, 0..0));
+        assert_eq!(week["funding"].as_array().expect("rows").len(), 7 * 24, "{week}");
+    }
+
+    #[test]
+    fn where_a_venue_cannot_cancel_all_each_open_order_is_cancelled() {
+        let row = |pair: &str| {
+            format!(
+                r#"{{"cl_ord_id":"","status":"open","opentm":1700000000.1234,"expiretm":0,"vol":"1.0","vol_exec":"0",
+                "descr":{{"pair":"{pair}","type":"buy","ordertype":"limit","price":"30000.5","price2":"0"}}}}"#
+            )
+        };
+        // Two of this instrument, and one of another.
+        let open = std::sync::Mutex::new(vec![("O1", "XBTUSD"), ("O2", "XBTUSD"), ("O3", "ETHUSD")]);
+        let cancelled = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = Arc::clone(&cancelled);
+        let left = told("kraken", "kraken:BTC/USD", &What::CancelAll, move |request| {
+            let mut open = open.lock().expect("orders");
+            let result = if request.path.ends_with("CancelOrder") {
+                let at = open.iter().position(|(id, _)| request.body.contains(id)).expect("an open order");
+                seen.lock().expect("ids").push(open.remove(at).0);
+                r#"{"count":1}"#.to_owned()
+            } else {
+                let rows: Vec<String> = open.iter().map(|(id, pair)| format!("\"{id}\":{}", row(pair))).collect();
+                format!(r#"{{"open":{{{}}}}}"#, rows.join(","))
+            };
+            format!(r#"{{"error":[],"result":{result}}}"#)
+        });
+        assert_eq!(*cancelled.lock().expect("ids"), ["O1", "O2"], "not the other instrument's");
+        assert_eq!(left["orders"].as_array().map(Vec::len), Some(0), "{left}");
     }
 }

@@ -6,10 +6,11 @@ use bellwether_sdk::{OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInFor
 use serde_json::{Value, json};
 
 use super::desk::Desk;
-use super::{AmendWish, LookError, ONE, OrderWish, kind_of, rows, rules};
+use super::{AmendWish, LookError, ONE, OrderWish, PAGE_WAITS_S, kind_of, rows, rules};
 use crate::config::Settings;
 use crate::exchange::{
     Act, ActReply, Amend, Ask, Cancel, ClientId, Fault, OrderRef, OrderRow, Place, Product, Reply, Rules, TickerRow,
+    VenueError,
 };
 use crate::orders::{Order, WordId};
 use crate::portfolio::{Position, Terms};
@@ -67,8 +68,16 @@ pub(super) async fn amend(settings: &Settings, desk: &mut Desk, wish: &AmendWish
 
 /// Cancels an order.
 pub(super) async fn cancel(desk: &mut Desk, order: &OrderRef) -> Result<Value, LookError> {
-    let act = Act::Cancel(Cancel { instrument: ONE, order: order.clone() });
-    Ok(json!({"order": done(desk, &act, order).await?}))
+    let act = |order: &OrderRef| Act::Cancel(Cancel { instrument: ONE, order: order.clone() });
+    let told = match done(desk, &act(order), order).await {
+        // Where the venue takes its own id only, it is asked for that.
+        Err(LookError::Venue(e)) if e.fault == Fault::Unsupported && matches!(order, OrderRef::Client(_)) => {
+            let theirs = OrderRef::Venue(find(desk, order).await?.venue_id);
+            done(desk, &act(&theirs), &theirs).await
+        }
+        told => told,
+    };
+    Ok(json!({"order": told?}))
 }
 
 /// Cancels all open orders of the instrument, those that wait for a trigger too; answers with what is open after it.
@@ -78,6 +87,11 @@ pub(super) async fn cancel_all(desk: &mut Desk) -> Result<Value, LookError> {
         match desk.act(&act).await {
             Ok(_) => {}
             Err(LookError::Venue(e)) if e.fault == Fault::Unsupported && act != Act::CancelAll(ONE) => {}
+            Err(LookError::Venue(e)) if e.fault == Fault::Unsupported => match cancel_each(desk).await {
+                Ok(of_one) => failed = of_one,
+                Err(LookError::NotSent) => {}
+                Err(e) => return Err(e),
+            },
             // Nothing was open.
             Err(LookError::Venue(e)) if e.reason == "unknown_order" => {}
             // What is open afterwards tells.
@@ -89,7 +103,10 @@ pub(super) async fn cancel_all(desk: &mut Desk) -> Result<Value, LookError> {
     if desk.is_dry() {
         return Err(LookError::NotSent);
     }
-    let left = desk.ask(&Ask::OpenOrders(Some(ONE))).await?;
+    let mut left = desk.open_orders(&Ask::OpenOrders(Some(ONE))).await?;
+    if let Reply::Orders(rows, _) = &mut left {
+        rows.retain(|row| row.instrument == ONE);
+    }
     match (failed, &left) {
         (Some(e), Reply::Orders(rows, _)) if !rows.is_empty() => Err(LookError::Outcome {
             why: format!("{e}; {} orders are open", rows.len()),
@@ -97,6 +114,38 @@ pub(super) async fn cancel_all(desk: &mut Desk) -> Result<Value, LookError> {
         }),
         _ => rows::of(&left, desk),
     }
+}
+
+/// Cancels the open orders of the instrument one by one; the last failure, if any.
+async fn cancel_each(desk: &mut Desk) -> Result<Option<VenueError>, LookError> {
+    let Reply::Orders(rows, _) = desk.open_orders(&Ask::OpenOrders(Some(ONE))).await? else {
+        return Err(desk.unexpected());
+    };
+    let mut failed = None;
+    for row in rows.into_iter().filter(|row| row.instrument == ONE) {
+        let act = Act::Cancel(Cancel { instrument: ONE, order: OrderRef::Venue(row.venue_id) });
+        let mut waits = PAGE_WAITS_S.iter();
+        loop {
+            match desk.act(&act).await {
+                Ok(_) => {}
+                Err(LookError::Venue(e)) if e.reason == "unknown_order" => {}
+                // Nothing was done: as long as the venue wants, or a little.
+                Err(LookError::Venue(e)) => {
+                    if let Fault::RateLimited { retry_after_ms } = e.fault
+                        && let Some(wait_s) = waits.next()
+                    {
+                        let wait = retry_after_ms.map_or(Duration::from_secs(*wait_s), Duration::from_millis);
+                        tokio::time::sleep(wait).await;
+                        continue;
+                    }
+                    failed = Some(e);
+                }
+                Err(e) => return Err(e),
+            }
+            break;
+        }
+    }
+    Ok(failed)
 }
 
 fn order(side: Side, qty: Qty, kind: OrderKind) -> Order {

@@ -74,9 +74,12 @@ impl BusVenue {
             says_per_second: 100,
             ticket: None,
             account_on_trade: false,
+            signed_in_turn: false,
             cancel_replace: false,
             amend: false,
             batch_max: 1,
+            bars_page: 1,
+            bars_kept: None,
             balance_is_wallet: false,
             settle_ms: 0,
         };

@@ -65,9 +65,9 @@ impl Quoter {
     fn targets(&self, ctx: &Context<'_>, instrument: InstrumentId, market: &Market, lots: f64) -> [Option<Price>; 2] {
         let fair = market.middle * (1.0 - self.params.skew_bps * 1e-4 * lots);
         let half = self.params.half_spread_bps * 1e-4;
-        let tick = ctx.instrument(instrument).tick.mantissa();
-        let below = |ask: Price| Price::from_mantissa(ask.mantissa() - tick);
-        let above = |bid: Price| Price::from_mantissa(bid.mantissa() + tick);
+        let rules = ctx.instrument(instrument);
+        let below = |ask: Price| Price::from_mantissa(ask.mantissa() - rules.price_step(ask).mantissa());
+        let above = |bid: Price| Price::from_mantissa(bid.mantissa() + rules.price_step(bid).mantissa());
         let bid =
             ctx.price(fair * (1.0 - half)).map(|p| if market.ask.is_zero() { p } else { p.min(below(market.ask)) });
         let ask =

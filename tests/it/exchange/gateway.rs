@@ -2,9 +2,10 @@
 
 use bellwether::exchange::ClientId;
 use bellwether::exchange::feed::FeedSettings;
-use bellwether_sdk::{OrderId, Side};
+use bellwether_sdk::{OrderId, Qty, Side};
 use serde_json::{Value, json};
 
+use super::toy::Toy;
 use super::world::{Faults, MS, World};
 
 fn calm(seed: u64) -> World {
@@ -81,6 +82,35 @@ fn what_cannot_be_sent_for_too_long_is_rejected_not_sent_late() {
     world.outage = false;
     world.run(30_000, |_| {});
     assert!(world.server.orders.is_empty());
+}
+
+/// Orders and questions by REST, through a network where what is sent first may arrive last; how many nonces arrived
+/// below one that was there before.
+fn nonces_overtaken(toy: Toy) -> u32 {
+    let mut world = World::at_venue(toy, 16, false, FeedSettings::default());
+    world.faults = Faults { delay_ms: 300, refuse: 0, ..Faults::default() };
+    world.ticking = false;
+    world.run(3_000, |_| {});
+    for side in [Side::Buy, Side::Sell, Side::Buy] {
+        // Without the trading socket, acts go by REST.
+        world.cut_all();
+        let id = world.submit(side, 5);
+        world.submit(side, 6);
+        world.run(40, |_| {});
+        world.cancel(id);
+        world.run(20_000, |_| {});
+    }
+    world.run(60_000, |_| {});
+    assert_eq!(world.told.len(), 6);
+    assert!(world.gateway.is_settled());
+    world.check_orders();
+    world.overtaken
+}
+
+#[test]
+fn signed_requests_go_one_at_a_time_where_nonces_have_to_rise() {
+    assert_eq!(nonces_overtaken(Toy::with_rising_nonces()), 0);
+    assert!(nonces_overtaken(Toy::numbers()) > 0, "this network lets requests overtake each other");
 }
 
 #[test]
@@ -232,6 +262,29 @@ fn a_refused_key_is_reported_and_nothing_more_is_sent() {
 }
 
 #[test]
+fn a_key_that_was_refused_for_a_question_and_is_taken_again_signs_again() {
+    let mut world = calm(26);
+    world.server.eager = false;
+    let resting = world.submit(Side::Buy, 500);
+    world.run(1_000, |_| {});
+    world.no_reads = true;
+    world.run(70_000, |_| {});
+    assert_eq!(world.halts.len(), 1, "{:?}", world.notes);
+    world.cancel(resting);
+    let refused = world.submit(Side::Buy, 500);
+    world.run(30_000, |_| {});
+    assert_eq!((&world.told[&refused].ends[0][..], world.told[&resting].ends.len()), ("rejected: halted", 0));
+    world.no_reads = false;
+    // It asks less and less often.
+    world.run(200_000, |_| {});
+    assert!(world.gateway.halted().is_none() && world.halts.len() == 1, "{:?}", world.halts);
+    assert_eq!(world.told[&resting].ends, ["cancelled: requested"], "what waited goes out");
+    let after = world.submit(Side::Buy, 500);
+    world.run(1_000, |_| {});
+    assert_eq!((world.told[&after].accepted, world.server.orders.len()), (1, 2));
+}
+
+#[test]
 fn an_order_refused_for_lack_of_money_says_so() {
     let mut world = calm(27);
     world.force = vec![json!({ "code": "funds", "msg": "no money" })];
@@ -280,6 +333,68 @@ fn orders_of_an_earlier_process_are_taken_over_not_sent_again_and_no_fill_is_boo
         assert!(!open(ids[7]) && !open(ids[2]), "seed {seed}: a cancel was forgotten");
         world.check_orders();
     }
+}
+
+#[test]
+fn an_order_that_the_venue_had_taken_and_does_not_find_any_more_is_not_rejected() {
+    for filled in [true, false] {
+        // The venue refuses or fills some orders by chance.
+        let rests = |seed: u64| {
+            let mut world = calm(seed);
+            let id = world.submit(Side::Buy, 500);
+            world.run(1_000, |_| {});
+            let told = &world.told[&id];
+            (told.accepted == 1 && told.filled == 0 && told.ends.is_empty()).then_some((world, seed | 1, id))
+        };
+        let (mut world, session, id) = (30..60).find_map(rests).expect("an order that rests");
+        // While we are down it ends; it is among those that the venue tells no more, its fill is not.
+        world.server.orders.clear();
+        if filled {
+            let mut fill = private("fill", "filled", "x1", "0.5");
+            fill["client"] = json!(ClientId { session, number: id.0 }.to_string());
+            world.server.fills.push(fill);
+        }
+        world.restart();
+        world.run(30_000, |_| {});
+        let told = &world.told[&id];
+        let end = if filled { Vec::new() } else { vec!["cancelled: not_at_venue".to_owned()] };
+        assert_eq!((told.filled, &told.ends), (if filled { 500 } else { 0 }, &end), "{told:?}");
+    }
+}
+
+/// An order of half a piece that rests, and of which a change to 0.2 was asked for and taken down.
+fn amended() -> (World, OrderId) {
+    let rests = |seed: u64| {
+        let mut world = calm(seed);
+        world.server.eager = false;
+        let id = world.submit(Side::Buy, 500);
+        world.run(1_000, |_| {});
+        world.told[&id].ends.is_empty().then_some((world, id))
+    };
+    let (mut world, id) = (30..60).find_map(rests).expect("an order that rests");
+    let now = world.ts();
+    world.gateway.amend(id, None, Some(Qty::from_mantissa(200)), now);
+    world.carry_out();
+    world.run(150, |_| {});
+    assert!(world.amends.is_empty(), "the answer alone says nothing: {:?}", world.amends);
+    (world, id)
+}
+
+#[test]
+fn a_change_is_made_when_the_order_shows_it_and_not_when_it_was_taken_down() {
+    // It is not made: what fills of the old quantity does not end the order.
+    let (mut world, id) = amended();
+    world.say_private(&private("fill", "part", "x1", "0.3"));
+    world.run(20_000, |_| {});
+    assert_eq!(world.amends, ["1 unknown_outcome"]);
+    assert!(world.told[&id].filled == 300 && world.gateway.has_live(), "0.2 of it rest");
+    // It is made.
+    let (mut world, id) = amended();
+    world.server.orders[0].qty = 200;
+    world.run(2_000, |_| {});
+    assert_eq!(world.amends, ["1 made Some(Qty(200))"]);
+    world.say_private(&private("fill", "filled", "x1", "0.2"));
+    assert!(world.told[&id].filled == 200 && !world.gateway.has_live(), "all of it filled");
 }
 
 #[test]

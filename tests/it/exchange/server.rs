@@ -224,6 +224,11 @@ impl Server {
                     _ => (json!({ "code": "no_order" }), Vec::new()),
                 }
             }
+            // It is taken down, and looked at later.
+            Some("amend") => {
+                let o = self.orders.iter().find(|o| v["id"] == json!(o.id) || v["client"] == json!(o.client));
+                (o.map_or(json!({ "code": "no_order" }), |o| json!({ "id": o.id, "client": o.client })), Vec::new())
+            }
             Some("cancel_all") => {
                 let mut notes = Vec::new();
                 for i in 0..self.orders.len() {

@@ -40,9 +40,12 @@ impl Toy {
             says_per_second: 10,
             ticket: None,
             account_on_trade: false,
+            signed_in_turn: false,
             cancel_replace: false,
-            amend: false,
+            amend: true,
             batch_max: 1,
+            bars_page: 500,
+            bars_kept: None,
             balance_is_wallet: true,
             settle_ms: 2_000,
         };
@@ -53,6 +56,13 @@ impl Toy {
     pub fn that_wants_no_words(dead_after_ms: u64) -> Self {
         let mut toy = Self::numbers();
         toy.facts.heartbeat = Heartbeat { say: None, dead_after_ms };
+        toy
+    }
+
+    /// Nonces have to rise in the order in which requests arrive.
+    pub fn with_rising_nonces() -> Self {
+        let mut toy = Self::numbers();
+        toy.facts.signed_in_turn = true;
         toy
     }
 
@@ -255,6 +265,12 @@ fn act_json(act: &Act, listings: &Listings) -> Result<Value, VenueError> {
             let (key, value) = by(&cancel.order);
             json!({ "op": "cancel", "s": listed(cancel.instrument)?.rules.name, key: value })
         }
+        Act::Amend(amend) => {
+            let (key, value) = by(&amend.order);
+            let rules = &listed(amend.instrument)?.rules;
+            let qty = amend.qty.map(|q| format_mantissa(q.mantissa(), rules.qty_scale));
+            json!({ "op": "amend", "s": rules.name, key: value, "q": qty })
+        }
         Act::CancelAll(id) => json!({ "op": "cancel_all", "s": listed(*id)?.rules.name }),
         _ => return Err(VenueError::unsupported("not on the toy venue")),
     })
@@ -390,6 +406,7 @@ impl Venue for Toy {
         let sign = signature(signer, &payload)?;
         request.headers.push(("x-key".to_owned(), signer.key_id().to_owned()));
         request.headers.push(("x-time".to_owned(), at.to_string()));
+        request.headers.push(("x-nonce".to_owned(), stamp.nonce.to_string()));
         request.headers.push(("x-sign".to_owned(), sign));
         Ok(())
     }

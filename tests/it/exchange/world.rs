@@ -118,6 +118,13 @@ pub struct World {
     pub left_alone: Vec<String>,
     /// What the venue answers to the next acts instead of carrying them out.
     pub force: Vec<Value>,
+    /// The highest nonce that arrived by REST, and how many arrived that were not above it.
+    nonce: u64,
+    pub overtaken: u32,
+    /// The venue refuses the key for questions.
+    pub no_reads: bool,
+    /// What came of changes of orders.
+    pub amends: Vec<String>,
     checksum: bool,
     conns: BTreeMap<(Who, Link), Conn>,
     heap: BinaryHeap<Reverse<(i64, u64)>>,
@@ -167,6 +174,10 @@ pub fn approved(order: Order) -> Approved<Order> {
 impl World {
     pub fn new(seed: u64, checksum: bool, settings: FeedSettings) -> Self {
         let toy = if checksum { Toy::new(Continuity::Checksum, SnapshotBy::Stream, true) } else { Toy::numbers() };
+        Self::at_venue(toy, seed, checksum, settings)
+    }
+
+    pub fn at_venue(toy: Toy, seed: u64, checksum: bool, settings: FeedSettings) -> Self {
         let venue: Arc<dyn Venue> = Arc::new(toy);
         let facts = venue.facts().clone();
         let limits = Limits::new(facts.weight_per_minute, facts.orders_per_10s);
@@ -198,6 +209,10 @@ impl World {
             adoptable: Vec::new(),
             left_alone: Vec::new(),
             force: Vec::new(),
+            nonce: 0,
+            overtaken: 0,
+            no_reads: false,
+            amends: Vec::new(),
             checksum,
             conns: BTreeMap::new(),
             heap: BinaryHeap::new(),
@@ -444,7 +459,14 @@ impl World {
             return Err(TransportError::Unknown("reset".to_owned()));
         }
         if request.signed {
-            assert!(request.headers.iter().any(|(n, _)| n == "x-sign"), "unsigned: {request:?}");
+            if self.no_reads && request.path != "/act" {
+                return answer(401, String::new(), Vec::new());
+            }
+            let header = |name: &str| request.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value);
+            assert!(header("x-sign").is_some(), "unsigned: {request:?}");
+            let nonce = header("x-nonce").and_then(|n| n.parse::<u64>().ok()).expect("a nonce");
+            self.overtaken += u32::from(nonce <= self.nonce);
+            self.nonce = self.nonce.max(nonce);
         }
         let body = if request.path == "/act" {
             let v: Value = serde_json::from_str(&request.body).expect("JSON");
@@ -502,6 +524,8 @@ impl World {
                 GatewayEvent::Known(id, _) => self.told.entry(id).or_default().known += 1,
                 GatewayEvent::Attempt(id, attempts) => self.told.entry(id).or_default().attempts = attempts,
                 GatewayEvent::FillId(id, trade) => self.told.entry(id).or_default().ids.push(trade),
+                GatewayEvent::Amended(id, _, qty) => self.amends.push(format!("{} made {qty:?}", id.0)),
+                GatewayEvent::AmendRefused(id, why) => self.amends.push(format!("{} {why}", id.0)),
                 GatewayEvent::Note(words) => self.notes.push(words),
                 GatewayEvent::Halt(why) => self.halts.push(why),
                 GatewayEvent::Foreign(row) => self.foreign.push(row),

@@ -533,7 +533,7 @@ fn check_market(venue: &dyn Venue, listings: &Listings, body: &str, json: &Value
                 assert_eq!((b.volume.mantissa(), closed), (at8(&k["v"]), k["x"] == true));
                 assert_eq!((b.ts_open, b.ts_close), (millis(&k["t"]), millis(&k["T"]).plus(1_000_000)));
             }
-            Note::FundingRate(_, rate, next, mark) => {
+            Note::FundingRate(_, Some(rate), next, mark) => {
                 assert_eq!((rate.mantissa(), next), (at8(&data["r"]) * 10_000, millis(&data["T"])));
                 assert_eq!(mark.mantissa(), at8(&data["p"]));
             }

@@ -295,7 +295,7 @@ fn stream(name: &str, text: &str) -> Result<usize, String> {
         "ws_ticker_linear.json" => {
             let row = &value["data"];
             let ours = notes(linear.as_ref(), text, &l, |note| match note {
-                Note::FundingRate(_, rate, ts, mark) => {
+                Note::FundingRate(_, Some(rate), ts, mark) => {
                     [bellwether_sdk::Decimal::new(rate.mantissa(), 12), ms(*ts), price(*mark)]
                 }
                 other => panic!("{other:?}"),

@@ -326,7 +326,7 @@ fn stream(name: &str, text: &str) -> Result<usize, String> {
         }
         "ws_funding_rate.json" => {
             let read = notes(linear.as_ref(), text, &l, |note| match note {
-                Note::FundingRate(_, rate, ts, _) => [Decimal::new(rate.mantissa(), 12), ms(*ts)],
+                Note::FundingRate(_, Some(rate), ts, _) => [Decimal::new(rate.mantissa(), 12), ms(*ts)],
                 other => panic!("{other:?}"),
             })?;
             same(&[("funding", read[0], ["fundingRate", "fundingTime"].map(|f| number(&row[f])))]).map(|_| 2)

@@ -3,8 +3,10 @@
 mod contracts;
 mod venue;
 
-use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bellwether::config::{Feed, Settings, SourceSettings, StrategySettings, WebhookSource};
@@ -90,7 +92,17 @@ fn trading(price: &'static str, trades_for_ms: u64) -> Script {
 
 /// A paper session of a strategy on the venues.
 fn session(plugin: &str, venues: Venues, lasts: Duration, change: impl FnOnce(&mut Settings)) -> Outcome {
-    let at = venues.open();
+    session_at(venues.open(), plugin, lasts, (None, None), change)
+}
+
+/// The same at an address, with the tape that it begins and the one that it goes on with.
+fn session_at(
+    at: SocketAddr,
+    plugin: &str,
+    lasts: Duration,
+    (tape, resume): (Option<PathBuf>, Option<PathBuf>),
+    change: impl FnOnce(&mut Settings),
+) -> Outcome {
     let mut settings = Settings::default();
     settings.session.feed = Feed::Venue;
     settings.backtest.instruments = vec![SYMBOL.parse().expect("a symbol")];
@@ -106,9 +118,9 @@ fn session(plugin: &str, venues: Venues, lasts: Duration, change: impl FnOnce(&m
     let registry = Registry::new().with::<BuyOnce>().with::<Listener>().with::<strategy_follow::Follow>();
     let plan = SessionPlan {
         state: None,
-        tape: None,
+        tape,
         watch: false,
-        resume: None,
+        resume,
         ends_after: Some(lasts),
         program: ("test", ""),
         settings_json: serde_json::to_string(&settings).expect("settings"),
@@ -167,6 +179,29 @@ fn announced_funding_is_booked_when_it_settles() {
     assert_eq!(outcome.fills.len(), 1);
     // One contract at a mark of 100 pays a thousandth.
     assert_eq!(outcome.funding.to_text(outcome.reporting.scale), "-0.1", "{:?}", outcome.notes);
+}
+
+#[test]
+fn funding_that_settled_while_a_paper_session_was_down_is_booked_when_it_goes_on() {
+    let settled = Arc::new(AtomicU64::new(0));
+    let told = Arc::clone(&settled);
+    let history = axum::routing::get(move || async move {
+        let at = told.load(Ordering::Relaxed);
+        format!(r#"[{{"symbol":"BTCUSDT","fundingTime":{at},"fundingRate":"0.0010","markPrice":"100.0"}}]"#)
+    });
+    let venues = Venues { first: trading("100.0", 60_000), second: trading("100.0", 0) };
+    let at = venues.open_with(axum::Router::new().route("/fapi/v1/fundingRate", history));
+    let folder = tempfile::tempdir().expect("a folder");
+    let tape = folder.path().join("t.tape");
+    let run = |tape, resume| session_at(at, "buy_once", Duration::from_secs(3), (tape, resume), |_| {});
+    let before = run(Some(tape.clone()), None);
+    assert_eq!((before.fills.len(), before.funding.mantissa()), (1, 0), "{:?}", before.notes);
+    settled.store(venue::now_ms() + 50, Ordering::Relaxed);
+    std::thread::sleep(Duration::from_millis(200));
+    let after = run(None, Some(tape.clone()));
+    assert_eq!(after.funding.to_text(after.reporting.scale), "-0.1", "{:?}", after.notes);
+    let again = run(None, Some(tape));
+    assert_eq!(again.funding.to_text(again.reporting.scale), "-0.1", "it is booked once: {:?}", again.notes);
 }
 
 #[test]

@@ -264,7 +264,7 @@ fn stop_distance(
         (None, Some(Trail::Fraction(rate))) => price.mantissa() as f64 * rate.to_f64(),
         (None, None) => {
             let range = view.gauge.and_then(Gauge::range).ok_or("no_range_yet")?;
-            let tick = view.instrument.tick.mantissa().max(1);
+            let tick = view.instrument.price_step(price).mantissa().max(1);
             let ticks = (range * atr * bellwether_sdk::num::pow10(view.instrument.price_scale) as f64 / tick as f64)
                 .ceil()
                 .clamp(1.0, 1e15) as i64;
@@ -272,6 +272,9 @@ fn stop_distance(
             if stop <= 0 {
                 return Err("stop_below_zero");
             }
+            // Above a power of ten the step may be coarser: away from the price.
+            let step = view.instrument.price_step(Price::from_mantissa(stop)).mantissa().max(1);
+            let stop = if sign < 0 { -(-stop).div_euclid(step) * step } else { stop.div_euclid(step) * step };
             bracket.stop_loss = Some(Price::from_mantissa(stop));
             (price.mantissa() - stop) as f64 * f64::from(sign)
         }
@@ -360,15 +363,25 @@ mod tests {
 
     /// Equity 10,000 and a last price of 100.00.
     fn sized(sizer: &Sizer, signal: &Signal, gauge: Option<&Gauge>, shorts: bool) -> Sized {
-        let instrument = instrument();
+        sized_at(&instrument(), 10_000, sizer, signal, gauge, shorts)
+    }
+
+    fn sized_at(
+        instrument: &Instrument,
+        last: i64,
+        sizer: &Sizer,
+        signal: &Signal,
+        gauge: Option<&Gauge>,
+        shorts: bool,
+    ) -> Sized {
         let view = SizingView {
-            instrument: &instrument,
+            instrument,
             position: Qty::ZERO,
             pending: None,
             equity: Money::from_mantissa(1_000_000),
             equity_scale: 2,
             quote_per_reporting: 1.0,
-            last: Price::from_mantissa(10_000),
+            last: Price::from_mantissa(last),
             gauge,
             shorts,
             now: Ts::from_nanos(1),
@@ -431,6 +444,20 @@ mod tests {
         let early = bars(std::iter::repeat_n([10_100, 9_900, 10_000], 14));
         assert_eq!(sized(&sizer, &long, Some(&early), true), Sized::Nothing("no_range_yet"));
         assert_eq!(sized(&sizer, &long, None, true), Sized::Nothing("no_range_yet"));
+    }
+
+    #[test]
+    fn a_stop_by_the_range_has_the_digits_that_the_venue_takes() {
+        let symbol: Symbol = "hyperliquid:AAA/USDC:USDC".parse().expect("a symbol");
+        let it = Instrument::inferred(InstrumentId(0), symbol, 2, 4);
+        // Each bar spans 3.33: a distance of 3.327, at least.
+        let sizer = Sizer::RiskPct { pct: 1.0, atr: 0.999 };
+        let gauge = bars(std::iter::repeat_n([100_200, 99_867, 99_987], 20));
+        let stop = |last, signal| value_and_stop(sized_at(&it, last, &sizer, &signal, Some(&gauge), true)).1;
+        assert_eq!(stop(99_987, Signal::long(InstrumentId(0))), Some(99_654), "996.54 has five digits");
+        assert_eq!(stop(99_987, Signal::short(InstrumentId(0))), Some(100_320), "1003.2 has, 1003.20 is the same");
+        assert_eq!(stop(99_988, Signal::short(InstrumentId(0))), Some(100_330), "1003.21 has six: away from the price");
+        assert_eq!(stop(123_456, Signal::long(InstrumentId(0))), Some(123_110));
     }
 
     #[test]

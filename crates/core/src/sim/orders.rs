@@ -213,7 +213,7 @@ impl Sim {
     /// The venue's rules, each with its reason.
     fn refuse(&self, order: &Order, ts: Ts) -> Option<&'static str> {
         let rules = &self.instruments[order.instrument.index()];
-        let off_tick = |p: Price| p.mantissa() % rules.tick.mantissa() != 0;
+        let off_tick = |p: Price| p.mantissa() % rules.price_step(p).mantissa() != 0;
         let prices_off = match order.kind {
             OrderKind::Market | OrderKind::TrailingStop { .. } => false,
             OrderKind::Limit { price } => off_tick(price),

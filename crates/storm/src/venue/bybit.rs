@@ -149,7 +149,7 @@ fn ask(desk: &Desk<'_>, path: &str, query: &str) -> Result<Value, Error> {
     let floor = &*desk.floor;
     let param = |name: &str| query.split('&').filter_map(|p| p.split_once('=')).find(|(k, _)| *k == name).map(|p| p.1);
     match path {
-        "/v5/order/realtime" if param("orderId").is_some() || param("orderLinkId").is_some() => {
+        "/v5/order/realtime" | "/v5/order/history" if param("orderId").is_some() || param("orderLinkId").is_some() => {
             let found = floor.find(param("orderId").and_then(|id| id.parse().ok()), param("orderLinkId"));
             let found = found.iter().map(|i| &floor.orders[*i]).filter(|o| desk.knows(o.ms));
             let rows: Vec<Value> = found.map(order).collect();

@@ -84,8 +84,9 @@ impl VenueError {
     /// What an HTTP status means where the body says nothing better. A write that met a 5xx may have been done.
     pub fn of_status(status: u16, write: bool, body: &str) -> Self {
         let fault = match status {
-            429 | 418 => Fault::RateLimited { retry_after_ms: None },
-            401 | 403 => Fault::Authentication,
+            // A 403 without a word of the venue's own is a firewall's, which says nothing of the key.
+            403 | 418 | 429 => Fault::RateLimited { retry_after_ms: None },
+            401 => Fault::Authentication,
             400..=499 => Fault::Rejected,
             _ if write => Fault::Unknown,
             _ => Fault::Transient,

@@ -27,8 +27,9 @@ pub enum Note<'a> {
     Depth(Depth<'a>, Option<u32>),
     /// A bar; `true` when the venue says that it is complete, `false` when it may still change.
     Bar(Bar, bool),
-    /// The current funding rate and when it settles, with the mark price (zero when unknown).
-    FundingRate(InstrumentId, Rate, Ts, Price),
+    /// The current funding rate and when it settles, with the mark price. What is `None`, [`Ts::NONE`] or zero is as it
+    /// was told before, if it was.
+    FundingRate(InstrumentId, Option<Rate>, Ts, Price),
     /// The number of the message that the following notes are from, where a venue numbers all messages of a connection
     /// in one row ([`Continuity::Connection`](super::Continuity::Connection)): the next must be one more. After a gap
     /// every book of the connection is lost; a number seen before means a message to pass over.

@@ -161,7 +161,8 @@ fn in_words(note: &Note<'_>) -> String {
             b.volume.mantissa()
         ),
         Note::FundingRate(id, rate, ts, mark) => {
-            format!("funding {} {} {} mark {}", id.0, rate.mantissa(), ms(*ts), mark.mantissa())
+            let rate = rate.map_or("-".to_owned(), |r| r.mantissa().to_string());
+            format!("funding {} {rate} {} mark {}", id.0, ms(*ts), mark.mantissa())
         }
         other => format!("{other:?}"),
     }

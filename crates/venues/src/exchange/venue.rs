@@ -142,12 +142,19 @@ pub struct Facts {
     pub ticket: Option<u64>,
     /// Whether account notes come on the trading socket.
     pub account_on_trade: bool,
+    /// Whether the next signed REST request is sent only when the one before was answered: where nonces have to rise in
+    /// the order in which they arrive, requests that overtake each other are refused.
+    pub signed_in_turn: bool,
     /// Whether cancelled and placed in one step is possible.
     pub cancel_replace: bool,
     /// Whether a resting order's price can be changed.
     pub amend: bool,
     /// Most orders in one request; 1 when the venue has no batches.
     pub batch_max: u32,
+    /// The intervals of bars that one question covers: an empty answer says nothing of more.
+    pub bars_page: u32,
+    /// Where the venue answers with its newest bars only, whatever is asked for: how many.
+    pub bars_kept: Option<u32>,
     /// Whether a balance is what was paid in and realised, without the unrealised profit of positions: only then cash of
     /// contracts can be compared.
     pub balance_is_wallet: bool,
@@ -184,7 +191,7 @@ pub trait Venue: Send + Sync {
     fn ask(&self, ask: &Ask, listings: &Listings) -> Result<Request, VenueError>;
 
     /// A second request for the same question, where the venue needs two: Kraken keeps orders that are open and orders
-    /// that ended apart. It is sent when the first was answered `unknown_order`, and read by [`reply`](Self::reply); only
+    /// that ended apart, Bybit those that ended long ago. It is sent when the first was answered `unknown_order`, and read by [`reply`](Self::reply); only
     /// when that too says `unknown_order` the venue has no such order. `None` for all other questions and venues.
     fn ask_further(&self, _ask: &Ask, _listings: &Listings) -> Option<Request> {
         None

@@ -2,7 +2,7 @@
 
 use bellwether::config::parse_time;
 use bellwether::market::Kind;
-use bellwether::run::{DownloadPlan, DownloadReport, download};
+use bellwether::run::{DownloadPlan, DownloadReport, Unserved, download};
 use bellwether_sdk::{Interval, Symbol, Ts};
 use clap::{Args, ValueEnum};
 
@@ -121,6 +121,14 @@ fn text(report: &DownloadReport, dir: &str) -> String {
     };
     if !report.files_absent.is_empty() {
         text.push_str(&format!("\nnot in the archive: {}", report.files_absent.join(", ")));
+    }
+    for Unserved { from, to } in &report.unserved {
+        text.push_str(&format!(
+            "\nstill missing: {} to {}: {} answers with its newest bars only",
+            from.utc,
+            to.utc,
+            symbol.venue()
+        ));
     }
     if report.rules_noted {
         text.push_str("\nthe venue's rules of the instrument are noted in instruments.json");

@@ -33,9 +33,12 @@ pub(super) fn spot() -> Facts {
         says_per_second: 5,
         ticket: None,
         account_on_trade: true,
+        signed_in_turn: false,
         cancel_replace: true,
         amend: false,
         batch_max: 1,
+        bars_page: 1_000,
+        bars_kept: None,
         balance_is_wallet: true,
         // The matching engine gives up after ten seconds.
         settle_ms: 10_000,
@@ -69,9 +72,12 @@ pub(super) fn futures() -> Facts {
         // A ticket lives for an hour.
         ticket: Some(1_800_000),
         account_on_trade: false,
+        signed_in_turn: false,
         cancel_replace: false,
         amend: true,
         batch_max: 5,
+        bars_page: 1_000,
+        bars_kept: None,
         balance_is_wallet: true,
         settle_ms: 10_000,
     }

@@ -352,7 +352,7 @@ impl Reader<'_> {
         if w.r.text().is_empty() {
             return self.say(Note::Ignored);
         }
-        self.say(Note::FundingRate(l.id, rate("r", w.r.text())?, Ts::from_millis(w.next), mark("p", w.p, l)?))
+        self.say(Note::FundingRate(l.id, Some(rate("r", w.r.text())?), Ts::from_millis(w.next), mark("p", w.p, l)?))
     }
 }
 

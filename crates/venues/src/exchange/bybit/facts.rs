@@ -87,10 +87,13 @@ pub(super) fn facts(product: Product, table: &Table) -> Facts {
         says_per_second: 20,
         ticket: None,
         account_on_trade: false,
+        signed_in_turn: false,
         cancel_replace: false,
         amend: true,
         batch_max: table.batch_max,
         // The receive window, and the time that an accepted order takes to be seen by queries.
+        bars_page: super::rest::BARS_MAX,
+        bars_kept: None,
         balance_is_wallet: true,
         settle_ms: 7000,
     }

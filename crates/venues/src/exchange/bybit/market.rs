@@ -263,15 +263,10 @@ fn bars(rest: &str, data: &str, listings: &Listings, sink: &mut dyn Sink) -> Res
 fn funding(data: &str, listings: &Listings, sink: &mut dyn Sink) -> Result<(), WireError> {
     let ticker: Ticker<'_> = json(data)?;
     let Some(Listing { id, rules }) = listing(ticker.symbol, listings, sink) else { return Ok(()) };
-    let note = match present(ticker.funding_rate) {
-        Some(digits) => Note::FundingRate(
-            *id,
-            rate("fundingRate", digits.text())?,
-            millis_if("nextFundingTime", ticker.next_funding_time)?,
-            mark_of(&ticker, rules)?,
-        ),
-        None => Note::Ignored,
-    };
-    sink.note(note);
+    let new = present(ticker.funding_rate).map(|digits| rate("fundingRate", digits.text())).transpose()?;
+    let (at, mark) = (millis_if("nextFundingTime", ticker.next_funding_time)?, mark_of(&ticker, rules)?);
+    // A change holds only what changed.
+    let says_nothing = new.is_none() && at == Ts::NONE && mark.is_zero();
+    sink.note(if says_nothing { Note::Ignored } else { Note::FundingRate(*id, new, at, mark) });
     Ok(())
 }

@@ -57,6 +57,10 @@ impl Venue for Bybit {
         rest::ask(&self.table, ask, listings)
     }
 
+    fn ask_further(&self, ask: &Ask, listings: &Listings) -> Option<Request> {
+        rest::ask_further(&self.table, ask, listings)
+    }
+
     fn ask_on(&self, ask: &Ask, ended: &str, listings: &Listings) -> Result<Request, VenueError> {
         self.ask(ask, listings).map(|r| with_field(r, "cursor", ended))
     }

@@ -18,7 +18,7 @@ use crate::exchange::{
 };
 
 /// Most bars in one answer.
-const BARS_MAX: i64 = 1000;
+pub(super) const BARS_MAX: u32 = 1000;
 /// Days that a question about fills reaches from its beginning on, if it names no end; and how long they are kept.
 const FILLS_DAYS: i64 = 7;
 const FILLS_KEPT_NS: i64 = 730 * 86_400_000_000_000;
@@ -109,7 +109,7 @@ fn bars_request(
 ) -> Result<Request, VenueError> {
     let word = interval_word(INTERVALS, interval)
         .ok_or_else(|| VenueError::unsupported(format!("Bybit makes no bars of {interval}")))?;
-    let end = to.min(from.plus(interval.nanos().saturating_mul(BARS_MAX)));
+    let end = to.min(from.plus(interval.nanos().saturating_mul(i64::from(BARS_MAX))));
     let (start, end) = (to_millis(from).to_string(), (to_millis(end) - 1).to_string());
     let fields = [category, ("symbol", name), ("interval", word), ("start", &start), ("end", &end), ("limit", "1000")];
     Ok(Request::get("/v5/market/kline", query(&fields), 1))
@@ -140,6 +140,18 @@ pub(super) fn reply(table: &Table, ask: &Ask, response: &Response, listings: &Li
         }
     };
     read.map_err(|e| not_understood(&e, false))
+}
+
+/// Orders that ended longer ago than the last 500 are in a list of their own.
+pub(super) fn ask_further(table: &Table, ask: &Ask, listings: &Listings) -> Option<Request> {
+    match ask {
+        Ask::Order(..) => {
+            let mut request = self::ask(table, ask, listings).ok()?;
+            request.path = request.path.replace("order/realtime", "order/history");
+            Some(request)
+        }
+        _ => None,
+    }
 }
 
 /// The result of an answer as a shape.
@@ -396,7 +408,7 @@ fn order(table: &Table, envelope: &Envelope<'_>, listings: &Listings) -> Result<
         }
     }
     if rows.is_empty() {
-        let text = "the venue has no such order among the open and the last 500 closed";
+        let text = "the venue has no such order";
         return Err(VenueError::new(crate::exchange::Fault::Rejected, "", text).reason("unknown_order"));
     }
     Ok(Reply::Orders(rows, 0))

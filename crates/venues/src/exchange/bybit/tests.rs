@@ -335,6 +335,8 @@ fn market_messages_are_read() {
     let change =
         r#"{"topic":"tickers.BTCUSDT","type":"delta","data":{"symbol":"BTCUSDT","lastPrice":"1"},"cs":1,"ts":1}"#;
     assert_eq!(hear(change), ["Ignored"]);
+    let next = change.replace("lastPrice\":\"1", "nextFundingTime\":\"1673308800000");
+    assert_eq!(hear(&next), ["funding 3 - 1673308800000 mark 0"], "the rate is as it was");
     for (text, expected) in [
         (r#"{"success":true,"ret_msg":"","conn_id":"c","req_id":"","op":"subscribe"}"#, "Subscribed"),
         (r#"{"success":true,"ret_msg":"pong","conn_id":"c","op":"ping"}"#, "Alive"),
@@ -608,7 +610,7 @@ fn errors_are_sorted() {
     for (status, body, read, write) in [
         (429, "", "rate_limited", "rate_limited"),
         (403, "access too frequent", "rate_limited", "rate_limited"),
-        (403, "forbidden", "authentication", "authentication"),
+        (403, "forbidden", "rate_limited", "rate_limited"),
         (502, "<html>", "transient", "unknown_outcome"),
         (200, "<html>", "malformed", "unknown_outcome"),
         (200, r#"{"retCode":0,"retMsg":"OK","result":[7],"time":1}"#, "malformed", "unknown_outcome"),
@@ -648,4 +650,62 @@ fn bad_input_is_an_error_and_never_a_panic() {
     assert!(venue.read_account(&ORDER.replace("0.040", "0.0401"), &l).is_err(), "money is never guessed");
     let deep = format!("{{\"topic\":{}", "[".repeat(200_000));
     assert!(read(&deep).is_err());
+}
+
+#[test]
+fn changes_of_funding_are_told_whole_by_the_feed() {
+    use crate::exchange::feed::{Feed, FeedEvent, FeedSettings};
+    use crate::exchange::machine::{Action, Limits};
+
+    let (venue, listings) = linear();
+    let facts = venue.facts().clone();
+    let limits = Limits::new(facts.weight_per_minute, facts.orders_per_10s);
+    let settings = FeedSettings { clock_every_ms: 0, ..FeedSettings::default() };
+    let topics = [Topic::Funding(ID)];
+    let (mut feed, missing) = Feed::new(std::sync::Arc::new(venue), listings, &topics, &facts.urls, settings, limits);
+    assert_eq!(missing, []);
+    let now = Ts::from_millis(1_673_272_861_686);
+    let told = std::cell::RefCell::new(Vec::new());
+    let mut sink = |event: FeedEvent<'_>| {
+        if let FeedEvent::FundingRate(_, rate, at, mark) = event {
+            told.borrow_mut().push((rate.mantissa(), at.nanos() / 1_000_000, mark.mantissa()));
+        }
+    };
+    feed.on_time(now, &mut sink);
+    let link = feed.actions().find_map(|a| if let Action::Connect { link, .. } = a { Some(link) } else { None });
+    let link = link.expect("a connection");
+    feed.on_opened(link, now, &mut sink);
+    for (kind, fields) in [
+        ("delta", r#""markPrice":"17000""#),
+        ("snapshot", r#""markPrice":"17217.3","nextFundingTime":"1673280000000","fundingRate":"-0.0002""#),
+        ("delta", r#""fundingRate":"0.0001""#),
+        ("delta", r#""lastPrice":"1""#),
+        ("delta", r#""nextFundingTime":"1673308800000""#),
+        ("delta", r#""markPrice":"17300""#),
+    ] {
+        let text = format!(
+            r#"{{"topic":"tickers.BTCUSDT","type":"{kind}","data":{{"symbol":"BTCUSDT",{fields}}},"cs":1,"ts":1}}"#
+        );
+        feed.on_text(link, &text, now, &mut sink);
+    }
+    let (first, second, mark) = (1_673_280_000_000, 1_673_308_800_000, 1_721_730);
+    assert_eq!(
+        told.into_inner(),
+        [
+            (-200_000_000, first, mark),
+            (100_000_000, first, mark),
+            (100_000_000, second, mark),
+            (100_000_000, second, 1_730_000)
+        ]
+    );
+}
+
+#[test]
+fn an_order_that_ended_long_ago_is_asked_for_in_the_history() {
+    let (venue, l) = linear();
+    let by_id = Ask::Order(ID, OrderRef::Client(CLIENT));
+    let further = venue.ask_further(&by_id, &l).expect("a second request");
+    let first = venue.ask(&by_id, &l).expect("a request");
+    assert_eq!((further.path.as_str(), &further.query, further.signed), ("/v5/order/history", &first.query, true));
+    assert!(venue.ask_further(&Ask::OpenOrders(Some(ID)), &l).is_none());
 }

@@ -40,9 +40,12 @@ pub(super) fn facts() -> Facts {
         says_per_second: 8,
         ticket: None,
         account_on_trade: false,
+        signed_in_turn: false,
         cancel_replace: false,
         amend: true,
         batch_max: 1,
+        bars_page: super::rest::BARS_MAX,
+        bars_kept: None,
         balance_is_wallet: true,
         settle_ms: 10_000,
     }

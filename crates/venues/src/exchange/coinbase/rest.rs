@@ -18,7 +18,7 @@ use crate::exchange::{
 
 const ROOT: &str = "/api/v3/brokerage";
 /// Most bars in one answer.
-const BARS_MAX: i64 = 350;
+pub(super) const BARS_MAX: u32 = 350;
 
 /// The request for a question.
 pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
@@ -40,7 +40,7 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
         Ask::Bars(id, interval, from, to) => {
             let word = interval_word(INTERVALS, *interval)
                 .ok_or_else(|| VenueError::unsupported(format!("Coinbase makes no bars of {interval}")))?;
-            let end = (*to).min(from.plus(interval.nanos().saturating_mul(BARS_MAX)));
+            let end = (*to).min(from.plus(interval.nanos().saturating_mul(i64::from(BARS_MAX))));
             let seconds = |ts: Ts| to_millis(ts).div_euclid(1000);
             let (start, end) = (seconds(*from).to_string(), (seconds(end) - 1).to_string());
             let fields = [("start", start.as_str()), ("end", &end), ("granularity", word), ("limit", "350")];

@@ -112,7 +112,11 @@ impl Sink for Reader<'_> {
                 }
             }
             Note::FundingRate(instrument, rate, settles, mark) => {
-                if self.heard(self.topics.funding(instrument)) {
+                let topic = self.topics.funding(instrument);
+                if self.heard(topic)
+                    && let Some(t) = topic
+                    && let Some((rate, settles, mark)) = self.topics.states[t].funding(rate, settles, mark)
+                {
                     self.sink.feed(FeedEvent::FundingRate(instrument, rate, settles, mark));
                 }
             }

@@ -1,6 +1,6 @@
 //! What is known of each topic, whichever connection carries it.
 
-use bellwether_sdk::{InstrumentId, Interval, Trade, Ts};
+use bellwether_sdk::{InstrumentId, Interval, Price, Rate, Trade, Ts};
 
 use super::bars::Bars;
 use super::{FeedEvent, FeedSettings, FeedSink, StaleAfter, nanos};
@@ -25,6 +25,8 @@ pub(super) struct TopicState {
     seen: Vec<u64>,
     oldest: usize,
     pub(super) bars: Bars,
+    /// Funding rate, settlement and mark as they were told last.
+    funding: (Option<Rate>, Ts, Price),
 }
 
 impl TopicState {
@@ -39,7 +41,17 @@ impl TopicState {
             seen: Vec::new(),
             oldest: 0,
             bars,
+            funding: (None, Ts::NONE, Price::ZERO),
         }
+    }
+
+    /// Takes what is told of funding; gives the whole of it once that is known.
+    pub(super) fn funding(&mut self, rate: Option<Rate>, at: Ts, mark: Price) -> Option<(Rate, Ts, Price)> {
+        let known = &mut self.funding;
+        known.0 = rate.or(known.0);
+        known.1 = if at == Ts::NONE { known.1 } else { at };
+        known.2 = if mark.is_zero() { known.2 } else { mark };
+        known.0.map(|rate| (rate, known.1, known.2))
     }
 
     /// A connection that carries it was opened.

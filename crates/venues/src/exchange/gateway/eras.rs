@@ -71,7 +71,7 @@ impl Gateway {
         self.keep_later();
         let name = self.wires.key.as_ref().map(|k| k.name()).unwrap_or_default();
         self.note(format!("the key {name} signs from now on"));
-        self.halted = None;
+        (self.halted, self.refused) = (None, None);
         if !std::mem::replace(&mut self.wires.private_on, true) {
             self.events.push_back(GatewayEvent::Private(true));
         }

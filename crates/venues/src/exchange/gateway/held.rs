@@ -3,7 +3,7 @@
 use bellwether_sdk::{OrderId, Price, Qty, Ts};
 
 use super::{Adopted, OrderView};
-use crate::exchange::{ClientId, OrderRef, OrderStatus, Place};
+use crate::exchange::{Amend, ClientId, OrderRef, OrderStatus, Place};
 use crate::orders::Order;
 use crate::risk::Approved;
 
@@ -74,6 +74,8 @@ pub(super) struct Held {
     pub(super) accepted: bool,
     pub(super) cancelling: Cancelling,
     pub(super) cancel_tries: u32,
+    /// A change that the venue took down, and how often it was looked for: whether it was made, the order shows.
+    pub(super) amending: Option<(Amend, u32)>,
     /// How the venue says that it ended; told when its fills are.
     pub(super) ending: Option<(OrderStatus, &'static str)>,
     /// How its end was told.
@@ -114,6 +116,7 @@ impl Held {
             accepted: false,
             cancelling: Cancelling::No,
             cancel_tries: 0,
+            amending: None,
             ending: None,
             ended: None,
             never_arrived: false,

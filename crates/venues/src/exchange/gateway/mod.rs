@@ -28,7 +28,7 @@ use std::sync::Arc;
 use bellwether_sdk::{Decimal, InstrumentId, Money, OrderId, Price, Qty, Size, Ts};
 
 use super::machine::{Action, BackoffSettings, ClockOffset, Limits, Link, Tag, nanos};
-use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, PaidRow, Position, Stamp, Urls, Venue};
+use super::{Amend, Balance, Facts, Listings, OrderRow, OrderStatus, PaidRow, Position, Request, Stamp, Urls, Venue};
 use crate::keys::Signing;
 use crate::orders::{Answer, Order, REASONS};
 use crate::risk::Approved;
@@ -90,8 +90,11 @@ pub enum GatewayEvent {
     Clock(i64, i64),
     /// Something odd, in words.
     Note(String),
-    /// The key was refused: nothing is sent until [`Gateway::resume`].
+    /// The key was refused: nothing is sent until [`Gateway::resume`], until another key signs, or until a question that
+    /// was refused is answered.
     Halt(String),
+    /// Such a question was answered: it sends again.
+    Resumed,
 }
 
 /// How a gateway behaves.
@@ -221,6 +224,8 @@ pub struct Gateway {
     asked: BTreeMap<Tag, Flight>,
     said: BTreeMap<u64, Flight>,
     waiting: VecDeque<Waiting>,
+    /// Signed requests that wait for the one before, where they go one at a time.
+    turn: VecDeque<(Flight, Request)>,
     after_clock: Vec<Waiting>,
     clock: ClockOffset,
     /// Connections were begun: what opens them is signed, so the clock is asked for first.
@@ -232,6 +237,8 @@ pub struct Gateway {
     switch_due: Ts,
     switch_failed: bool,
     halted: Option<String>,
+    /// The question whose refusal halted it: it is asked again, how often it was, and when next.
+    refused: Option<(Job, u32, Ts)>,
     out: VecDeque<Action>,
     events: VecDeque<GatewayEvent>,
     now: Ts,
@@ -275,6 +282,7 @@ impl Gateway {
             asked: BTreeMap::new(),
             said: BTreeMap::new(),
             waiting: VecDeque::new(),
+            turn: VecDeque::new(),
             after_clock: Vec::new(),
             clock: ClockOffset::default(),
             begun: false,
@@ -285,6 +293,7 @@ impl Gateway {
             switch_due: Ts::MAX,
             switch_failed: false,
             halted: None,
+            refused: None,
             out: VecDeque::new(),
             events: VecDeque::new(),
             now: Ts::NONE,
@@ -348,11 +357,16 @@ impl Gateway {
         self.at(now);
         self.signing = signing.into();
         self.keys_seen = self.signing.changes();
-        self.halted = None;
         self.wires.key = self.signing.in_force();
-        self.wires.begin(now);
-        self.reconcile();
+        self.go_on();
         self.on_time(now);
+    }
+
+    /// Sends again.
+    fn go_on(&mut self) {
+        (self.halted, self.refused) = (None, None);
+        self.wires.begin(self.now);
+        self.reconcile();
     }
 
     /// Whether all is known of every order: nothing is on its way, no answer, cancel or fill is awaited.
@@ -545,6 +559,7 @@ impl Gateway {
         if now >= self.reconcile_due {
             self.reconcile();
         }
+        self.ask_refused();
         if now >= self.switch_due {
             let within = self.settings.cancel_after_ms;
             self.later(0, Job::Switch(within), 0);
@@ -599,7 +614,8 @@ impl Gateway {
         let orders = self.live.iter().map(|id| self.due_of(*id)).min();
         let waiting = self.waiting.iter().map(|w| w.due).min();
         let all = [said, orders, waiting, Some(self.wires_due()), Some(self.reconcile_due)];
-        let all = all.into_iter().chain([Some(self.account_due), Some(self.switch_due)]);
+        let refused = self.refused.as_ref().map(|r| r.2);
+        let all = all.into_iter().chain([Some(self.account_due), Some(self.switch_due), refused]);
         all.flatten().min().unwrap_or(Ts::MAX)
     }
 
@@ -615,6 +631,11 @@ impl Gateway {
             };
             let stays = flight.is_none();
             unsent.extend(flight.map(|f| f.job));
+            stays
+        });
+        self.turn.retain(|(flight, _)| {
+            let stays = !flight.job.makes_risk();
+            unsent.extend((!stays).then(|| flight.job.clone()));
             stays
         });
         for job in unsent {

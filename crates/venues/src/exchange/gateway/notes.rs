@@ -156,7 +156,8 @@ impl Gateway {
             let ours = filled.mantissa().saturating_sub(held.before.mantissa());
             held.filled = held.filled.max(Qty::from_mantissa(ours));
         }
-        if status == OrderStatus::Filled {
+        // While it is being changed, its quantity is not known.
+        if status == OrderStatus::Filled && held.amending.is_none() {
             held.filled = held.filled.max(held.qty);
         }
         if held.ended.is_some() {
@@ -242,7 +243,7 @@ impl Gateway {
         }
         held.fills_due = Ts::MAX;
         held.fills_tries = 0;
-        if held.told >= held.qty {
+        if held.told >= held.qty && held.amending.is_none() {
             self.end(id, OrderStatus::Filled, "");
         } else if let Some((status, reason)) = held.ending {
             self.end(id, status, reason);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_sdk::{OrderId, Ts};
+use bellwether_sdk::{OrderId, OrderKind, Qty, Ts};
 
 use super::held::{Cancelling, State};
 use super::requests::{Flight, Job, Sent, Waiting};
@@ -15,8 +15,13 @@ use crate::keys::Key;
 const MISSING_ENOUGH: u32 = 2;
 /// Cancels of one order that the venue may refuse while it calls the order open.
 const CANCEL_TRIES: u32 = 8;
+/// How often a change that the venue took down is looked for.
+const AMEND_TRIES: u32 = 4;
 /// Repetitions of a question that concerns no order.
 const ASK_TRIES: u32 = 8;
+/// A question whose refusal halted the gateway is asked again after so long, milliseconds, and then after twice as long each
+/// time, up to 64 times as long.
+const REFUSED_MS: u64 = 5_000;
 /// The clock is asked for once more before connections are begun where its first answer took so long.
 const SLOW_ANSWER: i64 = nanos(500);
 
@@ -42,10 +47,11 @@ impl Gateway {
             },
             Job::Amend(id, amend) => match outcome {
                 Ok(reply) => {
+                    // Some venues answer before they have looked: the order shows whether it was changed.
                     if let Some(held) = self.orders.get_mut(&id) {
-                        held.qty = amend.qty.unwrap_or(held.qty);
+                        held.amending = Some((amend, 0));
                     }
-                    self.events.push_back(GatewayEvent::Amended(id, amend.price, amend.qty));
+                    self.later(self.settings.ask_after_ms, Job::Order(id), 0);
                     if let Some(reply) = reply.filter(|r| !r.venue_id.is_empty()) {
                         self.named(id, &reply.venue_id);
                     }
@@ -202,6 +208,27 @@ impl Gateway {
         }
     }
 
+    /// The venue refused the key for a question, and no other signs. It may be the venue's mistake, or pass: where it takes
+    /// the key for the same question again, so do we. (A key that may read is not taken for one that may trade.)
+    fn was_refused(&mut self, job: &Job) {
+        if self.refused.is_none() {
+            self.refused = Some((job.clone(), 0, self.now.plus(nanos(REFUSED_MS))));
+        }
+    }
+
+    /// Asks again what was refused, when that is due.
+    pub(super) fn ask_refused(&mut self) {
+        let Some((job, tries, due)) = self.refused.clone() else { return };
+        if due > self.now {
+            return;
+        }
+        // What it was about may have ended.
+        let job = if self.ask(&job).is_some() { job } else { Job::Balances };
+        let wait = nanos(REFUSED_MS << (tries + 1).min(6));
+        self.refused = Some((job.clone(), tries + 1, self.now.plus(wait)));
+        self.send(job, 0);
+    }
+
     /// The answer to a question.
     pub(super) fn on_reply(&mut self, flight: Flight, outcome: Result<Reply, VenueError>) {
         if matches!(&outcome, Err(e) if e.fault == Fault::Rejected && e.reason == "unknown_order")
@@ -219,6 +246,11 @@ impl Gateway {
             return self.page_later(wait, Flight { tries: flight.tries + 1, ..flight });
         }
         let Flight { job, tries, at, sent, key, mut before, .. } = flight;
+        let was_heard = outcome.as_ref().map_or_else(|e| e.fault == Fault::Rejected, |_| true);
+        if was_heard && self.refused.as_ref().is_some_and(|r| r.0 == job) {
+            self.events.push_back(GatewayEvent::Resumed);
+            self.go_on();
+        }
         let outcome = match outcome {
             Ok(Reply::Orders(rows, others)) => {
                 before.orders.extend(rows);
@@ -324,6 +356,9 @@ impl Gateway {
             return;
         }
         let another = self.fault_of_all(error, key);
+        if error.fault == Fault::Authentication && !another {
+            self.was_refused(&job);
+        }
         match (error.fault, job) {
             // The connections of the key that signs now ask for a ticket of their own.
             (Fault::Authentication, Job::Ticket(_) | Job::KeepTicket(_)) if another => {}
@@ -387,8 +422,32 @@ impl Gateway {
             OrderRef::Venue(venue) => row.venue_id == *venue,
         };
         match rows.iter().find(is_it) {
-            Some(row) => self.see(id, row.status, Some(row.filled), &row.venue_id, "", true),
+            Some(row) => {
+                self.see_amended(id, row);
+                self.see(id, row.status, Some(row.filled), &row.venue_id, "", true);
+            }
             None => self.not_found(id, at, tries),
+        }
+    }
+
+    /// Whether a change that the venue took down was made.
+    fn see_amended(&mut self, id: OrderId, row: &OrderRow) {
+        let wait = self.settings.ask_after_ms;
+        let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
+        let Some((amend, tries)) = held.amending.take() else { return };
+        let limit = match row.kind {
+            Some(OrderKind::Limit { price } | OrderKind::StopLimit { price, .. }) => Some(price),
+            _ => None,
+        };
+        held.qty = Qty::from_mantissa(row.qty.mantissa().saturating_sub(held.before.mantissa()));
+        let is_made = amend.qty.is_none_or(|q| q == row.qty) && amend.price.is_none_or(|p| Some(p) == limit);
+        if is_made {
+            self.events.push_back(GatewayEvent::Amended(id, amend.price, amend.qty));
+        } else if tries < AMEND_TRIES && row.status.is_open() {
+            held.amending = Some((amend, tries + 1));
+            self.later(wait << tries, Job::Order(id), 0);
+        } else {
+            self.events.push_back(GatewayEvent::AmendRefused(id, "unknown_outcome"));
         }
     }
 
@@ -411,13 +470,17 @@ impl Gateway {
             return;
         }
         match held.state {
-            State::Unknown if held.told.is_zero() => {
+            State::Unknown if held.told.is_zero() && !held.accepted => {
                 held.never_arrived = true;
                 self.events.push_back(GatewayEvent::Known(id, OrderStatus::Rejected));
                 self.end(id, OrderStatus::Rejected, "never_arrived");
             }
             // It was there, so it has ended: how much of it filled is in the fills.
-            _ => {
+            state => {
+                if state == State::Unknown {
+                    held.state = State::Open;
+                    self.events.push_back(GatewayEvent::Known(id, OrderStatus::Cancelled));
+                }
                 if held.ending.is_none() {
                     held.ending = Some((OrderStatus::Cancelled, "not_at_venue"));
                     let (instrument, from) = (held.order().instrument, held.first);

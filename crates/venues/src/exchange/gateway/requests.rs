@@ -100,6 +100,8 @@ pub(super) struct Flight {
     pub(super) further: bool,
     /// The pages before.
     pub(super) before: Pages,
+    /// It is signed.
+    pub(super) signed: bool,
     /// The key that signed it.
     pub(super) key: Option<Arc<Key>>,
     /// The connection that it was said on.
@@ -108,7 +110,7 @@ pub(super) struct Flight {
 
 impl Flight {
     fn new(job: Job, tries: u32, at: Ts, sent: Sent) -> Self {
-        Self { job, tries, at, sent, further: false, before: Pages::default(), key: None, link: None }
+        Self { job, tries, at, sent, further: false, before: Pages::default(), signed: false, key: None, link: None }
     }
 
     /// Whether fills were told already of the answer that it goes on with.
@@ -154,16 +156,20 @@ impl Gateway {
     }
 
     pub(super) fn is_under_way(&self, job: &Job) -> bool {
-        self.asked.values().any(|f| f.job == *job) || self.waiting.iter().any(|w| w.job == *job)
+        self.asked.values().any(|f| f.job == *job)
+            || self.waiting.iter().any(|w| w.job == *job)
+            || self.turn.iter().any(|(f, _)| f.job == *job)
     }
 
     /// Sends what is due and affordable.
     pub(super) fn pump(&mut self) {
+        self.take_turns();
         for _ in 0..self.waiting.len() {
             let Some(waiting) = self.waiting.pop_front() else { break };
-            if waiting.due > self.now || self.halted.is_some() {
-                let due =
-                    if self.halted.is_some() { waiting.due.max(self.now.plus(nanos(1_000))) } else { waiting.due };
+            // The connections of the key that is to come end a halt.
+            let halted = self.halted.is_some() && waiting.job != Job::Ticket(Era::Next);
+            if waiting.due > self.now || halted {
+                let due = if halted { waiting.due.max(self.now.plus(nanos(1_000))) } else { waiting.due };
                 self.waiting.push_back(Waiting { due, ..waiting });
                 continue;
             }
@@ -230,7 +236,7 @@ impl Gateway {
         })
     }
 
-    fn ask(&self, job: &Job) -> Option<Ask> {
+    pub(super) fn ask(&self, job: &Job) -> Option<Ask> {
         Some(match job {
             Job::Order(id) => {
                 // What has ended meanwhile need not be asked for.
@@ -263,7 +269,7 @@ impl Gateway {
         Span::new(from.plus(-FILLS_MARGIN_NS), now.plus(FILLS_MARGIN_NS))
     }
 
-    fn send(&mut self, job: Job, tries: u32) {
+    pub(super) fn send(&mut self, job: Job, tries: u32) {
         if let Job::Switch(within_ms) = job {
             for request in self.venue.cancel_after(within_ms, &self.listings) {
                 self.send_http(job.clone(), tries, Sent::Switch, request);
@@ -402,7 +408,62 @@ impl Gateway {
         self.waiting.push_back(Waiting { due, job, tries, page: Some(Box::new(flight)) });
     }
 
+    /// Whether a signed request has to wait for another's answer.
+    fn is_not_its_turn(&self) -> bool {
+        self.facts.signed_in_turn && self.asked.values().any(|f| f.signed)
+    }
+
+    /// Lets a signed request wait for its turn: acts before questions, each question once.
+    fn wait_for_turn(&mut self, flight: Flight, request: Request) {
+        let is_whole = |f: &Flight| f.before.count == 0 && !f.further;
+        if self.turn.iter().any(|(f, _)| f.job == flight.job && is_whole(f) && is_whole(&flight)) {
+            return;
+        }
+        let at = match flight.job.is_act() {
+            true => self.turn.iter().position(|(f, _)| !f.job.is_act()).unwrap_or(self.turn.len()),
+            false => self.turn.len(),
+        };
+        self.turn.insert(at, (flight, request));
+    }
+
+    /// Sends what waited for its turn and is still wanted.
+    fn take_turns(&mut self) {
+        if self.halted.is_some() {
+            for (flight, _) in std::mem::take(&mut self.turn) {
+                match flight.job {
+                    Job::Place(id) => self.end(id, OrderStatus::Rejected, "halted"),
+                    job => self.later(1_000, job, flight.tries),
+                }
+            }
+        }
+        while !self.is_not_its_turn()
+            && let Some((flight, request)) = self.turn.pop_front()
+        {
+            let (now, repeat_for) = (self.now, nanos(self.settings.repeat_for_ms));
+            if let Job::Place(id) = flight.job {
+                let Some(held) = self.orders.get_mut(&id).filter(|h| h.state == State::Sent && h.ended.is_none())
+                else {
+                    continue;
+                };
+                if held.cancelling != Cancelling::No {
+                    self.end(id, OrderStatus::Cancelled, "requested");
+                    continue;
+                }
+                if now > held.first.plus(repeat_for) {
+                    self.end(id, OrderStatus::Rejected, "venue_unreachable");
+                    continue;
+                }
+                held.sent = now;
+            }
+            self.dispatch(Flight { at: now, ..flight }, request);
+        }
+    }
+
     fn dispatch(&mut self, mut flight: Flight, mut request: Request) {
+        flight.signed = request.signed;
+        if flight.signed && self.is_not_its_turn() {
+            return self.wait_for_turn(flight, request);
+        }
         if let Err(later) = self.limits.spend(request.weight, self.now) {
             let wait_ms = u64::try_from(later.nanos().saturating_sub(self.now.nanos()) / 1_000_000 + 1).unwrap_or(1);
             match flight.job {
@@ -489,6 +550,9 @@ impl Gateway {
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
         held.ended = Some(status);
         held.fills_due = Ts::MAX;
+        if held.amending.take().is_some() {
+            self.events.push_back(GatewayEvent::AmendRefused(id, "unknown_order"));
+        }
         self.live.remove(&id);
         match status {
             OrderStatus::Cancelled => self.tell(Answer::Cancelled(id, reason)),

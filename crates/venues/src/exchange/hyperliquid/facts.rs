@@ -40,10 +40,13 @@ pub(super) fn linear(on_mainnet: bool) -> Facts {
         says_per_second: 30,
         ticket: None,
         account_on_trade: true,
+        signed_in_turn: false,
         cancel_replace: true,
         // Its "modify" wants the whole new order: that is a cancel-replace.
         amend: false,
         batch_max: 40,
+        bars_page: 5_000,
+        bars_kept: Some(5_000),
         balance_is_wallet: false,
         settle_ms: 5_000,
     }

@@ -296,7 +296,7 @@ fn funding(row: &Context<'_>, listings: &Listings, now: Ts, sink: &mut dyn Sink)
         None => Price::ZERO,
     };
     let settles = now.floor_to(Interval::HOUR).plus(Interval::HOUR.nanos());
-    sink.note(Note::FundingRate(*id, rate("funding", row.ctx.funding.text())?, settles, mark));
+    sink.note(Note::FundingRate(*id, Some(rate("funding", row.ctx.funding.text())?), settles, mark));
     Ok(())
 }
 

@@ -54,10 +54,9 @@ pub(super) fn of_text(text: &str, write: bool) -> VenueError {
         "EGeneral:Too many requests",
         "EService:Throttled",
     ];
-    const KEYS: [&str; 6] = [
+    const KEYS: [&str; 5] = [
         "EAPI:Invalid key",
         "EAPI:Invalid signature",
-        "EAPI:Invalid nonce",
         "EGeneral:Permission denied",
         "ESession:Invalid session",
         "EAuth:",
@@ -72,6 +71,9 @@ pub(super) fn of_text(text: &str, write: bool) -> VenueError {
     let is_of = |list: &[&str]| list.iter().any(|known| text.starts_with(known));
     let fault = if is_of(&LIMITS) {
         Fault::RateLimited { retry_after_ms: None }
+    } else if text.starts_with("EAPI:Invalid nonce") {
+        // Another use of the key was faster, or our clock went back: nothing was done, and a later nonce is taken.
+        Fault::ClockSkew
     } else if is_of(&KEYS) {
         Fault::Authentication
     } else if is_of(&FAILURES) {

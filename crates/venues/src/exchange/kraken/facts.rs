@@ -28,9 +28,12 @@ pub(super) fn spot() -> Facts {
         // The ticket lives as long as the subscriptions made with it.
         ticket: Some(600_000),
         account_on_trade: true,
+        signed_in_turn: true,
         cancel_replace: false,
         amend: true,
         batch_max: 15,
+        bars_page: 720,
+        bars_kept: Some(720),
         balance_is_wallet: true,
         settle_ms: 5_000,
     }

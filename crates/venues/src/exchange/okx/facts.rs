@@ -71,9 +71,12 @@ pub(super) fn facts(product: Product) -> Facts {
         says_per_second: 20,
         ticket: None,
         account_on_trade: false,
+        signed_in_turn: false,
         cancel_replace: false,
         amend: true,
         batch_max: 20,
+        bars_page: super::rest::PAGE,
+        bars_kept: None,
         balance_is_wallet: true,
         settle_ms: 7000,
     }

@@ -254,7 +254,7 @@ fn funding(data: &str, listing: &Listing, sink: &mut dyn Sink) -> Result<(), Wir
     let rows: Vec<Row<'_>> = json(data)?;
     for row in &rows {
         let rate = rate("fundingRate", row.funding_rate.text())?;
-        sink.note(Note::FundingRate(listing.id, rate, millis("fundingTime", row.funding_time)?, Price::ZERO));
+        sink.note(Note::FundingRate(listing.id, Some(rate), millis("fundingTime", row.funding_time)?, Price::ZERO));
     }
     Ok(())
 }

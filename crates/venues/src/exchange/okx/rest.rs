@@ -19,7 +19,7 @@ use crate::exchange::{
 };
 
 /// Rows of one answer, asked for where the venue would give more or fewer.
-const PAGE: i64 = 100;
+pub(super) const PAGE: u32 = 100;
 /// Most open orders, and most fills, in one answer.
 const ROWS_MAX: usize = 100;
 /// So far back, with a margin, the list of recent fills goes: older ones, of three months, are in another.
@@ -99,7 +99,7 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
 
 /// The venue's exclusive bounds of a range that starts at `from` and fits one answer.
 fn between(from: Ts, to: Ts, step: Interval) -> (String, String) {
-    let end = to.min(from.plus(step.nanos().saturating_mul(PAGE)));
+    let end = to.min(from.plus(step.nanos().saturating_mul(i64::from(PAGE))));
     ((to_millis(from) - 1).to_string(), to_millis(end).to_string())
 }
 

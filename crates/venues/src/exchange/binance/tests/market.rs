@@ -79,7 +79,7 @@ fn heard_by(read: impl FnOnce(&mut dyn Sink) -> Result<(), WireError>) -> Result
             Note::Bar(b, closed) => Heard::Bar(b, closed),
             Note::FundingRate(id, rate, next, mark) => {
                 assert_eq!(id, BTC);
-                Heard::Funding(rate, next, mark)
+                Heard::Funding(rate.expect("a rate"), next, mark)
             }
             Note::Subscribed => Heard::Subscribed,
             Note::Refused(why) => Heard::Refused(why.to_owned()),

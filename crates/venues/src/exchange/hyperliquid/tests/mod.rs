@@ -398,6 +398,7 @@ fn instruments_keep_their_place_in_the_list() {
     );
     assert_eq!(unknown, ["ODD", "number 4", "a b"]);
     assert_eq!((known[0].significant_digits, known[0].notional_min, known[0].qty_scale), (5, 10_000_000, 5));
+    assert_eq!(known[0].instrument(ID).significant_digits(), Some(5), "the engine goes by the same rule");
     for (symbol, name) in [("hyperliquid:KPEPE/USDC:USDC", "kPEPE"), ("hyperliquid:BTC/USDC:USDC", "BTC")] {
         assert_eq!(Hyperliquid::mainnet().guess_name(&symbol.parse().expect("a symbol")), name);
     }

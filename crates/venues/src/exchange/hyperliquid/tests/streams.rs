@@ -32,7 +32,12 @@ fn market_messages_are_read() {
                 format!("bar {o} {h} {l} {c} {} {} {complete}", b.volume.mantissa(), b.interval)
             }
             Note::FundingRate(_, rate, settles, mark) => {
-                format!("funding {} {} {}", rate.mantissa(), settles.nanos() / 1_000_000_000, mark.mantissa())
+                format!(
+                    "funding {} {} {}",
+                    rate.expect("a rate").mantissa(),
+                    settles.nanos() / 1_000_000_000,
+                    mark.mantissa()
+                )
             }
             other => format!("{other:?}"),
         });

@@ -517,7 +517,7 @@ fn bad_answers_are_malformed_for_reads_and_unknown_for_writes() {
 
 #[test]
 fn errors_are_sorted_into_their_classes() {
-    use Fault::{Authentication, RateLimited, Rejected, Transient, Unknown};
+    use Fault::{Authentication, ClockSkew, RateLimited, Rejected, Transient, Unknown};
     let limited = RateLimited { retry_after_ms: None };
     let table = [
         ("EAPI:Rate limit exceeded", limited, limited, "venue_rejected"),
@@ -532,7 +532,7 @@ fn errors_are_sorted_into_their_classes() {
         ("EService:Market in post_only mode", Rejected, Rejected, "market_closed"),
         ("EAPI:Invalid key", Authentication, Authentication, "venue_rejected"),
         ("EAPI:Invalid signature", Authentication, Authentication, "venue_rejected"),
-        ("EAPI:Invalid nonce", Authentication, Authentication, "venue_rejected"),
+        ("EAPI:Invalid nonce", ClockSkew, ClockSkew, "venue_rejected"),
         ("EGeneral:Permission denied", Authentication, Authentication, "venue_rejected"),
         ("ESession:Invalid session", Authentication, Authentication, "venue_rejected"),
         ("EOrder:Insufficient funds", Rejected, Rejected, "insufficient_funds"),
@@ -554,12 +554,9 @@ fn errors_are_sorted_into_their_classes() {
         assert_eq!((of_read.fault, of_write.fault, of_write.reason), (read, write, reason), "{text}");
         assert_eq!(of_read.code, text);
     }
-    for (status, read, write) in [
-        (429, limited, limited),
-        (403, Authentication, Authentication),
-        (502, Transient, Unknown),
-        (520, Transient, Unknown),
-    ] {
+    for (status, read, write) in
+        [(429, limited, limited), (403, limited, limited), (502, Transient, Unknown), (520, Transient, Unknown)]
+    {
         let response = Response { status, headers: Vec::new(), body: "<html>".to_owned() };
         let of_read = Kraken::spot().reply(&Ask::Time, &response, &listings()).expect_err("an error");
         let of_write = Kraken::spot().act_reply(&act, &response, &listings()).expect_err("an error");
@@ -577,4 +574,54 @@ fn errors_are_sorted_into_their_classes() {
 fn the_venue_is_built_in() {
     let venue = crate::exchange::venue("kraken", Product::Spot).expect("built in");
     assert_eq!((venue.facts().venue, venue.facts().product), ("kraken", Product::Spot));
+}
+
+#[test]
+fn a_halted_gateway_gets_the_ticket_of_the_key_that_comes_next() {
+    use std::sync::Arc;
+
+    use crate::exchange::gateway::{Gateway, GatewaySettings};
+    use crate::exchange::machine::{Action, Limits};
+    use crate::keys::{Key, Scope, Signing};
+
+    let of = |id: &str| {
+        let credential = Credential::new(id, Scheme::HmacSha512, SECRET).expect("a key");
+        Key::new(id, "", Scope::Trade, Arc::new(credential), Ts::NONE)
+    };
+    let (venue, signing) = (Kraken::spot(), Signing::new("kraken/main", of("before"), Vec::new()));
+    let settings = GatewaySettings::new(1, venue.facts().urls.clone());
+    let limits = Limits::new(100_000, 1_000);
+    let mut gateway = Gateway::new(Arc::new(venue), listings(), signing.clone(), settings, limits);
+    let mut now = NOW;
+    gateway.start(now);
+    let mut connected = 0;
+    // The venue takes the next key only.
+    let mut run = |gateway: &mut Gateway, steps: u32| {
+        for _ in 0..steps {
+            now = now.plus(100_000_000);
+            gateway.on_time(now);
+            for action in gateway.actions().collect::<Vec<_>>() {
+                let Action::Http { tag, request } = action else {
+                    connected += u32::from(matches!(action, Action::Connect { .. }));
+                    continue;
+                };
+                let signer = request.headers.iter().find(|(name, _)| name == "API-Key").map(|(_, id)| id.as_str());
+                let answer = match (request.path.as_str(), signer) {
+                    ("/0/public/Time", _) => ok(&format!("{{\"unixtime\":{}}}", now.nanos() / 1_000_000_000)),
+                    ("/0/private/GetWebSocketsToken", Some("next")) => ok("{\"token\":\"t\",\"expires\":900}"),
+                    (path, signer) => {
+                        assert!(signer == Some("before"), "{path} was signed by {signer:?}");
+                        let body = "{\"error\":[\"EAPI:Invalid key\"]}".to_owned();
+                        Response { status: 200, headers: Vec::new(), body }
+                    }
+                };
+                gateway.on_http(tag, Ok(&answer), now);
+            }
+        }
+        connected
+    };
+    assert_eq!(run(&mut gateway, 30), 0);
+    assert!(gateway.halted().is_some());
+    signing.offer(of("next")).expect("offered");
+    assert_eq!(run(&mut gateway, 30), 1, "the next key's connection comes up");
 }
