@@ -104,6 +104,7 @@ pub async fn session_in(
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
     let (builds, forms) = (setup.plan.build.clone(), setup.plan.forms.clone());
     let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
+    let range = setup.plan.range.clone();
     let seconds = market::seconds(settings, &instruments, &*transport).await?;
     let stored = pinned(&plan.settings_json, &forms, registry)?;
     let start = start_record(settings, &setup, &offers, (&plan, &stored), mode, wall_now());
@@ -186,7 +187,7 @@ pub async fn session_in(
         second_by_feed.insert(number, second.scale);
     }
     let outside = Outside::open(settings, &instruments, plan.tokens, plan.resume.is_some())?;
-    let offerings = offerings(&instruments, &series, |symbol| offers.fees(symbol));
+    let offerings = offerings(&instruments, &series, |symbol| offers.fees(symbol, &range));
     let about = About { instruments: &instruments, offerings: &offerings, session: plan.session };
     let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, mode.name(), about, watcher)?;
     session.tap(reporter.taps());

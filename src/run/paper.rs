@@ -14,6 +14,7 @@ use super::news::Outside;
 use super::report::Reporter;
 use super::session::{Session, Status, Taping, status};
 use super::spec::SeriesRead;
+use super::supply::Supply;
 use super::swap::{Swapper, pinned};
 use super::tapes::{self, TapeRun};
 use super::watchdog::Watch;
@@ -95,7 +96,9 @@ pub fn paper(
     let notes = prepared.setup.plan.notes.clone();
     let instruments = prepared.setup.plan.instruments.clone();
     let outside = Outside::open(settings, &instruments, plan.tokens, plan.resume.is_some())?;
-    let offerings = offerings(&instruments, &prepared.setup.plan.series, |symbol| catalog.fees(symbol));
+    let offerings = offerings(&instruments, &prepared.setup.plan.series, |symbol| {
+        Supply::fees(&catalog, symbol, &prepared.setup.plan.range)
+    });
     let about = About { instruments: &instruments, offerings: &offerings, session: plan.session };
     let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, "paper", about, watcher)?;
     let forms = prepared.setup.plan.forms.clone();
@@ -318,7 +321,7 @@ fn start_record(
     let of = |instrument: &bellwether_sdk::Instrument| {
         let symbol: &Symbol = &instrument.symbol;
         let kinds = catalog.series().into_iter().filter(|s| s.symbol == *symbol).map(|s| s.kind.to_string());
-        InstrumentRecord::new(instrument, catalog.fees(symbol), kinds.collect())
+        InstrumentRecord::new(instrument, Supply::fees(catalog, symbol, &setup.range), kinds.collect())
     };
     Start {
         mode: Mode::Paper,

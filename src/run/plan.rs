@@ -346,11 +346,20 @@ impl Plan {
             depth: streams(Kind::Depth),
         };
         let forms = strategies.iter().map(|s| s.form.clone()).collect();
+        for instrument in &instruments {
+            if let Some(at) = supply.rule_changes(&instrument.symbol, &range).first() {
+                notes.push(format!(
+                    "{}: other rules or fees are stated from {} on; those of the run's start count for all of it",
+                    instrument.symbol,
+                    crate::data::Stamp::from(*at).utc
+                ));
+            }
+        }
         Ok(Self { instruments, input, series, bars_of_stream, build, profile, account, range, notes, forms })
     }
 }
 
-fn range_of(settings: &Settings) -> Result<Range<Ts>, RunError> {
+pub(super) fn range_of(settings: &Settings) -> Result<Range<Ts>, RunError> {
     let time = |text: &Option<String>, none: Ts| {
         text.as_deref().map_or(Ok(none), |t| parse_time(t).map_err(RunError::Settings))
     };

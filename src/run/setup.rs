@@ -5,7 +5,7 @@ use bellwether_sdk::{AccountKind, Decimal, Instrument, InstrumentId, Interval, R
 use super::RunError;
 use super::limits::limits;
 use super::money::Account;
-use super::plan::{Plan, make_strategies, symbols_of};
+use super::plan::{Plan, make_strategies, range_of, symbols_of};
 use super::supply::Supply;
 use crate::config::{Combine, Feed, OnConflict, Settings, SignalSettings, Slippage};
 use crate::engine::{Engine, EngineConfig, SlotConfig};
@@ -34,10 +34,11 @@ impl Setup {
                 settings.version
             )));
         }
+        let range = range_of(settings)?;
         let instruments = symbols_of(settings, supply)?
             .iter()
             .enumerate()
-            .map(|(i, symbol)| supply.instrument(symbol, InstrumentId(i as u16)))
+            .map(|(i, symbol)| supply.instrument(symbol, InstrumentId(i as u16), &range))
             .collect::<Result<Vec<Instrument>, _>>()?;
         let strategies = make_strategies(settings, registry, supply, &instruments)?;
         let mut plan = Plan::new(settings, supply, instruments, &strategies)?;
@@ -123,7 +124,7 @@ fn sim_config(
     let (maker, taker) = (rate(settings.sim.maker_bps)?, rate(settings.sim.taker_bps)?);
     let mut fees = Vec::new();
     for instrument in &plan.instruments {
-        let stated = supply.fees(&instrument.symbol);
+        let stated = supply.fees(&instrument.symbol, &plan.range);
         if (maker.is_none() || taker.is_none()) && stated.is_none() {
             plan.notes.push(format!("{}: no fee stated; 10 basis points assumed", instrument.symbol));
         }

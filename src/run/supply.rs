@@ -1,6 +1,8 @@
 //! What data a run can have: a catalog's, a venue's, a tape's.
 
-use bellwether_sdk::{Instrument, InstrumentId, Rate, Symbol};
+use std::ops::Range;
+
+use bellwether_sdk::{Instrument, InstrumentId, Rate, Symbol, Ts};
 
 use super::RunError;
 use crate::data::Catalog;
@@ -16,11 +18,16 @@ pub(super) trait Supply {
         self.series().iter().any(|s| s.0 == *symbol && s.1 == kind)
     }
 
-    /// An instrument with its rules.
-    fn instrument(&self, symbol: &Symbol, id: InstrumentId) -> Result<Instrument, RunError>;
+    /// An instrument with its rules when a range begins.
+    fn instrument(&self, symbol: &Symbol, id: InstrumentId, range: &Range<Ts>) -> Result<Instrument, RunError>;
 
-    /// Maker and taker fee, where they are known.
-    fn fees(&self, symbol: &Symbol) -> Option<(Rate, Rate)>;
+    /// Maker and taker fee then, where they are known.
+    fn fees(&self, symbol: &Symbol, range: &Range<Ts>) -> Option<(Rate, Rate)>;
+
+    /// When within the range other rules begin.
+    fn rule_changes(&self, _: &Symbol, _: &Range<Ts>) -> Vec<Ts> {
+        Vec::new()
+    }
 
     /// Where that is, for messages.
     fn place(&self) -> String;
@@ -35,17 +42,28 @@ impl Supply for Catalog {
         self.find(symbol, kind).is_some()
     }
 
-    fn instrument(&self, symbol: &Symbol, id: InstrumentId) -> Result<Instrument, RunError> {
-        Ok(Self::instrument(self, symbol, id)?)
+    fn instrument(&self, symbol: &Symbol, id: InstrumentId, range: &Range<Ts>) -> Result<Instrument, RunError> {
+        Ok(self.instrument_at(symbol, id, within(self, symbol, range).start)?)
     }
 
-    fn fees(&self, symbol: &Symbol) -> Option<(Rate, Rate)> {
-        Self::fees(self, symbol)
+    fn fees(&self, symbol: &Symbol, range: &Range<Ts>) -> Option<(Rate, Rate)> {
+        Self::fees(self, symbol, within(self, symbol, range).start)
+    }
+
+    fn rule_changes(&self, symbol: &Symbol, range: &Range<Ts>) -> Vec<Ts> {
+        Self::rule_changes(self, symbol, within(self, symbol, range))
     }
 
     fn place(&self) -> String {
         self.dir().display().to_string()
     }
+}
+
+/// The part of a range in which there is market data of an instrument.
+fn within(catalog: &Catalog, symbol: &Symbol, range: &Range<Ts>) -> Range<Ts> {
+    let stored = Catalog::series(catalog).into_iter().filter(|s| s.symbol == *symbol && s.kind != Kind::Funding);
+    let (first, end) = stored.fold((Ts::MAX, Ts::NONE), |(a, b), s| (a.min(s.first), b.max(s.end)));
+    range.start.max(first)..range.end.min(end)
 }
 
 /// An instrument that is listed somewhere else than in a catalog: its rules, fees, and the kinds of data there will be.
@@ -69,13 +87,13 @@ impl Supply for Offers {
         self.rows.iter().flat_map(of).collect()
     }
 
-    fn instrument(&self, symbol: &Symbol, id: InstrumentId) -> Result<Instrument, RunError> {
+    fn instrument(&self, symbol: &Symbol, id: InstrumentId, _: &Range<Ts>) -> Result<Instrument, RunError> {
         let row = self.rows.iter().find(|o| o.instrument.symbol == *symbol);
         row.map(|o| Instrument { id, ..o.instrument.clone() })
             .ok_or_else(|| RunError::Data(format!("{symbol} is not listed by {}", self.place)))
     }
 
-    fn fees(&self, symbol: &Symbol) -> Option<(Rate, Rate)> {
+    fn fees(&self, symbol: &Symbol, _: &Range<Ts>) -> Option<(Rate, Rate)> {
         self.rows.iter().find(|o| o.instrument.symbol == *symbol).and_then(|o| o.fees)
     }
 

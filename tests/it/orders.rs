@@ -219,7 +219,7 @@ fn slippage_is_against_the_trader_and_within_the_limit() {
 
 #[test]
 fn a_price_of_too_many_digits_is_refused_as_at_the_venue() {
-    let desk = Desk { symbol: "hyperliquid:AAA/USDC:USDC", ..Desk::default() };
+    let desk = Desk { symbols: vec!["hyperliquid:AAA/USDC:USDC"], ..Desk::default() };
     let limit = |mantissa| Intent::limit(ID, Side::Buy, qty(1), bellwether_sdk::Price::from_mantissa(mantissa));
     // 1000.51 has six significant digits, 1000.5 five, and 999.51 five.
     let outcome = desk.bars_with("1000 1000", 0, vec![limit(100_051), limit(100_050), limit(99_951)]);

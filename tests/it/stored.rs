@@ -150,6 +150,31 @@ fn an_instrument_without_the_data_that_the_profile_fills_at_is_refused() {
 }
 
 #[test]
+fn rules_are_those_of_the_runs_start_and_a_change_is_told() {
+    let ruled = |from: &str| {
+        let dir = tempfile::tempdir().expect("folder");
+        catalog(dir.path());
+        let rules = r#"{"binance:BTC/USDT:USDT": [{"tick": "0.5", "lot": "1", "taker_bps": "5", "valid_from": "2023-01-01"},
+            {"tick": "0.1", "lot": "1", "taker_bps": "7", "valid_from": "2024-01-02"}]}"#;
+        std::fs::write(dir.path().join("catalog/instruments.json"), rules).expect("file");
+        let mut settings = Settings::default();
+        settings.data.dir = dir.path().join("catalog");
+        settings.backtest.from = Some(from.to_owned());
+        settings.strategy = vec![StrategySettings { plugin: "weekly".to_owned(), ..Default::default() }];
+        let done = run::backtest(&settings, &Registry::new().with::<Weekly>(), &AtomicBool::new(false)).expect("a run");
+        let it = &done.outcome.instruments[0];
+        (
+            it.tick.to_text(it.price_scale),
+            done.outcome.notes.iter().filter(|n| n.contains("other rules")).cloned().collect::<Vec<_>>(),
+        )
+    };
+    let (tick, notes) = ruled("2024-01-01");
+    assert_eq!((tick.as_str(), notes.len()), ("0.5", 1), "{notes:?}");
+    assert!(notes[0].contains("from 2024-01-02T00:00:00Z on"), "{notes:?}");
+    assert_eq!(ruled("2024-01-02"), ("0.1".to_owned(), Vec::new()));
+}
+
+#[test]
 fn slippage_of_the_whole_price_is_refused_with_the_number() {
     let said = run(|s| s.sim.slippage = Slippage::Bps { bps: Decimal::new(10_000, 0) }).map(|r| r.outcome.events);
     let Err(RunError::Settings(said)) = said else { panic!("sold for nothing: {said:?}") };

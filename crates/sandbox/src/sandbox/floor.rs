@@ -98,7 +98,8 @@ impl Floor {
             markets.push(Market::new(i, rules.clone(), &tape));
             tapes.push(Playing { tape, origin: 0 });
         }
-        let fees: Vec<(Rate, Rate)> = rules.iter().map(|r| catalog.fees(&r.symbol).unwrap_or((FEE, FEE))).collect();
+        let fees: Vec<(Rate, Rate)> =
+            rules.iter().map(|r| catalog.fees(&r.symbol, bellwether_sdk::Ts::MAX).unwrap_or((FEE, FEE))).collect();
         let opening = Opening::new(rules, &fees, plan.profile, plan.balances)?;
         let mut floor = Self {
             markets,

@@ -152,11 +152,19 @@ impl Catalog {
         self.manifest.find(symbol, kind).map(info)
     }
 
-    /// The instrument with its rules: those of `instruments.json`, else inferred from the digits of its data.
+    /// The instrument with the newest of its rules: see [`instrument_at`](Self::instrument_at).
     ///
     /// # Errors
     /// [`DataError::NoInstrument`] when nothing of the instrument is stored and no rules are stated.
     pub fn instrument(&self, symbol: &Symbol, id: InstrumentId) -> Result<Instrument, DataError> {
+        self.instrument_at(symbol, id, Ts::MAX)
+    }
+
+    /// The instrument with its rules at a time: those of `instruments.json`, else inferred from the digits of its data.
+    ///
+    /// # Errors
+    /// [`DataError::NoInstrument`] when nothing of the instrument is stored and no rules are stated.
+    pub fn instrument_at(&self, symbol: &Symbol, id: InstrumentId, at: Ts) -> Result<Instrument, DataError> {
         let of_symbol = || self.manifest.series.iter().filter(|s| s.symbol == *symbol);
         let price_scale = of_symbol().flat_map(|s| &s.files).map(|f| f.price_scale).max();
         let qty_scale = of_symbol().flat_map(|s| &s.files).map(|f| f.qty_scale).max().unwrap_or(0);
@@ -175,12 +183,17 @@ impl Catalog {
         if let Some(traded) = traded {
             instrument.tick = Price::from_mantissa(pow10(price_scale - traded));
         }
-        self.rules.apply(instrument, &self.dir)
+        self.rules.apply(instrument, at, &self.dir)
     }
 
-    /// Maker and taker fee rates of `instruments.json`; `None` where it states none.
-    pub fn fees(&self, symbol: &Symbol) -> Option<(Rate, Rate)> {
-        self.rules.fees(symbol)
+    /// Maker and taker fee rates of `instruments.json` at a time; `None` where it states none.
+    pub fn fees(&self, symbol: &Symbol, at: Ts) -> Option<(Rate, Rate)> {
+        self.rules.fees(symbol, at)
+    }
+
+    /// When within a range other rules of `instruments.json` begin than those of its start.
+    pub fn rule_changes(&self, symbol: &Symbol, range: Range<Ts>) -> Vec<Ts> {
+        self.rules.changes(symbol, range)
     }
 
     /// A stream of the events with a time in `range` (bars: an open time), mantissas at the instrument's scales.

@@ -3,10 +3,11 @@
 //! is an error, so that a misspelt rule does not silently not apply.
 
 use std::collections::BTreeMap;
+use std::ops::{Bound, Range};
 use std::path::Path;
 
 use bellwether_sdk::num::rescale;
-use bellwether_sdk::{Decimal, Instrument, Rate, Symbol};
+use bellwether_sdk::{Decimal, Instrument, Rate, Symbol, Ts};
 use serde::Deserialize;
 
 use super::error::DataError;
@@ -28,10 +29,10 @@ struct Rule {
     taker_bps: Option<Decimal>,
 }
 
-/// The rules of a catalog, the one in force per instrument.
+/// The rules of a catalog: per instrument by the time from which on they count, in nanoseconds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rules {
-    by_symbol: BTreeMap<String, Rule>,
+    by_symbol: BTreeMap<String, BTreeMap<i64, Rule>>,
 }
 
 impl Rules {
@@ -51,7 +52,7 @@ impl Rules {
         let read: BTreeMap<Symbol, Vec<Rule>> = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
         let mut by_symbol = BTreeMap::new();
         for (symbol, rules) in read {
-            let mut dated = Vec::new();
+            let mut dated = BTreeMap::new();
             for rule in rules {
                 check(&rule).map_err(|what| wrong(format!("{symbol}: {what}")))?;
                 let from = match &rule.valid_from {
@@ -60,10 +61,10 @@ impl Rules {
                         parse_date(text).ok_or_else(|| wrong(format!("{symbol}: {text:?} is not a date")))?.nanos()
                     }
                 };
-                dated.push((from, rule));
+                dated.insert(from, rule);
             }
-            if let Some((_, rule)) = dated.into_iter().max_by_key(|(from, _)| *from) {
-                by_symbol.insert(symbol.to_string(), rule);
+            if !dated.is_empty() {
+                by_symbol.insert(symbol.to_string(), dated);
             }
         }
         Ok(Self { by_symbol })
@@ -73,17 +74,33 @@ impl Rules {
         self.by_symbol.contains_key(symbol.as_str())
     }
 
+    /// The rule in force at a time; before the first one, that.
+    fn at(&self, symbol: &Symbol, at: Ts) -> Option<&Rule> {
+        let dated = self.by_symbol.get(symbol.as_str())?;
+        dated.range(..=at.nanos()).next_back().or_else(|| dated.first_key_value()).map(|(_, rule)| rule)
+    }
+
+    /// The times within a range (its start excluded) from which on others count.
+    pub(crate) fn changes(&self, symbol: &Symbol, range: Range<Ts>) -> Vec<Ts> {
+        let dated = self.by_symbol.get(symbol.as_str());
+        let within = (Bound::Excluded(range.start.nanos()), Bound::Excluded(range.end.nanos()));
+        let first = dated.and_then(|d| d.keys().next());
+        // The first counts before its time too.
+        let later = dated.into_iter().flat_map(|d| d.range(within)).filter(|(at, _)| Some(*at) != first);
+        later.map(|(at, _)| Ts::from_nanos(*at)).collect()
+    }
+
     /// Maker and taker rates; a rate not stated is the other one.
-    pub(crate) fn fees(&self, symbol: &Symbol) -> Option<(Rate, Rate)> {
-        let rule = self.by_symbol.get(symbol.as_str())?;
+    pub(crate) fn fees(&self, symbol: &Symbol, at: Ts) -> Option<(Rate, Rate)> {
+        let rule = self.at(symbol, at)?;
         let maker = rule.maker_bps.or(rule.taker_bps)?;
         let taker = rule.taker_bps.or(rule.maker_bps)?;
         Some((Rate::from_bps(maker).ok()?, Rate::from_bps(taker).ok()?))
     }
 
     /// Puts stated rules in the place of inferred ones; scales grow to hold tick and lot.
-    pub(crate) fn apply(&self, inferred: Instrument, dir: &Path) -> Result<Instrument, DataError> {
-        let Some(rule) = self.by_symbol.get(inferred.symbol.as_str()) else { return Ok(inferred) };
+    pub(crate) fn apply(&self, inferred: Instrument, at: Ts, dir: &Path) -> Result<Instrument, DataError> {
+        let Some(rule) = self.at(&inferred.symbol, at) else { return Ok(inferred) };
         let wrong = |what: &str, value: Decimal| {
             DataError::damaged(&dir.join(INSTRUMENTS), format!("{}: {what} {value} does not fit", inferred.symbol))
         };
@@ -98,17 +115,17 @@ impl Rules {
             })
             .flatten()
             .ok_or_else(|| wrong("notional_min", notional_min))?;
-        let at = |value: Decimal, scale| rescale(value.normalized().mantissa(), value.normalized().scale(), scale);
+        let scaled = |value: Decimal, scale| rescale(value.normalized().mantissa(), value.normalized().scale(), scale);
         Ok(Instrument {
             price_scale,
             qty_scale,
-            tick: at(rule.tick, price_scale)
+            tick: scaled(rule.tick, price_scale)
                 .map(bellwether_sdk::Price::from_mantissa)
                 .ok_or_else(|| wrong("tick", rule.tick))?,
-            lot: at(rule.lot, qty_scale)
+            lot: scaled(rule.lot, qty_scale)
                 .map(bellwether_sdk::Qty::from_mantissa)
                 .ok_or_else(|| wrong("lot", rule.lot))?,
-            qty_min: at(qty_min, qty_scale)
+            qty_min: scaled(qty_min, qty_scale)
                 .map(bellwether_sdk::Qty::from_mantissa)
                 .ok_or_else(|| wrong("qty_min", qty_min))?,
             notional_min: notional,
@@ -125,7 +142,7 @@ pub(super) fn note(dir: &Path, symbol: &Symbol, stated: &super::StatedRules) -> 
     let known = Rules::load(dir)?;
     let path = dir.join(INSTRUMENTS);
     let read = |text: &str| text.parse::<Decimal>().ok();
-    let old = known.by_symbol.get(symbol.as_str());
+    let old = known.at(symbol, Ts::MAX);
     let zero = Decimal::new(0, 0);
     let same = old.is_some_and(|r| {
         (Some(r.tick), Some(r.lot)) == (read(&stated.tick), read(&stated.lot))

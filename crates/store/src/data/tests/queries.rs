@@ -133,7 +133,7 @@ fn instruments_are_inferred_unless_rules_are_stated() {
     desk.csv(BTC, BARS).expect("an import");
     let inferred = desk.catalog().instrument(&sym(BTC), InstrumentId(0)).expect("an instrument");
     assert_eq!((inferred.price_scale, inferred.qty_scale, inferred.inferred), (2, 2, true));
-    assert_eq!(desk.catalog().fees(&sym(BTC)), None);
+    assert_eq!(desk.catalog().fees(&sym(BTC), Ts::MAX), None);
     let rules = r#"{"binance:BTC/USDT": [
         {"tick": "0.1", "lot": "1", "valid_from": "2020-01-01"},
         {"tick": "0.001", "lot": "0.01", "notional_min": "5", "maker_bps": "7.5", "taker_bps": "10", "valid_from": "2023-01-01"}]}"#;
@@ -141,8 +141,21 @@ fn instruments_are_inferred_unless_rules_are_stated() {
     let stated = desk.catalog().instrument(&sym(BTC), InstrumentId(0)).expect("an instrument");
     assert_eq!((stated.price_scale, stated.tick.mantissa(), stated.lot.mantissa(), stated.inferred), (3, 1, 1, false));
     assert_eq!(stated.notional_min, 5 * 100_000);
-    let (maker, taker) = desk.catalog().fees(&sym(BTC)).expect("fees");
+    let (maker, taker) = desk.catalog().fees(&sym(BTC), Ts::MAX).expect("fees");
     assert_eq!((maker.to_text().as_str(), taker.to_text().as_str()), ("0.00075", "0.001"));
+    let [before, then, since] = ["2015-01-01", "2022-12-31", "2023-01-01"].map(|day| parse_date(day).expect("a date"));
+    let tick = |at| {
+        let it = desk.catalog().instrument_at(&sym(BTC), InstrumentId(0), at).expect("an instrument");
+        it.tick.to_text(it.price_scale)
+    };
+    assert_eq!(
+        [tick(before), tick(then), tick(since)],
+        ["0.1", "0.1", "0.001"],
+        "the first rules count before their time"
+    );
+    assert_eq!(desk.catalog().fees(&sym(BTC), then), None);
+    assert_eq!(desk.catalog().rule_changes(&sym(BTC), before..Ts::MAX), [since]);
+    assert_eq!(desk.catalog().rule_changes(&sym(BTC), since..Ts::MAX), []);
     let got = desk.batches(BTC, "bars-1h", ALL);
     let [Batch::Bars(b)] = &got[..] else { panic!("{got:?}") };
     assert_eq!(b[0].close.to_text(3), "11.5", "prices follow the instrument's scale");
