@@ -231,7 +231,11 @@ impl Engine {
             instruments: config
                 .instruments
                 .into_iter()
-                .map(|instrument| InstrumentView { instrument, last: Price::ZERO, quote: Quote::default() })
+                .map(|instrument| InstrumentView {
+                    quote: Quote { instrument: instrument.id, ..Quote::default() },
+                    instrument,
+                    last: Price::ZERO,
+                })
                 .collect(),
             equity: start,
             equity_scale: config.currencies[0].scale,
