@@ -40,6 +40,15 @@ const BOOK_LEVELS: usize = 20;
 /// Actions one event may cause before the engine calls it a flood.
 const ACTIONS_MAX: usize = 10_000;
 
+/// Timers of a strategy that may be pending at one time.
+const TIMERS_MAX: usize = 100_000;
+
+/// Intervals of bars that a strategy may ask for, per instrument it was given.
+const INTERVALS_MAX: usize = 16;
+
+/// Bytes of the different tags of a strategy's orders: they are kept as long as the run lasts.
+const WORDS_MAX: usize = 16 << 20;
+
 /// Orders and trades there is room for from the start.
 const ORDERS_ROOM: usize = 1 << 16;
 
