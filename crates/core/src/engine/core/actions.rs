@@ -65,6 +65,11 @@ impl Engine {
 
     /// A strategy is not called any more. The others go on.
     pub(super) fn halt(&mut self, i: usize, reason: String) {
+        if self.slots[i].trial.is_some() {
+            // It is the newcomer that fails.
+            self.take_back(i, reason);
+            return;
+        }
         if std::mem::replace(&mut self.slots[i].halted, true) {
             return;
         }

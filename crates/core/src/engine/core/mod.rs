@@ -489,10 +489,16 @@ impl Engine {
             }
             Due::Timer(slot, timer) => {
                 let first = self.slots[slot].own.instruments.first().copied().unwrap_or_default();
+                if let Some(trial) = &mut self.slots[slot].trial {
+                    trial.fire(ts, timer);
+                }
                 if self.is_warming(slot) {
                     self.hear_in_warmup(slot, first, |s, ctx| s.on_timer(ctx, timer))?;
                 } else {
                     self.hear(slot, first, |s, ctx| s.on_timer(ctx, timer))?;
+                }
+                if let Some(trial) = &mut self.slots[slot].trial {
+                    trial.newcomers_own = false;
                 }
             }
         }
@@ -559,8 +565,8 @@ impl Engine {
         if on_trial && let Some(why) = self.failure() {
             self.outbox.actions.clear();
             self.outbox.next_order = next_order;
-            self.take_back(i, format!("in the warm-up: {why}"));
-            return self.hear_in_warmup(i, id, hook);
+            let hears_it = self.take_back(i, format!("in the warm-up: {why}"));
+            return if hears_it { self.hear_in_warmup(i, id, hook) } else { Ok(()) };
         }
         let asked = std::mem::take(&mut self.outbox.actions);
         let all = asked.len();
