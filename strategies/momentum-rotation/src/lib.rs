@@ -73,7 +73,10 @@ impl Strategy for MomentumRotation {
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, _: u64) {
         let best = self.best(ctx.instruments());
-        for &out in self.held.iter().filter(|id| !best.contains(id)) {
+        // Beside what it wanted, what it has: of a version whose place it took, or of a wish that was dropped.
+        let has = |id: &&InstrumentId| !self.held.contains(id) && !ctx.position(**id).qty.is_zero();
+        let all: Vec<InstrumentId> = self.held.iter().chain(ctx.instruments().iter().filter(has)).copied().collect();
+        for &out in all.iter().filter(|id| !best.contains(id)) {
             ctx.signal(Signal::flat(out).tag("rotate_out").reason("no longer among the strongest"));
         }
         for &new in best.iter().filter(|id| !self.held.contains(id)) {
@@ -147,6 +150,14 @@ mod tests {
     fn without_positive_it_holds_the_least_bad() {
         let desk = desk(&[("positive", "false"), ("top", "2")]).bars_of_all(&[SIX, SIX, ONE]);
         assert_eq!(desk.story(), "12:long:SIX 12:long:ONE");
+    }
+
+    #[test]
+    fn what_it_holds_and_did_not_choose_is_given_up() {
+        let mut desk = desk(&[]);
+        desk.own.positions[2].qty = bellwether_sdk::testing::qty("1");
+        let first = desk.bars_of_all(&[ONE, TWO, SIX]).story();
+        assert!(first.starts_with("6:flat:SIX 12:flat:SIX 12:long:ONE"), "{first}");
     }
 
     #[test]
