@@ -81,8 +81,14 @@ impl Standing {
     }
 
     /// Begins to wait for changes of the session's strategies.
-    pub(super) fn swapper(&self, registry: &Registry, engine: &Engine, forms: Vec<Form>, watch: bool) -> Swapper {
-        Swapper::begin(registry, engine, forms, self.claims.clone(), watch)
+    pub(super) fn swapper(
+        &self,
+        registry: &Registry,
+        engine: &Engine,
+        forms: Vec<Form>,
+        (watch, hang_ms): (bool, u64),
+    ) -> Swapper {
+        Swapper::begin(registry, engine, forms, self.claims.clone(), (watch, hang_ms))
     }
 
     /// Keeps the guard's state where the next session finds it.

@@ -26,7 +26,7 @@ use super::settlements;
 use super::setup::Setup;
 use super::supply::{Offers, Supply};
 use super::surroundings::Surroundings;
-use super::swap::pinned;
+use super::swap::{pinned, watchdog_waits};
 use super::takeup::{TakenUp, take_up};
 use super::{RunError, RunReport};
 use crate::api::Pages;
@@ -106,6 +106,9 @@ pub async fn session_in(
     let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
     let range = setup.plan.range.clone();
     let seconds = market::seconds(settings, &instruments, &*transport).await?;
+    for form in &forms {
+        watchdog_waits(settings.session.hang_ms, &form.sha256).map_err(RunError::Settings)?;
+    }
     let stored = pinned(&plan.settings_json, &forms, registry)?;
     let start = start_record(settings, &setup, &offers, (&plan, &stored), mode, wall_now());
     let taping = Taping::new(settings, plan.program.1, disk, waits);
@@ -214,7 +217,8 @@ pub async fn session_in(
     let watched: &[_] = if mode == Mode::Live { &symbols } else { &[] };
     hands.watch = standing.watch(settings, watched, hands.session.tape_path().as_deref());
     let forms = if hands.session.forms.is_empty() { forms } else { std::mem::take(&mut hands.session.forms) };
-    hands.swapper = Some(standing.swapper(registry, hands.session.circuit.engine(), forms, plan.watch));
+    hands.swapper =
+        Some(standing.swapper(registry, hands.session.circuit.engine(), forms, (plan.watch, settings.session.hang_ms)));
     hands.standing = Some(standing);
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
     drop(hands.swapper.take());

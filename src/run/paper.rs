@@ -15,7 +15,7 @@ use super::report::Reporter;
 use super::session::{Session, Status, Taping, status};
 use super::spec::SeriesRead;
 use super::supply::Supply;
-use super::swap::{Swapper, pinned};
+use super::swap::{Swapper, pinned, watchdog_waits};
 use super::tapes::{self, TapeRun};
 use super::watchdog::Watch;
 use super::{RunError, RunReport, ask};
@@ -102,6 +102,9 @@ pub fn paper(
     let about = About { instruments: &instruments, offerings: &offerings, session: plan.session };
     let mut reporter = Reporter::open(settings, plan.tokens, &outside.sender, "paper", about, watcher)?;
     let forms = prepared.setup.plan.forms.clone();
+    for form in &forms {
+        watchdog_waits(settings.session.hang_ms, &form.sha256).map_err(RunError::Settings)?;
+    }
     let stored = pinned(&plan.settings_json, &forms, registry)?;
     let start = start_record(settings, &prepared, &catalog, &plan, stored);
     let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
@@ -124,7 +127,8 @@ pub fn paper(
     }
     reporter.began(wall_now(), plan.resume.is_some());
     let forms = if session.forms.is_empty() { forms } else { std::mem::take(&mut session.forms) };
-    let mut swapper = standing.swapper(registry, session.circuit.engine(), forms, plan.watch);
+    let mut swapper =
+        standing.swapper(registry, session.circuit.engine(), forms, (plan.watch, settings.session.hang_ms));
     let around = (&outside, &mut standing, &mut swapper);
     let ran = hear_all(&mut session, settings, &plan, &mut merge, around, &mut reporter, stop);
     drop(swapper);

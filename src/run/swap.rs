@@ -1,7 +1,7 @@
 //! Strategies are changed while a session runs: another version of one, or other parameters. What is asked is loaded, made
 //! and tried on a thread of its own; the session only hears of it when it is ready, as an input between two events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use bellwether_sdk::{
-    AccountKind, Action, Aggressor, Bar, Context, Instrument, InstrumentId, InstrumentView, Interval, Outbox, OwnView,
-    ParamValues, PositionView, Price, Qty, Quote, Strategy, Trade, Ts, View,
+    AccountKind, Action, Aggressor, Bar, Context, Instrument, InstrumentId, Interval, Outbox, OwnView, ParamValues,
+    PositionView, Qty, Quote, Strategy, Trade, Ts, View,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ use super::control::{Claims, Reply};
 use super::plan::{Form, make};
 use crate::config::Settings;
 use crate::engine::{Engine, Fresh, Newcomer, Step, Swap};
-use crate::host::{Entry, Registry, is_file};
+use crate::host::{CALL_MS_MAX, Entry, Registry, is_file};
 use crate::signal::{excludes, is_sizing};
 
 /// How often files are looked at.
@@ -73,6 +73,18 @@ pub(super) fn pinned(settings_json: &str, forms: &[Form], registry: &Registry) -
     Ok(settings.to_string())
 }
 
+/// The watchdog ends a session that hangs. Where a strategy is bounded by its host it must wait for that: else one strategy's
+/// endless call costs all of them their orders.
+pub(super) fn watchdog_waits(hang_ms: u64, sha256: &str) -> Result<(), String> {
+    if sha256.is_empty() || hang_ms == 0 || hang_ms > CALL_MS_MAX {
+        return Ok(());
+    }
+    Err(format!(
+        "session.hang_ms = {hang_ms} ends the session before a component that takes too long is stopped alone, which is after \
+         {CALL_MS_MAX} ms; set it higher, or to 0"
+    ))
+}
+
 /// Settings whose files are pinned as a tape pinned them, where they are the same files.
 pub(super) fn pinned_like(settings: &mut Settings, theirs: &Settings) {
     for (ours, theirs) in settings.strategy.iter_mut().zip(&theirs.strategy) {
@@ -87,14 +99,17 @@ struct Job {
     asked: ChangeAsked,
     now: Form,
     given: Vec<InstrumentId>,
+    /// What the strategy sees at that moment, and when that is: what is tried out sees it too.
+    view: View,
+    at: Ts,
 }
 
 /// What the thread has done.
 enum Done {
     /// A newcomer is ready, for who asked by this number.
     Ready(Box<Swap>, Fresh, u64),
-    /// There is none, and why.
-    Refused(u64, String),
+    /// There is none, and why; nobody is told of what runs already where nobody waits for an answer.
+    Refused(u64, Option<String>),
     /// The file of a strategy has changed.
     Changed(String),
 }
@@ -102,13 +117,16 @@ enum Done {
 /// Prepares changes beside a session.
 pub(super) struct Swapper {
     jobs: Option<Sender<Job>>,
+    /// What is asked, in order. One at a time is prepared, and the next when it is in its place: it may be the same strategy's.
+    asked: VecDeque<ChangeAsked>,
+    is_busy: bool,
     done: Mutex<Receiver<Done>>,
     /// Whether something is done: looked at where a channel would be too dear.
     is_ready: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     forms: Vec<Form>,
-    /// By strategy: the number of who waits for an answer.
-    waits: BTreeMap<String, u64>,
+    /// By strategy: the numbers of who waits for an answer, oldest first.
+    waits: BTreeMap<String, VecDeque<u64>>,
     /// Steps of swaps that were answered.
     answered: usize,
     claims: Option<Arc<Claims>>,
@@ -119,6 +137,7 @@ struct Bench {
     registry: Registry,
     instruments: Vec<Instrument>,
     account: AccountKind,
+    hang_ms: u64,
     is_ready: Arc<AtomicBool>,
     done: Sender<Done>,
     /// By strategy: the file that is watched, and how it was last seen.
@@ -132,7 +151,7 @@ impl Swapper {
         engine: &Engine,
         forms: Vec<Form>,
         claims: Option<Arc<Claims>>,
-        watch: bool,
+        (watch, hang_ms): (bool, u64),
     ) -> Self {
         let (jobs, wanted) = channel();
         let (send, done) = channel();
@@ -142,6 +161,7 @@ impl Swapper {
             registry: registry.clone(),
             instruments: engine.view().instruments.iter().map(|v| v.instrument.clone()).collect(),
             account: engine.account_kind(),
+            hang_ms,
             is_ready: Arc::clone(&is_ready),
             done: send,
             watched: files.map(|f| (f.id.clone(), (f.plugin.clone(), Sighting::of(&f.plugin)))).collect(),
@@ -150,13 +170,22 @@ impl Swapper {
         if let Err(error) = &spawned {
             tracing::error!("strategies cannot be changed while this session runs: {error}");
         }
+        let mut waits = BTreeMap::<String, VecDeque<u64>>::new();
+        for form in &forms {
+            // A session that is taken up may have one on trial, for which nobody waits.
+            if engine.swaps().iter().rfind(|s| s.strategy == form.id).is_some_and(|s| s.step == Step::In) {
+                waits.insert(form.id.clone(), VecDeque::from([0]));
+            }
+        }
         Self {
             jobs: Some(jobs),
+            asked: VecDeque::new(),
+            is_busy: false,
             done: Mutex::new(done),
             is_ready,
             thread: spawned.ok(),
             forms,
-            waits: BTreeMap::new(),
+            waits,
             answered: engine.swaps().len(),
             claims,
         }
@@ -164,31 +193,45 @@ impl Swapper {
 
     /// Asks for a change; what is wrong with it at once is answered, and given.
     pub(super) fn ask(&mut self, asked: ChangeAsked, engine: &Engine) -> Option<String> {
+        if let Err(why) = self.form(&asked) {
+            return Some(self.refuse(asked.number, why));
+        }
+        self.asked.push_back(asked);
+        self.go_on(engine)
+    }
+
+    /// Lets the next that is asked be prepared, where none is; gives why it cannot.
+    fn go_on(&mut self, engine: &Engine) -> Option<String> {
+        if self.is_busy {
+            return None;
+        }
+        let asked = self.asked.pop_front()?;
         let number = asked.number;
-        match self.job(asked, engine) {
-            Ok(job) => {
-                if self.jobs.as_ref().is_none_or(|jobs| jobs.send(job).is_err()) {
-                    return Some(self.refuse(number, "nobody is there to prepare it".to_owned()));
-                }
-                None
-            }
-            Err(why) => Some(self.refuse(number, why)),
+        let sent = self.job(asked, engine).and_then(|job| {
+            let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
+            if sent { Ok(()) } else { Err("nobody is there to prepare it".to_owned()) }
+        });
+        self.is_busy = sent.is_ok();
+        sent.err().map(|why| self.refuse(number, why))
+    }
+
+    fn form(&self, asked: &ChangeAsked) -> Result<&Form, String> {
+        let names = || self.forms.iter().map(|f| f.id.as_str()).collect::<Vec<_>>().join(", ");
+        match (&asked.strategy, self.forms.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(format!("which strategy? name one with --strategy; there are: {}", names())),
+            (Some(id), forms) => forms
+                .iter()
+                .find(|f| f.id == *id)
+                .ok_or_else(|| format!("no strategy {id:?} runs in this session; there are: {}", names())),
         }
     }
 
     fn job(&self, asked: ChangeAsked, engine: &Engine) -> Result<Job, String> {
-        let names = || self.forms.iter().map(|f| f.id.as_str()).collect::<Vec<_>>().join(", ");
-        let form = match (&asked.strategy, self.forms.as_slice()) {
-            (None, [only]) => only,
-            (None, _) => return Err(format!("which strategy? name one with --strategy; there are: {}", names())),
-            (Some(id), forms) => forms
-                .iter()
-                .find(|f| f.id == *id)
-                .ok_or_else(|| format!("no strategy {id:?} runs in this session; there are: {}", names()))?,
-        };
+        let form = self.form(&asked)?;
         let now = engine.form_of(&form.id).map_or_else(|| form.clone(), |swap| form_of(swap, form.directional));
         let given = engine.given_to(&form.id).unwrap_or_default().to_vec();
-        Ok(Job { asked, now, given })
+        Ok(Job { asked, now, given, view: engine.view().clone(), at: engine.now() })
     }
 
     /// Whether there is something to take.
@@ -201,15 +244,20 @@ impl Swapper {
     pub(super) fn next(&mut self, engine: &Engine, mut say: impl FnMut(String)) -> Option<(Box<Swap>, Fresh)> {
         self.is_ready.store(false, Ordering::Relaxed);
         loop {
+            self.go_on(engine).into_iter().for_each(&mut say);
             let done = self.done.lock().unwrap_or_else(PoisonError::into_inner).try_recv().ok()?;
             match done {
                 Done::Ready(swap, fresh, number) => {
-                    self.waits.insert(swap.strategy.clone(), number);
+                    self.is_busy = false;
+                    self.waits.entry(swap.strategy.clone()).or_default().push_back(number);
                     // There may be more behind it.
                     self.is_ready.store(true, Ordering::Relaxed);
                     return Some((swap, fresh));
                 }
-                Done::Refused(number, why) => say(self.refuse(number, why)),
+                Done::Refused(number, why) => {
+                    self.is_busy = false;
+                    why.into_iter().for_each(|why| say(self.refuse(number, why)));
+                }
                 Done::Changed(strategy) => {
                     let form = self.forms.iter().find(|f| f.id == strategy)?;
                     let file = engine.form_of(&strategy).map_or(&form.plugin, |swap| &swap.plugin).clone();
@@ -233,10 +281,9 @@ impl Swapper {
     #[cold]
     fn answer_new(&mut self, engine: &Engine) {
         for swapped in &engine.swaps()[self.answered..] {
-            let number = self.waits.get(&swapped.strategy).copied().unwrap_or_default();
-            if swapped.step != Step::In {
-                self.waits.remove(&swapped.strategy);
-            }
+            let waits = self.waits.entry(swapped.strategy.clone()).or_default();
+            let number = if swapped.step == Step::In { waits.front().copied() } else { waits.pop_front() };
+            let number = number.unwrap_or_default();
             reply(self.claims.as_deref(), number, swapped.step.name(), swapped.text.clone());
         }
         self.answered = engine.swaps().len();
@@ -300,8 +347,8 @@ impl Bench {
                         .unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_text(&*panic))));
                     match prepared {
                         Ok(Some((swap, fresh))) => self.tell(Done::Ready(Box::new(swap), fresh, number)),
-                        Ok(None) => {}
-                        Err(why) => self.tell(Done::Refused(number, why)),
+                        Ok(None) => self.tell(Done::Refused(number, None)),
+                        Err(why) => self.tell(Done::Refused(number, Some(why))),
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => self.look(),
@@ -332,13 +379,14 @@ impl Bench {
 
     /// Loads, makes and tries what is asked; `None` when it is what runs already and nobody waits for an answer.
     fn prepare(&mut self, job: &Job) -> Result<Option<(Swap, Fresh)>, String> {
-        let Job { asked, now, given } = job;
+        let Job { asked, now, given, .. } = job;
         let plugin = asked.file.as_ref().unwrap_or(&now.plugin);
         let pin = match &asked.file {
             Some(_) => asked.sha256.as_deref(),
             None => Some(now.sha256.as_str()).filter(|sha256| !sha256.is_empty()),
         };
         let entry = self.registry.get_pinned(plugin, pin).map_err(|e| e.to_string())?;
+        watchdog_waits(self.hang_ms, &entry.sha256)?;
         let params = merged(&now.params, &asked.params);
         let same = entry.sha256 == now.sha256 && (!entry.sha256.is_empty() || *plugin == now.plugin);
         if same && params == now.params && !asked.without_state {
@@ -361,7 +409,7 @@ impl Bench {
             && entry.manifest.state_version != 0
             && entry.manifest.state_version == now.state_version
             && own == own_of(&now.params);
-        try_out(&entry, &made.own, given, &self.instruments)?;
+        try_out(&entry, &made.own, job)?;
         self.registry.keep(plugin, &entry.sha256).map_err(|e| e.to_string())?;
         if let Some((watched, last)) = self.watched.get_mut(&now.id)
             && watched != plugin
@@ -397,21 +445,23 @@ fn own_of(params: &ParamValues) -> ParamValues {
 }
 
 /// Lets a copy of a newcomer start, hear one event of each kind and give its state to another, before the session has to do
-/// with it: what fails at once fails here.
-fn try_out(entry: &Entry, own: &ParamValues, given: &[InstrumentId], all: &[Instrument]) -> Result<(), String> {
+/// with it: what fails at once fails here. It sees the market as it is; where there is no price yet, it hears of none.
+fn try_out(entry: &Entry, own: &ParamValues, job: &Job) -> Result<(), String> {
     let made = || (entry.make)(own).map_err(|e| e.to_string());
-    let mut stage = Stage::new(given, all);
+    let mut stage = Stage::new(job);
     let mut copy = made()?;
-    stage.hear(copy.as_mut(), given.first().copied().unwrap_or_default(), |s, ctx| s.on_start(ctx))?;
-    for id in given {
-        let Some(instrument) = all.get(id.index()) else { continue };
-        let price = Price::from_mantissa(instrument.tick.mantissa().saturating_mul(10_000));
-        let qty = Qty::from_mantissa(instrument.lot.mantissa().saturating_mul(100));
-        let (ts, at) = (Ts::from_nanos(0), Ts::from_nanos(Interval::MINUTE.nanos()));
+    stage.start(copy.as_mut())?;
+    for id in &job.given {
+        let Some(seen) = job.view.instruments.get(id.index()).filter(|seen| !seen.last.is_zero()) else { continue };
+        let (price, at) = (seen.last, job.at);
+        let qty = Qty::from_mantissa(seen.instrument.lot.mantissa().saturating_mul(100));
         let trade = Trade { ts: at, ts_venue: at, price, qty, instrument: *id, aggressor: Aggressor::Unknown };
-        let quote = Quote { ts: at, ts_venue: at, bid: price, bid_qty: qty, ask: price, ask_qty: qty, instrument: *id };
+        let quote = match seen.quote {
+            known if !known.mid().is_zero() => Quote { instrument: *id, ..known },
+            _ => Quote { ts: at, ts_venue: at, bid: price, bid_qty: qty, ask: price, ask_qty: qty, instrument: *id },
+        };
         let bar = Bar {
-            ts_open: ts,
+            ts_open: at.plus(-Interval::MINUTE.nanos()),
             ts_close: at,
             open: price,
             high: price,
@@ -428,28 +478,29 @@ fn try_out(entry: &Entry, own: &ParamValues, given: &[InstrumentId], all: &[Inst
     if entry.manifest.state_version == 0 {
         return Ok(());
     }
-    let restored = made()?.restore(&copy.save());
+    let mut another = made()?;
+    stage.start(another.as_mut())?;
+    let restored = another.restore(&copy.save());
     restored.map_err(|why| format!("tried out, it does not take up its own state: {why}"))
 }
 
 /// What a copy sees while it is tried out.
-struct Stage {
-    view: View,
+struct Stage<'a> {
+    job: &'a Job,
     own: OwnView,
     out: Outbox,
 }
 
-impl Stage {
-    fn new(given: &[InstrumentId], all: &[Instrument]) -> Self {
-        let seen = |instrument: &Instrument| InstrumentView {
-            instrument: instrument.clone(),
-            last: Price::ZERO,
-            quote: Quote { instrument: instrument.id, ..Quote::default() },
-        };
-        let view = View { instruments: all.iter().map(seen).collect(), ..View::default() };
-        let positions = vec![PositionView::default(); all.len()];
-        let own = OwnView { positions, orders: Vec::new(), instruments: given.to_vec() };
-        Self { view, own, out: Outbox { actions: Vec::new(), next_order: 1 } }
+impl<'a> Stage<'a> {
+    fn new(job: &'a Job) -> Self {
+        let positions = vec![PositionView::default(); job.view.instruments.len()];
+        let own = OwnView { positions, orders: Vec::new(), instruments: job.given.clone() };
+        Self { job, own, out: Outbox { actions: Vec::new(), next_order: 1 } }
+    }
+
+    fn start(&mut self, copy: &mut dyn Strategy) -> Result<(), String> {
+        let first = self.job.given.first().copied().unwrap_or_default();
+        self.hear(copy, first, |s, ctx| s.on_start(ctx))
     }
 
     fn hear(
@@ -458,7 +509,7 @@ impl Stage {
         id: InstrumentId,
         hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
     ) -> Result<(), String> {
-        let mut ctx = Context::new(Ts::from_nanos(0), id, &self.view, &self.own, &mut self.out);
+        let mut ctx = Context::new(self.job.at, id, &self.job.view, &self.own, &mut self.out);
         hook(copy, &mut ctx);
         let halted = self.out.actions.drain(..).find_map(|action| match action {
             Action::Halt(why) => Some(why),

@@ -217,3 +217,89 @@ fn a_beginning_that_always_matters_and_a_state_that_is_not_taken_up_are_told() {
     assert!(text.contains("never comes to decide as from the start"), "{text}");
     assert_eq!(failed(&report), ["state"], "{report:#?}");
 }
+
+/// Says at each twentieth bar what it would have said ten bars before, in the name of another.
+#[derive(Default)]
+struct RepaintsAsAnother {
+    times: Vec<Ts>,
+}
+
+impl Strategy for RepaintsAsAnother {
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        self.times.push(bar.ts_close);
+        if self.times.len().is_multiple_of(20) {
+            let ts_made = self.times[self.times.len() - 10];
+            ctx.signal(Signal { ts_made, source: "another".into(), ..Signal::long(bar.instrument) });
+        }
+    }
+}
+planted!(RepaintsAsAnother, "repaints_as_another", many: false);
+
+#[test]
+fn a_signal_that_is_dated_back_in_the_name_of_another_is_found_too() {
+    let report = checked::<RepaintsAsAnother>();
+    assert!(found(&report, "look-ahead").1.starts_with("it repaints: at 20"), "{report:#?}");
+}
+
+/// Takes up a state only once it has been started, as the sdk says it will be.
+#[derive(Default)]
+struct StartsFirst {
+    bars: u64,
+    started: bool,
+}
+
+impl Strategy for StartsFirst {
+    fn on_start(&mut self, ctx: &mut Context<'_>) {
+        self.started = ctx.instruments().len() == 1;
+    }
+
+    fn on_bar(&mut self, _: &mut Context<'_>, _: &Bar) {
+        self.bars += 1;
+    }
+
+    fn save(&self) -> Vec<u8> {
+        self.bars.to_le_bytes().to_vec()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        self.bars = u64::from_le_bytes(state.try_into().map_err(|_| "eight bytes".to_owned())?);
+        if self.started { Ok(()) } else { Err("not started".to_owned()) }
+    }
+}
+planted!(StartsFirst, "starts_first", many: false);
+
+#[test]
+fn a_state_is_taken_up_by_one_that_was_started_first() {
+    assert_eq!(failed(&checked::<StartsFirst>()), [""; 0]);
+}
+
+#[derive(Params)]
+struct Length {
+    /// Of what.
+    #[param(default = 5, range = 1..=10)]
+    length: u64,
+}
+
+/// Breaks where its parameter is the most it may be.
+struct Breaks;
+
+impl Strategy for Breaks {}
+
+impl Plugin for Breaks {
+    type Params = Length;
+    const NAME: &'static str = "breaks";
+    const SUMMARY: &'static str = "planted";
+    const DIRECTIONAL: bool = true;
+
+    fn new(params: Length) -> Result<Self, ParamError> {
+        assert!(params.length < 10, "too long");
+        Ok(Self)
+    }
+}
+
+#[test]
+fn a_strategy_that_breaks_at_the_end_of_a_declared_range_is_found() {
+    let report = checked::<Breaks>();
+    assert_eq!(failed(&report), ["parameters"], "{report:#?}");
+    assert!(found(&report, "parameters").1.contains("length: 10 is declared and refused: it panicked: too long"));
+}

@@ -14,7 +14,8 @@ use bellwether::run::{self, Asked, ChangeAsked, SessionPlan, Status, Watcher};
 use bellwether::sandbox::{ApiKey, Sandbox, SandboxSettings};
 use bellwether::tape::{Record, TapeReader};
 use bellwether_sdk::{
-    Context, Intent, OrderUpdate, ParamError, Params, Plugin, Price, Qty, Quote, Side, Strategy, TimeInForce, Ts, state,
+    Context, Intent, OrderId, OrderUpdate, ParamError, Params, Plugin, Price, Qty, Quote, Side, Strategy, TimeInForce,
+    Ts, state,
 };
 
 const SYMBOL: &str = "binance:BTC/USDT";
@@ -45,10 +46,7 @@ impl<const VERSION: u8> Strategy for Answers<VERSION> {
         }
         let before = std::mem::replace(&mut self.before, quote.bid_qty);
         if before != quote.bid_qty && !before.is_zero() && !quote.bid.is_zero() {
-            let tick = ctx.instrument(quote.instrument).tick.mantissa();
-            let below = Price::from_mantissa(quote.bid.mantissa() * 95 / 100 / tick * tick);
-            let qty = Qty::from_mantissa(10i64.pow(u32::from(ctx.instrument(quote.instrument).qty_scale)) / 1_000);
-            ctx.place(Intent::limit(quote.instrument, Side::Buy, qty, below).tif(TimeInForce::Ioc));
+            ctx.place(below(ctx, quote).tif(TimeInForce::Ioc));
         }
     }
 
@@ -81,6 +79,69 @@ impl<const VERSION: u8> Plugin for Answers<VERSION> {
     }
 }
 
+/// Has one order resting, which it replaces at each mark; the last one gives up at whatever it hears first in another's
+/// place. Each takes up which order rests.
+struct Rests<const VERSION: u8> {
+    before: Qty,
+    rests: Option<OrderId>,
+    has_taken_up: bool,
+}
+
+impl<const VERSION: u8> Strategy for Rests<VERSION> {
+    fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &Quote) {
+        if VERSION == 3 && self.has_taken_up {
+            ctx.halt("enough");
+        }
+        if !is_load(quote, ctx.instrument(quote.instrument).qty_scale) {
+            return;
+        }
+        let before = std::mem::replace(&mut self.before, quote.bid_qty);
+        if before != quote.bid_qty && !before.is_zero() && !quote.bid.is_zero() {
+            self.rests.into_iter().for_each(|order| ctx.cancel(order));
+            self.rests = Some(ctx.place(below(ctx, quote)));
+        }
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
+        if VERSION == 3 && self.has_taken_up {
+            ctx.halt("enough");
+        }
+        if !update.state.is_open() {
+            self.rests = self.rests.filter(|order| *order != update.order);
+        }
+    }
+
+    fn save(&self) -> Vec<u8> {
+        state::save(&(), &(self.before, self.rests))
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
+        (self.before, self.rests) = state::load(&(), saved)?;
+        self.has_taken_up = true;
+        Ok(())
+    }
+}
+
+impl<const VERSION: u8> Plugin for Rests<VERSION> {
+    type Params = NoParams;
+    const NAME: &'static str = ["", "rests", "rests_too", "rests_no_more"][VERSION as usize];
+    const SUMMARY: &'static str = "replaces its order at marks";
+    const DIRECTIONAL: bool = false;
+    const STATE_VERSION: u32 = 1;
+
+    fn new(_: NoParams) -> Result<Self, ParamError> {
+        Ok(Self { before: Qty::ZERO, rests: None, has_taken_up: false })
+    }
+}
+
+/// A small order that does not fill.
+fn below(ctx: &Context<'_>, quote: &Quote) -> Intent {
+    let tick = ctx.instrument(quote.instrument).tick.mantissa();
+    let price = Price::from_mantissa(quote.bid.mantissa() * 95 / 100 / tick * tick);
+    let qty = Qty::from_mantissa(10i64.pow(u32::from(ctx.instrument(quote.instrument).qty_scale)) / 1_000);
+    Intent::limit(quote.instrument, Side::Buy, qty, price)
+}
+
 /// Stored quotes come too; those of the load have a bid of one or two.
 fn is_load(quote: &Quote, scale: u8) -> bool {
     let one = 10i64.pow(u32::from(scale));
@@ -94,14 +155,14 @@ impl Watcher for Nobody {
     fn effect(&mut self, _: Ts, _: &str) {}
 }
 
-fn settings(venue: &Sandbox, folder: &Path) -> Settings {
+fn settings(venue: &Sandbox, folder: &Path, plugin: &str) -> Settings {
     let at = venue.address();
     let mut settings = Settings::default();
     settings.session.feed = Feed::Venue;
     settings.session.durability = Durability::Staged;
     settings.backtest.instruments = vec![SYMBOL.parse().expect("a symbol")];
     settings.backtest.kinds = vec!["quotes".to_owned()];
-    settings.strategy = vec![StrategySettings { plugin: "answers".to_owned(), ..StrategySettings::default() }];
+    settings.strategy = vec![StrategySettings { plugin: plugin.to_owned(), ..StrategySettings::default() }];
     let urls = settings.venue.entry("binance".to_owned()).or_default();
     urls.rest_url = Some(format!("http://{at}"));
     urls.market_url = Some(format!("ws://{at}"));
@@ -121,11 +182,11 @@ fn settings(venue: &Sandbox, folder: &Path) -> Settings {
 }
 
 /// Asks for one version after the other; what became of each.
-fn swap_on_and_on(state: &Path) -> Vec<(&'static str, String)> {
+fn swap_on_and_on(state: &Path, [first, second, fails]: [&'static str; 3]) -> Vec<(&'static str, String)> {
     let begun = Instant::now();
     let mut became = Vec::new();
     std::thread::sleep(Duration::from_secs(3));
-    let versions = ["answers_too", "gives_up", "answers"].into_iter().cycle();
+    let versions = [second, fails, first].into_iter().cycle();
     for (version, number) in versions.zip(1..) {
         if begun.elapsed() + Duration::from_secs(2) > LASTS {
             break;
@@ -153,6 +214,28 @@ fn swap_on_and_on(state: &Path) -> Vec<(&'static str, String)> {
 
 #[test]
 fn no_quote_and_no_order_is_lost_while_strategies_are_swapped_under_load() {
+    let registry = Registry::new().with::<Answers<1>>().with::<Answers<2>>().with::<Answers<3>>();
+    let ends = flooded(&registry, ["answers", "answers_too", "gives_up"]);
+    assert_eq!((ends.orders, ends.cancelled), (ends.expired, 0), "the venue answered each");
+}
+
+#[test]
+fn an_order_that_rests_is_handed_on_and_none_is_left_behind_while_strategies_are_swapped_under_load() {
+    let registry = Registry::new().with::<Rests<1>>().with::<Rests<2>>().with::<Rests<3>>();
+    let ends = flooded(&registry, ["rests", "rests_too", "rests_no_more"]);
+    // The last one is cancelled as the session ends.
+    assert_eq!((ends.orders, ends.expired), (ends.cancelled, 0), "each was replaced by the next, and once");
+}
+
+/// What went out, and how it ended.
+struct Ends {
+    orders: usize,
+    expired: usize,
+    cancelled: usize,
+}
+
+/// A session under load in which versions take each other's places; the last of them fails.
+fn flooded(registry: &Registry, versions: [&'static str; 3]) -> Ends {
     let venue = Sandbox::start(SandboxSettings {
         data: Path::new(env!("CARGO_MANIFEST_DIR")).join("backtest-data"),
         instruments: vec![SYMBOL.parse().expect("a symbol")],
@@ -164,8 +247,7 @@ fn no_quote_and_no_order_is_lost_while_strategies_are_swapped_under_load() {
     })
     .expect("a sandbox");
     let dir = tempfile::tempdir().expect("a folder");
-    let settings = settings(&venue, dir.path());
-    let registry = Registry::new().with::<Answers<1>>().with::<Answers<2>>().with::<Answers<3>>();
+    let settings = settings(&venue, dir.path(), versions[0]);
     let tape = dir.path().join("flood.tape");
     let plan = SessionPlan {
         state: Some(dir.path().to_owned()),
@@ -175,20 +257,20 @@ fn no_quote_and_no_order_is_lost_while_strategies_are_swapped_under_load() {
     };
     let ring = run::Ring::open(&settings, &["binance".to_owned()], dir.path(), false).expect("a key");
     let became = std::thread::scope(|scope| {
-        let swapping = scope.spawn(|| swap_on_and_on(dir.path()));
-        let report = run::session(&settings, &registry, plan, Some(ring), &mut Nobody, &AtomicBool::new(false));
+        let swapping = scope.spawn(|| swap_on_and_on(dir.path(), versions));
+        let report = run::session(&settings, registry, plan, Some(ring), &mut Nobody, &AtomicBool::new(false));
         let notes = report.expect("a session").outcome.notes;
         assert!(!notes.iter().any(|n| n.contains("feed disconnected")), "too slow for the load: {notes:?}");
         swapping.join().expect("asked")
     });
     assert!(became.len() >= 3, "{became:?}");
     for (version, step) in &became {
-        assert_eq!(step, if *version == "gives_up" { "taken back" } else { "kept" }, "{became:?}");
+        assert_eq!(step, if *version == versions[2] { "taken back" } else { "kept" }, "{became:?}");
     }
 
     let mut reader = TapeReader::open(&tape).expect("a tape");
     let (mut quotes, mut runs, mut before, mut scale) = (0, vec![0_usize], Qty::ZERO, 0);
-    let (mut first, mut last, mut orders, mut expired) = (Ts::MAX, Ts::NONE, 0, 0);
+    let (mut first, mut last, mut ends) = (Ts::MAX, Ts::NONE, Ends { orders: 0, expired: 0, cancelled: 0 });
     while let Some((_, record)) = reader.read().expect("a record") {
         match record {
             Record::Start(start) => scale = start.instruments[0].qty_scale,
@@ -200,17 +282,18 @@ fn no_quote_and_no_order_is_lost_while_strategies_are_swapped_under_load() {
                 }
                 *runs.last_mut().expect("one") += 1;
             }
-            Record::Effect(line) if line.starts_with("order ") => orders += 1,
-            Record::Effect(line) if line.starts_with("expired ") => expired += 1,
+            Record::Effect(line) if line.starts_with("order ") => ends.orders += 1,
+            Record::Effect(line) if line.starts_with("expired ") => ends.expired += 1,
+            Record::Effect(line) if line.starts_with("cancelled ") => ends.cancelled += 1,
             _ => {}
         }
     }
     let rate = f64::from(quotes) / (last.nanos() - first.nanos()) as f64 * 1e9;
-    println!("{quotes} quotes, {rate:.0} a second; {orders} orders; {became:?}");
+    println!("{quotes} quotes, {rate:.0} a second; {} orders; {became:?}", ends.orders);
     // Before the first mark it had not yet begun to listen, and after the last it stopped.
     let whole = &runs[2..runs.len() - 1];
     assert!(whole.len() > 10 && whole.iter().all(|run| *run == BETWEEN), "quotes between marks: {runs:?}");
-    assert_eq!(orders, whole.len() + 1, "an order at every mark: {runs:?}");
-    assert_eq!(orders, expired, "the venue answered each");
-    assert_eq!(run::replay(&tape, &registry).expect("a replay").divergence, None);
+    assert_eq!(ends.orders, whole.len() + 1, "an order at every mark: {runs:?}");
+    assert_eq!(run::replay(&tape, registry).expect("a replay").divergence, None);
+    ends
 }

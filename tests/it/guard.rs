@@ -259,6 +259,11 @@ pub mod circuit {
     }
 
     pub fn live(limits: Limits) -> Circuit {
+        live_of(Box::new(Buys), OnHalt::Cancel, limits)
+    }
+
+    /// With a strategy of one's own.
+    pub fn live_of(strategy: Box<dyn Strategy>, on_halt: OnHalt, limits: Limits) -> Circuit {
         let instrument = Instrument::inferred(ONE, "test:AAA/USD".parse().expect("a symbol"), 2, 3);
         let terms = Terms::new(&instrument, 0, 8).expect("terms");
         Circuit::live(Engine::new(EngineConfig {
@@ -268,11 +273,11 @@ pub mod circuit {
             account: AccountKind::Margin,
             slots: vec![SlotConfig {
                 id: "s".to_owned(),
-                strategy: Box::new(Buys),
+                strategy,
                 instruments: vec![ONE],
                 input: Input { trades: true, ..Input::default() },
                 sizer: Sizer::Qty(Decimal::new(1, 0)),
-                on_halt: OnHalt::Cancel,
+                on_halt,
             }],
             guard: Guard::new(limits),
             warmup: 0,

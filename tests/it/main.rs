@@ -22,6 +22,7 @@ mod sessions;
 mod signals;
 mod stored;
 mod swap;
+mod swap_places;
 #[cfg(unix)]
 mod tape_fails;
 mod unsafe_code;

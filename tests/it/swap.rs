@@ -29,6 +29,10 @@ trait Kind: Send + 'static {
     fn gives_up(_heard: u64) -> Option<&'static str> {
         None
     }
+    /// Why it gives up as it looks at the market and the account.
+    fn minds(_: &Context<'_>, _: &Trade) -> Option<&'static str> {
+        None
+    }
     /// Whether it takes up a state of so many trades.
     fn takes(_heard: u64) -> bool {
         true
@@ -38,13 +42,18 @@ trait Kind: Send + 'static {
 struct Counts<K> {
     params: CountParams,
     heard: u64,
+    started: bool,
     kind: std::marker::PhantomData<K>,
 }
 
 impl<K: Kind> Strategy for Counts<K> {
+    fn on_start(&mut self, _: &mut Context<'_>) {
+        self.started = true;
+    }
+
     fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &Trade) {
         self.heard += 1;
-        if let Some(why) = K::gives_up(self.heard) {
+        if let Some(why) = K::gives_up(self.heard).or_else(|| K::minds(ctx, trade)) {
             ctx.halt(why);
         }
         if self.heard.is_multiple_of(self.params.every) {
@@ -61,6 +70,9 @@ impl<K: Kind> Strategy for Counts<K> {
 
     fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
         self.heard = state::load(&(), saved)?;
+        if !self.started {
+            return Err("not started".to_owned());
+        }
         if K::takes(self.heard) { Ok(()) } else { Err(format!("{} trades are too many", self.heard)) }
     }
 }
@@ -73,7 +85,7 @@ impl<K: Kind> Plugin for Counts<K> {
     const STATE_VERSION: u32 = K::STATE;
 
     fn new(params: CountParams) -> Result<Self, ParamError> {
-        Ok(Self { params, heard: 0, kind: std::marker::PhantomData })
+        Ok(Self { params, heard: 0, started: false, kind: std::marker::PhantomData })
     }
 }
 
@@ -108,6 +120,14 @@ kind!(FailsAtOnce, "fails_at_once", {
     }
 });
 
+kind!(Guarded, "guarded", {
+    fn minds(ctx: &Context<'_>, trade: &Trade) -> Option<&'static str> {
+        let (last, price) = (ctx.f64(ctx.last(trade.instrument)), ctx.f64(trade.price));
+        let odd = ctx.equity_f64() < 50_000.0 || ctx.now() < Ts::from_millis(1_500_000_000_000);
+        (odd || (price / last - 1.0).abs() > 0.2).then_some("the market or the account is not as it should be")
+    }
+});
+
 fn registry() -> Registry {
     Registry::new()
         .with::<Counts<First>>()
@@ -116,6 +136,7 @@ fn registry() -> Registry {
         .with::<Counts<GivesUp>>()
         .with::<Counts<TakesNothing>>()
         .with::<Counts<FailsAtOnce>>()
+        .with::<Counts<Guarded>>()
 }
 
 /// Asks for one change after the other, each when the one before is answered.
@@ -294,4 +315,54 @@ fn a_session_that_swapped_is_taken_up_with_what_it_ran_last() {
     let [reply] = again.0.replies.as_slice() else { panic!("{:?}", again.0.replies) };
     assert_eq!((reply.step.as_str(), reply.text.as_str()), ("refused", "that is what runs already"));
     assert_eq!(run::replay(&tape, &registry()).expect("a replay").divergence, None);
+}
+
+#[test]
+fn a_guard_that_minds_prices_time_and_equity_is_tried_out_on_those_there_are() {
+    let heard = session(vec![to("guarded")]);
+    assert_eq!(heard.replies[0].0, "kept", "{:?}", heard.replies);
+}
+
+/// Asks for a swap and for a parameter before the session has looked at either.
+struct AsksBoth<'a> {
+    state: &'a Path,
+    asked: bool,
+}
+
+impl Watcher for AsksBoth<'_> {
+    fn status(&mut self, status: &Status) {
+        if status.events < 100 || std::mem::replace(&mut self.asked, true) {
+            return;
+        }
+        let set = ChangeAsked {
+            params: ParamValues::from([("lots".to_owned(), "20".to_owned())]),
+            operator: "ann".to_owned(),
+            ..ChangeAsked::default()
+        };
+        for asked in [to("second"), set] {
+            run::ask(self.state, "paper-swap", &Asked::Change(Box::new(asked))).expect("asked");
+            // The session stands still meanwhile; who watches it takes what is asked.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+    }
+
+    fn effect(&mut self, _: Ts, _: &str) {}
+}
+
+#[test]
+fn parameters_that_are_set_behind_a_swap_are_set_of_what_it_puts_in() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let tape: PathBuf = dir.path().join("swap.tape");
+    let settings = settings();
+    let plan = SessionPlan { state: Some(dir.path().to_owned()), ..crate::signals::desk::plan(Some(&tape), &settings) };
+    let mut asks = AsksBoth { state: dir.path(), asked: false };
+    run::paper(&settings, &registry(), plan, &mut asks, &AtomicBool::new(false)).expect("a session");
+    let mut lines = Vec::new();
+    run::show(&tape, |_, line| {
+        lines.extend(line.split_once("swap first in: ").map(|(_, rest)| rest.to_owned()));
+        true
+    })
+    .expect("a tape");
+    let [swapped, set] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(swapped.starts_with("second; took over") && set.starts_with("second lots=20; "), "{lines:?}");
 }

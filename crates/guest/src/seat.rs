@@ -16,6 +16,8 @@ pub(crate) struct Seat {
     outbox: Outbox,
     /// Reasons of order updates, which the sdk holds as text that lives for ever. The host's are from a closed list.
     reasons: Vec<&'static str>,
+    /// Instruments that the host told of before the event that comes now: it knows their prices better than the event.
+    synced: Vec<InstrumentId>,
     /// Those that were told at once last.
     trades: Vec<Trade>,
     bars: Vec<Bar>,
@@ -30,6 +32,7 @@ impl Seat {
             own: OwnView::default(),
             outbox,
             reasons: Vec::new(),
+            synced: Vec::new(),
             trades: Vec::new(),
             bars: Vec::new(),
         }
@@ -63,6 +66,7 @@ impl Seat {
             let quote = seen::quote(now.quote);
             let view = &mut self.view.instruments[quote.instrument.index()];
             (view.last, view.quote) = (Price::from_mantissa(now.last), quote);
+            self.synced.push(quote.instrument);
         }
         for position in positions {
             self.own.positions[usize::from(position.instrument)] = PositionView {
@@ -83,11 +87,16 @@ impl Seat {
 
     /// A price was seen.
     pub(crate) fn saw(&mut self, id: InstrumentId, price: Price) {
-        self.view.instruments[id.index()].last = price;
+        if !self.synced.contains(&id) {
+            self.view.instruments[id.index()].last = price;
+        }
     }
 
     /// A quote was seen.
     pub(crate) fn saw_quote(&mut self, quote: &Quote) {
+        if self.synced.contains(&quote.instrument) {
+            return;
+        }
         let view = &mut self.view.instruments[quote.instrument.index()];
         view.quote = *quote;
         let mid = quote.mid();
@@ -102,6 +111,7 @@ impl Seat {
         instrument: InstrumentId,
         hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
     ) -> u32 {
+        self.synced.clear();
         self.view.equity = Money::from_mantissa(seen::wide(at.equity));
         self.outbox.next_order = at.next_order;
         let now = Ts::from_nanos(at.now);
@@ -155,5 +165,43 @@ impl Seat {
             state: seen::state(update.state),
             reason,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Idle;
+
+    impl Strategy for Idle {}
+
+    #[test]
+    fn what_the_host_tells_of_a_price_stands_against_what_the_event_says() {
+        let mut seat = Seat::new(Box::new(Idle));
+        let wide = || wit::Wide { high: 0, low: 0 };
+        let instrument = || wit::Instrument {
+            symbol: "test:AAA/USD".to_owned(),
+            price_scale: 2,
+            qty_scale: 3,
+            tick: 1,
+            lot: 1,
+            qty_min: 0,
+            notional_min: wide(),
+            multiplier: 1,
+            inferred: true,
+        };
+        seat.sit(2, vec![instrument(), instrument()], &[0, 1]);
+        let id = InstrumentId(1);
+        let last = |seat: &Seat| seat.view.instruments[1].last;
+        // A bar that closed at 100 while the quotes stand at 103, as a native strategy sees it.
+        let quote = wit::Quote { ts: 1, ts_venue: 1, bid: 102, bid_qty: 1, ask: 104, ask_qty: 1, instrument: 1 };
+        seat.sync(vec![wit::Seen { last: 103, quote }], Vec::new(), None);
+        seat.saw(id, Price::from_mantissa(100));
+        let at = wit::Moment { now: 1, next_order: 1, equity: wide() };
+        seat.hear(at, id, |_, ctx| assert_eq!(ctx.last(id), Price::from_mantissa(103)));
+        // Where the host told nothing, it is what the event says.
+        seat.saw(id, Price::from_mantissa(101));
+        assert_eq!(last(&seat), Price::from_mantissa(101));
     }
 }

@@ -86,6 +86,9 @@ pub enum ParamError {
     /// Values that do not go together.
     #[error("{0}")]
     Conflict(String),
+    /// It broke while it was made, instead of saying what is wrong. Hosts say this, not strategies.
+    #[error("{0}")]
+    Broken(String),
 }
 
 /// A type that a parameter can have.

@@ -158,6 +158,12 @@ pub trait Strategy: Send {
         None
     }
 
+    /// Instructions it has executed since it was made, where its host counts them. Strategies leave this as it is.
+    #[doc(hidden)]
+    fn work(&self) -> u64 {
+        0
+    }
+
     /// Its state as bytes, to be taken up again by [`restore`](Self::restore).
     fn save(&self) -> Vec<u8> {
         Vec::new()

@@ -7,6 +7,7 @@ use bellwether_sdk::{
 };
 
 use crate::bindings::wit;
+use crate::names::plain;
 
 /// Bytes of one tag or reason.
 const WORD_MAX: usize = 1024;
@@ -63,7 +64,7 @@ fn word(text: String) -> Result<Tag, String> {
     if text.len() > WORD_MAX {
         return Err(format!("it gave a text of {} bytes; the most is {WORD_MAX}", text.len()));
     }
-    Ok(text.into())
+    Ok(if text.chars().any(char::is_control) { plain(&text) } else { text }.into())
 }
 
 fn share(value: f64, what: &str) -> Result<f64, String> {

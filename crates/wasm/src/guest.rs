@@ -12,6 +12,7 @@ use wasmtime::Store;
 use crate::bindings::{Strategy as Bindings, wit};
 use crate::limits::{Bounds, Limits, TICK_MS, why};
 use crate::load::Loaded;
+use crate::names::plain;
 use crate::{asked, seen};
 
 /// Actions of one event; the engine's own limit is the same.
@@ -22,6 +23,8 @@ pub(crate) struct Instance {
     store: Store<Bounds>,
     bindings: Bindings,
     limits: Limits,
+    /// Instructions of all calls so far.
+    work: u64,
 }
 
 impl Instance {
@@ -34,7 +37,7 @@ impl Instance {
         store.set_epoch_deadline(limits.call_ms_max / TICK_MS + 1);
         let made = store.set_fuel(limits.fuel_to_begin).and_then(|()| loaded.pre.instantiate(&mut store));
         match made {
-            Ok(bindings) => Ok(Self { store, bindings, limits }),
+            Ok(bindings) => Ok(Self { store, bindings, limits, work: 0 }),
             Err(e) => Err(why(&e, store.data().over_memory, &limits)),
         }
     }
@@ -49,6 +52,7 @@ impl Instance {
         self.store.set_epoch_deadline(self.limits.call_ms_max / TICK_MS + 1);
         let called =
             self.store.set_fuel(fuel).and_then(|()| call(self.bindings.bellwether_strategy_plugin(), &mut self.store));
+        self.work += fuel.saturating_sub(self.store.get_fuel().unwrap_or_default());
         called.map_err(|e| why(&e, self.store.data().over_memory, &self.limits))
     }
 }
@@ -86,10 +90,12 @@ impl Mirror {
     #[cold]
     fn differences(&mut self, view: &View, own: &OwnView) -> Changes {
         let mut seen = Vec::new();
-        for (now, known) in view.instruments.iter().zip(&mut self.seen) {
+        for ((now, known), instrument) in view.instruments.iter().zip(&mut self.seen).zip(0..) {
             if (now.last, now.quote) != *known {
                 *known = (now.last, now.quote);
-                seen.push(wit::Seen { last: now.last.mantissa(), quote: seen::quote(&now.quote) });
+                // The guest puts the price where the quote says: also where no quote has come yet.
+                let quote = Quote { instrument: InstrumentId(instrument), ..now.quote };
+                seen.push(wit::Seen { last: now.last.mantissa(), quote: seen::quote(&quote) });
             }
         }
         let mut positions = Vec::new();
@@ -123,14 +129,16 @@ pub(crate) struct WasmStrategy {
 impl WasmStrategy {
     /// Makes one of its parameters.
     pub(crate) fn new(loaded: &Arc<Loaded>, values: &ParamValues) -> Result<Self, ParamError> {
-        let conflict = |why: String| ParamError::Conflict(format!("{}: {why}", loaded.name));
-        let mut instance = Instance::new(loaded).map_err(conflict)?;
+        let broken = |why: String| ParamError::Broken(format!("{}: {why}", loaded.name));
+        let mut instance = Instance::new(loaded).map_err(broken)?;
         let params: Vec<(String, String)> = values.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         let made = instance.call(loaded.limits.fuel_to_begin, |guest, store| guest.call_create(store, &params));
-        let created = made.map_err(conflict)?.map_err(|error| match error {
-            wit::ParamError::Unknown((name, known)) => ParamError::Unknown { name, known },
-            wit::ParamError::Value((name, value, why)) => ParamError::Value { name, value, why },
-            wit::ParamError::Conflict(why) => ParamError::Conflict(why),
+        let created = made.map_err(broken)?.map_err(|error| match error {
+            wit::ParamError::Unknown((name, known)) => ParamError::Unknown { name: plain(&name), known: plain(&known) },
+            wit::ParamError::Value((name, value, why)) => {
+                ParamError::Value { name: plain(&name), value: plain(&value), why: plain(&why) }
+            }
+            wit::ParamError::Conflict(why) => ParamError::Conflict(plain(&why)),
         })?;
         Ok(Self {
             instance: RefCell::new(instance),
@@ -369,6 +377,10 @@ impl Strategy for WasmStrategy {
         Some(self.instance.borrow().store.data().memory)
     }
 
+    fn work(&self) -> u64 {
+        self.instance.borrow().work
+    }
+
     fn save(&self) -> Vec<u8> {
         let fuel = self.loaded.limits.fuel_to_begin;
         // One that cannot save has nothing to give on.
@@ -377,6 +389,35 @@ impl Strategy for WasmStrategy {
 
     fn restore(&mut self, state: &[u8]) -> Result<(), String> {
         let fuel = self.loaded.limits.fuel_to_begin;
-        self.instance.get_mut().call(fuel, |guest, store| guest.call_restore(store, state))?
+        self.instance.get_mut().call(fuel, |guest, store| guest.call_restore(store, state))?.map_err(|why| plain(&why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_sdk::{Instrument, InstrumentView};
+
+    use super::*;
+
+    #[test]
+    fn a_price_is_told_of_its_own_instrument_before_any_quote_has_come() {
+        let view = |last: [i64; 2]| View {
+            instruments: (0..2)
+                .map(|i| InstrumentView {
+                    instrument: Instrument::inferred(InstrumentId(i), "test:AAA/USD".parse().expect("a symbol"), 2, 3),
+                    last: Price::from_mantissa(last[usize::from(i)]),
+                    quote: Quote::default(),
+                })
+                .collect(),
+            ..View::default()
+        };
+        let own = OwnView { positions: vec![PositionView::default(); 2], ..OwnView::default() };
+        let mut mirror = Mirror::of(&view([0, 0]), &own);
+        let mut told = |last| {
+            let seen = mirror.catch_up(&view(last), &own).map(|changes| changes.0).unwrap_or_default();
+            seen.iter().map(|s| (s.quote.instrument, s.last)).filter(|s| s.1 != 0).collect::<Vec<_>>()
+        };
+        assert_eq!(told([5, 0]), [(0, 5)]);
+        assert_eq!(told([5, 7]), [(1, 7)]);
     }
 }

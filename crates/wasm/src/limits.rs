@@ -5,10 +5,18 @@ use wasmtime::{Config, Engine, OptLevel, ResourceLimiter, Trap};
 /// How often the clock that deadlines are counted by moves on.
 pub(crate) const TICK_MS: u64 = 10;
 
+/// Core memories, tables and instances that a component may have: those of Python and JavaScript have some dozens.
+const MEMORIES_MAX: usize = 16;
+const TABLES_MAX: usize = 256;
+const INSTANCES_MAX: usize = 512;
+
+/// Elements of all its tables.
+const ELEMENTS_MAX: usize = 1_000_000;
+
 /// What one strategy may use. Instructions are `wasmtime`'s units of fuel, about one per instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of memory.
+    /// Bytes of memory, of all its memories together.
     pub memory_max: usize,
     /// Instructions of one event: a loop without end stops at the same place in every run.
     pub fuel_per_event: u64,
@@ -30,7 +38,7 @@ impl Default for Limits {
             memory_max: 256 << 20,
             fuel_per_event: 200_000_000,
             fuel_to_begin: 5_000_000_000,
-            call_ms_max: 5_000,
+            call_ms_max: bellwether::host::CALL_MS_MAX,
             file_max: 64 << 20,
             words_max: 16 << 20,
         }
@@ -50,32 +58,51 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
-/// Bounds of an instance, the bytes of memory it has, and whether it asked for more than it may have.
+/// Bounds of an instance, the bytes of memory it has in all, and whether it asked for more than it may have.
 #[derive(Debug)]
 pub(crate) struct Bounds {
     memory_max: usize,
     pub(crate) memory: usize,
+    elements: usize,
     pub(crate) over_memory: bool,
 }
 
 impl Bounds {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { memory_max: limits.memory_max, memory: 0, over_memory: false }
+        Self { memory_max: limits.memory_max, memory: 0, elements: 0, over_memory: false }
     }
 }
 
 impl ResourceLimiter for Bounds {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = desired <= self.memory_max;
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let all = self.memory.saturating_add(desired.saturating_sub(current));
+        let fits = all <= self.memory_max;
         if fits {
-            self.memory = desired;
+            self.memory = all;
         }
         self.over_memory |= !fits;
         Ok(fits)
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= 100_000)
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let all = self.elements.saturating_add(desired.saturating_sub(current));
+        let fits = all <= ELEMENTS_MAX;
+        if fits {
+            self.elements = all;
+        }
+        Ok(fits)
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES_MAX
+    }
+
+    fn tables(&self) -> usize {
+        TABLES_MAX
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES_MAX
     }
 }
 
@@ -95,5 +122,36 @@ pub(crate) fn why(error: &wasmtime::Error, over_memory: bool, limits: &Limits) -
         Some(Trap::UnreachableCodeReached) => "it panicked".to_owned(),
         Some(trap) => format!("it trapped: {trap}"),
         None => format!("it broke the contract: {}", error.root_cause()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::{Instance, Module, Store};
+
+    use super::*;
+
+    #[test]
+    fn many_memories_have_no_more_room_than_one() {
+        let engine = engine().expect("an engine");
+        let instantiate = |memories: usize, pages: u32| {
+            // Pages of 64 KiB; the number as LEB128 of three bytes.
+            let page = |shift: u32| (pages >> shift) as u8 & 0x7f;
+            let mut section = vec![memories as u8];
+            (0..memories).for_each(|_| section.extend([0, page(0) | 0x80, page(7) | 0x80, page(14)]));
+            let mut module = b"\0asm\x01\0\0\0\x05".to_vec();
+            module.extend([(section.len() as u8 & 0x7f) | 0x80, (section.len() >> 7) as u8]);
+            module.extend(&section);
+            let module = Module::new(&engine, module).expect("a module");
+            let mut store = Store::new(&engine, Bounds::new(&Limits::default()));
+            store.limiter(|bounds| bounds);
+            store.set_fuel(1_000_000).expect("fuel");
+            let made = Instance::new(&mut store, &module, &[]).is_ok();
+            (made, store.data().memory >> 20, store.data().over_memory)
+        };
+        assert_eq!(instantiate(1, 4_096), (true, 256, false));
+        assert_eq!(instantiate(2, 2_048), (true, 256, false));
+        assert_eq!(instantiate(3, 2_048), (false, 256, true), "the third has no room left");
+        assert!(!instantiate(100, 1).0, "however small, they are not that many");
     }
 }

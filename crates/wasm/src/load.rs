@@ -16,7 +16,7 @@ use crate::bindings::{StrategyPre, wit};
 use crate::cache::Cache;
 use crate::guest::{Instance, WasmStrategy};
 use crate::limits::{Bounds, Limits, TICK_MS, engine};
-use crate::names::Names;
+use crate::names::{Names, plain};
 
 /// The interface a strategy exports, without its version.
 const PLUGIN: &str = "bellwether:strategy/plugin";
@@ -40,7 +40,7 @@ pub struct WasmHost {
     engine: Engine,
     limits: Limits,
     cache: Option<Cache>,
-    names: Arc<Names>,
+    names: Names,
     kept: Mutex<Vec<Entry>>,
     clock: Arc<Clock>,
 }
@@ -74,7 +74,7 @@ impl WasmHost {
             engine().map_err(|e| HostError::Refused { file: "WebAssembly".to_owned(), why: format!("{e:#}") })?;
         let clock = Clock::start(&engine);
         let cache = cache.map(|dir| Cache::new(dir, &engine));
-        Ok(Self { engine, limits, cache, names: Arc::default(), kept: Mutex::default(), clock })
+        Ok(Self { engine, limits, cache, names: Names::default(), kept: Mutex::default(), clock })
     }
 
     fn read(&self, file: &Path) -> Result<Vec<u8>, String> {
@@ -115,12 +115,13 @@ impl WasmHost {
         let linker: Linker<Bounds> = Linker::new(&self.engine);
         let linked = linker.instantiate_pre(&component).and_then(StrategyPre::new);
         let pre = linked.map_err(|e| format!("it does not fit the contract {PLUGIN}@1: {e:#}"))?;
-        let (limits, names) = (self.limits, Arc::clone(&self.names));
+        let (limits, names) = (self.limits, Arc::new(self.names.another()));
         let clock = Arc::clone(&self.clock);
-        let mut loaded = Loaded { name: "it".to_owned(), signal_only: false, pre, limits, names, _clock: clock };
+        let mut loaded =
+            Loaded { name: "it".to_owned(), signal_only: false, pre, limits, names: Arc::clone(&names), _clock: clock };
         let mut instance = Instance::new(&loaded)?;
         let told = instance.call(limits.fuel_to_begin, |guest, store| guest.call_describe(store))?;
-        let specs = told.params.iter().map(|p| self.spec(p)).collect::<Option<Vec<_>>>();
+        let specs = told.params.iter().map(|p| spec(p, &names)).collect::<Option<Vec<_>>>();
         let specs = specs.ok_or("it has too many or too long names of parameters")?;
         let manifest = manifest(told)?;
         loaded.name.clone_from(&manifest.name);
@@ -132,18 +133,18 @@ impl WasmHost {
         });
         Ok(Entry { manifest, specs, sha256, make })
     }
+}
 
-    fn spec(&self, spec: &wit::ParamSpec) -> Option<ParamSpec> {
-        let choices = spec.choices.iter().map(|c| self.names.keep(c)).collect::<Option<Vec<_>>>()?;
-        Some(ParamSpec {
-            name: self.names.keep(&spec.name)?,
-            help: self.names.keep(&spec.help)?,
-            kind: self.names.keep(&spec.kind)?,
-            default: spec.default.clone(),
-            range: spec.range.clone(),
-            choices: choices.leak(),
-        })
-    }
+fn spec(spec: &wit::ParamSpec, names: &Names) -> Option<ParamSpec> {
+    let choices = spec.choices.iter().map(|c| names.keep(c)).collect::<Option<Vec<_>>>()?;
+    Some(ParamSpec {
+        name: names.keep(&spec.name)?,
+        help: names.keep(&spec.help)?,
+        kind: names.keep(&spec.kind)?,
+        default: spec.default.as_deref().map(plain),
+        range: spec.range.as_ref().map(|(low, high)| (plain(low), plain(high))),
+        choices: choices.leak(),
+    })
 }
 
 impl Loader for WasmHost {
@@ -187,9 +188,9 @@ fn check_world(engine: &Engine, component: &Component) -> Result<(), String> {
 }
 
 fn manifest(told: wit::Manifest) -> Result<Manifest, String> {
-    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
-    if told.name.is_empty() || told.name.len() > 64 || !told.name.bytes().all(plain) {
-        return Err(format!("it calls itself {:?}; a name is up to 64 of a-z, 0-9 and _", told.name));
+    let lower = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
+    if told.name.is_empty() || told.name.len() > 64 || !told.name.bytes().all(lower) {
+        return Err(format!("it calls itself {:?}; a name is up to 64 of a-z, 0-9 and _", plain(&told.name)));
     }
     let may = told.capabilities;
     let wit::OrderKinds { market, limit, stop_market, stop_limit, trailing_stop } = may.orders;
@@ -199,12 +200,12 @@ fn manifest(told: wit::Manifest) -> Result<Manifest, String> {
     };
     Ok(Manifest {
         name: told.name,
-        summary: told.summary,
-        version: told.version,
+        summary: plain(&told.summary),
+        version: plain(&told.version),
         directional: told.directional,
         signal_only: told.signal_only,
         state_version: told.state_version,
-        instruments: may.instruments,
+        instruments: may.instruments.iter().map(|name| plain(name)).collect(),
         orders: OrderKinds { market, limit, stop_market, stop_limit, trailing_stop },
         order_notional_max,
     })

@@ -12,7 +12,7 @@ mod witness;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bellwether_sdk::{ParamValues, Strategy, Ts};
+use bellwether_sdk::{Context, Outbox, ParamValues, Strategy, Ts};
 use rayon::prelude::*;
 
 use super::RunError;
@@ -411,6 +411,12 @@ impl Case<'_> {
         let mut params = self.bench.wanted.params.clone();
         params.retain(|name, _| self.entry.specs.iter().any(|s| s.name == name));
         let taken_up = (self.entry.make)(&params).map_err(|e| e.to_string()).and_then(|mut s| {
+            // As wherever a state is taken up: it is started first.
+            if let Some((now, view, own)) = &self.full.notes.seen {
+                let mut out = Outbox { actions: Vec::new(), next_order: 1 };
+                let first = own.instruments.first().copied().unwrap_or_default();
+                s.on_start(&mut Context::new(*now, first, view, own, &mut out));
+            }
             s.restore(saved)?;
             Ok(s.save())
         });

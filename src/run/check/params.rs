@@ -1,9 +1,12 @@
 //! What a strategy declares of its parameters, held against what it takes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bellwether_sdk::{ParamError, ParamSpec, ParamValues};
 
 use super::{Finding, Verdict};
 use crate::host::Entry;
+use crate::run::backtest::panic_text;
 
 /// A name that no strategy has for a parameter.
 const NOBODYS: &str = "no-such-parameter";
@@ -19,10 +22,10 @@ pub(super) fn finding(entry: &Entry) -> Finding {
 fn wrong(entry: &Entry) -> Vec<String> {
     let made = |name: &str, value: &str| {
         let values = ParamValues::from([(name.to_owned(), value.to_owned())]);
-        (entry.make)(&values).err()
+        making(entry, &values)
     };
     let mut wrong = Vec::new();
-    if let Err(e) = (entry.make)(&ParamValues::new()) {
+    if let Some(e) = making(entry, &ParamValues::new()) {
         wrong.push(format!("its defaults are refused: {e}"));
     }
     if made(NOBODYS, "1").is_none() {
@@ -31,13 +34,15 @@ fn wrong(entry: &Entry) -> Vec<String> {
     for spec in &entry.specs {
         // Values that it allows may still not go together.
         for value in allowed(spec) {
-            if let Some(e @ (ParamError::Value { .. } | ParamError::Unknown { .. })) = made(spec.name, &value) {
+            if let Some(e) = made(spec.name, &value).filter(|e| !matches!(e, ParamError::Conflict(_))) {
                 wrong.push(format!("{}: {value} is declared and refused: {e}", spec.name));
             }
         }
         for value in forbidden(spec) {
-            if made(spec.name, &value).is_none() {
-                wrong.push(format!("{}: {value} is outside what is declared, and taken", spec.name));
+            match made(spec.name, &value) {
+                None => wrong.push(format!("{}: {value} is outside what is declared, and taken", spec.name)),
+                Some(e @ ParamError::Broken(_)) => wrong.push(format!("{}: at {value} {e}", spec.name)),
+                Some(_) => {}
             }
         }
         if spec.help.is_empty() {
@@ -45,6 +50,12 @@ fn wrong(entry: &Entry) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// Why none is made. One that breaks instead of refusing is never as it should be.
+fn making(entry: &Entry, values: &ParamValues) -> Option<ParamError> {
+    catch_unwind(AssertUnwindSafe(|| (entry.make)(values).err()))
+        .unwrap_or_else(|panic| Some(ParamError::Broken(format!("it panicked: {}", panic_text(&*panic)))))
 }
 
 fn allowed(spec: &ParamSpec) -> Vec<String> {

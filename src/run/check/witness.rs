@@ -1,10 +1,11 @@
 //! A strategy with somebody beside it who writes down what it hears and what it asks for.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_sdk::{
-    AccountKind, Action, Bar, BookView, Context, Direction, Fill, Funding, InstrumentId, OrderUpdate, Probe, Quote,
-    Side, Signal, SizeHint, Strategy, Trade, Ts,
+    AccountKind, Action, Bar, BookView, Context, Direction, Fill, Funding, InstrumentId, OrderUpdate, OwnView, Probe,
+    Quote, Side, Signal, SizeHint, Strategy, Tag, Trade, Ts, View,
 };
 
 use crate::host::Entry;
@@ -32,8 +33,9 @@ pub(super) struct Notes {
     pub(super) heard: Vec<(Ts, InstrumentId)>,
     /// A number in a signal that cannot be meant.
     pub(super) odd: Option<String>,
-    /// Its state at the end.
+    /// Its state at the end, and what it saw then.
     pub(super) saved: Vec<u8>,
+    pub(super) seen: Option<(Ts, View, OwnView)>,
     /// Bytes of memory at the end, where its host can tell.
     pub(super) memory: Option<usize>,
     /// The window it declares.
@@ -46,7 +48,8 @@ pub(super) fn witnessed(entry: &Entry, many: bool) -> (Entry, Arc<Mutex<Notes>>)
     let (make, kept) = (Arc::clone(&entry.make), Arc::clone(&notes));
     let make = move |values: &_| {
         let strategy = make(values)?;
-        let witness: Box<dyn Strategy> = Box::new(Witness { strategy, many, notes: Arc::clone(&kept) });
+        let witness: Box<dyn Strategy> =
+            Box::new(Witness { strategy, many, notes: Arc::clone(&kept), passed: BTreeSet::new() });
         Ok(witness)
     };
     (Entry { make: Arc::new(make), ..entry.clone() }, notes)
@@ -61,6 +64,8 @@ struct Witness {
     strategy: Box<dyn Strategy>,
     many: bool,
     notes: Arc<Mutex<Notes>>,
+    /// Signals of others that it heard: source and time.
+    passed: BTreeSet<(Tag, Ts)>,
 }
 
 impl Witness {
@@ -91,7 +96,10 @@ impl Witness {
                 notes.odd.get_or_insert(odd);
             }
             let stated = match action {
-                Action::Signal(s) if s.ts_made != Ts::NONE && s.source.is_empty() => s.ts_made,
+                // One that is passed on keeps the time at which somebody else made it: that is not dated back.
+                Action::Signal(s) if s.ts_made != Ts::NONE && !self.passed.contains(&(s.source.clone(), s.ts_made)) => {
+                    s.ts_made
+                }
                 _ => at,
             };
             notes.decisions.push(Decision { at, stated, answers, text: format!("{action:?}"), gist: gist(action) });
@@ -182,14 +190,9 @@ impl Strategy for Witness {
     }
 
     fn on_signal(&mut self, ctx: &mut Context<'_>, signal: &Signal) {
-        let before = read(&self.notes).decisions.len();
+        // With the name of who made it, or as its own.
+        self.passed.extend([signal.source.clone(), Tag::default()].map(|source| (source, signal.ts_made)));
         self.hear(ctx, true, |s, ctx| s.on_signal(ctx, signal));
-        // One that is passed on keeps the time at which somebody else made it: that is not dated back.
-        for passed in &mut read(&self.notes).decisions[before..] {
-            if passed.stated == signal.ts_made {
-                passed.stated = passed.at;
-            }
-        }
     }
 
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
@@ -207,9 +210,12 @@ impl Strategy for Witness {
     /// What it asks for here is not done, so it is not noted.
     fn on_stop(&mut self, ctx: &mut Context<'_>) {
         let saved = self.strategy.save();
+        let (now, (view, own, _)) = (ctx.now(), ctx.parts());
+        let seen = Some((now, view.clone(), own.clone()));
         self.strategy.on_stop(ctx);
         let mut notes = read(&self.notes);
-        (notes.saved, notes.memory, notes.window) = (saved, self.strategy.memory(), self.strategy.rebuild_window());
+        (notes.saved, notes.seen) = (saved, seen);
+        (notes.memory, notes.window) = (self.strategy.memory(), self.strategy.rebuild_window());
     }
 
     fn observe(&self, probe: &mut Probe) {

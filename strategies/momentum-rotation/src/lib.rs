@@ -73,14 +73,15 @@ impl Strategy for MomentumRotation {
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, _: u64) {
         let best = self.best(ctx.instruments());
-        let outs = ctx.instruments().iter().filter(|id| !best.contains(id)).map(|id| (*id, Direction::Flat));
-        let ins = best.iter().map(|id| (*id, Direction::Long));
-        for (id, direction) in outs.chain(ins).collect::<Vec<_>>() {
-            let stance = &mut self.seats.of(id).1;
-            if stance.wished() == direction {
-                continue;
-            }
-            stance.wish(direction);
+        // Beside what it wants, what it has: of a version whose place it took.
+        let has = |id: &&InstrumentId| {
+            self.seats.get(**id).1.wished() == Direction::Long || !ctx.position(**id).qty.is_zero()
+        };
+        let outs = ctx.instruments().iter().filter(|id| !best.contains(id)).filter(has);
+        let wants = |id: &&InstrumentId| self.seats.get(**id).1.wished() != Direction::Long;
+        let ins = best.iter().filter(wants).map(|id| (*id, Direction::Long));
+        for (id, direction) in outs.map(|id| (*id, Direction::Flat)).chain(ins).collect::<Vec<_>>() {
+            self.seats.of(id).1.wish(direction);
             let (tag, reason) = match direction {
                 Direction::Long => ("rotate_in", "among the strongest"),
                 Direction::Short | Direction::Flat => ("rotate_out", "no longer among the strongest"),
@@ -162,6 +163,14 @@ mod tests {
     fn without_positive_it_holds_the_least_bad() {
         let desk = desk(&[("positive", "false"), ("top", "2")]).bars_of_all(&[SIX, SIX, ONE]);
         assert_eq!(desk.story(), "12:long:SIX 12:long:ONE");
+    }
+
+    #[test]
+    fn what_it_holds_and_did_not_choose_is_given_up() {
+        let mut desk = desk(&[]);
+        desk.own.positions[2].qty = bellwether_sdk::testing::qty("1");
+        let first = desk.bars_of_all(&[ONE, TWO, SIX]).story();
+        assert!(first.starts_with("6:flat:SIX 12:flat:SIX 12:long:ONE"), "{first}");
     }
 
     #[test]

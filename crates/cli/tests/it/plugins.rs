@@ -132,6 +132,44 @@ fn a_file_that_is_no_component_is_refused_and_a_pin_holds_its_content() {
     desk.fails("backtest --config pinned.toml --data data --interval 1h", 3, "its content has changed");
 }
 
+#[test]
+fn a_component_that_traps_in_a_session_is_stopped_alone_and_its_orders_go_or_stay_as_its_policy_says() {
+    let Some(file) = hostile() else { return };
+    let desk = Desk::new().with_bars();
+    let run = |how: &str, on_halt: &str| {
+        let settings = format!(
+            "version = 1\n[session]\non_stop = \"keep\"\n\
+             [[strategy]]\nid = \"good\"\nplugin = \"ema_cross\"\nparams = {{ fast = 5, slow = 20, mode = \"long-only\", qty = 1 }}\n\
+             [[strategy]]\nid = \"hostile\"\nplugin = {file:?}\non_halt = {on_halt:?}\nparams = {{ how = {how:?}, qty = 1 }}\n"
+        );
+        std::fs::write(desk.path("settings.toml"), settings).expect("written");
+        let answer = desk.run(
+            "paper --config settings.toml --data data --instrument test:AAA/USD --interval 1h --pace 0 --json --no-save \
+             --state-dir state",
+        );
+        let document = serde_json::from_str(&answer.stdout).unwrap_or_else(|e| panic!("{how}: {e}: {answer:?}"));
+        desk.done("replay last --state-dir state");
+        (trades_of_the_good(&document), desk.done("tape show --effects last --state-dir state"))
+    };
+    let (expected, calm) = run("well", "cancel");
+    assert!(expected.len() > 5 && !calm.contains("halt hostile"), "{calm}");
+    for (on_halt, cancelled) in [("cancel", 1), ("keep", 0)] {
+        let (trades, effects) = run("panic", on_halt);
+        assert_eq!(trades, expected, "{on_halt}");
+        let (before, after) = effects.split_once("halt hostile: it panicked").unwrap_or_else(|| panic!("{effects}"));
+        let place = before
+            .lines()
+            .find(|l| l.contains("order ") && l.contains("hostile"))
+            .unwrap_or_else(|| panic!("{before}"));
+        let words: Vec<&str> = place.split_whitespace().collect();
+        let number = words[words.iter().position(|w| *w == "order").expect("an order") + 1];
+        // It is asked for in the moment of the halt, which is told after the commands of that moment.
+        let cancel = format!("cancel {number}");
+        let count = effects.lines().filter(|l| l.ends_with(&cancel)).count();
+        assert_eq!(count, cancelled, "{on_halt}: {number}: {after}");
+    }
+}
+
 /// The same bytes with a word replaced by another of its length.
 fn patched(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());

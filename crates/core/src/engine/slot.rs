@@ -75,6 +75,8 @@ pub(super) struct Slot {
     /// Bars it asked for beside its input.
     pub(super) more_bars: Vec<(InstrumentId, Interval)>,
     pub(super) on_halt: OnHalt,
+    /// Bytes of the tags that it was the first to use.
+    pub(super) words: usize,
     /// When a timer of it was last due, and how many were at that very time.
     pub(super) fired: (Ts, usize),
     /// Set once it is not called any more.
@@ -119,6 +121,7 @@ impl Slot {
             seen: vec![0; instruments],
             more_bars: Vec::new(),
             on_halt: config.on_halt,
+            words: 0,
             fired: (Ts::NONE, 0),
             halted: false,
             trial: None,

@@ -1,7 +1,7 @@
 //! A strategy takes another's place while a session runs: another version of it, or the same with other parameters.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bellwether_sdk::{Bar, Context, InstrumentId, Interval, ParamValues, Quote, Strategy, Trade, Ts};
 use serde::{Deserialize, Serialize};
@@ -111,6 +111,21 @@ pub(super) struct Trial {
     pub(super) timers: Vec<(Ts, u64)>,
     pub(super) halted: bool,
     pub(super) form: Option<Swap>,
+    /// Whether the newcomer took up its state, and so knows the orders it had placed.
+    pub(super) gave_state: bool,
+    /// Whether what is heard now is the newcomer's own: the one before never asked for it.
+    pub(super) newcomers_own: bool,
+}
+
+impl Trial {
+    /// A timer is due: it was of the one before, who has it no longer, or it is the newcomer's own.
+    pub(super) fn fire(&mut self, at: Ts, timer: u64) {
+        let known = self.timers.iter().position(|known| *known == (at, timer));
+        self.newcomers_own = known.is_none();
+        if let Some(known) = known {
+            self.timers.remove(known);
+        }
+    }
 }
 
 /// An event that is remembered.
@@ -122,14 +137,12 @@ pub(super) enum Seen {
 }
 
 impl Seen {
-    /// Its instrument, and which of an instrument's rows it belongs to.
-    fn row(&self) -> usize {
-        let (id, kind): (InstrumentId, usize) = match self {
-            Self::Trade(t) => (t.instrument, 0),
-            Self::Quote(q) => (q.instrument, 1),
-            Self::Bar(b) => (b.instrument, 2),
-        };
-        3 * id.index() + kind
+    const fn row(&self) -> Row {
+        match self {
+            Self::Trade(t) => (t.instrument, Kind::Trades),
+            Self::Quote(q) => (q.instrument, Kind::Quotes),
+            Self::Bar(b) => (b.instrument, Kind::Bars(b.interval.nanos())),
+        }
     }
 
     pub(super) const fn instrument(&self) -> InstrumentId {
@@ -158,20 +171,26 @@ impl Seen {
     }
 }
 
+/// Kinds of events that are remembered; bars by their interval in nanoseconds, so that an hour's do not push a day's out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Kind {
+    Trades,
+    Quotes,
+    Bars(i64),
+}
+
+type Row = (InstrumentId, Kind);
+
 /// The last events that a strategy heard, by instrument and kind, each with its number.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Past {
-    rows: Vec<VecDeque<(u64, Seen)>>,
+    rows: BTreeMap<Row, VecDeque<(u64, Seen)>>,
     heard: u64,
 }
 
 impl Past {
-    pub(super) fn new(instruments: usize) -> Self {
-        Self { rows: vec![VecDeque::new(); 3 * instruments], heard: 0 }
-    }
-
     pub(super) fn push(&mut self, seen: Seen) {
-        let row = &mut self.rows[seen.row()];
+        let row = self.rows.entry(seen.row()).or_default();
         if row.len() == REMEMBERED {
             row.pop_front();
         }
@@ -179,18 +198,20 @@ impl Past {
         row.push_back((self.heard, seen));
     }
 
-    /// The last `window` events of each row (all that there are, for zero), in the order in which they were heard.
+    /// The last `window` events of each row that is wanted (all that there are, for zero), in the order in which they were
+    /// heard.
     ///
     /// # Errors
     /// When more were heard than are remembered, and fewer are remembered than asked for.
-    pub(super) fn last(&self, window: u64) -> Result<Vec<Seen>, String> {
+    pub(super) fn last(&self, window: u64, wants: impl Fn(&Seen) -> bool) -> Result<Vec<Seen>, String> {
         let wanted = usize::try_from(window).unwrap_or(usize::MAX);
-        if wanted > REMEMBERED && self.rows.iter().any(|row| row.len() == REMEMBERED) {
+        let rows = || self.rows.values().filter(|row| row.front().is_some_and(|(_, seen)| wants(seen)));
+        if wanted > REMEMBERED && rows().any(|row| row.len() == REMEMBERED) {
             return Err(format!("it wants {window} events of history, and a session remembers {REMEMBERED}"));
         }
         let wanted = if wanted == 0 { REMEMBERED } else { wanted };
         let mut last: Vec<(u64, Seen)> =
-            self.rows.iter().flat_map(|row| row.iter().skip(row.len().saturating_sub(wanted)).copied()).collect();
+            rows().flat_map(|row| row.iter().skip(row.len().saturating_sub(wanted)).copied()).collect();
         last.sort_unstable_by_key(|(number, _)| *number);
         Ok(last.into_iter().map(|(_, seen)| seen).collect())
     }
@@ -203,6 +224,10 @@ mod tests {
     use super::*;
 
     fn bar(close: i64) -> Seen {
+        bar_of(close, Interval::MINUTE)
+    }
+
+    fn bar_of(close: i64, interval: Interval) -> Seen {
         let price = Price::from_mantissa(close);
         let ts_close = Ts::from_nanos(close);
         Seen::Bar(Bar {
@@ -213,25 +238,40 @@ mod tests {
             low: price,
             close: price,
             volume: Qty::ZERO,
-            interval: Interval::MINUTE,
+            interval,
             instrument: InstrumentId(0),
         })
     }
 
     #[test]
     fn the_last_events_are_remembered_in_order_and_a_window_that_was_forgotten_is_refused() {
-        let mut past = Past::new(1);
+        let all = |_: &Seen| true;
+        let mut past = Past::default();
         for close in 1..=10 {
             past.push(bar(close));
         }
-        assert_eq!(past.last(3), Ok(vec![bar(8), bar(9), bar(10)]));
-        assert_eq!(past.last(0).map(|all| all.len()), Ok(10));
+        assert_eq!(past.last(3, all), Ok(vec![bar(8), bar(9), bar(10)]));
+        assert_eq!(past.last(0, all).map(|all| all.len()), Ok(10));
         // Fewer were heard than it wants: it would stand no better had it been there from the beginning.
-        assert_eq!(past.last(100_000).map(|all| all.len()), Ok(10));
+        assert_eq!(past.last(100_000, all).map(|all| all.len()), Ok(10));
         for close in 11..=5_000 {
             past.push(bar(close));
         }
-        assert_eq!(past.last(0).map(|all| (all.len(), all[0])), Ok((REMEMBERED, bar(5_000 - 4_095))));
-        assert!(past.last(5_000).is_err_and(|why| why.contains("5000")));
+        assert_eq!(past.last(0, all).map(|all| (all.len(), all[0])), Ok((REMEMBERED, bar(5_000 - 4_095))));
+        assert!(past.last(5_000, all).is_err_and(|why| why.contains("5000")));
+    }
+    #[test]
+    fn bars_of_one_interval_do_not_push_those_of_another_out_of_the_window() {
+        let mut past = Past::default();
+        for close in 1..=100 {
+            past.push(bar(close));
+            if close % 10 == 0 {
+                past.push(bar_of(close, Interval::HOUR));
+            }
+        }
+        let hours = |seen: &Seen| matches!(seen, Seen::Bar(b) if b.interval == Interval::HOUR);
+        let last: Vec<Seen> = [80, 90, 100].map(|close| bar_of(close, Interval::HOUR)).to_vec();
+        assert_eq!(past.last(3, hours), Ok(last));
+        assert_eq!(past.last(3, |_| true).map(|all| all.len()), Ok(6));
     }
 }

@@ -78,11 +78,13 @@ pub struct Timers {
     heap: BinaryHeap<Reverse<Entry>>,
     next: Ts,
     entered: u64,
+    /// By strategy: how many timers of it are pending.
+    pending: Vec<usize>,
 }
 
 impl Default for Timers {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), next: Ts::MAX, entered: 0 }
+        Self { heap: BinaryHeap::new(), next: Ts::MAX, entered: 0, pending: Vec::new() }
     }
 }
 
@@ -98,6 +100,8 @@ impl Timers {
     /// Takes up what was due.
     pub(super) fn take_up(&mut self, (entries, entered): (Vec<Entry>, u64)) {
         self.next = entries.first().map_or(Ts::MAX, |e| e.0);
+        self.pending.clear();
+        entries.iter().for_each(|e| self.count(e.3, 1));
         self.heap = entries.into_iter().map(Reverse).collect();
         self.entered = entered;
     }
@@ -109,8 +113,23 @@ impl Timers {
             Due::Timer(..) | Due::Unsent(..) | Due::Lapse(..) => Class::Timer,
         };
         self.entered += 1;
+        self.count(due, 1);
         self.heap.push(Reverse((at, class, self.entered, due)));
         self.next = self.next.min(at);
+    }
+
+    fn count(&mut self, due: Due, more: isize) {
+        if let Due::Timer(strategy, _) = due {
+            if strategy >= self.pending.len() {
+                self.pending.resize(strategy + 1, 0);
+            }
+            self.pending[strategy] = self.pending[strategy].saturating_add_signed(more);
+        }
+    }
+
+    /// How many timers of a strategy are pending.
+    pub fn pending(&self, strategy: usize) -> usize {
+        self.pending.get(strategy).copied().unwrap_or_default()
     }
 
     /// The timers of a strategy, in the order in which they are due.
@@ -129,6 +148,9 @@ impl Timers {
     pub fn forget(&mut self, strategy: usize) {
         self.heap.retain(|e| !matches!(e.0.3, Due::Timer(s, _) if s == strategy));
         self.next = self.heap.peek().map_or(Ts::MAX, |e| e.0.0);
+        if let Some(pending) = self.pending.get_mut(strategy) {
+            *pending = 0;
+        }
     }
 
     /// The time of the earliest.
@@ -144,6 +166,7 @@ impl Timers {
             return None;
         }
         self.heap.pop();
+        self.count(due, -1);
         self.next = self.heap.peek().map_or(Ts::MAX, |e| e.0.0);
         Some((ts, due))
     }

@@ -15,11 +15,13 @@ pub struct WordId(pub u32);
 pub struct Words {
     words: Vec<String>,
     index: std::collections::BTreeMap<String, WordId>,
+    /// Of all words.
+    bytes: usize,
 }
 
 impl Default for Words {
     fn default() -> Self {
-        let mut words = Self { words: Vec::new(), index: std::collections::BTreeMap::new() };
+        let mut words = Self { words: Vec::new(), index: std::collections::BTreeMap::new(), bytes: 0 };
         words.intern("");
         words
     }
@@ -28,7 +30,8 @@ impl Default for Words {
 impl From<Vec<String>> for Words {
     fn from(words: Vec<String>) -> Self {
         let index = (0..).zip(&words).map(|(id, word)| (word.clone(), WordId(id))).collect();
-        Self { words, index }
+        let bytes = words.iter().map(String::len).sum();
+        Self { words, index, bytes }
     }
 }
 
@@ -51,8 +54,14 @@ impl Words {
         // More than four billion different words do not fit any memory.
         let id = WordId(self.words.len() as u32);
         self.words.push(word.to_owned());
+        self.bytes += word.len();
         self.index.insert(word.to_owned(), id);
         id
+    }
+
+    /// The bytes of all words.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The word.

@@ -100,8 +100,18 @@ fn ask(global: &Global, session: &str, asked: ChangeAsked, how: &HowArgs) -> Res
         false => out::answer(&format!("{what}: {text}\n")),
     };
     let began = Instant::now();
+    let mut put_in = false;
     loop {
-        let said = run::reply(&state, session).filter(|reply| reply.number == number);
+        let last = run::reply(&state, session);
+        if put_in && last.as_ref().is_some_and(|reply| reply.number != number) {
+            return Err(Failure::new(
+                Code::Failed,
+                "it was put in its place, and another change came after it".to_owned(),
+            )
+            .help("`bellwether tape show` tells whether it was kept until then"));
+        }
+        let said = last.filter(|reply| reply.number == number);
+        put_in |= said.as_ref().is_some_and(|reply| reply.step == "in");
         let over = began.elapsed() >= Duration::from_secs(how.wait);
         match said {
             Some(reply) if reply.step == "kept" => return answer("done", reply),

@@ -109,6 +109,16 @@ pub(super) fn run(args: &NewArgs) -> Result<(), Failure> {
     ))
 }
 
+/// Names that a package of Rust cannot have, or that would hide what a strategy needs.
+const NO_PACKAGES: &str = " abstract alloc as async await become bellwether_guest bellwether_sdk box break const continue core \
+    crate do dyn else enum extern false final fn for gen if impl in let loop macro match mod move mut override priv \
+    proc_macro pub ref return self static std struct super test trait true try type typeof unsafe unsized use virtual where \
+    while yield ";
+
+/// Types that the template knows by these names.
+const NO_TYPES: &str = " Bar Box Context Default Desk Drop Err Indicator None Ok Option ParamError Params Plugin Probe Result \
+    Self Send Signal Sma Some Strategy String Sync Vec ";
+
 /// A name in its spellings.
 struct Name {
     /// As a package: `my-cross`.
@@ -131,7 +141,15 @@ impl Name {
         let lower = text.to_ascii_lowercase();
         let words = lower.split(['-', '_']).filter(|w| !w.is_empty());
         let capital = |w: &str| w[..1].to_ascii_uppercase() + &w[1..];
-        Ok(Self { package: lower.replace('_', "-"), ident: lower.replace('-', "_"), ty: words.map(capital).collect() })
+        let (ident, ty) = (lower.replace('-', "_"), words.map(capital).collect::<String>());
+        let is_of = |names: &str, name: &str| names.contains(&format!(" {name} "));
+        if is_of(NO_PACKAGES, &ident) {
+            return Err(Failure::new(Code::Usage, format!("{text:?} means something else in Rust"))
+                .help(format!("call it {ident}-strategy, or by what it does")));
+        }
+        // `sma` would be the type `Sma`, which is the indicator.
+        let ty = if is_of(NO_TYPES, &ty) { format!("{ty}Strategy") } else { ty };
+        Ok(Self { package: lower.replace('_', "-"), ident, ty })
     }
 
     fn fill(&self, template: &str) -> String {
@@ -166,4 +184,30 @@ fn foreign(folder: &Path, name: &Name, language: &Foreign) -> Result<Vec<String>
     sources::write(&folder.join("wit").join("strategy.wit"), sources::text("crates/guest/wit/strategy.wit"))?;
     sources::write(&folder.join(".gitignore"), &format!("{}*.wasm\n", language.ignored))?;
     Ok(language.build.iter().map(|line| name.fill(line)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_rust_or_the_sdk_has_already_is_refused_or_gets_a_type_of_its_own() {
+        let ty = |name: &str| Name::of(name).map(|n| n.ty).map_err(|e| format!("{e:?}"));
+        for word in ["fn", "match", "self", "Self", "std", "bellwether-sdk", "gen", "while"] {
+            assert!(ty(word).is_err_and(|e| e.contains("something else")), "{word}");
+        }
+        for name in ["sma", "strategy", "signal", "plugin", "bar", "context", "probe", "result", "param-error", "some"]
+        {
+            assert!(ty(name).is_ok_and(|t| t.len() > 8 && t.ends_with("Strategy")), "{name}");
+        }
+        assert_eq!(ty("my-cross"), Ok("MyCross".to_owned()));
+        assert_eq!(ty("fnord"), Ok("Fnord".to_owned()));
+        // All that the template opens is known here.
+        let template = include_str!("templates/rust/lib.rs");
+        let opened = template.lines().filter_map(|l| l.trim().strip_prefix("use bellwether_sdk::"));
+        let names = opened.flat_map(|l| l.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+        for name in names.filter(|n| n.starts_with(|c: char| c.is_ascii_uppercase())) {
+            assert!(NO_TYPES.contains(&format!(" {name} ")), "{name}");
+        }
+    }
 }

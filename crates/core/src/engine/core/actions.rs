@@ -35,11 +35,30 @@ impl Engine {
                     break;
                 }
             }
+            if let Some(reason) = self.hoard_of(i) {
+                self.halt(i, reason);
+                break;
+            }
         }
         // The memory is used again by the next event.
         actions.clear();
         self.outbox.actions = actions;
         Ok(())
+    }
+
+    /// What a strategy has heaped up beyond what one may: each event by itself asked for little.
+    #[inline]
+    pub(super) fn hoard_of(&self, i: usize) -> Option<String> {
+        let slot = &self.slots[i];
+        if self.timers.pending(i) > TIMERS_MAX {
+            Some(format!("more than {TIMERS_MAX} timers are pending"))
+        } else if slot.more_bars.len() > INTERVALS_MAX * slot.own.instruments.len().max(1) {
+            Some(format!("it asks for bars of more than {INTERVALS_MAX} intervals per instrument"))
+        } else if slot.words > WORDS_MAX {
+            Some(format!("its orders have tags of more than {} MiB", WORDS_MAX >> 20))
+        } else {
+            None
+        }
     }
 
     /// An order that a strategy counts on, or a signal (order 0), comes to nothing before it is one.
@@ -50,6 +69,11 @@ impl Engine {
 
     /// A strategy is not called any more. The others go on.
     pub(super) fn halt(&mut self, i: usize, reason: String) {
+        if self.slots[i].trial.is_some() {
+            // It is the newcomer that fails.
+            self.take_back(i, reason);
+            return;
+        }
         if std::mem::replace(&mut self.slots[i].halted, true) {
             return;
         }
@@ -273,7 +297,9 @@ impl Engine {
 
     /// Makes an order of an intent, asks risk, and sends it.
     pub(super) fn place(&mut self, i: usize, id: OrderId, intent: &Intent, role: Role) -> bool {
+        let words = self.orders.words.bytes();
         let tag = self.orders.words.intern(&intent.tag);
+        self.slots[i].words += self.orders.words.bytes() - words;
         let order = Order {
             id,
             strategy: i as u16,

@@ -40,6 +40,15 @@ const BOOK_LEVELS: usize = 20;
 /// Actions one event may cause before the engine calls it a flood.
 const ACTIONS_MAX: usize = 10_000;
 
+/// Timers of a strategy that may be pending at one time.
+const TIMERS_MAX: usize = 100_000;
+
+/// Intervals of bars that a strategy may ask for, per instrument it was given.
+const INTERVALS_MAX: usize = 16;
+
+/// Bytes of the different tags of a strategy's orders: they are kept as long as the run lasts.
+const WORDS_MAX: usize = 16 << 20;
+
 /// Orders and trades there is room for from the start.
 const ORDERS_ROOM: usize = 1 << 16;
 
@@ -236,7 +245,11 @@ impl Engine {
             instruments: config
                 .instruments
                 .into_iter()
-                .map(|instrument| InstrumentView { instrument, last: Price::ZERO, quote: Quote::default() })
+                .map(|instrument| InstrumentView {
+                    quote: Quote { instrument: instrument.id, ..Quote::default() },
+                    instrument,
+                    last: Price::ZERO,
+                })
                 .collect(),
             equity: start,
             equity_scale: config.currencies[0].scale,
@@ -486,10 +499,16 @@ impl Engine {
             }
             Due::Timer(slot, timer) => {
                 let first = self.slots[slot].own.instruments.first().copied().unwrap_or_default();
+                if let Some(trial) = &mut self.slots[slot].trial {
+                    trial.fire(ts, timer);
+                }
                 if self.is_warming(slot) {
                     self.hear_in_warmup(slot, first, |s, ctx| s.on_timer(ctx, timer))?;
                 } else {
                     self.hear(slot, first, |s, ctx| s.on_timer(ctx, timer))?;
+                }
+                if let Some(trial) = &mut self.slots[slot].trial {
+                    trial.newcomers_own = false;
                 }
             }
         }
@@ -556,8 +575,8 @@ impl Engine {
         if on_trial && let Some(why) = self.failure() {
             self.outbox.actions.clear();
             self.outbox.next_order = next_order;
-            self.take_back(i, format!("in the warm-up: {why}"));
-            return self.hear_in_warmup(i, id, hook);
+            let hears_it = self.take_back(i, format!("in the warm-up: {why}"));
+            return if hears_it { self.hear_in_warmup(i, id, hook) } else { Ok(()) };
         }
         let asked = std::mem::take(&mut self.outbox.actions);
         let all = asked.len();

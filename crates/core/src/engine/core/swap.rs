@@ -3,21 +3,39 @@
 use super::super::swap::{Past, Seen, Step, Swap, Swapped, Trial};
 use super::*;
 use crate::engine::Newcomer;
+use crate::orders::{OrderRecord, OrderType};
 
-/// What a newcomer may ask for while it takes its place.
-enum May {
-    /// What was set for the one before stays: only bars are asked for anew.
-    AskForBars,
-    /// Wishes do not count, as in any warm-up.
-    AskForAllButOrders,
+/// Timers and dropped orders that a newcomer may hear of while it takes its place.
+const DUE_MAX: usize = 1_000_000;
+
+/// Instructions of a newcomer while it takes its place, where its host counts them: the session waits for it meanwhile.
+const WORK_MAX: u64 = 3_000_000_000;
+
+/// Numbers of orders that are asked for before the place is taken: no order has one of these.
+const NO_ORDERS: u64 = 1 << 62;
+
+/// What a newcomer hears while it takes its place.
+enum Early<'a> {
+    Start,
+    Past(&'a Seen),
+    Due(Due),
+}
+
+/// A newcomer on its way into its place. What it asks for comes to nothing, and it is told so; its timers are due as they
+/// would have been.
+struct Rehearsal {
+    due: Timers,
+    heard_due: usize,
+    next_order: u64,
+    /// Its instructions before.
+    worked: u64,
 }
 
 impl Engine {
     /// From now on the last events of each strategy are remembered, so that another can be warmed up by them.
     pub(in crate::engine) fn remember(&mut self) {
-        let instruments = self.view.instruments.len();
         for slot in &mut self.slots {
-            slot.past = Some(Past::new(instruments));
+            slot.past = Some(Past::default());
         }
     }
 
@@ -37,7 +55,9 @@ impl Engine {
     }
 
     /// Puts a newcomer in a strategy's place. Positions and open orders stay. It is on trial until it has heard its first
-    /// event: if it fails until then, the one before has its place again and hears that event.
+    /// event: if it fails until then, or another comes, the one before has its place again and hears that event. One that
+    /// stays without having taken up the state does not know the resting orders of the one before: they are cancelled, but
+    /// for those that protect or reduce a position, unless the place keeps its orders when it is halted.
     ///
     /// # Errors
     /// [`EngineError`].
@@ -51,16 +71,18 @@ impl Engine {
             self.note_swap(id, Step::Back, "it could not be made".to_owned());
             return Ok(());
         };
+        // A state that fits the one on trial fits the one before only if that gave it its own.
+        let mut fits = swap.takes_state;
         if self.slots[i].trial.is_some() {
-            self.note_swap(id, Step::Back, "the one before it has not heard an event yet".to_owned());
-            return Ok(());
+            fits &= self.slots[i].form.as_ref().is_some_and(|form| form.takes_state);
+            self.take_back(i, "another is put in before it has heard an event".to_owned());
         }
         // What a strategy that failed holds is not given on.
-        let state = (swap.takes_state && !self.slots[i].halted).then(|| self.slots[i].strategy.save());
+        let state = (fits && !self.slots[i].halted).then(|| self.slots[i].strategy.save());
         self.put_in(i, swap, newcomer, state.is_some());
         let begun = match &state {
-            Some(state) => self.continue_from(i, state)?,
-            None => self.warm_up_from_past(i)?,
+            Some(state) => self.continue_from(i, state),
+            None => self.warm_up_from_past(i),
         };
         match begun {
             Ok(how) => {
@@ -74,19 +96,22 @@ impl Engine {
                 let what: Vec<String> = what.into_iter().filter(|text| !text.is_empty()).collect();
                 self.note_swap(id, Step::In, format!("{}; {how}; asked for by {}", what.join(" "), swap.operator));
             }
-            Err(why) => self.take_back(i, why),
+            Err(why) => {
+                self.take_back(i, why);
+            }
         }
         Ok(())
     }
 
     /// Gives the place to the newcomer, and keeps aside what it may have to be given back.
-    fn put_in(&mut self, i: usize, swap: &Swap, newcomer: Newcomer, keeps_timers: bool) {
+    fn put_in(&mut self, i: usize, swap: &Swap, newcomer: Newcomer, gives_state: bool) {
         let timers = self.timers.of(i);
-        if !keeps_timers {
+        if !gives_state {
             self.timers.forget(i);
         }
         let instruments = self.view.instruments.len();
         let slot = &mut self.slots[i];
+        slot.words = 0;
         let gauges = slot.gauges.clone();
         match (newcomer.sizer.measures(), slot.gauges.is_empty()) {
             (true, true) => slot.gauges = vec![Default::default(); instruments],
@@ -103,59 +128,129 @@ impl Engine {
             timers,
             halted: std::mem::replace(&mut slot.halted, false),
             form: slot.form.replace(swap.clone()),
+            gave_state: gives_state,
+            newcomers_own: false,
         }));
     }
 
-    fn continue_from(&mut self, i: usize, state: &[u8]) -> Result<Result<String, String>, EngineError> {
-        if let Err(why) = self.hear_beginning(i, None, May::AskForBars)? {
-            return Ok(Err(why));
-        }
+    fn continue_from(&mut self, i: usize, state: &[u8]) -> Result<String, String> {
+        let mut rehearsal = self.rehearsal(i);
+        self.rehearse(i, self.now, Early::Start, &mut rehearsal)?;
+        // The timers of the one before stay instead of its own.
+        self.hear_due(i, Ts::MAX, Ts::NONE, &mut rehearsal)?;
         let restored = self.slots[i].strategy.restore(state);
-        Ok(restored
+        restored
             .map(|()| format!("took over a state of {} bytes", state.len()))
-            .map_err(|why| format!("it does not take over the state: {why}")))
+            .map_err(|why| format!("it does not take over the state: {why}"))
     }
 
-    fn warm_up_from_past(&mut self, i: usize) -> Result<Result<String, String>, EngineError> {
+    fn warm_up_from_past(&mut self, i: usize) -> Result<String, String> {
         let window = self.slots[i].strategy.rebuild_window();
-        let last = match self.slots[i].past.as_ref().map_or(Ok(Vec::new()), |past| past.last(window)) {
-            Ok(last) => last,
-            Err(why) => return Ok(Err(why)),
+        let last = |slot: &Slot, wants: &dyn Fn(&Seen) -> bool| {
+            slot.past.as_ref().map_or(Ok(Vec::new()), |past| past.last(window, wants))
         };
-        if let Err(why) = self.hear_beginning(i, None, May::AskForAllButOrders)? {
-            return Ok(Err(why));
-        }
+        let begin = last(&self.slots[i], &|_| true).ok().and_then(|all| all.first().map(Seen::ts));
+        let mut rehearsal = self.rehearsal(i);
+        self.rehearse(i, begin.unwrap_or(self.now), Early::Start, &mut rehearsal)?;
+        // It has said by now which bars it wants.
+        let slot = &self.slots[i];
+        let last = last(slot, &|seen| match seen {
+            Seen::Bar(b) => slot.wants_bars(b.instrument, b.interval),
+            Seen::Trade(_) | Seen::Quote(_) => true,
+        })?;
+        let past = |why: String| format!("in its warm-up: {why}");
         for seen in &last {
-            if let Err(why) = self.hear_beginning(i, Some(seen), May::AskForAllButOrders)? {
-                return Ok(Err(format!("in its warm-up: {why}")));
-            }
+            self.hear_due(i, seen.ts(), seen.ts(), &mut rehearsal).map_err(past)?;
+            self.rehearse(i, seen.ts(), Early::Past(seen), &mut rehearsal).map_err(past)?;
         }
-        Ok(Ok(format!("warmed up by {} events", last.len())))
+        for (at, due) in self.hear_due(i, Ts::MAX, self.now, &mut rehearsal).map_err(past)? {
+            self.timers.add(at, due);
+        }
+        Ok(format!("warmed up by {} events", last.len()))
     }
 
-    /// Lets a newcomer hear its start or something of the past. The inner error is why it fails.
-    fn hear_beginning(&mut self, i: usize, seen: Option<&Seen>, may: May) -> Result<Result<(), String>, EngineError> {
-        let next_order = self.outbox.next_order;
+    fn rehearsal(&self, i: usize) -> Rehearsal {
+        let worked = self.slots[i].strategy.work();
+        Rehearsal { due: Timers::default(), heard_due: 0, next_order: NO_ORDERS, worked }
+    }
+
+    /// Lets a newcomer hear what is due before a time: that its orders came to nothing, and timers before `timers`. Gives the
+    /// later ones.
+    fn hear_due(
+        &mut self,
+        i: usize,
+        before: Ts,
+        timers: Ts,
+        rehearsal: &mut Rehearsal,
+    ) -> Result<Vec<(Ts, Due)>, String> {
+        let mut later = Vec::new();
+        while let Some((at, due)) = rehearsal.due.take_before(before, Class::Funding) {
+            if matches!(due, Due::Timer(..)) && at >= timers {
+                later.push((at, due));
+                continue;
+            }
+            rehearsal.heard_due += 1;
+            if rehearsal.heard_due > DUE_MAX {
+                return Err(format!("more than {DUE_MAX} timers and orders"));
+            }
+            self.rehearse(i, at, Early::Due(due), rehearsal)?;
+        }
+        Ok(later)
+    }
+
+    /// Lets a newcomer hear its start, something of the past or what is due then. The error is why it fails.
+    fn rehearse(&mut self, i: usize, now: Ts, early: Early<'_>, rehearsal: &mut Rehearsal) -> Result<(), String> {
         let slot = &mut self.slots[i];
         let first = slot.own.instruments.first().copied().unwrap_or_default();
-        let (now, id) = seen.map_or((self.now, first), |seen| (seen.ts(), seen.instrument()));
+        let id = match early {
+            Early::Past(seen) => seen.instrument(),
+            Early::Due(Due::Unsent(_, id, ..)) => id,
+            Early::Start | Early::Due(_) => first,
+        };
+        let next_order = std::mem::replace(&mut self.outbox.next_order, rehearsal.next_order);
         let mut ctx = Context::new(now, id, &self.view, &slot.own, &mut self.outbox);
-        match seen {
-            Some(seen) => seen.tell(slot.strategy.as_mut(), &mut ctx),
-            None => slot.strategy.on_start(&mut ctx),
+        match early {
+            Early::Start => slot.strategy.on_start(&mut ctx),
+            Early::Past(seen) => seen.tell(slot.strategy.as_mut(), &mut ctx),
+            Early::Due(Due::Timer(_, timer)) => slot.strategy.on_timer(&mut ctx, timer),
+            Early::Due(Due::Unsent(_, instrument, order, why)) => {
+                let (state, reason) = (OrderState::Rejected, why.reason());
+                slot.strategy.on_order(&mut ctx, &OrderUpdate { order, instrument, ts: now, state, reason });
+            }
+            Early::Due(Due::Bar(_) | Due::Lapse(..)) => {}
         }
-        // No order was made: the numbers it gave out are free again.
-        self.outbox.next_order = next_order;
-        if let Some(why) = self.failure() {
-            self.outbox.actions.clear();
-            return Ok(Err(why));
+        let worked = slot.strategy.work().saturating_sub(rehearsal.worked);
+        rehearsal.next_order = std::mem::replace(&mut self.outbox.next_order, next_order);
+        let failure = self.failure();
+        let asked = std::mem::take(&mut self.outbox.actions);
+        if let Some(why) = failure {
+            return Err(why);
         }
-        self.outbox.actions.retain(|action| match may {
-            May::AskForBars => matches!(action, Action::SubscribeBars(..)),
-            May::AskForAllButOrders => !matches!(action, Action::Signal(_) | Action::Place(..)),
-        });
-        self.act(i)?;
-        Ok(Ok(()))
+        if worked > WORK_MAX {
+            return Err(format!("it took more than {} million instructions to take its place", WORK_MAX / 1_000_000));
+        }
+        for action in asked {
+            match action {
+                Action::SubscribeBars(id, interval) => {
+                    self.subscribe(i, id, interval);
+                    if let Some(why) = self.hoard_of(i) {
+                        return Err(why);
+                    }
+                }
+                Action::Timer(at, timer) => rehearsal.due.add(at.max(now), Due::Timer(i, timer)),
+                Action::Place(order, intent) => {
+                    rehearsal.due.add(now, Due::Unsent(i, intent.instrument, order, Unsent::WarmUp));
+                }
+                Action::Signal(signal) => {
+                    rehearsal.due.add(now, Due::Unsent(i, signal.instrument, OrderId(0), Unsent::WarmUp));
+                }
+                Action::Cancel(_) | Action::CancelAll(_) | Action::Halt(_) => {}
+            }
+        }
+        if rehearsal.due.pending(i) > TIMERS_MAX {
+            return Err(format!("more than {TIMERS_MAX} timers are pending"));
+        }
+        Ok(())
     }
 
     /// Why what was just asked for ends a trial.
@@ -183,20 +278,38 @@ impl Engine {
         let mut ctx = Context::new(self.now, id, &self.view, &slot.own, &mut self.outbox);
         hook(slot.strategy.as_mut(), &mut ctx);
         let Some(why) = self.failure() else {
-            self.slots[i].trial = None;
-            self.note_swap(self.slots[i].id.clone(), Step::Kept, "it heard its first event".to_owned());
+            let knows_orders = self.slots[i].trial.take().is_none_or(|trial| trial.gave_state);
+            let mut text = "it heard its first event".to_owned();
+            let cancelled = if knows_orders { 0 } else { self.cancel_unattended(i) };
+            if cancelled > 0 {
+                text.push_str(&format!("; {cancelled} resting orders of the one before are cancelled"));
+            }
+            self.note_swap(self.slots[i].id.clone(), Step::Kept, text);
             return self.act(i);
         };
         self.outbox.actions.clear();
         self.outbox.next_order = next_order;
-        self.take_back(i, format!("in its first event: {why}"));
-        self.hear(i, id, hook)
+        if self.take_back(i, format!("in its first event: {why}")) { self.hear(i, id, hook) } else { Ok(()) }
     }
 
-    /// The one before has its place again.
-    pub(super) fn take_back(&mut self, i: usize, why: String) {
+    /// Cancels what rests of a strategy whose place was taken by one that does not know of it; gives how many.
+    fn cancel_unattended(&mut self, i: usize) -> usize {
+        if self.slots[i].on_halt == OnHalt::Keep {
+            return 0;
+        }
+        let rests = |open: &&OpenOrder| {
+            let unattended = |r: &OrderRecord| r.order_type != OrderType::Market && !r.reduce_only;
+            self.orders.get(open.id).is_ok_and(|r| r.role == Role::Intent && unattended(r))
+        };
+        let resting: Vec<OrderId> = self.slots[i].own.orders.iter().filter(rests).map(|o| o.id).collect();
+        resting.iter().for_each(|order| self.cancel(i, *order));
+        resting.len()
+    }
+
+    /// The one before has its place again; gives whether it is to hear what the newcomer heard last.
+    pub(super) fn take_back(&mut self, i: usize, why: String) -> bool {
         let slot = &mut self.slots[i];
-        let Some(trial) = slot.trial.take() else { return };
+        let Some(trial) = slot.trial.take() else { return false };
         slot.strategy = trial.before;
         slot.sizer = trial.sizer;
         slot.gauges = trial.gauges;
@@ -210,6 +323,7 @@ impl Engine {
             self.timers.add(at, Due::Timer(i, timer));
         }
         self.note_swap(id, Step::Back, why);
+        !trial.newcomers_own
     }
 
     fn note_swap(&mut self, strategy: String, step: Step, text: String) {
