@@ -3,8 +3,8 @@
 use bellwether::market::{Batch, DepthBatch, DepthHead, Kind};
 use bellwether::sim::Profile;
 use bellwether_sdk::{
-    Bar, Bracket, Context, Decimal, Direction, InstrumentId, Intent, Interval, Level, OrderState, OrderUpdate, Side,
-    Signal, SizeHint, Stance, Strategy, TimeInForce, Trail, Ts,
+    Bar, Bracket, Context, Decimal, Direction, InstrumentId, Intent, Interval, Level, OrderState, OrderUpdate, Rate,
+    Side, Signal, SizeHint, Stance, Strategy, TimeInForce, Trail, Ts,
 };
 
 use crate::desk::{Desk, bars, fills_text, price, qty, quotes, states_text};
@@ -248,6 +248,30 @@ fn what_fills_at_a_days_first_open_is_that_days() {
     assert_eq!(fills_text(&outcome), "1 buy 1@100, 2 sell 1@80");
     let daily: Vec<String> = outcome.daily.iter().map(|d| d.equity.to_text(8)).collect();
     assert_eq!(daily, ["1000000", "999980"]);
+}
+
+#[test]
+fn a_funding_at_a_bars_close_ends_no_candle_and_no_day_before_the_bar_is_in() {
+    let minute = Interval::MINUTE.nanos();
+    let shift = Interval::DAY.nanos() - 3 * minute;
+    let mut all = bars("100 100/100/100/110 110/120/90/120 120 120");
+    for bar in &mut all {
+        (bar.ts_open, bar.ts_close) = (bar.ts_open.plus(shift), bar.ts_close.plus(shift));
+    }
+    let midnight = Ts::from_nanos(Interval::DAY.nanos());
+    let paid = bellwether_sdk::Funding { ts: midnight, rate: Rate::from_mantissa(10_000_000_000), mark: price(100), instrument: ID };
+    let streams = vec![(Kind::Bars(Interval::MINUTE), Batch::Bars(all)), (Kind::Funding, Batch::Funding(vec![paid]))];
+    let desk = Desk { symbols: vec!["test:AAA/USD:USD"], ..Desk::default() };
+    let outcome = desk.run(streams, |n, ctx| {
+        if n == 0 {
+            ctx.place(Intent::market(ID, Side::Buy, qty(1)));
+        }
+    });
+    let daily: Vec<String> = outcome.daily.iter().map(|d| d.equity.to_text(8)).collect();
+    assert_eq!(daily, ["1000019", "1000019"], "the last bar of the day and what settled at its end are in it");
+    let candles: Vec<_> = outcome.charts[0].candles.iter().map(|c| (c.high, c.low, c.close)).collect();
+    assert_eq!(candles.len(), 5, "{candles:?}");
+    assert_eq!(candles[2], (price(120), price(90), price(120)));
 }
 
 #[test]

@@ -411,3 +411,46 @@ pub mod circuit {
         assert_eq!(out(&mut circuit), "Buy 3");
     }
 }
+
+#[test]
+fn at_a_venue_a_spot_sale_is_covered_by_the_position_or_refused() {
+    let limits = Limits { at_venue: true, ..Limits::default() };
+    let run = Desk { limits, ..Desk::default() }.bars("100 100 100 100 100", |n, ctx| {
+        let sale = |q| Intent::market(ONE, Side::Sell, qty(q)).reduce_only();
+        match n {
+            0 => drop(ctx.place(sale(5))),
+            1 => drop(ctx.place(Intent::market(ONE, Side::Buy, qty(2)))),
+            3 => {
+                ctx.place(Intent::limit(ONE, Side::Sell, qty(2), price(200)));
+                ctx.place(sale(2));
+            }
+            _ => {}
+        }
+    });
+    assert_eq!(refusals(&run), "insufficient_position 2");
+    let states = states_text(&run);
+    assert!(states.starts_with("1 rejected insufficient_position, 2 filled, 3 acknowledged, 4 rejected"), "{states}");
+}
+
+#[test]
+fn an_order_is_valued_at_the_price_at_which_it_is_worth_most() {
+    let each = InstrumentLimits { order_notional_max: whole(150), ..Default::default() };
+    let limits = Limits { each, ..Limits::default() };
+    let run = Desk { limits, ..Desk::default() }.bars("100 100 100", |n, ctx| {
+        let stop = |side, trigger| Intent::stop(ONE, side, qty(2), price(trigger));
+        let stop_limit = |trigger, limit| Intent {
+            kind: bellwether_sdk::OrderKind::StopLimit { trigger: price(trigger), price: price(limit) },
+            ..stop(Side::Buy, trigger)
+        };
+        if n == 0 {
+            ctx.place(Intent::limit(ONE, Side::Sell, qty(2), price(1)));
+            ctx.place(stop(Side::Buy, 1));
+            ctx.place(stop_limit(1, 200));
+            ctx.place(stop(Side::Sell, 70));
+            ctx.place(Intent::limit(ONE, Side::Buy, qty(2), price(70)));
+        }
+    });
+    let states = states_text(&run);
+    assert_eq!(refusals(&run), "order_notional_max 3", "{states}");
+    assert!(states.contains("4 acknowledged, 5 acknowledged"), "{states}");
+}

@@ -211,6 +211,12 @@ fn buy_hold(outcome: &Outcome, start: f64) -> Figure {
     if start <= 0.0 {
         return Err(format!("the run began with an equity of {start}"));
     }
+    if let Some(first) = outcome.instruments.first()
+        && ![first.symbol.base(), first.symbol.quote(), first.symbol.settle()]
+            .contains(&outcome.reporting.code.as_str())
+    {
+        return Err(format!("{} has no price in {}", first.symbol, outcome.reporting.code));
+    }
     Ok(last.buy_hold.to_f64(outcome.reporting.scale) / start - 1.0)
 }
 

@@ -121,6 +121,7 @@ impl Circuit {
     /// An open circuit: the caller sends commands and brings answers.
     pub fn live(mut engine: Engine) -> Self {
         engine.remember();
+        engine.go_to_venue();
         let door = Door::Venue { engine, out: Vec::new(), journal: Vec::new() };
         Self { door, started: false, halts: 0, swaps: 0 }
     }

@@ -20,7 +20,7 @@ pub(super) enum Hold {
     Price,
     /// An inverse contract, counted in its coin: at twice the price half the start is won, at half of it all is lost.
     Inverse,
-    /// The instrument is what equity is counted in.
+    /// The instrument is what equity is counted in, or its price is of another currency than equity.
     Same,
 }
 

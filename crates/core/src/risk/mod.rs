@@ -85,6 +85,8 @@ pub struct Pace {
     pub quote: (Price, Price),
     /// What the instrument's open orders that could enlarge a position would buy and sell.
     pub pending: (Pending, Pending),
+    /// What the instrument's open sales are of, those that protect or that the guard made left out.
+    pub sales: i64,
     /// Equity in reporting currency.
     pub equity: Money,
     /// Digits of the reporting currency.
@@ -130,6 +132,11 @@ impl Guard {
         Self { limits, memory: Memory::default() }
     }
 
+    /// From now on its orders go to a venue.
+    pub(crate) fn go_to_venue(&mut self) {
+        self.limits.at_venue = true;
+    }
+
     /// Its limits.
     pub const fn limits(&self) -> &Limits {
         &self.limits
@@ -149,6 +156,9 @@ impl Guard {
     /// [`Refusal`], with the numbers.
     pub fn approve(&self, order: Order, view: &RiskView<'_>) -> Result<Approved<Order>, Refusal> {
         check_form(&order)?;
+        if self.limits.at_venue {
+            weigh::covered(&order, view)?;
+        }
         let reduces = reduces(&order, view);
         if !reduces {
             if let Some(declared) = self.limits.declared_by(order.strategy) {

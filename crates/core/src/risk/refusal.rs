@@ -94,6 +94,16 @@ pub enum Refusal {
     /// A limit would be passed.
     #[error("{0}")]
     Over(Level),
+    /// On spot: it would sell more than is held.
+    #[error("it sells {sale}, with the sales that are open {all}, and {held} are held")]
+    Uncovered {
+        /// What it sells.
+        sale: String,
+        /// With what open sales are of.
+        all: String,
+        /// The position.
+        held: String,
+    },
     /// Its strategy declares other instruments than this.
     #[error("its strategy does not declare the instrument")]
     InstrumentUndeclared,
@@ -162,6 +172,7 @@ impl Refusal {
             Self::PriceNotPositive => "price_not_positive",
             Self::NoPrice => "no_price",
             Self::Over(level) => level.limit.name(),
+            Self::Uncovered { .. } => "insufficient_position",
             Self::InstrumentUndeclared => "instrument_undeclared",
             Self::KindUndeclared(_) => "kind_undeclared",
             Self::Collar { .. } => "price_collar_max",

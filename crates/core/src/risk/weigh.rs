@@ -1,6 +1,6 @@
 //! What an order would come to: the worst that can become of it together with all that is open already.
 
-use bellwether_sdk::{Decimal, Instrument, Money, Price, Qty, Rate, Side, Size};
+use bellwether_sdk::{Decimal, Instrument, InstrumentKind, Money, OrderKind, Price, Qty, Rate, Side, Size};
 
 use super::{Level, Limit, Limits, Pending, Refusal, RiskView, amount_at};
 use crate::orders::Order;
@@ -33,7 +33,7 @@ pub(super) fn levels(limits: &Limits, order: &Order, view: &RiskView<'_>) -> Res
 }
 
 fn weigh_values(limits: &Limits, order: &Order, view: &RiskView<'_>, levels: &mut Vec<Level>) -> Result<(), Refusal> {
-    let price = if order.price().is_zero() { view.last } else { order.price() };
+    let price = worst_price(order, view.last);
     if price.is_zero() {
         return Err(Refusal::NoPrice);
     }
@@ -64,6 +64,47 @@ fn weigh_values(limits: &Limits, order: &Order, view: &RiskView<'_>, levels: &mu
         weigh_account(limits, order, view, after, levels)?;
     }
     Ok(())
+}
+
+/// The price at which an order is worth most: a sell limit fills at any price above it, a stop that the market has passed
+/// at the market's, a stop-limit up to its limit.
+fn worst_price(order: &Order, last: Price) -> Price {
+    let buys = order.side == Side::Buy;
+    let at_trigger = |trigger: Price| match (buys, last.is_zero()) {
+        (_, true) => trigger,
+        (true, _) => trigger.max(last),
+        (false, _) => trigger.min(last),
+    };
+    match order.kind {
+        OrderKind::Market | OrderKind::TrailingStop { .. } => last,
+        OrderKind::Limit { price } if buys => price,
+        OrderKind::Limit { price } => price.max(last),
+        OrderKind::StopMarket { trigger } => at_trigger(trigger),
+        OrderKind::StopLimit { price, .. } if buys => price,
+        OrderKind::StopLimit { trigger, price } => price.max(at_trigger(trigger)),
+    }
+}
+
+/// Whether a spot sale is covered by the position, with all sales that are open. What protects a position, and what the
+/// guard makes to close one, is of the position by itself.
+pub(super) fn covered(order: &Order, view: &RiskView<'_>) -> Result<(), Refusal> {
+    let spot = view.instrument.kind() == InstrumentKind::Spot;
+    if !spot || order.side == Side::Buy || order.role.is_protective() {
+        return Ok(());
+    }
+    let sale = match order.size {
+        Size::Qty(qty) => qty.mantissa(),
+        Size::Notional { amount, close } => {
+            let value = Value { view, price: worst_price(order, view.last) };
+            close.mantissa().saturating_add(value.qty_of(at(amount, view.money_scale).mantissa()))
+        }
+    };
+    let (all, held) = (sale.saturating_add(view.pace.sales), view.position.qty.mantissa());
+    if all <= held {
+        return Ok(());
+    }
+    let text = |qty: i64| Qty::from_mantissa(qty).to_text(view.instrument.qty_scale);
+    Err(Refusal::Uncovered { sale: text(sale), all: text(all), held: text(held) })
 }
 
 fn qty_level(order: &Order, view: &RiskView<'_>, value: &Value<'_>, max: Decimal) -> Level {

@@ -64,7 +64,7 @@ impl Engine {
                 let last = self.view.instruments[order.instrument.index()].last;
                 if !last.is_zero() {
                     self.ledger.mark(order.instrument, last)?;
-                    self.equity_changed();
+                    self.equity_changed(self.now);
                 }
             }
         }

@@ -51,7 +51,7 @@ impl Engine {
             }
             Answer::Funding(instrument, amount) => {
                 self.ledger.fund(instrument, amount)?;
-                self.equity_changed();
+                self.equity_changed(self.now.plus(-1));
                 Ok(())
             }
             Answer::Fill { order: OrderId(0), instrument, side, price, qty, fee, bar_ts, .. } => {
@@ -77,10 +77,11 @@ impl Engine {
         }
     }
 
-    pub(super) fn equity_changed(&mut self) {
+    /// Equity is another, by something of the time `of`: what happens at a day's first open is the new day's, what happens
+    /// inside its last bar, or settles at its end, the old one's.
+    pub(super) fn equity_changed(&mut self, of: Ts) {
         let equity = self.ledger.equity();
-        // What happens at a day's first open is the new day's.
-        self.recorder.pass_day(self.now);
+        self.recorder.pass_day(of);
         self.view.equity = equity;
         self.recorder.equity(self.now, equity, self.ledger.open_count() > 0);
         if self.watching {
@@ -123,7 +124,7 @@ impl Engine {
             self.guard.count_trade(fill.instrument, trade.pnl, stopped, self.now);
         }
         self.slots[i].own.positions[fill.instrument.index()] = lots.view();
-        self.equity_changed();
+        self.equity_changed(if fill.bar_ts == Ts::NONE { fill.ts } else { fill.bar_ts });
         self.note_state(i, fill.order, state, qty_left);
         let holds = self.slots[i].lots[fill.instrument.index()].qty().mantissa().signum();
         let closed = held != 0 && holds != held;

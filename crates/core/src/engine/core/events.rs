@@ -161,7 +161,10 @@ impl Engine {
     }
 
     pub(super) fn on_funding(&mut self, funding: &Funding) -> Result<(), EngineError> {
-        self.pass_time(funding.ts);
+        // It settles what lies before it: a bar that closes at this moment is still to come.
+        let begun = self.recorder.first != Ts::NONE;
+        self.pass_time(if begun { funding.ts.plus(-1) } else { funding.ts });
+        self.now = self.now.max(funding.ts);
         for i in 0..self.slots.len() {
             if self.slots[i].trades_it[funding.instrument.index()] {
                 self.hear(i, funding.instrument, |s, ctx| s.on_funding(ctx, funding))?;

@@ -46,6 +46,11 @@ impl Engine {
         acts
     }
 
+    /// From now on orders go to a venue.
+    pub(in crate::engine) fn go_to_venue(&mut self) {
+        self.guard.go_to_venue();
+    }
+
     /// What each strategy declares that it does at the most, by its place.
     pub fn declared(&self) -> &[crate::risk::Declared] {
         &self.guard.limits().declared
@@ -161,6 +166,7 @@ impl Engine {
             price_at: self.price_at[id.index()],
             quote: (quote.bid, quote.ask),
             pending: self.pending(id, order.id),
+            sales: if limits.at_venue { self.sales(id, order.id) } else { 0 },
             equity: self.view.equity,
             reporting_scale: self.currencies[0].scale,
             in_reporting: self.ledger.reporting_per(settle).unwrap_or((0, 0)),
@@ -189,6 +195,13 @@ impl Engine {
             }
         }
         (buys, sells)
+    }
+
+    /// What open sales of an instrument are of; one order is left out.
+    fn sales(&self, id: InstrumentId, but: OrderId) -> i64 {
+        let open = self.open_orders().filter(|o| o.instrument == id && o.id != but && o.side == Side::Sell);
+        let records = open.filter_map(|o| self.orders.get(o.id).ok()).filter(|r| !r.role.is_protective());
+        records.fold(0, |sum: i64, r| sum.saturating_add(r.qty.mantissa().saturating_sub(r.filled.mantissa()).max(0)))
     }
 
     /// What all other instruments can come to at the worst, signs aside, and what those of the same base asset are

@@ -236,10 +236,13 @@ impl Engine {
         let count = config.instruments.len();
         let start = config.ledger.equity();
         let watching = config.guard.is_watching();
-        let hold = config.instruments.first().map_or(Hold::Price, |first| match first.kind() {
-            InstrumentKind::Inverse if config.ledger.terms(InstrumentId(0)).settle == 0 => Hold::Inverse,
-            InstrumentKind::Spot if first.symbol.base() == config.currencies[0].code => Hold::Same,
-            _ => Hold::Price,
+        let hold = config.instruments.first().map_or(Hold::Same, |first| {
+            let (settles, reporting) = (config.ledger.terms(InstrumentId(0)).settle == 0, &config.currencies[0].code);
+            match first.kind() {
+                InstrumentKind::Inverse if settles => Hold::Inverse,
+                _ if settles || first.symbol.quote() == reporting => Hold::Price,
+                _ => Hold::Same,
+            }
         });
         let view = View {
             instruments: config
