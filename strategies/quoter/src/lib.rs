@@ -7,7 +7,7 @@
 //! offers as much above, on the tick, never across the market, each order `qty`, post-only, good till cancelled. One order
 //! per side: when its price is off by more than `requote_bps` it is cancelled, and replaced once the cancel is confirmed.
 //! Holding `inventory_max` × `qty` or more it does not bid (short as much: does not offer). In `long-only` it offers only
-//! what it holds. After a refusal it waits until its price has moved.
+//! what it holds. After a refusal it waits until its price has moved, but for one of a warm-up.
 //!
 //! **When it loses.** When the market runs: it is filled on the wrong side first (adverse selection), and the inventory
 //! costs more than the spreads earned. Fills in a backtest depend on the queue model more than in any other strategy.
@@ -148,8 +148,10 @@ impl Strategy for Quoter {
     fn on_order(&mut self, _: &mut Context<'_>, update: &OrderUpdate) {
         if !update.state.is_open() {
             let (bid, ask, _) = self.seats.of(update.instrument);
+            // What a warm-up drops is no judgement of its price: when it counts it is asked for again.
+            let refused = update.state == OrderState::Rejected && update.reason != "warm_up";
             for resting in [bid, ask] {
-                resting.ended(update.order, update.state == OrderState::Rejected);
+                resting.ended(update.order, refused);
             }
         }
     }

@@ -19,10 +19,14 @@ fn desk() -> Desk<Quoter> {
 
 /// Tells the strategy what became of an order.
 fn answer(desk: &mut Desk<Quoter>, order: u64, state: OrderState) {
+    answer_for(desk, order, state, "");
+}
+
+fn answer_for(desk: &mut Desk<Quoter>, order: u64, state: OrderState, reason: &'static str) {
     let (view, own, mut out) = (View::default(), OwnView::default(), Outbox::default());
     let (instrument, ts) = (InstrumentId(0), Ts::from_nanos(0));
     let mut ctx = Context::new(ts, instrument, &view, &own, &mut out);
-    let update = OrderUpdate { order: OrderId(order), instrument, ts, state, reason: "" };
+    let update = OrderUpdate { order: OrderId(order), instrument, ts, state, reason };
     desk.strategy.on_order(&mut ctx, &update);
 }
 
@@ -83,6 +87,13 @@ fn a_refused_price_is_not_tried_again_until_it_moves() {
     answer(&mut desk, 1, OrderState::Rejected);
     let desk = desk.trades("100 100.1 101");
     assert_eq!(desk.story(), "1:buy-1@99 1:sell-1@101 4:buy-1@99.99 4:cancel-2");
+}
+
+#[test]
+fn a_price_that_only_a_warm_up_refused_is_tried_again_at_once() {
+    let mut desk = desk().trades("100");
+    answer_for(&mut desk, 1, OrderState::Rejected, "warm_up");
+    assert_eq!(desk.trades("100").story(), "1:buy-1@99 1:sell-1@101 2:buy-1@99");
 }
 
 #[test]

@@ -14,14 +14,20 @@ const LIMITS: &str = "--set risk.position_notional_max=20000 --set risk.order_no
 
 /// A sandbox and a desk whose settings and key lead to it.
 pub fn at_sandbox() -> (Sandbox, Desk) {
-    let venue = Sandbox::start(SandboxSettings {
+    at_sandbox_with(|_| {})
+}
+
+/// With settings of the sandbox changed.
+pub fn at_sandbox_with(change: impl FnOnce(&mut SandboxSettings)) -> (Sandbox, Desk) {
+    let mut settings = SandboxSettings {
         data: root().join("backtest-data"),
         instruments: vec!["binance:BTC/USDT".parse().expect("a symbol")],
         pace: 20.0,
         keys: vec![ApiKey::parse("bot:s3cret:read,trade").expect("a key")],
         ..SandboxSettings::default()
-    })
-    .expect("a sandbox");
+    };
+    change(&mut settings);
+    let venue = Sandbox::start(settings).expect("a sandbox");
     let at = venue.address();
     let settings = format!(
         "[venue.binance]\nrest_url = \"http://{at}\"\nmarket_url = \"ws://{at}\"\naccount_url = \"ws://{at}\"\n\
@@ -38,7 +44,7 @@ pub fn live(flags: &str) -> String {
     format!("live --config live.toml --state-dir state --instrument binance:BTC/USDT --kind trades {LIMITS} {flags}")
 }
 
-fn orders(desk: &Desk, venue: &Sandbox) -> usize {
+pub fn orders(desk: &Desk, venue: &Sandbox) -> usize {
     let line = format!("exchange binance orders BTC/USDT --json --rest-url http://{}", venue.address());
     desk.json(&line)["orders"].as_array().expect("orders").len()
 }
@@ -78,7 +84,12 @@ pub fn wait_for(desk: &Desk, text: &str) {
 
 /// Starts a session and waits until it has an order at the venue.
 pub fn trading(desk: &Desk, venue: &Sandbox) -> Running {
-    let mut child = Running::start(desk, &live("--strategy quoter"));
+    trading_by(desk, venue, &live("--strategy quoter"))
+}
+
+/// The same by another line.
+pub fn trading_by(desk: &Desk, venue: &Sandbox, line: &str) -> Running {
+    let mut child = Running::start(desk, line);
     let began = Instant::now();
     while orders(desk, venue) == 0 {
         let told = || std::fs::read_to_string(desk.path("stderr")).unwrap_or_default();

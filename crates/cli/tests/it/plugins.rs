@@ -157,16 +157,30 @@ fn a_component_that_traps_in_a_session_is_stopped_alone_and_its_orders_go_or_sta
         let (trades, effects) = run("panic", on_halt);
         assert_eq!(trades, expected, "{on_halt}");
         let (before, after) = effects.split_once("halt hostile: it panicked").unwrap_or_else(|| panic!("{effects}"));
-        let place = before
-            .lines()
-            .find(|l| l.contains("order ") && l.contains("hostile"))
-            .unwrap_or_else(|| panic!("{before}"));
+        // The hostile one's is far from the market.
+        let place = before.lines().find(|l| l.contains(" limit 0.01 ")).unwrap_or_else(|| panic!("{before}"));
         let words: Vec<&str> = place.split_whitespace().collect();
         let number = words[words.iter().position(|w| *w == "order").expect("an order") + 1];
         // It is asked for in the moment of the halt, which is told after the commands of that moment.
         let cancel = format!("cancel {number}");
         let count = effects.lines().filter(|l| l.ends_with(&cancel)).count();
         assert_eq!(count, cancelled, "{on_halt}: {number}: {after}");
+    }
+}
+
+#[test]
+fn a_session_whose_watchdog_does_not_wait_for_a_component_is_refused() {
+    let Some(file) = hostile() else { return };
+    let desk = Desk::new().with_bars();
+    let line = |strategy: &str, ms: u64| {
+        format!(
+            "paper --strategy {strategy} --data data --instrument test:AAA/USD --interval 1h --pace 0 --no-save \
+             --set session.hang_ms={ms} --state-dir state"
+        )
+    };
+    desk.fails(&line(file, 5_000), 3, "session.hang_ms = 5000 ends the session before a component");
+    for (strategy, ms) in [(file, 5_001), (file, 0), ("ema_cross", 5_000)] {
+        desk.done(&line(strategy, ms));
     }
 }
 
@@ -228,13 +242,20 @@ fn a_state_that_loops_when_it_is_taken_up_is_found_before_anything_trades() {
         let answer = desk.run(&line);
         let report: Value = serde_json::from_str(&answer.stdout).unwrap_or_else(|e| panic!("{how}: {e}: {answer:?}"));
         let findings = report["findings"].as_array().expect("findings").clone();
-        let state = findings.into_iter().find(|f| f["check"] == "state").unwrap_or_else(|| panic!("{report}"));
-        (answer.code, state["verdict"].clone(), state["found"].to_string())
+        let of = |check: &str| {
+            let one = findings.iter().find(|f| f["check"] == check).unwrap_or_else(|| panic!("{report}"));
+            (one["verdict"].clone(), one["found"].to_string())
+        };
+        // Not a conflict of parameters: at a value that it declares it never comes to be.
+        let (verdict, found) = of("parameters");
+        assert_eq!((answer.code, verdict), (5, "failed".into()), "{found}");
+        assert!(found.contains("loop-in-new is declared and refused") && found.contains("instructions"), "{found}");
+        of("state")
     };
-    let (code, verdict, found) = state("well");
-    assert_eq!((code, verdict), (0, "ok".into()), "{found}");
-    let (code, verdict, found) = state("loop-in-restore");
-    assert_eq!((code, verdict), (5, "failed".into()), "{found}");
+    let (verdict, found) = state("well");
+    assert_eq!(verdict, "ok", "{found}");
+    let (verdict, found) = state("loop-in-restore");
+    assert_eq!(verdict, "failed", "{found}");
     assert!(found.contains("instructions"), "{found}");
 }
 

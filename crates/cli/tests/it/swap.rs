@@ -122,3 +122,51 @@ fn with_watch_a_session_takes_a_file_that_changes_and_leaves_one_that_breaks() {
     assert!(swaps.len() == 2 && swaps[0].contains("asked for by --watch"), "{swaps:?}\n{effects}");
     assert!(swaps[0].contains("warmed up by"), "{swaps:?}");
 }
+
+/// Native, then a component with its state, then that with other parameters and so without: while the sandbox sends its load,
+/// with marks in it by which a lost quote shows (the quantity of the best bid changes four times a second).
+#[cfg(all(feature = "wasm", unix))]
+#[test]
+fn a_component_takes_a_place_under_load_and_no_quote_and_no_resting_order_is_lost() {
+    use crate::kill::{at_sandbox_with, live, orders, trading_by};
+    use crate::plugins::built;
+    use bellwether::tape::{Record, TapeReader};
+
+    const RATE: u32 = if cfg!(debug_assertions) { 5_000 } else { 20_000 };
+    let Some(component) = built("strategies/quoter", "quoter.wasm") else { return };
+    let (venue, desk) = at_sandbox_with(|s| (s.flood, s.pace) = (RATE, 0.001));
+    let line = live("--strategy quoter --for 15s").replace("--kind trades", "--kind quotes");
+    let mut session = trading_by(&desk, &venue, &line);
+    let swap = format!("strategy swap binance-main {} --operator ann --state-dir state", component.display());
+    assert!(desk.done(&swap).contains("it heard its first event"));
+    let set = desk.done("strategy set binance-main half_spread_bps=7 --operator ann --state-dir state");
+    assert!(set.contains("resting orders of the one before are cancelled"), "{set}");
+    assert_eq!(session.ended(), Some(0), "{}", std::fs::read_to_string(desk.path("stderr")).unwrap_or_default());
+    assert_eq!(orders(&desk, &venue), 0, "nothing is left behind");
+    let effects = desk.done("tape show last --effects --state-dir state");
+    let at = effects.find("half_spread_bps=7; warmed up by").unwrap_or_else(|| panic!("{effects}"));
+    assert!(effects[..at].contains("took over a state of"), "{effects}");
+    assert!(effects[at..].contains(" order "), "it quotes on: {effects}");
+    assert_eq!(desk.json("replay last --json --state-dir state")["equal"], true);
+
+    let tapes = std::fs::read_dir(desk.path("state/tapes")).expect("tapes").filter_map(|e| Some(e.ok()?.path()));
+    let tape = tapes.filter(|p| p.extension().is_some_and(|e| e == "tape")).max().expect("a tape");
+    let mut reader = TapeReader::open(&tape).expect("a tape");
+    let (mut one, mut before, mut runs) = (1, 0, vec![0_u32]);
+    while let Some((_, record)) = reader.read().expect("a record") {
+        match record {
+            Record::Start(start) => one = 10_i64.pow(u32::from(start.instruments[0].qty_scale)),
+            Record::Quote(quote) if [one, 2 * one].contains(&quote.bid_qty.mantissa()) => {
+                let now = quote.bid_qty.mantissa();
+                if std::mem::replace(&mut before, now) != now {
+                    runs.push(0);
+                }
+                *runs.last_mut().expect("one") += 1;
+            }
+            _ => {}
+        }
+    }
+    // Before the first mark it had not yet begun to listen, and after the last it stopped.
+    let whole = &runs[2..runs.len() - 1];
+    assert!(whole.len() > 10 && whole.iter().all(|run| *run == RATE / 4), "quotes between marks: {runs:?}");
+}
