@@ -259,7 +259,12 @@ fn a_funding_at_a_bars_close_ends_no_candle_and_no_day_before_the_bar_is_in() {
         (bar.ts_open, bar.ts_close) = (bar.ts_open.plus(shift), bar.ts_close.plus(shift));
     }
     let midnight = Ts::from_nanos(Interval::DAY.nanos());
-    let paid = bellwether_sdk::Funding { ts: midnight, rate: Rate::from_mantissa(10_000_000_000), mark: price(100), instrument: ID };
+    let paid = bellwether_sdk::Funding {
+        ts: midnight,
+        rate: Rate::from_mantissa(10_000_000_000),
+        mark: price(100),
+        instrument: ID,
+    };
     let streams = vec![(Kind::Bars(Interval::MINUTE), Batch::Bars(all)), (Kind::Funding, Batch::Funding(vec![paid]))];
     let desk = Desk { symbols: vec!["test:AAA/USD:USD"], ..Desk::default() };
     let outcome = desk.run(streams, |n, ctx| {

@@ -165,13 +165,13 @@ fn orders_of_a_warm_up_come_to_nothing_and_those_that_nobody_knows_any_more_are_
 #[test]
 fn what_only_reduces_a_position_is_not_cancelled_with_the_rest() {
     let stops = |ctx: &mut Context<'_>| {
-        let stop = OrderKind::StopMarket { trigger: Price::from_mantissa(80_00) };
-        let intent = Intent { kind: stop, ..Intent::market(ONE, Side::Sell, Qty::from_mantissa(1_000)) };
+        let stop = OrderKind::StopMarket { trigger: Price::from_mantissa(120_00) };
+        let intent = Intent { kind: stop, ..Intent::market(ONE, Side::Buy, Qty::from_mantissa(1_000)) };
         ctx.place(intent.reduce_only());
         bid(ctx);
     };
     let mut place = Place::of(Does { trade: stops, ..IDLE }, OnHalt::Cancel);
-    assert_eq!(place.trade(1), "Sell 1, Buy 2");
+    assert_eq!(place.trade(1), "Buy 1, Buy 2");
     place.swap("new", IDLE, false, 2);
     assert_eq!(place.trade(3), "cancel 2");
 }
