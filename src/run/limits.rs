@@ -49,7 +49,7 @@ pub(super) fn limits(risk: &RiskSettings, instruments: &[Instrument]) -> Result<
         daily_loss_max: risk.daily_loss_max,
         drawdown_pct_max: risk.drawdown_pct_max,
         losses_in_row_max: risk.losses_in_row_max,
-        at_venue: false,
+        covered_sales: false,
         declared: Vec::new(),
         on_trip: match risk.on_trip {
             OnTrip::StopEntries => Policy::StopEntries,

@@ -414,7 +414,7 @@ pub mod circuit {
 
 #[test]
 fn at_a_venue_a_spot_sale_is_covered_by_the_position_or_refused() {
-    let limits = Limits { at_venue: true, ..Limits::default() };
+    let limits = Limits { covered_sales: true, ..Limits::default() };
     let run = Desk { limits, ..Desk::default() }.bars("100 100 100 100 100", |n, ctx| {
         let sale = |q| Intent::market(ONE, Side::Sell, qty(q)).reduce_only();
         match n {

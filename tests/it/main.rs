@@ -25,6 +25,7 @@ mod swap;
 mod swap_places;
 #[cfg(unix)]
 mod tape_fails;
+mod targets;
 mod unsafe_code;
 #[cfg(unix)]
 mod watchdog;

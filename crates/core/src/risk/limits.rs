@@ -177,9 +177,9 @@ pub struct Limits {
     pub drawdown_pct_max: Option<Decimal>,
     /// Most closed trades in a row that lost.
     pub losses_in_row_max: Option<u32>,
-    /// Whether orders go to a venue. On spot a venue sells what it is told to, ours or not: there a sale must be covered by
-    /// the position, together with all sales that are open.
-    pub at_venue: bool,
+    /// Whether a spot sale must be covered by the position, together with all sales that are open: a spot venue sells what it
+    /// is told to, ours or not.
+    pub covered_sales: bool,
     /// What strategies declare, by their places; those beyond the end declare nothing.
     pub declared: Vec<Declared>,
     /// What is done when one of the three before that trips.

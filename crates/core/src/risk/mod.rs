@@ -132,9 +132,9 @@ impl Guard {
         Self { limits, memory: Memory::default() }
     }
 
-    /// From now on its orders go to a venue.
-    pub(crate) fn go_to_venue(&mut self) {
-        self.limits.at_venue = true;
+    /// From now on spot sales must be covered.
+    pub(crate) fn cover_sales(&mut self) {
+        self.limits.covered_sales = true;
     }
 
     /// Its limits.
@@ -156,7 +156,7 @@ impl Guard {
     /// [`Refusal`], with the numbers.
     pub fn approve(&self, order: Order, view: &RiskView<'_>) -> Result<Approved<Order>, Refusal> {
         check_form(&order)?;
-        if self.limits.at_venue {
+        if self.limits.covered_sales {
             weigh::covered(&order, view)?;
         }
         let reduces = reduces(&order, view);

@@ -253,6 +253,13 @@ impl Engine {
         }
     }
 
+    /// Everything is cancelled: nothing comes back.
+    pub(super) fn forget_protection(&mut self) {
+        self.replaced.clear();
+        self.targets.clear();
+        self.tried.clear();
+    }
+
     /// A strategy's position is closed: what protected it has nothing left to do.
     pub(super) fn drop_protection(&mut self, i: usize, id: InstrumentId) {
         let strategy = i as u16;
@@ -385,7 +392,7 @@ impl Engine {
     /// Cancels every open order; strategies are not heard any more.
     pub fn cancel_all(&mut self) {
         self.closing = true;
-        self.replaced.clear();
+        self.forget_protection();
         for i in 0..self.slots.len() {
             self.cancel_where(i, |_, _| true);
         }
@@ -394,7 +401,7 @@ impl Engine {
     /// Orders that close every strategy's positions, role `end_of_data`; strategies are not heard any more.
     pub fn close_all(&mut self) {
         self.closing = true;
-        self.replaced.clear();
+        self.forget_protection();
         for i in 0..self.slots.len() {
             self.cancel_where(i, |_, _| true);
             for index in 0..self.view.instruments.len() {

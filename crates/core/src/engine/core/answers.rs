@@ -127,7 +127,13 @@ impl Engine {
         self.equity_changed(if fill.bar_ts == Ts::NONE { fill.ts } else { fill.bar_ts });
         self.note_state(i, fill.order, state, qty_left);
         let holds = self.slots[i].lots[fill.instrument.index()].qty().mantissa().signum();
+        if !self.protective.is_empty() && !state.is_open() {
+            self.protective.remove(&fill.order);
+        }
         let closed = held != 0 && holds != held;
+        if closed {
+            self.drop_targets(i, fill.instrument);
+        }
         if closed && !self.protective.is_empty() {
             self.drop_protection(i, fill.instrument);
             if role.is_protective() {
@@ -142,9 +148,10 @@ impl Engine {
         if !self.replaced.is_empty() && (closed || !state.is_open()) {
             self.replaced.remove(&fill.order);
         }
-        if !self.protective.is_empty() && !state.is_open() {
-            self.protective.remove(&fill.order);
+        if !self.tried.is_empty() && !state.is_open() {
+            self.tried.remove(&fill.order);
         }
+        self.sell_at_targets(fill.instrument);
         self.protect(&fill, state)?;
         let told = Fill {
             order: fill.order,
@@ -183,10 +190,12 @@ impl Engine {
             bracket.take_profit.map(|price| (Role::TakeProfit, OrderKind::Limit { price })),
         ];
         let reduce_only = self.is_alone(fill.strategy as usize, fill.instrument);
+        let one_sale = self.holds_targets(fill.instrument) && wanted.iter().flatten().count() > 1;
         let group = OrderId(self.outbox.next_order);
         for (role, kind) in wanted.into_iter().flatten() {
-            let id = OrderId(self.outbox.next_order);
-            self.outbox.next_order += 1;
+            let held_here = one_sale && role == Role::TakeProfit;
+            let id = if held_here { OrderId(0) } else { OrderId(self.outbox.next_order) };
+            self.outbox.next_order += u64::from(!held_here);
             let order = Order {
                 id,
                 strategy: fill.strategy,
@@ -202,8 +211,10 @@ impl Engine {
                 oco: group,
                 tag: record.tag,
             };
-            if self.send(order) {
-                self.protective.insert(id, order);
+            match kind {
+                OrderKind::Limit { price } if held_here => self.hold_target(order, price),
+                _ if self.send(order) => drop(self.protective.insert(id, order)),
+                _ => {}
             }
         }
         Ok(())
@@ -278,6 +289,12 @@ impl Engine {
         self.brackets.remove(&id);
         self.protective.remove(&id);
         self.restore_protection(id);
+        let record = self.orders.get(id)?;
+        let (instrument, left) = (record.instrument, record.qty.mantissa().saturating_sub(record.filled.mantissa()));
+        if !self.tried.is_empty() {
+            self.hold_again(id, left);
+        }
+        self.sell_at_targets(instrument);
         self.update(id, state, reason)
     }
 

@@ -27,6 +27,7 @@ impl Engine {
         self.pass_time(trade.ts);
         self.recorder.price(id, self.now, trade.price, trade.qty);
         self.mark(id, trade.price)?;
+        self.meet_targets(id);
         for i in 0..self.builders.len() {
             if self.builders[i].instrument() == id && self.bars_of_stream[id.index()].is_none() {
                 let due = self.builders[i].trade(trade.ts, trade.price, trade.qty);
@@ -52,6 +53,7 @@ impl Engine {
         if !mid.is_zero() {
             self.recorder.price(id, self.now, mid, Qty::ZERO);
             self.mark(id, mid)?;
+            self.meet_targets(id);
         }
         for i in 0..self.slots.len() {
             if self.slots[i].input.quotes && self.slots[i].trades_it[id.index()] {
@@ -69,6 +71,7 @@ impl Engine {
         self.recorder.candle(id, bar.ts_open, [bar.open, bar.high, bar.low, bar.close], bar.volume);
         self.now = self.now.max(bar.ts_close);
         self.mark(id, bar.close)?;
+        self.meet_targets(id);
         for i in 0..self.builders.len() {
             let builder = &mut self.builders[i];
             if builder.instrument() == id

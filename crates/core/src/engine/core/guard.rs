@@ -46,9 +46,12 @@ impl Engine {
         acts
     }
 
-    /// From now on orders go to a venue.
+    /// From now on orders go to a venue. In a cash account nothing is sold there that is not held.
     pub(in crate::engine) fn go_to_venue(&mut self) {
-        self.guard.go_to_venue();
+        self.at_venue = true;
+        if self.account == AccountKind::Cash {
+            self.guard.cover_sales();
+        }
     }
 
     /// What each strategy declares that it does at the most, by its place.
@@ -109,7 +112,7 @@ impl Engine {
             self.enforced = Enforced { policy: Some(policy), flatten_at: self.now };
             let all = policy == Policy::Flatten || cause == Cause::Kill;
             if all {
-                self.replaced.clear();
+                self.forget_protection();
             }
             for i in 0..self.slots.len() {
                 if policy != Policy::StopEntries {
@@ -166,7 +169,7 @@ impl Engine {
             price_at: self.price_at[id.index()],
             quote: (quote.bid, quote.ask),
             pending: self.pending(id, order.id),
-            sales: if limits.at_venue { self.sales(id, order.id) } else { 0 },
+            sales: if limits.covered_sales { self.sales(id, order.id) } else { 0 },
             equity: self.view.equity,
             reporting_scale: self.currencies[0].scale,
             in_reporting: self.ledger.reporting_per(settle).unwrap_or((0, 0)),

@@ -10,6 +10,7 @@ mod guard;
 mod news;
 mod state;
 mod swap;
+mod targets;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -169,6 +170,8 @@ pub struct Engine {
     guard: Guard,
     ledger: Ledger,
     account: AccountKind,
+    /// Whether a venue stands behind the door, and no simulated one.
+    at_venue: bool,
     currencies: Vec<Currency>,
     timers: Timers,
     builders: Vec<BarBuilder>,
@@ -181,6 +184,9 @@ pub struct Engine {
     protective: BTreeMap<OrderId, Order>,
     /// Protective orders that an order in flight replaced: they come back when it ends and what they guarded is left.
     replaced: BTreeMap<OrderId, Vec<Order>>,
+    /// Targets that are held here, and those that are being tried, by their orders.
+    targets: Vec<targets::Target>,
+    tried: BTreeMap<OrderId, targets::Target>,
     trades: Vec<TradeRecord>,
     /// Ended orders and closed trades that are kept; `None` for all.
     kept: Option<usize>,
@@ -267,6 +273,7 @@ impl Engine {
             guard: config.guard,
             ledger: config.ledger,
             account: config.account,
+            at_venue: false,
             currencies: config.currencies,
             timers: Timers::default(),
             builders: config.build.into_iter().map(|(id, interval)| BarBuilder::new(id, interval)).collect(),
@@ -276,6 +283,8 @@ impl Engine {
             brackets: BTreeMap::new(),
             protective: BTreeMap::new(),
             replaced: BTreeMap::new(),
+            targets: Vec::new(),
+            tried: BTreeMap::new(),
             trades: Vec::with_capacity(ORDERS_ROOM),
             kept: None,
             trades_away: 0,

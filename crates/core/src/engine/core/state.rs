@@ -38,6 +38,8 @@ impl Engine {
         brackets,
         protective,
         replaced,
+        targets,
+        tried,
         trades,
         trades_away,
         recorder,

@@ -1,0 +1,118 @@
+//! A bracket at a spot venue, which takes one sale: the stop is there, the target is held until the market reaches it.
+
+use bellwether::engine::{Circuit, OnHalt, Told};
+use bellwether::orders::Answer;
+use bellwether::risk::Limits;
+use bellwether_sdk::{
+    Bracket, Context, InstrumentId, Intent, Liquidity, Money, OrderId, Price, Qty, Side, Strategy, Trade, Ts,
+};
+
+use crate::guard::circuit::{at, live_of, out, trade};
+
+const ONE: InstrumentId = InstrumentId(0);
+
+/// Buys two once, with a stop at 90 and a target at 110; at its fourth trade it sells them if told to.
+struct Brackets {
+    trades: usize,
+    leaves: bool,
+}
+
+impl Strategy for Brackets {
+    fn on_trade(&mut self, ctx: &mut Context<'_>, _: &Trade) {
+        self.trades += 1;
+        let (two, price) = (Qty::from_mantissa(2_000), |units: i64| Some(Price::from_mantissa(units * 100)));
+        let bracket = Bracket { stop_loss: price(90), take_profit: price(110), ..Bracket::default() };
+        match self.trades {
+            1 => drop(ctx.place(Intent::market(ONE, Side::Buy, two).bracket(bracket))),
+            4 if self.leaves => drop(ctx.place(Intent::market(ONE, Side::Sell, two).reduce_only())),
+            _ => {}
+        }
+    }
+}
+
+fn fill(circuit: &mut Circuit, order: u64, side: Side, units: i64, value: i64, second: i64) {
+    let answer = Answer::Fill {
+        order: OrderId(order),
+        instrument: ONE,
+        side,
+        price: Price::from_mantissa(value * 100),
+        qty: Qty::from_mantissa(units * 1_000),
+        qty_total: Qty::from_mantissa(2_000),
+        fee: Money::ZERO,
+        liquidity: Liquidity::Taker,
+        bar_ts: Ts::NONE,
+    };
+    circuit.tell(Told::Answer(answer, at(second))).expect("told");
+}
+
+/// A position of two, with its stop at the venue.
+fn bracketed(leaves: bool) -> Circuit {
+    let mut circuit = live_of(Box::new(Brackets { trades: 0, leaves }), OnHalt::Cancel, Limits::default());
+    trade(&mut circuit, 1, 100);
+    assert_eq!(out(&mut circuit), "Buy 1");
+    fill(&mut circuit, 1, Side::Buy, 2, 100, 2);
+    assert_eq!(out(&mut circuit), "Sell 2", "the stop alone");
+    circuit.tell(Told::Answer(Answer::Accepted(OrderId(2)), at(2))).expect("told");
+    circuit
+}
+
+#[test]
+fn the_target_is_sold_when_the_stop_has_made_room() {
+    let mut circuit = bracketed(false);
+    trade(&mut circuit, 3, 109);
+    assert_eq!(out(&mut circuit), "");
+    trade(&mut circuit, 4, 110);
+    assert_eq!(out(&mut circuit), "cancel 2");
+    trade(&mut circuit, 5, 111);
+    assert_eq!(out(&mut circuit), "", "its coins are locked until the venue says otherwise");
+    circuit.tell(Told::Answer(Answer::Cancelled(OrderId(2), "requested"), at(6))).expect("told");
+    assert_eq!(out(&mut circuit), "Sell 3");
+    fill(&mut circuit, 3, Side::Sell, 2, 111, 7);
+    assert_eq!(out(&mut circuit), "");
+    trade(&mut circuit, 9, 115);
+    assert_eq!(out(&mut circuit), "", "nothing is left to do");
+}
+
+#[test]
+fn what_the_target_did_not_sell_has_its_stop_and_its_target_again() {
+    let mut circuit = bracketed(false);
+    trade(&mut circuit, 3, 110);
+    circuit.tell(Told::Answer(Answer::Cancelled(OrderId(2), "requested"), at(4))).expect("told");
+    assert_eq!(out(&mut circuit), "cancel 2, Sell 3");
+    fill(&mut circuit, 3, Side::Sell, 1, 110, 5);
+    circuit.tell(Told::Answer(Answer::Expired(OrderId(3), "ioc"), at(5))).expect("told");
+    assert_eq!(out(&mut circuit), "Sell 4", "the stop, for one");
+    assert_eq!(circuit.engine().orders().get(OrderId(4)).expect("there").qty, Qty::from_mantissa(1_000));
+    circuit.tell(Told::Answer(Answer::Accepted(OrderId(4)), at(5))).expect("told");
+    trade(&mut circuit, 5, 110);
+    assert_eq!(out(&mut circuit), "", "not at once");
+    trade(&mut circuit, 7, 110);
+    circuit.tell(Told::Answer(Answer::Cancelled(OrderId(4), "requested"), at(8))).expect("told");
+    assert_eq!(out(&mut circuit), "cancel 4, Sell 5");
+}
+
+#[test]
+fn a_stop_that_fills_takes_its_target_with_it() {
+    let mut circuit = bracketed(false);
+    trade(&mut circuit, 3, 110);
+    assert_eq!(out(&mut circuit), "cancel 2");
+    // The venue was faster than the cancel.
+    fill(&mut circuit, 2, Side::Sell, 2, 90, 4);
+    trade(&mut circuit, 5, 120);
+    assert_eq!(out(&mut circuit), "");
+    assert!(circuit.engine().ledger().position(ONE).qty.is_zero());
+}
+
+#[test]
+fn a_target_waits_while_an_exit_is_on_its_way() {
+    let mut circuit = bracketed(true);
+    trade(&mut circuit, 3, 100);
+    trade(&mut circuit, 4, 100);
+    trade(&mut circuit, 5, 105);
+    assert_eq!(out(&mut circuit), "Sell 3", "the strategy leaves");
+    trade(&mut circuit, 6, 112);
+    assert_eq!(out(&mut circuit), "", "one sale at a time");
+    fill(&mut circuit, 3, Side::Sell, 2, 112, 7);
+    trade(&mut circuit, 8, 112);
+    assert_eq!(out(&mut circuit), "cancel 2", "what protected the position has nothing left to do");
+}
