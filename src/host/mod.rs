@@ -19,6 +19,10 @@ pub struct Manifest {
     pub summary: String,
     /// Its own version; empty for natives, whose version is the program's.
     pub version: String,
+    /// The version of the contract that it was made for; empty for natives, which are built with it.
+    pub contract: String,
+    /// The version of the sdk that it was built with; empty for natives.
+    pub sdk: String,
     /// Whether it emits signals, to be sized by a sizer.
     pub directional: bool,
     /// Whether it looks at events alone and places no orders itself.
@@ -64,6 +68,8 @@ impl Entry {
                 name: P::NAME.to_owned(),
                 summary: P::SUMMARY.to_owned(),
                 version: String::new(),
+                contract: String::new(),
+                sdk: String::new(),
                 directional: P::DIRECTIONAL,
                 signal_only: P::SIGNAL_ONLY,
                 state_version: P::STATE_VERSION,

@@ -111,7 +111,7 @@ impl WasmHost {
 
     fn entry(&self, bytes: &[u8], sha256: String) -> Result<Entry, String> {
         let component = self.component(bytes, &sha256)?;
-        check_world(&self.engine, &component)?;
+        let contract = check_world(&self.engine, &component)?;
         let linker: Linker<Bounds> = Linker::new(&self.engine);
         let linked = linker.instantiate_pre(&component).and_then(StrategyPre::new);
         let pre = linked.map_err(|e| format!("it does not fit the contract {PLUGIN}@1: {e:#}"))?;
@@ -123,7 +123,7 @@ impl WasmHost {
         let told = instance.call(limits.fuel_to_begin, |guest, store| guest.call_describe(store))?;
         let specs = told.params.iter().map(|p| spec(p, &names)).collect::<Option<Vec<_>>>();
         let specs = specs.ok_or("it has too many or too long names of parameters")?;
-        let manifest = manifest(told)?;
+        let manifest = Manifest { contract, ..manifest(told)? };
         loaded.name.clone_from(&manifest.name);
         loaded.signal_only = manifest.signal_only;
         let loaded = Arc::new(loaded);
@@ -169,7 +169,8 @@ impl Loader for WasmHost {
 }
 
 /// What a component asks for and gives must be the contract, nothing more and nothing less.
-fn check_world(engine: &Engine, component: &Component) -> Result<(), String> {
+/// Gives the version of the contract that it was made for.
+fn check_world(engine: &Engine, component: &Component) -> Result<String, String> {
     let ty = component.component_type();
     let imports: Vec<&str> = ty.imports(engine).map(|(name, _)| name).collect();
     if !imports.is_empty() {
@@ -178,7 +179,7 @@ fn check_world(engine: &Engine, component: &Component) -> Result<(), String> {
     let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
     let version = exports.iter().find_map(|name| name.strip_prefix(PLUGIN)?.strip_prefix('@'));
     match version.map(|v| (v, v.split('.').next())) {
-        Some((_, Some("1"))) => Ok(()),
+        Some((version, Some("1"))) => Ok(version.to_owned()),
         Some((version, _)) => Err(format!(
             "it was made for version {version} of the contract; this program knows version 1: build one with the other"
         )),
@@ -202,6 +203,8 @@ fn manifest(told: wit::Manifest) -> Result<Manifest, String> {
         name: told.name,
         summary: plain(&told.summary),
         version: plain(&told.version),
+        contract: String::new(),
+        sdk: plain(&told.sdk),
         directional: told.directional,
         signal_only: told.signal_only,
         state_version: told.state_version,

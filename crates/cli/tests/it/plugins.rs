@@ -212,7 +212,8 @@ fn a_component_that_is_not_of_the_contract_is_refused_and_told_what_is_wrong() {
         std::fs::write(desk.path("other.wasm"), bytes).expect("written");
         desk.fails("strategy show ./other.wasm", 3, why);
     }
-    assert!(desk.done(&format!("strategy show {file}")).contains("misbehaves as told"));
+    let shown = desk.done(&format!("strategy show {file}"));
+    assert!(shown.contains("misbehaves as told") && shown.contains("Made for contract 1."), "{shown}");
 }
 
 #[test]

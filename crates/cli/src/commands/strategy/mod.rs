@@ -162,6 +162,7 @@ fn declares(entry: &Entry) -> String {
     let mut text = String::new();
     if !entry.sha256.is_empty() {
         text.push_str(&format!("\nVersion {}, sha256 {}.", may.version, entry.sha256));
+        text.push_str(&format!("\nMade for contract {} with sdk {}.", may.contract, may.sdk));
     }
     if !may.instruments.is_empty() {
         text.push_str(&format!("\nTrades {} only.", may.instruments.join(", ")));
@@ -192,6 +193,8 @@ fn described(entry: &Entry) -> Value {
         "directional": entry.directional(),
         "signal_only": may.signal_only,
         "version": own(&may.version),
+        "contract": own(&may.contract),
+        "sdk": own(&may.sdk),
         "sha256": own(&entry.sha256),
         "capabilities": {
             "instruments": may.instruments,
