@@ -298,7 +298,7 @@ impl Plan {
             }
             if let Some(wanted) = interval {
                 if !plan_ticks.contains(&Kind::Trades) {
-                    match stored_bars(supply, &instrument.symbol, wanted) {
+                    match stored_bars(supply, &instrument.symbol, wanted, &mut notes) {
                         Some(finer) => {
                             series.push((instrument.id, Kind::Bars(finer)));
                             own_bars = Some(finer);
@@ -415,9 +415,20 @@ fn default_ticks(supply: &dyn Supply, symbol: &Symbol) -> Result<Kind, RunError>
         .ok_or_else(|| missing(supply, symbol))
 }
 
-/// The stored interval to stream for bars of `wanted`: itself, or the coarsest that makes it up.
-fn stored_bars(supply: &dyn Supply, symbol: &Symbol, wanted: Interval) -> Option<Interval> {
-    intervals_stored(supply, symbol).into_iter().filter(|i| wanted.is_multiple_of(*i)).max()
+/// The stored interval to stream for bars of `wanted`: itself, or the coarsest that makes it up. Bars made of data that
+/// has changed since might end before it does: they are left out, and told.
+fn stored_bars(supply: &dyn Supply, symbol: &Symbol, wanted: Interval, notes: &mut Vec<String>) -> Option<Interval> {
+    let mut fit: Vec<Interval> =
+        intervals_stored(supply, symbol).into_iter().filter(|i| wanted.is_multiple_of(*i)).collect();
+    fit.sort_unstable();
+    while let Some(interval) = fit.pop() {
+        let Some(from) = supply.outdated(symbol, Kind::Bars(interval)) else { return Some(interval) };
+        notes.push(format!(
+            "{symbol}: the stored bars of {interval} are not used: the {from} they were made of have changed since; \
+             `data resample` makes them anew"
+        ));
+    }
+    None
 }
 
 fn missing(supply: &dyn Supply, symbol: &Symbol) -> RunError {

@@ -29,6 +29,11 @@ pub(super) trait Supply {
         Vec::new()
     }
 
+    /// Of stored bars that are made of another stored series: that one, where it has changed since.
+    fn outdated(&self, _: &Symbol, _: Kind) -> Option<Kind> {
+        None
+    }
+
     /// Where that is, for messages.
     fn place(&self) -> String;
 }
@@ -52,6 +57,10 @@ impl Supply for Catalog {
 
     fn rule_changes(&self, symbol: &Symbol, range: &Range<Ts>) -> Vec<Ts> {
         Self::rule_changes(self, symbol, within(self, symbol, range))
+    }
+
+    fn outdated(&self, symbol: &Symbol, kind: Kind) -> Option<Kind> {
+        Self::outdated(self, symbol, kind)
     }
 
     fn place(&self) -> String {

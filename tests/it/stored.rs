@@ -70,6 +70,32 @@ fn a_run_in_which_no_bar_is_completed_is_an_error_and_not_a_run_without_trades()
     assert!(said.starts_with("no bar of 1w was completed for binance:BTC/USDT:USDT"), "{said}");
 }
 
+#[test]
+fn bars_made_of_data_that_has_grown_since_do_not_end_a_run_early() {
+    let dir = tempfile::tempdir().expect("folder");
+    catalog(dir.path());
+    let store = dir.path().join("catalog");
+    let symbol = SYMBOL.parse().expect("symbol");
+    let four: Interval = "4h".parse().expect("an interval");
+    let hourly = bellwether::market::Kind::Bars(Interval::HOUR);
+    let make = || data::resample(&mut Catalog::open(&store).expect("catalog"), &symbol, hourly, four).expect("bars");
+    make();
+    let more: String = (48..96).map(|i| format!("{},100,100,100,100,5\n", START_MS + i * HOUR_MS)).collect();
+    import(dir.path(), "more.csv", &format!("ts_ms,open,high,low,close,volume\n{more}"));
+    let mut settings = Settings::default();
+    settings.data.dir = store.clone();
+    settings.backtest.interval = Some(four);
+    settings.strategy = vec![StrategySettings { plugin: "weekly".to_owned(), ..Default::default() }];
+    let run = || run::backtest(&settings, &Registry::new().with::<Weekly>(), &AtomicBool::new(false)).expect("a run");
+    let told = |report: &RunReport| report.outcome.notes.iter().filter(|n| n.contains("are not used")).count();
+    let last = Ts::from_nanos((START_MS + 96 * HOUR_MS) * 1_000_000);
+    let done = run();
+    assert_eq!((done.outcome.ts_last, told(&done)), (last, 1), "{:?}", done.outcome.notes);
+    make();
+    let done = run();
+    assert_eq!((done.outcome.ts_last, told(&done)), (last, 0), "{:?}", done.outcome.notes);
+}
+
 #[derive(Debug, Clone, Params)]
 struct NoParams {}
 

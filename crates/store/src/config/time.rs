@@ -7,8 +7,12 @@ use jiff::tz::TimeZone;
 
 const ADVICE: &str = "write 2024-01-01, 20240101, 2024-01-01T12:00:00Z or a Unix time";
 
+/// 1980 to 2100, UTC nanoseconds: the Unix times that are believed, here as in imports.
+const TIMES_MEANT: std::ops::Range<i64> = 315_532_800_000_000_000..4_102_444_800_000_000_000;
+
 /// Reads `2024-01-01`, `20240101`, `2024-01-01T12:00`, RFC 3339, or a Unix time whose digits say its unit: up to 11
-/// seconds, to 14 milliseconds, to 17 microseconds, more nanoseconds. Eight digits are a date.
+/// seconds, to 14 milliseconds, to 17 microseconds, more nanoseconds. Eight digits are a date. A Unix time before 1980
+/// or from 2100 on is none that anybody means (`2024`, `202401`).
 ///
 /// # Errors
 /// What was found and what to write.
@@ -36,7 +40,7 @@ fn epoch(digits: &str) -> Option<Ts> {
         15..=17 => 1_000,
         _ => 1,
     };
-    value.checked_mul(unit).map(Ts::from_nanos)
+    TIMES_MEANT.contains(&value.checked_mul(unit)?).then(|| Ts::from_nanos(value * unit))
 }
 
 fn nanos(stamp: Timestamp) -> Option<Ts> {
@@ -90,6 +94,11 @@ mod tests {
         for text in ["", "yesterday", "2024-13-01", "20241301", "2024-01-01T25:00", "99999999999999999999"] {
             assert!(parse_time(text).is_err(), "{text}");
         }
+        // Each would be some minutes or days after 1970.
+        for text in ["2024", "202401", "1704067", "170406720000"] {
+            let why = parse_time(text).expect_err("no time that is meant");
+            assert!(why.contains("write 2024-01-01"), "{why}");
+        }
     }
 
     #[test]
@@ -101,7 +110,7 @@ mod tests {
         assert_eq!(range("-20240601"), (None, some("20240601")));
         assert_eq!(range("2024-01-01-2024-06-01"), (some("2024-01-01"), some("2024-06-01")));
         assert_eq!(range("1704067200-1717200000"), (some("1704067200"), some("1717200000")));
-        for text in ["", "-", "20240101", "a-b", "20240101:20240601"] {
+        for text in ["", "-", "20240101", "a-b", "20240101:20240601", "2020-2024"] {
             assert!(parse_time_range(text).is_err(), "{text}");
         }
     }

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use super::error::DataError;
 use super::manifest::{FileEntry, MANIFEST, Manifest, SeriesEntry, SourceEntry};
 use super::reader::SeriesReader;
+use super::resample::DERIVED;
 use super::rules::Rules;
 use super::source::StoreSource;
 use super::table::{RowHasher, Table, hex};
@@ -150,6 +151,21 @@ impl Catalog {
     /// One series, `None` when the catalog does not have it.
     pub fn find(&self, symbol: &Symbol, kind: Kind) -> Option<SeriesInfo> {
         self.manifest.find(symbol, kind).map(info)
+    }
+
+    /// Of bars that were made only of other stored data: the series they were made of, if that has changed since or is
+    /// outdated itself. Such bars may lack what came later.
+    pub fn outdated(&self, symbol: &Symbol, kind: Kind) -> Option<Kind> {
+        let entry = self.manifest.find(symbol, kind)?;
+        if entry.sources.iter().any(|s| s.format != DERIVED) {
+            return None;
+        }
+        let is_finer = |from: Kind| from.interval().is_none_or(|f| kind.interval().is_some_and(|i| f < i));
+        entry.sources.iter().find_map(|source| {
+            let from = source.name.parse::<Kind>().ok().filter(|from| is_finer(*from))?;
+            let now = self.find(symbol, from)?;
+            (now.row_hash != source.sha256 || self.outdated(symbol, from).is_some()).then_some(from)
+        })
     }
 
     /// The instrument with the newest of its rules: see [`instrument_at`](Self::instrument_at).

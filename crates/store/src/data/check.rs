@@ -72,6 +72,10 @@ fn check_series(catalog: &Catalog, entry: &SeriesEntry) -> Result<SeriesCheck, D
             Err(other) => return Err(other),
         }
     }
+    if let Some(from) = catalog.outdated(&entry.symbol, entry.kind) {
+        let first = entry.files.first().map_or(0, |f| f.first_ts);
+        scan.note(Oddity::Outdated, 1, first, 0, || format!("make them of {from} anew with data resample"));
+    }
     let mut findings = from_sources(entry);
     findings.extend(scan.finish(None));
     findings.sort_by_key(|f| f.kind);

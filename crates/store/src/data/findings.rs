@@ -40,6 +40,8 @@ pub enum Oddity {
     SnapshotSync,
     /// Stored rows that are not those that were written.
     RowHash,
+    /// Bars made of another stored series that has changed since; runs do not take them.
+    Outdated,
 }
 
 impl Oddity {
@@ -57,6 +59,7 @@ impl Oddity {
             Self::Sequence => "broken depth sequences",
             Self::SnapshotSync => "snapshots without a continuation",
             Self::RowHash => "row hash mismatches",
+            Self::Outdated => "made of data that has changed since",
         }
     }
 

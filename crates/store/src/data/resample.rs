@@ -17,6 +17,9 @@ use super::schema::{NULL, Row, TS, WIDTH, bar, trade};
 use super::table::{MANTISSA_END, Table};
 use crate::market::Kind;
 
+/// The format of sources that are stored series themselves: bars were made of them.
+pub(super) const DERIVED: &str = "resample";
+
 /// What a resampling did.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ResampleReport {
@@ -84,7 +87,7 @@ pub fn resample(
     let source = SourceEntry {
         name: from.to_string(),
         sha256: info.map_or_else(String::new, |i| i.row_hash),
-        format: "resample".to_owned(),
+        format: DERIVED.to_owned(),
         options: String::new(),
         rows: table.len() as u64,
         first_ts,

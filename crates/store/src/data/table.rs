@@ -6,7 +6,7 @@ use std::ops::Range;
 use bellwether_sdk::num::{format_mantissa, pow10};
 use sha2::{Digest, Sha256};
 
-use super::schema::{Column, NULL, Row, TS, Unit, WIDTH, columns, depth};
+use super::schema::{Column, NULL, Row, TS, Unit, WIDTH, columns, depth, trade};
 use super::time::{Month, iso};
 use crate::market::Kind;
 
@@ -184,15 +184,12 @@ impl Table {
         (self.cols[TS][row], second)
     }
 
-    /// Sorts by time, equal times staying as they stand; depth messages stay whole and are numbered anew.
+    /// Sorts by time, equal times staying as they stand; trades of one time go by their ids where these count up, and
+    /// depth messages stay whole and are numbered anew.
     pub(crate) fn sort(&mut self) {
-        let sorted = (1..self.len).all(|i| self.key(i - 1) <= self.key(i));
-        if !sorted {
-            let mut order: Vec<u32> = (0..self.len as u32).collect();
-            order.sort_by_key(|i| self.key(*i as usize));
-            for col in self.cols.iter_mut().filter(|c| !c.is_empty()) {
-                *col = order.iter().map(|i| col[*i as usize]).collect();
-            }
+        self.sort_by(Self::key);
+        if self.kind == Kind::Trades && self.ids_count_up() {
+            self.sort_by(|t, row| (t.cols[TS][row], t.get(trade::ID, row)));
         }
         if self.kind == Kind::Depth {
             let (mut number, mut before) = (-1, NULL);
@@ -204,6 +201,35 @@ impl Table {
                 *msg = number;
             }
         }
+    }
+
+    fn sort_by(&mut self, key: impl Fn(&Self, usize) -> (i64, i64)) {
+        if (1..self.len).all(|i| key(self, i - 1) <= key(self, i)) {
+            return;
+        }
+        let mut order: Vec<u32> = (0..self.len as u32).collect();
+        order.sort_by_key(|i| key(self, *i as usize));
+        for col in self.cols.iter_mut().filter(|c| !c.is_empty()) {
+            *col = order.iter().map(|i| col[*i as usize]).collect();
+        }
+    }
+
+    /// Turns the rows round: the last is the first.
+    pub(crate) fn reverse(&mut self) {
+        self.cols.iter_mut().for_each(|col| col.reverse());
+    }
+
+    /// Whether the ids of trades, sorted by time, rise with it but for a few. Ids of some venues are numbers without
+    /// an order (hashes), and these say nothing about trades of one time.
+    fn ids_count_up(&self) -> bool {
+        let steps = (1..self.len).filter(|i| self.cols[TS][i - 1] < self.cols[TS][*i]);
+        let pairs = steps.map(|i| (self.get(trade::ID, i - 1), self.get(trade::ID, i)));
+        let (mut up, mut all) = (0usize, 0usize);
+        for (before, after) in pairs.filter(|(before, after)| *before != NULL && *after != NULL) {
+            all += 1;
+            up += usize::from(before < after);
+        }
+        up * 20 >= all * 19
     }
 
     /// A copy of some rows.

@@ -219,6 +219,11 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
         return Err(DataError::NoSuchSymbol { path: path.to_owned(), symbol: spec.instrument.clone(), found });
     }
     let disorder = disorder(&table);
+    let newest_first = is_newest_first(&table);
+    if newest_first {
+        // Sorting alone would leave the rows of one time in the wrong order.
+        table.reverse();
+    }
     table.sort();
     let kind = settle_kind(path, spec, &plan, length, &mut table)?;
     let span = table.span().unwrap_or((0, 0));
@@ -226,7 +231,8 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
     let repeats = merge::collapse(&mut table, &context)?;
     let mut scan = Scan::new(kind);
     if let Some((count, ts, line)) = disorder {
-        scan.note(Oddity::Disorder, count, ts, line, || "stored in order of time".to_owned());
+        let told = if newest_first { "newest first; turned round" } else { "stored in order of time" };
+        scan.note(Oddity::Disorder, count, ts, line, || told.to_owned());
     }
     if let Some((count, ts, line)) = repeats {
         scan.note(Oddity::Duplicates, count, ts, line, || "stored once".to_owned());
@@ -281,6 +287,12 @@ fn disorder(table: &Table) -> Option<(u64, i64, i64)> {
     let mut back = (1..ts.len()).filter(|i| ts[*i] < ts[*i - 1]);
     let first = back.next()?;
     Some((1 + back.count() as u64, ts[first], super::findings::origin(table, first)))
+}
+
+/// Whether times only fall. (Messages of depth have an order of their own, by their ids.)
+fn is_newest_first(table: &Table) -> bool {
+    let ts = table.col(TS);
+    table.kind() != Kind::Depth && ts.first() > ts.last() && ts.windows(2).all(|w| w[0] >= w[1])
 }
 
 /// The kind with its interval; bars of bid and offer become quotes at their closes.

@@ -294,6 +294,13 @@ impl Plan {
     }
 }
 
+/// Whether a mapping names columns by number only, all of them within the width of the file.
+pub(super) fn by_number(mapping: &str, width: usize) -> bool {
+    let parts = || mapping.split(',').filter(|p| !p.trim().is_empty());
+    let number = |part: &str| part.split_once('=').and_then(|(_, name)| name.trim().parse::<usize>().ok());
+    parts().next().is_some() && parts().all(|p| number(p).is_some_and(|n| (1..=width).contains(&n)))
+}
+
 /// Names of columns for people, shortened: the first line of a file that is something else may be anything.
 pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 200;

@@ -100,7 +100,8 @@ fn check_id_space(path: &Path, source: &SourceEntry, sources: &[SourceEntry], ki
     }
 }
 
-/// Stores bars made of other stored data. A series made only so is replaced; one with imported bars must agree.
+/// Stores bars made of other stored data. Bars made only of the same series, and within the time that it covers now, are
+/// replaced; others stay and must agree.
 pub(in crate::data) fn store_derived(
     catalog: &mut Catalog,
     lock: &WriteLock,
@@ -111,10 +112,11 @@ pub(in crate::data) fn store_derived(
     let kind = table.kind();
     let rows = table.len() as u64;
     let sources = catalog.manifest().find(symbol, kind).map_or_else(Vec::new, |e| e.sources.clone());
-    if sources.iter().all(|s| s.format == source.format) {
-        if sources.iter().any(|s| s.sha256 == source.sha256) {
-            return Ok(0);
-        }
+    let same = |s: &SourceEntry| s.format == source.format && s.name == source.name;
+    if sources.iter().any(|s| same(s) && s.sha256 == source.sha256) {
+        return Ok(0);
+    }
+    if sources.iter().all(|s| same(s) && source.first_ts <= s.first_ts && s.last_ts <= source.last_ts) {
         let slice =
             |(month, range): (Month, std::ops::Range<usize>)| (month, (table.slice(range), BTreeSet::from([0])));
         let months = table.months().into_iter().map(slice).collect();
@@ -126,10 +128,25 @@ pub(in crate::data) fn store_derived(
     let path = PathBuf::from(&source.name);
     let report = derived_report(&source, kind, rows);
     let mut staged = BTreeMap::new();
-    let report = stage(catalog, &spec, &path, Parsed { table, source, report }, &mut staged)?;
-    let changes: Vec<SeriesChange> = staged.into_iter().filter_map(|(kind, s)| change(&spec, kind, s)).collect();
-    if !changes.is_empty() {
-        catalog.commit(changes, lock, None)?;
+    let report = stage(catalog, &spec, &path, Parsed { table, source: source.clone(), report }, &mut staged)?;
+    let Some(mut series) = staged.remove(&kind) else { return Ok(report.rows_added) };
+    // What was made of the same series before is made of it as it is now.
+    let earlier = sources.iter().position(same);
+    if let Some(index) = earlier {
+        let fold = (series.sources.len() > sources.len()).then_some((sources.len(), index));
+        series.sources.truncate(sources.len());
+        let old = &mut series.sources[index];
+        let (first_ts, last_ts) = (old.first_ts.min(source.first_ts), old.last_ts.max(source.last_ts));
+        *old = SourceEntry { first_ts, last_ts, ..source };
+        intake::refold(&mut series.months, fold);
+    }
+    let sources = series.sources.clone();
+    let change = change(&spec, kind, series).or_else(|| {
+        let months = BTreeMap::new();
+        earlier.map(|_| SeriesChange { symbol: symbol.clone(), kind, months, sources, replace: false })
+    });
+    if let Some(change) = change {
+        catalog.commit(vec![change], lock, None)?;
     }
     Ok(report.rows_added)
 }

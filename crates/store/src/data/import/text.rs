@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::path::Path;
 
 use super::input::unreadable;
-use super::plan::Plan;
+use super::plan::{self, Plan, Role};
 use super::rows::Rows;
 use super::{Format, ImportSpec, presets};
 use crate::data::error::DataError;
@@ -81,11 +81,16 @@ fn plan(path: &Path, spec: &ImportSpec, first: &csv::ByteRecord) -> Result<(Plan
         (Format::Binance, None) => presets::binance(path, &plain, spec.kind),
         (Format::Tardis, None) => Ok((presets::tardis(path, &plain)?, true)),
         (_, columns) => {
-            let header = plain
-                .iter()
-                .any(|f| f.bytes().any(|c| c.is_ascii_alphabetic()) && !f.starts_with(|c: char| c.is_ascii_digit()));
-            let names = if header { fields.clone() } else { (1..=fields.len()).map(|i| i.to_string()).collect() };
+            let header = plain.iter().any(|f| f.bytes().any(|c| c.is_ascii_alphabetic()) && !begins_with_digit(f));
+            let numbers = || (1..=fields.len()).map(|i| i.to_string()).collect::<Vec<_>>();
+            let names = if header { fields.clone() } else { numbers() };
             let plan = match columns {
+                // A first row may have words too (`buy`), so the time alone tells whether it is one of names.
+                Some(mapping) if plan::by_number(mapping, fields.len()) => {
+                    let plan = Plan::from_mapping(path, numbers(), mapping, spec.kind)?;
+                    let timed = plan.at(Role::Ts).and_then(|c| plain.get(c)).is_some_and(|f| begins_with_digit(f));
+                    return Ok((plan, header && !timed));
+                }
                 Some(mapping) => Plan::from_mapping(path, names, mapping, spec.kind)?,
                 None if header => Plan::from_header(path, names, spec.kind)?,
                 None => {
@@ -100,6 +105,10 @@ fn plan(path: &Path, spec: &ImportSpec, first: &csv::ByteRecord) -> Result<(Plan
             Ok((plan, header))
         }
     }
+}
+
+fn begins_with_digit(field: &str) -> bool {
+    field.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Reads freqtrade's JSON: an array of `[ms, open, high, low, close, volume]`.

@@ -401,6 +401,21 @@ fn columns_can_be_told() {
 }
 
 #[test]
+fn columns_told_by_number_are_those_columns_with_or_without_a_header() {
+    let rows = "1704067200000,42000.5,2,buy\n1704067201000,42001,7,sell\n";
+    for head in ["", "when,what,how,side\n"] {
+        let desk = Desk::new();
+        let mut told = spec(Format::Csv, "x:A/B");
+        told.columns = Some("ts=1,price=2,qty=3,side=4".to_owned());
+        let file = desk.file("rows.csv", format!("{head}{rows}"));
+        assert_eq!(desk.import(&told, &[file]).expect("an import").rows_added, 2, "{head:?}");
+        let shown = show(&desk.catalog(), &sym("x:A/B"), Kind::Trades, Place::Head, 9).expect("rows");
+        let got: Vec<_> = shown.rows.iter().map(|r| (r["price"].as_str(), r["qty"].as_str())).collect();
+        assert_eq!(got, [("42000.5", "2"), ("42001", "7")], "{head:?}");
+    }
+}
+
+#[test]
 fn an_interval_that_contradicts_the_data_is_refused() {
     let desk = Desk::new();
     let file = desk.file("rows.csv", BARS);

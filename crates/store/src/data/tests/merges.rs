@@ -114,6 +114,47 @@ fn trades_with_ids_are_told_apart_by_id() {
     assert_eq!((report.rows_added, report.files[0].rows_repeated), (1, 1));
 }
 
+fn shown_ids(desk: &Desk, symbol: &str) -> Vec<String> {
+    let shown = show(&desk.catalog(), &sym(symbol), Kind::Trades, Place::Head, 99).expect("rows");
+    shown.rows.iter().map(|r| format!("{}{}", r.get("id").map_or("", String::as_str), r["price"])).collect()
+}
+
+#[test]
+fn trades_of_one_time_stand_by_their_ids_whatever_came_first() {
+    let rows = |ids: &[(i64, u32)]| {
+        let rows: String = ids.iter().map(|(ts, id)| format!("{},1,1,{id}\n", 1_706_655_600_000 + ts)).collect();
+        format!("ts_ms,price,qty,trade_id\n{rows}")
+    };
+    let (early, late) = (rows(&[(0, 3), (1, 4), (1, 5)]), rows(&[(1, 6), (1, 7), (2, 9)]));
+    for order in [[&early, &late], [&late, &early]] {
+        let desk = Desk::new();
+        order.iter().for_each(|text| assert_eq!(desk.csv("x:A/B", text).expect("an import").rows_added, 3));
+        assert_eq!(shown_ids(&desk, "x:A/B"), ["31", "41", "51", "61", "71", "91"]);
+    }
+    // Newest first, and the hole before 9 is found all the same.
+    let desk = Desk::new();
+    let all: Vec<(i64, u32)> = (0..40).map(|id| (i64::from(id / 4), if id < 30 { id } else { id + 2 })).collect();
+    let backwards: Vec<_> = all.iter().copied().rev().collect();
+    let report = desk.csv("x:A/B", &rows(&backwards)).expect("an import");
+    let found: Vec<_> = report.files[0].findings.iter().map(|f| (f.kind, f.detail.as_str())).collect();
+    assert_eq!(found[0], (Oddity::Disorder, "newest first; turned round"));
+    assert_eq!(found[1].0, Oddity::Gaps, "{found:?}");
+    let straight = Desk::new();
+    straight.csv("x:A/B", &rows(&all)).expect("an import");
+    assert_eq!(desk.catalog().series()[0].row_hash, straight.catalog().series()[0].row_hash);
+}
+
+#[test]
+fn a_file_with_the_newest_first_is_turned_round_and_ids_without_an_order_move_nothing() {
+    let desk = Desk::new();
+    desk.csv("x:A/B", &bare(&[(9, 5), (5, 4), (5, 3), (0, 2), (0, 1)])).expect("an import");
+    assert_eq!(shown_ids(&desk, "x:A/B"), ["1", "2", "3", "4", "5"]);
+    let hashes = "ts_ms,price,qty,trade_id\n1706655600000,1,1,9\n1706655600000,2,1,8\n1706655601000,3,1,4\n\
+        1706655602000,4,1,7\n1706655603000,5,1,2\n";
+    desk.csv("y:A/B", hashes).expect("an import");
+    assert_eq!(shown_ids(&desk, "y:A/B"), ["91", "82", "43", "74", "25"]);
+}
+
 #[test]
 fn ids_may_be_text() {
     let desk = Desk::new();

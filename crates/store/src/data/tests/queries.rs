@@ -235,6 +235,52 @@ fn minutes_resample_to_quarters_of_an_hour() {
 }
 
 #[test]
+fn bars_made_of_data_that_has_changed_since_are_found() {
+    let desk = Desk::new();
+    minute_bars(&desk, 40);
+    let interval = |text: &str| text.parse::<Interval>().expect("an interval");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), interval("5m")).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-5m"), interval("15m")).expect("bars");
+    assert!(check(&desk.catalog(), None, None).expect("a check").ok);
+    minute_bars(&desk, 60);
+    let report = check(&desk.catalog(), None, None).expect("a check");
+    let found: Vec<_> =
+        report.series.iter().flat_map(|s| s.findings.iter().map(|f| (s.kind.to_string(), f.kind))).collect();
+    let outdated = |kind: &str| (kind.to_owned(), Oddity::Outdated);
+    assert_eq!((report.ok, found), (false, vec![outdated("bars-5m"), outdated("bars-15m")]), "and what is made of it");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), interval("5m")).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-5m"), interval("15m")).expect("bars");
+    assert!(check(&desk.catalog(), None, None).expect("a check").ok);
+}
+
+#[test]
+fn bars_made_of_another_series_stay() {
+    let desk = Desk::new();
+    minute_bars(&desk, 40);
+    let quarters =
+        |from: &str| resample(&mut desk.catalog(), &sym(BTC), kind(from), "15m".parse().expect("an interval"));
+    quarters("bars-1m").expect("bars");
+    // Trades of a later time: their bars come beside those there are.
+    desk.csv(BTC, "ts_ms,price,qty\n1706662800000,10,1\n1706662801000,12,1\n").expect("an import");
+    assert_eq!(quarters("trades").expect("bars").bars_added, 1);
+    let volumes = || bars(&desk, "bars-15m", ALL).iter().map(|b| b.volume.mantissa()).collect::<Vec<_>>();
+    assert_eq!(volumes(), [15, 15, 10, 2]);
+    assert_eq!(quarters("bars-1m").expect("bars").bars_added, 0);
+    // More trades: the part of the bars that is made of them is theirs alone.
+    desk.csv(BTC, "ts_ms,price,qty\n1706664600000,10,3\n").expect("an import");
+    assert_eq!(desk.catalog().outdated(&sym(BTC), kind("bars-15m")), Some(Kind::Trades));
+    assert_eq!(quarters("trades").expect("bars").bars_added, 1);
+    assert_eq!(volumes(), [15, 15, 10, 2, 3]);
+    assert_eq!(desk.catalog().outdated(&sym(BTC), kind("bars-15m")), None);
+    assert_eq!(desk.catalog().find(&sym(BTC), kind("bars-15m")).expect("a series").sources.len(), 2);
+    // What contradicts is refused, as the unfinished bar of a series that goes on.
+    minute_bars(&desk, 60);
+    let error = quarters("bars-1m").expect_err("a refusal").to_string();
+    assert!(error.contains("bars-1m disagrees with what is stored"), "{error}");
+    assert_eq!(volumes(), [15, 15, 10, 2, 3]);
+}
+
+#[test]
 fn trades_resample_to_bars_and_disagree_with_others() {
     let desk = Desk::new();
     let trades = "ts_ms,price,qty\n1706655600000,10,1\n1706655601000,12,0.5\n1706655659999,9,1\n1706655660000,11,2\n";
