@@ -201,7 +201,8 @@ impl Pilot<'_, '_> {
             self.tell_aside(number);
             self.accounts.understood.insert(number, true);
         }
-        if self.accounts.is_understood() {
+        let is_held = self.session.circuit.engine().guard().holds().any(|h| h == Hold::Account);
+        if self.accounts.is_understood() || is_held {
             return Ok(());
         }
         self.session.tell(Told::Hold(Hold::Account, true, now.max(self.session.now)))

@@ -11,11 +11,20 @@ use super::session::Session;
 use super::tapes::{self, Ears};
 use crate::config::Settings;
 use crate::data::Catalog;
-use crate::engine::{Circuit, Event, Merge, Said, Told};
+use crate::engine::{Circuit, Event, Merge, Said, Told, What};
 use crate::host::Registry;
 use crate::tape::{Mode, TapeReader};
 
-/// A moment: the last market event at or before the time asked for, and what stood after it.
+/// What is to be explained.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The moments, in any order.
+    pub at: &'a [Ts],
+    /// Only what this strategy saw, asked for and was answered; `None` for all.
+    pub strategy: Option<&'a str>,
+}
+
+/// A moment: the last market event at or before the time asked for, and what stood when that time was over.
 #[derive(Debug, Clone)]
 pub struct Moment {
     /// The time asked for.
@@ -26,12 +35,27 @@ pub struct Moment {
     pub event: String,
     /// What each strategy tells of itself, per instrument.
     pub views: Vec<View>,
-    /// What was asked for and what became of it, from the event on until the next event.
-    pub said: Vec<Said>,
+    /// What was asked for and what became of it, from the first event of that time on.
+    pub said: Vec<Word>,
     /// The last words before, for the way that led here.
-    pub before: Option<Said>,
-    /// The first signal or order after, if the run has one.
-    pub after: Option<Said>,
+    pub before: Option<Word>,
+    /// The first words after, if the run has any.
+    pub after: Option<Word>,
+}
+
+/// What a strategy asked for, or what became of it, with the names of whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Engine time.
+    pub at: Ts,
+    /// The strategy's id.
+    pub strategy: String,
+    /// The instrument's name.
+    pub instrument: String,
+    /// What.
+    pub what: What,
+    /// The words, with numbers.
+    pub text: String,
 }
 
 /// A strategy at a moment, about one instrument.
@@ -54,23 +78,25 @@ pub struct View {
 /// Collects moments as a run passes.
 struct Watch<'a> {
     asked: &'a [Ts],
+    strategy: Option<&'a str>,
     /// The next of `asked` to be answered.
     next: usize,
     moments: Vec<Moment>,
-    last: Option<Said>,
-    /// The event heard last, and what was said from it on.
+    last: Option<Word>,
+    /// The event heard last, and what was said since the first of its time.
     at: Ts,
     event: String,
-    said: Vec<Said>,
-    before: Option<Said>,
+    said: Vec<Word>,
+    before: Option<Word>,
     /// The event being heard.
     coming: Option<(Ts, String)>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(asked: &'a [Ts]) -> Self {
+    fn new(asked: &'a [Ts], strategy: Option<&'a str>) -> Self {
         Self {
             asked,
+            strategy,
             next: 0,
             moments: Vec::new(),
             last: None,
@@ -89,39 +115,65 @@ impl<'a> Watch<'a> {
             asked: *asked,
             at: self.at,
             event: self.event.clone(),
-            views: views(session),
+            views: views(session, self.strategy),
             said: self.said.clone(),
             before: self.before.clone(),
             after: None,
         });
     }
 
-    fn is_done(&self) -> bool {
-        self.next == self.asked.len() && self.moments.iter().all(|m| m.after.is_some())
-    }
-}
-
-impl Ears for Watch<'_> {
-    /// Moments that end with the event before this one are complete.
-    fn before(&mut self, told: &Told<'_>, session: &mut Session) {
-        session.circuit.engine_mut().listen();
-        self.coming = words(told, session);
-        let Some((at, _)) = self.coming else { return };
-        while self.asked.get(self.next).is_some_and(|asked| *asked < at) {
+    fn keep_rest(&mut self, session: &Session) {
+        while self.next < self.asked.len() {
             self.keep(session);
         }
     }
 
+    fn is_done(&self) -> bool {
+        self.next == self.asked.len() && self.moments.iter().all(|m| m.after.is_some())
+    }
+
+    /// What was said of what is asked about, with its names.
+    fn named(&self, said: Vec<Said>, session: &Session) -> Vec<Word> {
+        if said.is_empty() {
+            return Vec::new();
+        }
+        let engine = session.circuit.engine();
+        let ids = engine.strategy_ids();
+        let of = |said: Said| Word {
+            at: said.at,
+            strategy: ids.get(said.strategy).cloned().unwrap_or_default(),
+            instrument: engine.view().instruments[said.instrument.index()].instrument.symbol.to_string(),
+            what: said.what,
+            text: said.text,
+        };
+        said.into_iter().map(of).filter(|word| self.strategy.is_none_or(|id| id == word.strategy)).collect()
+    }
+}
+
+impl Ears for Watch<'_> {
+    /// Moments that end before this input are complete, whatever it is.
+    fn before(&mut self, told: &Told<'_>, session: &mut Session) {
+        session.circuit.engine_mut().listen();
+        while self.asked.get(self.next).is_some_and(|asked| *asked < told.at()) {
+            self.keep(session);
+        }
+        self.coming = words(told, session);
+    }
+
     fn after(&mut self, session: &mut Session) {
         let said = session.circuit.engine_mut().take_said();
-        for word in &said {
-            let open = self.moments.iter_mut().filter(|m| m.after.is_none() && m.asked < word.at);
-            open.for_each(|m| m.after = Some(word.clone()));
+        let said = self.named(said, session);
+        if let Some(first) = said.first() {
+            // What is said when a moment has been kept came after it.
+            self.moments.iter_mut().filter(|m| m.after.is_none()).for_each(|m| m.after = Some(first.clone()));
         }
         if let Some((at, text)) = self.coming.take() {
-            (self.at, self.event) = (at, text);
-            self.said.clear();
-            self.before = self.last.clone();
+            // What other events of one time caused belongs to that time.
+            if at > self.at {
+                self.said.clear();
+                self.before = self.last.clone();
+            }
+            (self.at, self.event) = (self.at.max(at), text);
         }
         if let Some(last) = said.last() {
             self.last = Some(last.clone());
@@ -130,7 +182,7 @@ impl Ears for Watch<'_> {
     }
 }
 
-fn views(session: &Session) -> Vec<View> {
+fn views(session: &Session, strategy: Option<&str>) -> Vec<View> {
     let engine = session.circuit.engine();
     let of = |(strategy, probe): (String, Probe)| {
         let id = probe.instrument;
@@ -144,7 +196,7 @@ fn views(session: &Session) -> Vec<View> {
             probe,
         }
     };
-    engine.observed().into_iter().map(of).collect()
+    engine.observed().into_iter().filter(|(id, _)| strategy.is_none_or(|only| only == id)).map(of).collect()
 }
 
 /// An event in words; `None` for one that strategies do not hear.
@@ -171,14 +223,14 @@ fn words(told: &Told<'_>, session: &Session) -> Option<(Ts, String)> {
     Some((event.ts(), text))
 }
 
-/// Explains moments of a backtest: the run is made again from its settings. `asked` is put in order.
+/// Explains moments of a backtest, in order of time: the run is made again from its settings.
 ///
 /// # Errors
 /// [`RunError`].
 pub fn explain_run(
     settings: &Settings,
     registry: &Registry,
-    asked: &[Ts],
+    question: &Question<'_>,
     stop: &AtomicBool,
 ) -> Result<Vec<Moment>, RunError> {
     let catalog = Catalog::open(&settings.data.dir)?;
@@ -188,40 +240,55 @@ pub fn explain_run(
     let instruments = prepared.setup.plan.instruments.clone();
     let (engine, sim) = prepared.setup.build(settings);
     let mut session = Session::new(Circuit::paper(engine, sim), instruments, Mode::Paper);
-    let asked = in_order(asked);
-    let mut watch = Watch::new(&asked);
-    while !watch.is_done() {
+    let asked = in_order(question.at);
+    let mut watch = Watch::new(&asked, question.strategy);
+    while let Some(next) = merge.next_ts().filter(|_| !watch.is_done()) {
         if stop.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(RunError::Interrupted);
         }
-        let heard = merge
-            .next(|told| {
-                watch.before(&told, &mut session);
-                session.tell(told)
-            })
-            .map_err(|e| RunError::Data(e.to_string()))?;
+        // What is due before the next event (a timer, a bar made of trades, an answer on its way) has its own time: a moment
+        // between it and that event saw it.
+        let due = session.circuit.next_due();
+        if due < next {
+            hear(Told::Clock(due), &mut session, &mut watch)?;
+            watch.after(&mut session);
+            continue;
+        }
+        let heard =
+            merge.next(|told| hear(told, &mut session, &mut watch)).map_err(|e| RunError::Data(e.to_string()))?;
         let Some(told) = heard else { break };
         told?;
-        session.take_lines();
         watch.after(&mut session);
     }
-    while watch.next < asked.len() {
-        watch.keep(&session);
-    }
+    watch.keep_rest(&session);
     Ok(watch.moments)
 }
 
-/// Explains moments of a session from its tape.
+fn hear(told: Told<'_>, session: &mut Session, watch: &mut Watch<'_>) -> Result<(), RunError> {
+    watch.before(&told, session);
+    session.tell(told)?;
+    session.take_lines();
+    Ok(())
+}
+
+/// Explains moments of a session from its tape, in order of time.
 ///
 /// # Errors
-/// [`RunError`].
-pub fn explain_tape(path: &Path, registry: &Registry, asked: &[Ts]) -> Result<Vec<Moment>, RunError> {
+/// [`RunError`]; [`RunError::Data`] when a moment lies behind a place where the tape is damaged, or where this program does
+/// something else than the one that recorded it: what came then is not known.
+pub fn explain_tape(path: &Path, registry: &Registry, question: &Question<'_>) -> Result<Vec<Moment>, RunError> {
     let mut reader = TapeReader::open(path)?;
-    let asked = in_order(asked);
-    let mut watch = Watch::new(&asked);
+    let asked = in_order(question.at);
+    let mut watch = Watch::new(&asked, question.strategy);
     let run = tapes::run(&mut reader, registry, &mut watch)?;
-    while watch.next < asked.len() {
-        watch.keep(&run.session);
+    match tapes::unequal(path, &run) {
+        Some(why) if watch.next < asked.len() => return Err(why),
+        Some(why) => {
+            tracing::warn!("{why}");
+            let until = run.session.now;
+            watch.moments.iter_mut().for_each(|m| m.after = m.after.take().filter(|word| word.at < until));
+        }
+        None => watch.keep_rest(&run.session),
     }
     Ok(watch.moments)
 }

@@ -58,7 +58,7 @@ pub use check::{CheckReport, Finding, Verdict, check};
 pub use control::{Asked, Reply, Running, ask, clear, reply, running, tripped};
 pub use download::{DownloadPlan, DownloadReport, Unserved, download};
 pub use evaluate::{EvaluateSpec, evaluate};
-pub use explain::{Moment, View, explain_run, explain_tape};
+pub use explain::{Moment, Question, View, Word, explain_run, explain_tape};
 pub use foreign::{AdoptAsked, AdoptWhat};
 pub use grid::grid;
 pub use keeper::{Keeper, Ring, Signings};

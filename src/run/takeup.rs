@@ -12,6 +12,7 @@ use crate::config::Settings;
 use crate::engine::Told;
 use crate::exchange::gateway::{Adopted, Earlier, Paid};
 use crate::host::Registry;
+use crate::risk::Hold;
 use crate::tape::{Mode, VenueNote};
 
 impl TakenUp {
@@ -70,6 +71,11 @@ pub(super) fn take_up(
     session.tell(Told::Resume(now))?;
     // Books are from before: they begin again with their snapshots. Before the first input there is no time to lose them at.
     let heard = now != Ts::NONE;
+    if mode == Mode::Live && heard {
+        // What was due while it was down is due at once, on prices of before: it opens nothing until the account has been
+        // looked at.
+        session.tell(Told::Hold(Hold::Account, true, now))?;
+    }
     for i in (0..session.circuit.engine().view().instruments.len()).filter(|_| heard) {
         session.tell(Told::BookLost(InstrumentId(i as u16), now))?;
     }

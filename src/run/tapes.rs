@@ -327,8 +327,8 @@ fn refuse_others(path: &Path, start: &Start, settings: &Settings, mode: Mode) ->
     Ok(())
 }
 
-/// Why a tape that was heard is not gone on with.
-fn unequal(path: &Path, run: &TapeRun) -> Option<RunError> {
+/// Why what a tape was heard to be is not the whole of it, and not gone on with: damage, or something else than was recorded.
+pub(super) fn unequal(path: &Path, run: &TapeRun) -> Option<RunError> {
     let divergence = run.divergence.as_ref().map(|d| {
         format!(
             "{}: this program makes something else of record {}: {:?} stands there, and {:?} came of it now; go on with \

@@ -39,6 +39,21 @@ struct Shared {
     positions: Mutex<BTreeMap<Symbol, Decimal>>,
 }
 
+impl Shared {
+    fn push(&self, asked: Asked) {
+        let mut queue = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.push_back(asked);
+        self.waits.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the kill switch was pulled and the session has not heard it. What else waits is no reason to act: one that
+    /// heard the kill has its hands full for a while.
+    fn kill_waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
+            && self.asked.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|a| matches!(a, Asked::Kill { .. }))
+    }
+}
+
 /// A watch over a session, as long as it lives.
 pub(super) struct Watch {
     shared: Arc<Shared>,
@@ -121,9 +136,7 @@ fn watch(post: &Post, shared: &Shared) {
                 if let Asked::Kill { flatten, .. } = &asked {
                     killed = Some((Instant::now(), *flatten));
                 }
-                let mut queue = shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
-                queue.push_back(asked);
-                shared.waits.store(true, Ordering::Relaxed);
+                shared.push(asked);
             }
             None => {}
         }
@@ -131,8 +144,7 @@ fn watch(post: &Post, shared: &Shared) {
         if beat != last.0 {
             last = (beat, Instant::now());
         }
-        let unheard = shared.waits.load(Ordering::Relaxed);
-        if let Some((at, flatten)) = killed.filter(|(at, _)| unheard && at.elapsed() >= HEARS_WITHIN) {
+        if let Some((at, flatten)) = killed.filter(|(at, _)| at.elapsed() >= HEARS_WITHIN && shared.kill_waits()) {
             let ms = at.elapsed().as_millis();
             act(post, shared, &format!("the kill switch was pulled and for {ms} ms nobody heard it"), Some(flatten));
         }
@@ -302,5 +314,23 @@ impl Signals {
     fn wait(&mut self, at_most: Duration) -> Option<Asked> {
         std::thread::sleep(at_most);
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_after_a_heard_kill_is_no_reason_to_act() {
+        let kill = || Asked::Kill { flatten: true, operator: "ann".to_owned(), reason: "drill".to_owned() };
+        let watch = Watch { shared: Arc::new(Shared::default()), thread: None };
+        watch.shared.push(kill());
+        assert!(watch.shared.kill_waits());
+        assert_eq!(watch.asked(), Some(kill()));
+        watch.shared.push(Asked::Stop);
+        assert!(watch.is_asked() && !watch.shared.kill_waits(), "the session heard it");
+        watch.shared.push(kill());
+        assert!(watch.shared.kill_waits(), "behind another request it waits all the same");
     }
 }

@@ -249,6 +249,19 @@ pub mod circuit {
 
     use super::*;
 
+    /// Buys one three seconds after each trade.
+    struct BuysLater;
+
+    impl Strategy for BuysLater {
+        fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &Trade) {
+            ctx.timer(trade.ts.plus(3_000_000_000), 1);
+        }
+
+        fn on_timer(&mut self, ctx: &mut Context<'_>, _: u64) {
+            ctx.place(Intent::market(ONE, Side::Buy, qty(1)));
+        }
+    }
+
     /// Buys one at every trade.
     struct Buys;
 
@@ -409,6 +422,21 @@ pub mod circuit {
         circuit.tell(Told::Answer(Answer::Accepted(OrderId(1)), at(4))).expect("told");
         trade(&mut circuit, 5, 100);
         assert_eq!(out(&mut circuit), "Buy 3");
+    }
+
+    #[test]
+    fn a_timer_that_fires_late_is_judged_by_the_time_at_which_it_fires() {
+        let limits = Limits { price_age_ns_max: Some(5_000_000_000), ..Limits::default() };
+        let mut circuit = live_of(Box::new(BuysLater), OnHalt::Cancel, limits);
+        trade(&mut circuit, 1, 100);
+        circuit.tell(Told::Clock(at(4))).expect("told");
+        assert_eq!(out(&mut circuit), "Buy 1", "the price is three seconds old");
+        trade(&mut circuit, 5, 100);
+        // Nothing is heard for an hour; the first that comes then is no new price.
+        circuit.tell(Told::Hold(Hold::ClockSkew, false, at(3_605))).expect("told");
+        assert_eq!(out(&mut circuit), "");
+        let record = circuit.engine().orders().get(OrderId(2)).expect("there");
+        assert_eq!(record.state, bellwether_sdk::OrderState::Rejected);
     }
 }
 

@@ -257,7 +257,8 @@ impl Ears for Ours {
 /// Compares a tape's session with its venues' histories.
 ///
 /// # Errors
-/// [`RunError`] when the tape cannot be read, is of paper, or a venue does not answer.
+/// [`RunError`] when the tape cannot be read to its end, is of paper, this program does something else than is recorded on it,
+/// or a venue does not answer.
 pub fn statement(tape: &Path, registry: &Registry) -> Result<Statement, RunError> {
     let mut reader = TapeReader::open(tape)?;
     let mut ours = Ours::default();
@@ -267,6 +268,10 @@ pub fn statement(tape: &Path, registry: &Registry) -> Result<Statement, RunError
             "{} is of a paper session: there is no venue to compare it with",
             tape.display()
         )));
+    }
+    // Half of our books held against all of the venue's would differ where nothing does.
+    if let Some(why) = tapes::unequal(tape, &run) {
+        return Err(why);
     }
     let settings = tapes::settings_of(&run.start)?;
     let mut notes = Vec::new();

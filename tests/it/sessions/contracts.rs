@@ -22,7 +22,7 @@ use bellwether_sdk::{Decimal, Ts};
 use serde_json::{Value, json};
 
 use super::venue::now_ms;
-use super::{BuyOnce, Listener, Nobody, SYMBOL, Venues, trading};
+use super::{BuyLater, BuyOnce, Listener, Nobody, SYMBOL, Venues, trading};
 
 /// The account: amounts in hundred-millionths, positions in thousandths.
 #[derive(Default)]
@@ -175,7 +175,7 @@ impl Desk {
     }
 
     fn registry() -> Registry {
-        Registry::new().with::<BuyOnce>().with::<Listener>()
+        Registry::new().with::<BuyOnce>().with::<BuyLater>().with::<Listener>()
     }
 
     fn settings(&self, plugin: &str) -> Settings {
@@ -350,4 +350,18 @@ fn a_position_of_others_stands_aside_with_its_funding_until_a_person_takes_it_ov
     let statement = run::statement(&desk.tape(), &Desk::registry()).expect("a statement");
     let state: Vec<_> = statement.payments.iter().map(|p| (p.id.as_str(), p.aside)).collect();
     assert_eq!((state, statement.is_equal()), (vec![("7", true), ("8", false)], true));
+}
+
+#[test]
+fn what_was_due_while_a_session_was_down_opens_nothing_before_the_account_was_looked_at() {
+    let desk = Desk::new(begun());
+    desk.session("buy_later", 2);
+    std::thread::sleep(Duration::from_millis(3_000));
+    let outcome = desk.session("buy_later", 3);
+    let states: Vec<_> = outcome.orders.iter().map(|o| (o.id.0, o.state.name())).collect();
+    assert_eq!(states, [(1, "rejected")], "{:?}", lines_of(&desk.tape()));
+    let refusals: Vec<_> = outcome.refusals.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(refusals, ["account_not_understood"]);
+    assert!(desk.account().orders.is_empty(), "the venue has it");
+    assert!(desk.is_equal_on_replay());
 }

@@ -54,6 +54,40 @@ impl Plugin for BuyOnce {
     }
 }
 
+/// Buys one contract four seconds after its first trade.
+struct BuyLater {
+    set: bool,
+}
+
+impl Strategy for BuyLater {
+    fn account(&self) -> AccountKind {
+        AccountKind::Margin
+    }
+
+    fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &Trade) {
+        if !std::mem::replace(&mut self.set, true) {
+            ctx.timer(trade.ts.plus(4_000_000_000), 1);
+        }
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, _: u64) {
+        let instrument = ctx.instruments().first().copied().expect("one");
+        let scale = ctx.instrument(instrument).qty_scale;
+        ctx.place(Intent::market(instrument, Side::Buy, Qty::from_mantissa(10i64.pow(u32::from(scale)))));
+    }
+}
+
+impl Plugin for BuyLater {
+    type Params = NoParams;
+    const NAME: &'static str = "buy_later";
+    const SUMMARY: &'static str = "buys one contract after a while";
+    const DIRECTIONAL: bool = false;
+
+    fn new(_: NoParams) -> Result<Self, ParamError> {
+        Ok(Self { set: false })
+    }
+}
+
 /// Closes of the bars that [`Listener`] heard, in hundredths.
 static CLOSES: Mutex<Vec<i64>> = Mutex::new(Vec::new());
 

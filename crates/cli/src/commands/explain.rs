@@ -1,9 +1,9 @@
 //! `explain`: why a run traded at a moment, or why it did not.
 
 use bellwether::config::{Settings, parse_time};
-use bellwether::engine::{Said, What};
+use bellwether::engine::What;
 use bellwether::host::Registry;
-use bellwether::run::{self, Moment, View};
+use bellwether::run::{self, Moment, Question, View, Word};
 use bellwether_sdk::Ts;
 use clap::Args;
 use serde_json::{Value, json};
@@ -44,14 +44,9 @@ pub(crate) fn run(global: &Global, args: &ExplainArgs, registry: &Registry) -> R
     if asked.is_empty() {
         asked.push(Ts::MAX);
     }
-    let mut moments = moments(global, args, registry, &asked)?;
-    if let Some(id) = &args.strategy {
-        for moment in &mut moments {
-            moment.views.retain(|v| v.strategy == *id);
-        }
-        if moments.iter().all(|m| m.views.is_empty()) {
-            return Err(Failure::bad(format!("the run has no strategy {id:?}")));
-        }
+    let moments = moments(global, args, registry, &Question { at: &asked, strategy: args.strategy.as_deref() })?;
+    if let Some(id) = args.strategy.as_ref().filter(|_| moments.iter().all(|m| m.views.is_empty())) {
+        return Err(Failure::bad(format!("the run has no strategy {id:?}")));
     }
     if args.json {
         return out::json(&json!({"schema_version": 1, "moments": moments.iter().map(value).collect::<Vec<_>>()}));
@@ -59,16 +54,21 @@ pub(crate) fn run(global: &Global, args: &ExplainArgs, registry: &Registry) -> R
     out::answer(&moments.iter().map(text).collect::<Vec<_>>().join("\n"))
 }
 
-fn moments(global: &Global, args: &ExplainArgs, registry: &Registry, asked: &[Ts]) -> Result<Vec<Moment>, Failure> {
+fn moments(
+    global: &Global,
+    args: &ExplainArgs,
+    registry: &Registry,
+    question: &Question<'_>,
+) -> Result<Vec<Moment>, Failure> {
     if args.run.ends_with(".tape") {
-        return Ok(run::explain_tape(&record::find_tape(global, &args.run)?, registry, asked)?);
+        return Ok(run::explain_tape(&record::find_tape(global, &args.run)?, registry, question)?);
     }
     let stored = record::find(global, &args.run)?;
     if let Some(tape) = &stored.run.tape {
-        return Ok(run::explain_tape(std::path::Path::new(tape), registry, asked)?);
+        return Ok(run::explain_tape(std::path::Path::new(tape), registry, question)?);
     }
     let settings: Settings = record::settings_of(&stored)?;
-    Ok(run::explain_run(&settings, registry, asked, interrupt::listen()?)?)
+    Ok(run::explain_run(&settings, registry, question, interrupt::listen()?)?)
 }
 
 fn text(moment: &Moment) -> String {
@@ -95,16 +95,21 @@ fn text(moment: &Moment) -> String {
     }
     text.push_str(&format!("  verdict     {}\n", verdict(moment)));
     for said in &moment.said {
-        text.push_str(&format!("  {:<11} {}\n", said.what.name(), said.text));
+        let whose = whose(said);
+        text.push_str(&format!("  {:<11} {} ({whose})\n", said.what.name(), said.text));
     }
-    let other = |label: &str, said: &Option<Said>| {
+    let other = |label: &str, said: &Option<Word>| {
         said.as_ref()
-            .map(|s| format!("  {label:<11} {} {} ({})\n", s.what.name(), s.text, time(s.at)))
+            .map(|s| format!("  {label:<11} {} {} ({}, {})\n", s.what.name(), s.text, whose(s), time(s.at)))
             .unwrap_or_default()
     };
     text.push_str(&other("before", &moment.before));
     text.push_str(&other("after it", &moment.after));
     text
+}
+
+fn whose(said: &Word) -> String {
+    format!("{} on {}", said.strategy, said.instrument)
 }
 
 /// One sentence: what happened, or why nothing did.
@@ -133,7 +138,15 @@ fn wait(view: &View, (name, value, trigger): &(&'static str, f64, f64)) -> Strin
 
 fn value(moment: &Moment) -> Value {
     let number = |v: f64| serde_json::Number::from_f64(v).map_or(Value::Null, Value::Number);
-    let said = |s: &Said| json!({"ts": s.at.nanos().to_string(), "what": s.what.name(), "text": s.text});
+    let said = |s: &Word| {
+        json!({
+            "ts": s.at.nanos().to_string(),
+            "strategy": s.strategy,
+            "instrument": s.instrument,
+            "what": s.what.name(),
+            "text": s.text,
+        })
+    };
     json!({
         "asked_ts": if moment.asked == Ts::MAX { Value::Null } else { json!(moment.asked.nanos().to_string()) },
         "event_ts": if moment.at == Ts::NONE { Value::Null } else { json!(moment.at.nanos().to_string()) },

@@ -68,15 +68,21 @@ fn books_at(run: &Value, at: i64) -> (f64, u64) {
 
 /// Holds every stated value of a moment against the prices known then and the run's rows.
 fn holds(moment: &Value, run: &Value, prices: &[Known], fast: &[f64], slow: &[f64]) {
+    holds_of(moment, run, prices, (prices, fast, slow));
+}
+
+/// The same of averages of other prices than the last: those of bars that are built from trades.
+fn holds_of(moment: &Value, run: &Value, prices: &[Known], (seen, fast, slow): (&[Known], &[f64], &[f64])) {
     let asked: i64 = time(moment, "asked_ts").expect("the moment");
-    let last = prices.partition_point(|p| p.at <= asked).checked_sub(1).expect("a price");
+    let before = |rows: &[Known]| rows.partition_point(|p| p.at <= asked).checked_sub(1).expect("a price");
+    let (price, last) = (before(prices), before(seen));
     let view = &moment["strategies"][0];
     let stated = |name: &str| {
         let values = view["values"].as_array().expect("values");
         values.iter().find(|v| v["name"] == name).and_then(|v| v["value"].as_f64()).expect(name)
     };
     let at = format!("at {asked}: {moment}");
-    assert_eq!(time(moment, "event_ts"), Some(prices[last].at), "{at}");
+    assert_eq!(time(moment, "event_ts"), Some(prices[price].at), "{at}");
     assert!(near(stated("fast"), fast[last]), "fast {} {at}", fast[last]);
     assert!(near(stated("slow"), slow[last]), "slow {} {at}", slow[last]);
     let condition = &view["conditions"][0];
@@ -85,7 +91,7 @@ fn holds(moment: &Value, run: &Value, prices: &[Known], fast: &[f64], slow: &[f6
     // A difference of two averages keeps their absolute error, not their relative one.
     assert!((condition["value"].as_f64().expect("a value") - gap).abs() < 1e-9 * slow[last], "gap {gap} {at}");
     assert!((condition["distance"].as_f64().expect("a distance") + gap).abs() < 1e-9 * slow[last], "{at}");
-    assert!(near(number(&view["last"]), prices[last].price), "last {} {at}", prices[last].text);
+    assert!(near(number(&view["last"]), prices[price].price), "last {} {at}", prices[price].text);
     let (position, open) = books_at(run, asked);
     assert!((number(&view["position"]) - position).abs() < 1e-9, "position {position} {at}");
     assert_eq!(view["orders_open"].as_u64(), Some(open), "{at}");
@@ -214,4 +220,110 @@ fn a_paper_session_is_explained_from_its_tape() {
     for moment in moments {
         holds(moment, &run, &prices, &fast, &slow);
     }
+}
+
+const TRADES: &str = "--instrument binance:BTC/USDT --kind trades";
+
+/// Bars of a second from trades: each is known when its second is over.
+fn seconds(trades: &[Known]) -> Vec<Known> {
+    const SECOND: i64 = 1_000_000_000;
+    let over = |t: &Known| (t.at / SECOND + 1) * SECOND;
+    let ends = trades.iter().enumerate().filter(|(i, t)| trades.get(i + 1).is_none_or(|next| over(next) != over(t)));
+    let bar = |(_, t): (usize, &Known)| Known { at: over(t), text: t.text.clone(), price: t.price };
+    // What the last trade began is over when nothing is heard any more.
+    let mut bars: Vec<Known> = ends.map(bar).collect();
+    bars.pop();
+    bars
+}
+
+/// Explains moments of a session on bars of a second, at their ends and between them.
+fn explains_built_bars(desk: &Desk, run: &Value, of: &str) {
+    let prices = exported(desk, TRADES, ("ts_recv_ns", "price"), 0);
+    let bars = seconds(&prices);
+    let (fast, slow) = (average(&bars, 12.0), average(&bars, 26.0));
+    let mut dice = Dice(20_261_129);
+    let mut asked: Vec<i64> = Vec::new();
+    while asked.len() < 100 {
+        let bar = dice.below(bars.len() - 1);
+        let later = if asked.len() % 2 == 0 { 0 } else { dice.below(1_000) as i64 * 1_000_000 };
+        asked.push(bars[bar].at + later);
+    }
+    let told = desk.json(&format!("explain {of} --json{}", at_flags(&asked)));
+    let moments = told["moments"].as_array().expect("moments");
+    assert_eq!(moments.len(), 100);
+    let mut signals = 0;
+    for moment in moments {
+        holds_of(moment, run, &prices, (&bars, &fast, &slow));
+        let at = time(moment, "asked_ts").expect("the moment");
+        let Some(bar) = bars.iter().position(|b| b.at == at) else { continue };
+        let crossed = bar > 0 && (fast[bar] - slow[bar]).signum() != (fast[bar - 1] - slow[bar - 1]).signum();
+        let said = moment["said"].as_array().expect("said");
+        let signal = said.iter().any(|s| s["what"] == "signal" && time(s, "ts") == Some(at));
+        assert_eq!(signal, crossed, "{moment}");
+        signals += u32::from(signal);
+    }
+    assert!(signals > 0, "no bar among these had a signal");
+}
+
+#[test]
+fn bars_that_are_built_from_trades_are_explained_as_they_are_recomputed() {
+    let desk = Desk::new().at_root();
+    let state = desk.path("state").display().to_string();
+    let flags = "--interval 1s --set strategy.notional=1000";
+    let run = desk.json(&format!("backtest --strategy ema_cross {TRADES} {flags} --json --state-dir {state}"));
+    explains_built_bars(&desk, &run, &format!("last --state-dir {state}"));
+    let run = desk.json(&format!(
+        "paper --json --pace 0 --set session.on_stop=keep --strategy ema_cross {TRADES} {flags} --state-dir {state}"
+    ));
+    explains_built_bars(&desk, &run, run["run"]["tape"].as_str().expect("a tape"));
+}
+
+#[test]
+fn what_is_said_of_one_time_is_told_of_every_instrument_and_of_the_strategy_asked_for() {
+    let two = "version = 1\n[[strategy]]\nid = \"quick\"\nplugin = \"ema_cross\"\nparams = { fast = 3, slow = 8, notional = 100 }\n\
+               [[strategy]]\nid = \"slow\"\nplugin = \"ema_cross\"\nparams = { fast = 12, slow = 26, notional = 100 }\n";
+    let desk = Desk::new().at_root().file("two.toml", two);
+    let (state, two) = (desk.path("state").display().to_string(), desk.path("two.toml").display().to_string());
+    let both = "--instrument binance:BTC/USDT --instrument binance:ETH/USDT --interval 5m";
+    let run = desk.json(&format!("--config {two} backtest {both} --json --state-dir {state}"));
+    let orders = run["orders"].as_array().expect("orders");
+    let asked: Vec<i64> = orders.iter().take(60).map(|o| time(o, "created_ts").expect("a time")).collect();
+    assert!(orders.iter().take(60).any(|o| o["instrument"] == "binance:ETH/USDT"));
+    let same = |said: &Value, order: &Value| {
+        said["what"] == "order"
+            && said["text"].as_str().is_some_and(|t| t.starts_with(&format!("order {} ", order["id"])))
+            && (&said["strategy"], &said["instrument"]) == (&order["strategy"], &order["instrument"])
+    };
+    let told = desk.json(&format!("explain last --json --state-dir {state}{}", at_flags(&asked)));
+    for (moment, order) in told["moments"].as_array().expect("moments").iter().zip(orders) {
+        let said = moment["said"].as_array().expect("said");
+        assert!(said.iter().any(|s| same(s, order)), "order {} is not told: {moment}", order["id"]);
+    }
+    let told = desk.json(&format!("explain last --strategy slow --json --state-dir {state}{}", at_flags(&asked)));
+    for (moment, order) in told["moments"].as_array().expect("moments").iter().zip(orders) {
+        let said = moment["said"].as_array().expect("said");
+        assert_eq!(said.iter().any(|s| same(s, order)), order["strategy"] == "slow", "{moment}");
+        let words = said.iter().chain([&moment["before"], &moment["after"]]).filter(|s| !s.is_null());
+        words.for_each(|s| assert_eq!(s["strategy"], "slow", "{moment}"));
+        assert!(!moment["verdict"].as_str().expect("a verdict").contains("quick"), "{moment}");
+    }
+}
+
+#[test]
+fn what_a_damaged_tape_does_not_tell_is_not_explained() {
+    let desk = Desk::new().at_root();
+    let state = desk.path("state").display().to_string();
+    let run = desk.json(&format!("paper --json --pace 0 --strategy ema_cross {TRADES} --state-dir {state}"));
+    let prices = exported(&desk, TRADES, ("ts_recv_ns", "price"), 0);
+    let mut bytes = fs::read(run["run"]["tape"].as_str().expect("a tape")).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let damaged = desk.path("damaged.tape");
+    fs::write(&damaged, bytes).expect("written");
+    let ask = |at: &str| format!("explain {} --json{at}", damaged.display());
+    let early = desk.json(&ask(&at_flags(&[prices[50].at])));
+    assert!(early["moments"][0]["event_ts"].is_string(), "{early}");
+    let answer = desk.run(&ask(""));
+    assert!(answer.code != 0 && answer.stderr.contains("damaged.tape"), "{}", answer.stderr);
+    desk.fails(&ask(&at_flags(&[prices[prices.len() - 1].at])), 3, "record");
 }

@@ -201,9 +201,13 @@ impl Circuit {
     }
 
     fn hear(&mut self, told: Told<'_>) -> Result<(), ReplayError> {
+        if let Door::Venue { engine, .. } = &mut self.door {
+            // What was due before it fires now, whatever its own time.
+            engine.told_at(told.at());
+        }
         if !self.started {
             self.started = true;
-            self.engine_mut().start(time_of(&told))?;
+            self.engine_mut().start(told.at())?;
             self.pump()?;
         }
         match told {
@@ -354,21 +358,24 @@ impl Passed {
     }
 }
 
-fn time_of(told: &Told<'_>) -> Ts {
-    match told {
-        Told::Market(event) => event.ts(),
-        Told::News(news) => news.at,
-        Told::OpenPrint(bar) => bar.ts_open,
-        Told::BookLost(_, at)
-        | Told::Reference(_, _, at)
-        | Told::Clock(at)
-        | Told::Resume(at)
-        | Told::Answer(_, at)
-        | Told::Stop(at, _)
-        | Told::Hold(_, _, at)
-        | Told::Kill(_, _, at)
-        | Told::Arm(_, at)
-        | Told::Swap(_, _, at)
-        | Told::Adopt(_, at) => *at,
+impl Told<'_> {
+    /// Its engine time: of a bar, when it is known.
+    pub const fn at(&self) -> Ts {
+        match self {
+            Told::Market(event) => event.ts(),
+            Told::News(news) => news.at,
+            Told::OpenPrint(bar) => bar.ts_open,
+            Told::BookLost(_, at)
+            | Told::Reference(_, _, at)
+            | Told::Clock(at)
+            | Told::Resume(at)
+            | Told::Answer(_, at)
+            | Told::Stop(at, _)
+            | Told::Hold(_, _, at)
+            | Told::Kill(_, _, at)
+            | Told::Arm(_, at)
+            | Told::Swap(_, _, at)
+            | Told::Adopt(_, at) => *at,
+        }
     }
 }

@@ -162,7 +162,7 @@ impl Engine {
         let (others, asset_others) = if limits.weighs_others() { self.others(id) } else { (0, 0) };
         let settle = self.ledger.terms(id).settle;
         Pace {
-            now: self.now,
+            now: self.now.max(self.told_at),
             orders_last_minute: u32::try_from(self.sent.len()).unwrap_or(u32::MAX),
             open_orders: u32::try_from(open.count()).unwrap_or(u32::MAX),
             unknown_orders: u32::try_from(unknown).unwrap_or(u32::MAX),

@@ -211,6 +211,8 @@ pub struct Engine {
     references: Vec<Price>,
     /// By instrument: when its price was heard.
     price_at: Vec<Ts>,
+    /// The time of the input that is being heard, where that runs on while something is due: at a venue's door.
+    told_at: Ts,
     /// What was done about a trip of the guard.
     enforced: guard::Enforced,
     /// Whether the guard looks at equity.
@@ -302,6 +304,7 @@ impl Engine {
             book_gaps: 0,
             references: vec![Price::ZERO; count],
             price_at: vec![Ts::NONE; count],
+            told_at: Ts::NONE,
             enforced: guard::Enforced::default(),
             watching,
             sent: VecDeque::new(),
@@ -355,6 +358,13 @@ impl Engine {
     #[inline]
     pub fn now(&self) -> Ts {
         self.now
+    }
+
+    /// An input of this time is heard next. What is due before it leaves then, so the guard judges it by this time: after a
+    /// pause a timer's own time is long over, and the price of then is old.
+    #[inline]
+    pub(in crate::engine) fn told_at(&mut self, at: Ts) {
+        self.told_at = at;
     }
 
     /// When something is due by itself.
