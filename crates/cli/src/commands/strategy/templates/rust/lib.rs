@@ -34,9 +34,12 @@ impl Strategy for {{Type}} {
         }
     }
 
+    /// What `bellwether explain` and the charts show: the averages, and how far they are from crossing.
     fn observe(&self, probe: &mut Probe) {
-        probe.value("fast", self.fast.value());
-        probe.value("slow", self.slow.value());
+        let (Some(fast), Some(slow)) = (self.fast.value(), self.slow.value()) else { return };
+        probe.value("fast", Some(fast));
+        probe.value("slow", Some(slow));
+        probe.condition("fast - slow", fast - slow, 0.0);
     }
 
     /// After so many bars it no longer matters where it began.
