@@ -89,6 +89,8 @@ pub struct ImportSpec {
     pub instrument: Symbol,
     /// What the rows are; `None`: as the columns tell.
     pub kind: Option<Kind>,
+    /// Whether the rows are bars, of whatever interval: stands where `kind` is `None`.
+    pub bars: bool,
     /// The interval of bars; `None`: the most frequent step.
     pub interval: Option<Interval>,
     /// Which column means what, as in `ts=date,close=AAPL`; `None`: as the header tells.
@@ -108,12 +110,18 @@ impl ImportSpec {
             format,
             instrument,
             kind: None,
+            bars: false,
             interval: None,
             columns: None,
             time_unit: None,
             latency_ns: 0,
             strict: false,
         }
+    }
+
+    /// What the rows are told to be; of bars of whatever interval, a minute stands for it.
+    fn told(&self) -> Option<Kind> {
+        self.kind.or(self.bars.then_some(Kind::Bars(self.interval.unwrap_or(Interval::MINUTE))))
     }
 
     /// The settings that change what is read from a file.
@@ -304,6 +312,7 @@ fn settle_kind(
     table: &mut Table,
 ) -> Result<Kind, DataError> {
     let from_bars = plan.quotes_from_bars();
+    contradiction(path, spec, plan)?;
     if !matches!(plan.kind, Kind::Bars(_)) && !from_bars {
         return Ok(plan.kind);
     }
@@ -328,6 +337,23 @@ fn settle_kind(
     let kind = Kind::Bars(interval);
     table.set_kind(kind);
     Ok(kind)
+}
+
+/// Refuses rows that are not what was told, where their columns alone decided what they are.
+fn contradiction(path: &Path, spec: &ImportSpec, plan: &plan::Plan) -> Result<(), DataError> {
+    let of = |kind: Kind| if kind.interval().is_some() { "bars".to_owned() } else { kind.to_string() };
+    let wrong = |what: String, remedy| {
+        let found = of(plan.kind);
+        Err(DataError::spec(format!("importing {}: its columns are those of {found}, {what}", path.display()), remedy))
+    };
+    match spec.told().map(of) {
+        Some(told) if told != of(plan.kind) => wrong(format!("not of {told}"), "correct --kind, or leave it away"),
+        // Bars of bids and offers have an interval, and become quotes.
+        None if spec.interval.is_some() && plan.kind.interval().is_none() && !plan.quotes_from_bars() => {
+            wrong("and --interval is for bars".to_owned(), "leave it away, or add --kind bars")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The most frequent step between times, of equally frequent ones the shortest.
