@@ -10,6 +10,7 @@ use bellwether::run::{self, RunError, RunReport};
 use bellwether_sdk::{Context, Decimal, InstrumentId, Interval, Money, ParamError, Params, Plugin, Strategy, Ts};
 use strategy_ema_cross::EmaCross;
 
+static NEVER: AtomicBool = AtomicBool::new(false);
 const HOUR_MS: i64 = 3_600_000;
 const START_MS: i64 = 1_704_067_200_000; // 2024-01-01
 const SYMBOL: &str = "binance:BTC/USDT:USDT";
@@ -78,7 +79,8 @@ fn bars_made_of_data_that_has_grown_since_do_not_end_a_run_early() {
     let symbol = SYMBOL.parse().expect("symbol");
     let four: Interval = "4h".parse().expect("an interval");
     let hourly = bellwether::market::Kind::Bars(Interval::HOUR);
-    let make = || data::resample(&mut Catalog::open(&store).expect("catalog"), &symbol, hourly, four).expect("bars");
+    let make =
+        || data::resample(&mut Catalog::open(&store).expect("catalog"), &symbol, hourly, four, &NEVER).expect("bars");
     make();
     let more: String = (48..96).map(|i| format!("{},100,100,100,100,5\n", START_MS + i * HOUR_MS)).collect();
     import(dir.path(), "more.csv", &format!("ts_ms,open,high,low,close,volume\n{more}"));
