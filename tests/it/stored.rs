@@ -1,7 +1,7 @@
 //! Stories of a run over a catalog on disk: what of the stored data counts, and what is refused before it misleads.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bellwether::config::{Settings, Slippage, StrategySettings};
 use bellwether::data::{self, Catalog, Format, ImportSpec};
@@ -145,7 +145,15 @@ fn a_range_of_one_strategys_parameter_leaves_the_other_alone() {
     ];
     let axes = [("strategy.fast".to_owned(), vec!["1".to_owned(), "2".to_owned()])];
     let registry = Registry::new().with::<EmaCross>().with::<Weekly>();
-    let all = run::grid(&settings, &registry, &axes, &AtomicBool::new(false), &|_| {}).expect("a grid");
+    let kept = AtomicUsize::new(0);
+    let keep = |report: RunReport| {
+        kept.fetch_add(1, Ordering::Relaxed);
+        report.outcome.order_hash
+    };
+    // A run is let go before the next one is begun in its place.
+    let done =
+        |count: usize| assert!(kept.load(Ordering::Relaxed) >= count, "{count} runs are done and not all let go");
+    let all = run::grid(&settings, &registry, &axes, &NEVER, &keep, &done).expect("a grid");
     assert_eq!(
         all.iter().filter(|v| v.result.is_ok()).count(),
         2,
