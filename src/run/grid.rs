@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::backtest::Prepared;
 use super::plan::strategies_of;
 use super::shared::Shared;
-use super::{RunError, Variant};
+use super::{RunError, RunReport, Variant};
 use crate::config::Settings;
 use crate::data::Catalog;
 use crate::host::Registry;
@@ -16,17 +16,19 @@ use crate::host::Registry;
 const VARIANTS_MAX: usize = 100_000;
 
 /// Runs every combination of the axes (`("strategy.fast", ["5", "10"])`) on all cores, sharing the decoded data;
-/// results come in order of the axes. `done` is called after each with the count so far.
+/// results come in order of the axes. `keep` takes of each run what is wanted, at once: all runs whole are gigabytes.
+/// `done` is called after each with the count so far.
 ///
 /// # Errors
 /// [`RunError`] when no combination can run at all; a combination's own error stands in its [`Variant`].
-pub fn grid(
+pub fn grid<T: Send>(
     settings: &Settings,
     registry: &Registry,
     axes: &[(String, Vec<String>)],
     stop: &AtomicBool,
+    keep: &(dyn Fn(RunReport) -> T + Sync),
     done: &(dyn Fn(usize) + Sync),
-) -> Result<Vec<Variant>, RunError> {
+) -> Result<Vec<Variant<T>>, RunError> {
     let count = axes.iter().try_fold(1usize, |n, (_, values)| n.checked_mul(values.len()));
     let count = count.filter(|n| *n <= VARIANTS_MAX).ok_or_else(|| {
         RunError::Settings(format!("the grid has over {VARIANTS_MAX} combinations; take larger steps"))
@@ -45,7 +47,7 @@ pub fn grid(
             } else {
                 applied(&base, &set).and_then(|settings| {
                     let prepared = Prepared::new(&settings, registry, &catalog)?;
-                    prepared.run(Some(shared.sources()), stop)
+                    prepared.run(Some(shared.sources()), stop).map(keep)
                 })
             };
             done(finished.fetch_add(1, Ordering::Relaxed) + 1);

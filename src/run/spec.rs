@@ -29,13 +29,13 @@ pub struct RunReport {
     pub tape: Option<std::path::PathBuf>,
 }
 
-/// One combination of a grid and its result.
+/// One combination of a grid and what was kept of its result.
 #[derive(Debug)]
-pub struct Variant {
+pub struct Variant<T> {
     /// The parameters that differ: name (`strategy.fast`) and value.
     pub set: Vec<(String, String)>,
     /// What came of it.
-    pub result: Result<RunReport, RunError>,
+    pub result: Result<T, RunError>,
 }
 
 /// A run could not be made.

@@ -1,7 +1,7 @@
 //! Stories of a run over a catalog on disk: what of the stored data counts, and what is refused before it misleads.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bellwether::config::{Settings, Slippage, StrategySettings};
 use bellwether::data::{self, Catalog, Format, ImportSpec};
@@ -10,6 +10,7 @@ use bellwether::run::{self, RunError, RunReport};
 use bellwether_sdk::{Context, Decimal, InstrumentId, Interval, Money, ParamError, Params, Plugin, Strategy, Ts};
 use strategy_ema_cross::EmaCross;
 
+static NEVER: AtomicBool = AtomicBool::new(false);
 const HOUR_MS: i64 = 3_600_000;
 const START_MS: i64 = 1_704_067_200_000; // 2024-01-01
 const SYMBOL: &str = "binance:BTC/USDT:USDT";
@@ -78,7 +79,8 @@ fn bars_made_of_data_that_has_grown_since_do_not_end_a_run_early() {
     let symbol = SYMBOL.parse().expect("symbol");
     let four: Interval = "4h".parse().expect("an interval");
     let hourly = bellwether::market::Kind::Bars(Interval::HOUR);
-    let make = || data::resample(&mut Catalog::open(&store).expect("catalog"), &symbol, hourly, four).expect("bars");
+    let make =
+        || data::resample(&mut Catalog::open(&store).expect("catalog"), &symbol, hourly, four, &NEVER).expect("bars");
     make();
     let more: String = (48..96).map(|i| format!("{},100,100,100,100,5\n", START_MS + i * HOUR_MS)).collect();
     import(dir.path(), "more.csv", &format!("ts_ms,open,high,low,close,volume\n{more}"));
@@ -143,7 +145,15 @@ fn a_range_of_one_strategys_parameter_leaves_the_other_alone() {
     ];
     let axes = [("strategy.fast".to_owned(), vec!["1".to_owned(), "2".to_owned()])];
     let registry = Registry::new().with::<EmaCross>().with::<Weekly>();
-    let all = run::grid(&settings, &registry, &axes, &AtomicBool::new(false), &|_| {}).expect("a grid");
+    let kept = AtomicUsize::new(0);
+    let keep = |report: RunReport| {
+        kept.fetch_add(1, Ordering::Relaxed);
+        report.outcome.order_hash
+    };
+    // A run is let go before the next one is begun in its place.
+    let done =
+        |count: usize| assert!(kept.load(Ordering::Relaxed) >= count, "{count} runs are done and not all let go");
+    let all = run::grid(&settings, &registry, &axes, &NEVER, &keep, &done).expect("a grid");
     assert_eq!(
         all.iter().filter(|v| v.result.is_ok()).count(),
         2,

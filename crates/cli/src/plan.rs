@@ -75,6 +75,7 @@ pub(crate) fn plan(global: &Global, args: &RunArgs, registry: &Registry, of: Of)
     for (key, value) in sets.iter().filter(|(key, _)| !is_path(key)) {
         set_param(&mut settings, registry, key, value, &mut axes)?;
     }
+    let axes: Vec<(String, Vec<String>)> = axes.into_iter().map(|axis| (axis.key, axis.values)).collect();
     let combinations = axes.iter().try_fold(1usize, |n, (_, values)| n.checked_mul(values.len()));
     if combinations.is_none_or(|n| n > COMBINATIONS_MAX) {
         return Err(Failure::bad(format!("the grid has over {COMBINATIONS_MAX} combinations; use coarser steps")));
@@ -198,7 +199,7 @@ fn set_param(
     registry: &Registry,
     key: &str,
     value: &str,
-    axes: &mut Vec<(String, Vec<String>)>,
+    axes: &mut Vec<Axis>,
 ) -> Result<(), Failure> {
     let Some((scope, name)) = key.split_once('.') else { return Err(unknown_key(settings, key)) };
     let scoped: Vec<usize> =
@@ -206,6 +207,7 @@ fn set_param(
     let Some(first) = scoped.first() else { return Err(unknown_key(settings, key)) };
     let first = strategies::of_settings(registry, &settings.strategy[*first])?;
     let mut values = None;
+    let mut axis = Axis { key: key.to_owned(), values: Vec::new(), sets: Vec::new() };
     for index in scoped {
         let strategy = &mut settings.strategy[index];
         let entry = strategies::of_settings(registry, strategy)?;
@@ -214,6 +216,7 @@ fn set_param(
         }
         let all = axes::values(value, strategies::can_list(&entry, name))
             .map_err(|why| Failure::new(Code::Usage, format!("reading --set {key}={value}: {why}")))?;
+        axis.sets.push((index, name.to_owned()));
         if entry.directional() {
             // One way of sizing stands; the flag's takes the place of the file's.
             strategy.params.retain(|other, _| !excludes(name, other));
@@ -229,11 +232,28 @@ fn set_param(
     }
     let values =
         values.ok_or_else(|| strategies::unknown_param(&first, name).prefixed(&format!("reading --set {key}: ")))?;
-    axes.retain(|(other, _)| other != key);
-    if values.len() > 1 {
-        axes.push((key.to_owned(), values));
+    // What is set later counts, however it is written: an axis goes when it has nothing left to set. One that has keeps
+    // its values for the others, and this one stands after it although it may have one value only.
+    for earlier in axes.iter_mut() {
+        earlier.sets.retain(|(index, other)| {
+            !axis.sets.iter().any(|(i, name)| i == index && (name == other || excludes(name, other)))
+        });
+    }
+    axes.retain(|earlier| !earlier.sets.is_empty());
+    let is_shared = axes.iter().any(|earlier| earlier.key.strip_prefix("strategy.") == Some(name));
+    if values.len() > 1 || is_shared {
+        axes.push(Axis { values, ..axis });
     }
     Ok(())
+}
+
+/// A parameter with several values.
+struct Axis {
+    /// As it is written: `strategy.NAME` or `ID.NAME`.
+    key: String,
+    values: Vec<String>,
+    /// What it sets that nothing later does: index of the strategy, and name.
+    sets: Vec<(usize, String)>,
 }
 
 /// A value of one parameter; conflicts with the defaults of others are left to the run.

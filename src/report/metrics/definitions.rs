@@ -204,6 +204,7 @@ A figure that is right by its formula may still mislead. `flags` in the JSON, an
 | `max_drawdown_pct` | zero although trades were made |
 | `profit_factor` | infinite (no losing trade), not computable, or above 10 |
 | `cagr_pct` | above 1,000 %; or annualised from less than 30 days |
+| `calmar` | its return is annualised from less than 30 days |
 | `trades` | 1 to 29 closed trades; or none closed while positions are open |
 | `best_trade_pct` | one trade of several made more than half of the profit |
 | `fees` | fills and no fee |

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::trades::TradeFigures;
-use super::{Flag, Summary};
+use super::{Daily, Flag, Summary};
 use crate::engine::Outcome;
 use crate::report::text::{DAY_NS, fixed, span};
 
@@ -27,10 +27,11 @@ pub(super) fn flags(
     summary: &Summary,
     reasons: &BTreeMap<String, String>,
     trades: &TradeFigures,
+    daily: &Daily,
 ) -> Vec<Flag> {
     let mut flags = Flags(Vec::new());
     too_good(&mut flags, outcome, summary, reasons);
-    too_little(&mut flags, outcome, summary, trades);
+    too_little(&mut flags, outcome, summary, trades, daily);
     not_real(&mut flags, outcome, summary);
     flags.0
 }
@@ -72,7 +73,7 @@ fn too_good(flags: &mut Flags, outcome: &Outcome, summary: &Summary, reasons: &B
     flags.raise(cagr > 1000.0, "cagr_pct", || format!("{} % a year has not been held up by anyone", fixed(cagr, 0)));
 }
 
-fn too_little(flags: &mut Flags, outcome: &Outcome, summary: &Summary, trades: &TradeFigures) {
+fn too_little(flags: &mut Flags, outcome: &Outcome, summary: &Summary, trades: &TradeFigures, daily: &Daily) {
     let elapsed = outcome.ts_last.nanos().saturating_sub(outcome.ts_first.nanos());
     let short = outcome.events > 0 && elapsed < DAYS_MIN as i64 * DAY_NS;
     flags.raise(short && summary.cagr_pct.is_some(), "cagr_pct", || {
@@ -81,9 +82,12 @@ fn too_little(flags: &mut Flags, outcome: &Outcome, summary: &Summary, trades: &
     flags.raise(short && summary.calmar.is_some(), "calmar", || {
         format!("its return is annualised from {}: nothing can be said of a year", span(elapsed))
     });
-    flags.raise(summary.days < DAYS_MIN && summary.sharpe_daily_365.is_some(), "sharpe_daily_365", || {
-        format!("from {} daily returns", summary.days)
-    });
+    for (key, value, days) in [
+        ("sharpe_daily_365", summary.sharpe_daily_365, summary.days),
+        ("sharpe_daily_252", summary.sharpe_daily_252, daily.trading.len() as u64),
+    ] {
+        flags.raise(days < DAYS_MIN && value.is_some(), key, || format!("from {days} daily returns"));
+    }
     let n = summary.trades;
     flags.raise(n > 0 && n < TRADES_MIN, "trades", || {
         format!(

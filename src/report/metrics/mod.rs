@@ -81,7 +81,7 @@ pub fn metrics(outcome: &Outcome) -> Metrics {
     let trades = TradeFigures::of(outcome);
     let mut collector = Collector::default();
     let summary = summarise(outcome, &daily, &trades, &mut collector);
-    let flags = flags::flags(outcome, &summary, &collector.reasons, &trades);
+    let flags = flags::flags(outcome, &summary, &collector.reasons, &trades, &daily);
     Metrics { summary, reasons: collector.reasons, flags }
 }
 

@@ -221,6 +221,13 @@ fn figures_from_too_little_are_flagged() {
     run.fees = usd(3);
     assert!(flagged(&run, "cagr_pct").contains("annualised from 3d"));
     assert!(flagged(&run, "sharpe_daily_365").contains("from 3 daily returns"));
+    assert!(flagged(&run, "sharpe_daily_252").contains("from 3 daily returns"));
+    let mut weekly = days(&[10_100, 10_050, 10_200, 10_300, 10_200, 10_400]);
+    for (i, day) in weekly.daily.iter_mut().enumerate() {
+        day.day = day.day.plus(6 * i as i64 * DAY_NS);
+    }
+    assert!(!flagged(&weekly, "sharpe_daily_365").contains("daily returns"), "36 days, most without data");
+    assert!(flagged(&weekly, "sharpe_daily_252").contains("from 6 daily returns"));
     assert!(flagged(&run, "trades").contains("3 closed trades"));
     assert!(flagged(&run, "best_trade_pct").contains("one trade of 3 made 84 %"));
     run.trades.truncate(1);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use bellwether::host::Registry;
 use bellwether::report::Summary;
-use bellwether::report::metrics::metrics;
-use bellwether::run::{self, RunError, Variant};
+use bellwether::report::metrics::{Flag, Metrics, metrics};
+use bellwether::run::{self, RunError, RunReport, Variant};
 use comfy_table::{CellAlignment, Table, presets};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,6 +15,9 @@ use serde_json::Value;
 use crate::failure::{Code, Failure};
 use crate::plan::Plan;
 use crate::{interrupt, out, progress, steps};
+
+/// Stands behind a figure that is flagged.
+const MARK: char = '!';
 
 /// Rows of the printed table; JSON has all.
 const ROWS_MAX: usize = 100;
@@ -51,6 +54,12 @@ struct Row {
     /// SHA-256 of the canonical order records, hex: that of the single run; absent when it could not be run.
     #[serde(skip_serializing_if = "Option::is_none")]
     order_hash: Option<String>,
+    /// Figures that should not be taken at face value; absent when it could not be run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flags: Option<Vec<Flag>>,
+    /// Why a figure is absent, by its key; absent when it could not be run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<BTreeMap<String, String>>,
     /// Why it could not be run.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -63,7 +72,7 @@ pub(crate) fn run(plan: &Plan, registry: &Registry, json: bool) -> Result<(), Fa
     let total: usize = plan.axes.iter().map(|(_, values)| values.len()).product();
     let bar = progress::bar(total as u64, "variants");
     let done = |count: usize| bar.set_position(count as u64);
-    let variants = run::grid(&plan.settings, registry, &plan.axes, interrupt::listen()?, &done);
+    let variants = run::grid(&plan.settings, registry, &plan.axes, interrupt::listen()?, &kept, &done);
     bar.finish_and_clear();
     let variants = variants?;
     if variants.iter().any(|v| matches!(v.result, Err(RunError::Interrupted))) {
@@ -83,7 +92,7 @@ pub(crate) fn run(plan: &Plan, registry: &Registry, json: bool) -> Result<(), Fa
 }
 
 /// Best return first; equal ones and errors in order of the axes.
-fn sorted(variants: Vec<Variant>) -> Vec<Row> {
+fn sorted(variants: Vec<Variant<Kept>>) -> Vec<Row> {
     let mut rows: Vec<Row> = variants.into_iter().map(row).collect();
     rows.sort_by(|a, b| match (return_of(a), return_of(b)) {
         (Some(a), Some(b)) => b.total_cmp(&a),
@@ -98,18 +107,34 @@ fn return_of(row: &Row) -> Option<f64> {
     row.summary.as_ref().and_then(|s| s.return_pct)
 }
 
-fn row(variant: Variant) -> Row {
-    let set = variant.set.iter().cloned().collect();
+/// What is kept of a run.
+struct Kept {
+    metrics: Metrics,
+    order_hash: String,
+}
+
+fn kept(report: RunReport) -> Kept {
+    Kept { metrics: metrics(&report.outcome), order_hash: report.outcome.order_hash }
+}
+
+fn row(variant: Variant<Kept>) -> Row {
+    let mut row = Row {
+        set: variant.set.iter().cloned().collect(),
+        summary: None,
+        order_hash: None,
+        flags: None,
+        reasons: None,
+        error: None,
+        ordered: variant.set,
+    };
     match variant.result {
-        Ok(report) => Row {
-            set,
-            summary: Some(metrics(&report.outcome).summary),
-            order_hash: Some(report.outcome.order_hash),
-            error: None,
-            ordered: variant.set,
-        },
-        Err(e) => Row { set, summary: None, order_hash: None, error: Some(e.to_string()), ordered: variant.set },
+        Ok(Kept { metrics, order_hash }) => {
+            (row.summary, row.order_hash) = (Some(metrics.summary), Some(order_hash));
+            (row.flags, row.reasons) = (Some(metrics.flags), Some(metrics.reasons));
+        }
+        Err(e) => row.error = Some(e.to_string()),
     }
+    row
 }
 
 fn text(plan: &Plan, rows: &[Row]) -> String {
@@ -128,6 +153,9 @@ fn text(plan: &Plan, rows: &[Row]) -> String {
     if rows.len() > ROWS_MAX {
         out.push_str(&format!("\n… and {} more; --json has all", rows.len() - ROWS_MAX));
     }
+    if rows.iter().take(ROWS_MAX).any(|row| cells(row).iter().any(|cell| cell.ends_with(MARK))) {
+        out.push_str(&format!("\n{MARK} not to be taken at face value; --json says why"));
+    }
     for row in rows.iter().filter(|r| r.error.is_some()).take(3) {
         let set: Vec<_> = row.ordered.iter().map(|(k, v)| format!("{k}={v}")).collect();
         out.push_str(&format!("\n{}: {}", set.join(" "), row.error.as_deref().unwrap_or_default()));
@@ -140,14 +168,17 @@ fn text(plan: &Plan, rows: &[Row]) -> String {
 
 fn cells(row: &Row) -> Vec<String> {
     let Some(summary) = &row.summary else { return vec!["error".to_owned()] };
-    let number = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.2}"));
     let summary = serde_json::to_value(summary).unwrap_or(Value::Null);
-    let figure = |key: &str| number(summary[key].as_f64());
+    let marked = |key: &str, text: String| {
+        let flagged = row.flags.iter().flatten().any(|f| f.metric == key);
+        if flagged { format!("{text}{MARK}") } else { text }
+    };
+    let figure = |key: &str| marked(key, summary[key].as_f64().map_or("-".to_owned(), |v| format!("{v:.2}")));
     vec![
         figure("return_pct"),
         figure("max_drawdown_pct"),
         figure("sharpe_daily_365"),
-        summary["trades"].to_string(),
+        marked("trades", summary["trades"].to_string()),
         figure("win_rate_pct"),
         figure("profit_factor"),
         figure("fees"),

@@ -24,6 +24,29 @@ fn what_is_imported_is_listed_shown_checked_and_exported() {
 }
 
 #[test]
+fn a_series_is_removed_when_it_is_meant() {
+    let desk = Desk::new().with_bars();
+    let line = "data remove --data data --instrument test:AAA/USD --kind bars-1h";
+    let told = desk.done(line);
+    assert!(told.contains("960 rows") && told.contains("would go; `--yes` removes them"), "{told}");
+    assert!(desk.done("data list --data data").contains("bars-1h"));
+    let answer = desk.json(&format!("{line} --yes --json"));
+    assert_eq!((&answer["rows"], &answer["removed"]), (&960.into(), &true.into()), "{answer}");
+    assert!(!desk.done("data list --data data").contains("bars-1h"));
+    desk.fails(&format!("{line} --yes"), 3, "no such series");
+}
+
+#[test]
+fn what_the_rows_are_is_not_guessed_where_it_is_told() {
+    let head = "ts_ms,open,high,low,close,volume,funding_rate";
+    let text = format!("{head}\n1704067200000,5,6,5,6,1,0.0001\n1704070800000,5,6,5,6,1,0.0001\n");
+    let desk = Desk::new().file("both.csv", &text);
+    let line = "data import --format csv --instrument test:BBB/USD --data data both.csv";
+    desk.fails(&format!("{line} --interval 1h"), 3, "add --kind bars");
+    assert!(desk.done(&format!("{line} --kind bars")).contains("bars-1h, 2 rows"));
+}
+
+#[test]
 fn importing_again_changes_nothing() {
     let desk = Desk::new().with_bars();
     assert!(desk.done(&format!("{IMPORT} bars.csv")).contains("unchanged"));

@@ -33,6 +33,41 @@ fn a_variant_of_a_grid_is_the_run_of_its_values() {
 }
 
 #[test]
+fn a_later_value_beats_an_earlier_range_however_it_is_written() {
+    let desk = Desk::new().with_bars();
+    for (range, one) in [("strategy", "ema_cross"), ("ema_cross", "strategy")] {
+        let run = desk.json(&format!("backtest {RUN} --set {range}.fast=3,7 --set {one}.fast=5 --json"));
+        assert!(run["run"]["order_hash"].is_string(), "{range}: a run and no grid");
+    }
+    // Of two strategies, a range of both stands for the other one.
+    let two = |fast: &str| format!("[[strategy]]\nplugin = \"ema_cross\"\nid = \"{fast}\"\n");
+    let desk = desk.file("two.toml", &format!("{}{}", two("a"), two("b")));
+    let run = format!("backtest {RUN} --config two.toml").replace("--strategy ema_cross", "");
+    let grid = desk.json(&format!("{run} --set strategy.fast=3,7 --set a.fast=5 --json"));
+    let alone = |fast: u32| desk.json(&format!("{run} --set a.fast=5 --set b.fast={fast} --json"))["run"].clone();
+    assert_eq!(grid["tried"], 2);
+    for variant in grid["variants"].as_array().expect("variants") {
+        let fast = variant["set"]["strategy.fast"].as_str().expect("a value").parse().expect("a number");
+        assert_eq!(variant["order_hash"], alone(fast)["order_hash"], "{variant}");
+    }
+}
+
+#[test]
+fn what_is_not_to_be_believed_is_flagged_in_a_grid_too() {
+    let desk = Desk::new().with_bars();
+    let line = format!("backtest {RUN} --set strategy.fast=3,7");
+    let grid = desk.json(&format!("{line} --json"));
+    for variant in grid["variants"].as_array().expect("variants") {
+        let fast = variant["set"]["strategy.fast"].as_str().expect("a value");
+        let run = desk.json(&format!("backtest {RUN} --set strategy.fast={fast} --json"));
+        assert_eq!((&variant["flags"], &variant["reasons"]), (&run["flags"], &run["reasons"]), "fast={fast}");
+    }
+    let trades = grid["variants"][0]["summary"]["trades"].to_string();
+    let told = desk.done(&line);
+    assert!(told.contains(&format!("{trades}!")) && told.contains("! not to be taken at face value"), "{told}");
+}
+
+#[test]
 fn combinations_that_conflict_tell_so_and_the_rest_is_run() {
     let desk = Desk::new().with_bars();
     let grid = desk.json(&format!("backtest {RUN} --set strategy.fast=20,5 --json"));

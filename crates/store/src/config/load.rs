@@ -63,8 +63,17 @@ pub fn load(path: Option<&Path>, overrides: &[Override]) -> Result<Loaded, Confi
         Ok(settings) => settings,
         Err(error) => return Err(culprit(file.as_ref(), &typed, &error)),
     };
-    check(&settings)?;
+    check(&settings).map_err(|e| blame(file.as_ref(), &typed, e))?;
     Ok(Loaded { settings, file })
+}
+
+/// Names the override that made right settings wrong: the last one before which they were right.
+fn blame(file: Option<&SettingsFile>, typed: &[(&Override, Value)], error: ConfigError) -> ConfigError {
+    let is_right = |before: usize| layered(file, &typed[..before]).is_ok_and(|settings| check(&settings).is_ok());
+    match ((0..typed.len()).rev().find(|i| is_right(*i)).map(|i| typed[i].0), error) {
+        (Some(o), ConfigError::Conflict { key, why }) => ConfigError::Value { origin: o.origin.clone(), key, why },
+        (_, other) => other,
+    }
 }
 
 /// Gives a complaint about a value the place where the file sets it.
@@ -208,6 +217,23 @@ mod tests {
         let overrides = [flag("sim.latency_ms", "7"), flag("backtest.interval", "1y")];
         let text = load(None, &overrides).expect_err("no interval").to_string();
         assert!(text.starts_with("reading --set backtest.interval=1y: backtest.interval: \"1y\" is not an"), "{text}");
+    }
+
+    #[test]
+    fn a_variable_out_of_range_is_named() {
+        let text = load(None, &env("BELLWETHER__BACKTEST__FROM", "soon")).expect_err("no time").to_string();
+        let name = "reading the environment variable BELLWETHER__BACKTEST__FROM: backtest.from: \"soon\"";
+        assert!(text.starts_with(name), "{text}");
+        // It is the flag that ends before the variable's begin; what came right afterwards is not blamed.
+        let mut overrides = env("BELLWETHER__BACKTEST__FROM", "2024-02-01");
+        overrides.insert(0, flag("account.cash", "none"));
+        overrides.extend([
+            flag("account.cash", "5000"),
+            flag("backtest.to", "2024-01-01"),
+            flag("sim.latency_ms", "5"),
+        ]);
+        let text = load(None, &overrides).expect_err("an empty range").to_string();
+        assert!(text.starts_with("reading --set backtest.to=2024-01-01: backtest.to: the range from"), "{text}");
     }
 
     #[test]

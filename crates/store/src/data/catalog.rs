@@ -299,7 +299,7 @@ impl Catalog {
         self.manifest.find(symbol, kind).ok_or_else(|| self.no_series(symbol, kind))
     }
 
-    fn no_series(&self, symbol: &Symbol, kind: Kind) -> DataError {
+    pub(crate) fn no_series(&self, symbol: &Symbol, kind: Kind) -> DataError {
         DataError::NoSeries { path: self.dir.clone(), symbol: symbol.clone(), kind, there: self.there(symbol) }
     }
 

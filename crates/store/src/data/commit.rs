@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bellwether_sdk::Symbol;
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, SeriesInfo};
 use super::error::DataError;
 use super::file::{RowWriter, present_columns};
 use super::lock::WriteLock;
@@ -65,6 +65,26 @@ impl Catalog {
             let _ = std::fs::remove_file(self.dir.join(path));
         }
         Ok(())
+    }
+
+    /// Removes a series: the manifest forgets it, then its files go. Gives what it was.
+    ///
+    /// # Errors
+    /// [`DataError::NoSeries`]; [`DataError::Locked`] while another writes.
+    pub fn remove(&mut self, symbol: &Symbol, kind: Kind) -> Result<SeriesInfo, DataError> {
+        let _lock = self.lock()?;
+        let info = self.find(symbol, kind).ok_or_else(|| self.no_series(symbol, kind))?;
+        let mut manifest = self.manifest.clone();
+        manifest.series.retain(|s| s.symbol != *symbol || s.kind != kind);
+        manifest.save(&self.dir)?;
+        self.manifest = manifest;
+        let folder = self.dir.join(series_folder(symbol, kind));
+        sweep(&folder, &self.dir, &[]);
+        for dir in folder.ancestors().take_while(|a| *a != self.dir) {
+            // Those that hold something else stay.
+            let _ = std::fs::remove_dir(dir);
+        }
+        Ok(info)
     }
 
     /// Writes the files of one change and puts them into the manifest to be.

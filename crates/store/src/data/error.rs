@@ -162,7 +162,7 @@ pub enum DataError {
         end: i64,
     },
     /// Stored rows are not those that were written.
-    #[error("verifying {}: {found}; restore it from a copy, or remove the series and import it again", path.display())]
+    #[error("verifying {}: {found}; restore it from a copy, or remove the series (`data remove`) and import it again", path.display())]
     HashMismatch {
         /// The file.
         path: PathBuf,
@@ -203,7 +203,7 @@ impl fmt::Display for Disagreement {
             write!(f, ":{line}")?;
         }
         write!(f, " disagrees with {with} at {}: {new} against {old}; ", iso(*ts))?;
-        f.write_str("nothing was written. Import it into another catalog, or remove the series first")
+        f.write_str("nothing was written. Import it into another catalog, or remove the series first (`data remove`)")
     }
 }
 

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bellwether_sdk::{Symbol, Ts};
 use schemars::JsonSchema;
@@ -62,7 +63,8 @@ pub struct ExportReport {
 /// Writes the rows of `range` to a new file.
 ///
 /// # Errors
-/// [`DataError::NoSeries`], [`DataError::NoData`]; [`DataError::Spec`] when the file exists. No partial file stays.
+/// [`DataError::NoSeries`], [`DataError::NoData`]; [`DataError::Spec`] when the file exists; [`DataError::Interrupted`]
+/// when it is stopped. No partial file stays.
 pub fn export(
     catalog: &Catalog,
     symbol: &Symbol,
@@ -70,6 +72,7 @@ pub fn export(
     range: Range<Ts>,
     format: ExportFormat,
     out: &Path,
+    stop: &AtomicBool,
 ) -> Result<ExportReport, DataError> {
     if out.exists() {
         let what = format!("exporting to {}: it exists", out.display());
@@ -78,11 +81,11 @@ pub fn export(
     let mut reader = catalog.rows(symbol, kind, range.start.nanos(), range.end.nanos())?;
     let dir = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A temporary file beside the target: it goes when anything fails, and takes its name when all is written.
-    let temporary = tempfile::NamedTempFile::new_in(dir).map_err(DataError::io("writing", out))?;
+    let temporary = temporary_in(dir).map_err(DataError::io("writing", out))?;
     let file = temporary.as_file().try_clone().map_err(DataError::io("writing", out))?;
     let rows = match format {
-        ExportFormat::Csv => write_csv(&mut reader, kind, file, out)?,
-        ExportFormat::Parquet => write_parquet(&mut reader, kind, file, out)?,
+        ExportFormat::Csv => write_csv(&mut reader, kind, file, out, stop)?,
+        ExportFormat::Parquet => write_parquet(&mut reader, kind, file, out, stop)?,
     };
     if rows == 0 {
         // The months touch the range, its rows do not.
@@ -92,6 +95,19 @@ pub fn export(
     file.sync_all().map_err(DataError::io("writing", out))?;
     let bytes = file.metadata().map_err(DataError::io("reading", out))?.len();
     Ok(ExportReport { schema_version: 1, symbol: symbol.clone(), kind, path: out.to_owned(), rows, bytes })
+}
+
+/// As any file that a program makes: others may read it where the umask lets them.
+fn temporary_in(dir: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(dir)
+}
+
+/// The next rows, unless a stop was asked for.
+fn next(reader: &mut SeriesReader, stop: &AtomicBool) -> Result<Option<Table>, DataError> {
+    if stop.load(Ordering::Relaxed) { Err(DataError::Interrupted) } else { reader.next() }
 }
 
 fn no_rows(catalog: &Catalog, symbol: &Symbol, kind: Kind, range: &Range<Ts>) -> DataError {
@@ -148,13 +164,19 @@ fn csv_columns(kind: Kind) -> &'static [(&'static str, usize)] {
     }
 }
 
-fn write_csv(reader: &mut SeriesReader, kind: Kind, file: File, out: &Path) -> Result<u64, DataError> {
+fn write_csv(
+    reader: &mut SeriesReader,
+    kind: Kind,
+    file: File,
+    out: &Path,
+    stop: &AtomicBool,
+) -> Result<u64, DataError> {
     let failed = |e: csv::Error| DataError::io("writing", out)(std::io::Error::other(e));
     let mut writer = csv::Writer::from_writer(BufWriter::new(file));
     let columns = csv_columns(kind);
     writer.write_record(columns.iter().map(|(name, _)| name)).map_err(failed)?;
     let mut rows = 0;
-    while let Some(table) = reader.next()? {
+    while let Some(table) = next(reader, stop)? {
         for row in 0..table.len() {
             for (name, column) in columns {
                 writer.write_field(csv_field(&table, name, *column, row)).map_err(failed)?;
@@ -185,13 +207,19 @@ fn csv_field(table: &Table, name: &str, column: usize, row: usize) -> String {
     }
 }
 
-fn write_parquet(reader: &mut SeriesReader, kind: Kind, file: File, out: &Path) -> Result<u64, DataError> {
+fn write_parquet(
+    reader: &mut SeriesReader,
+    kind: Kind,
+    file: File,
+    out: &Path,
+    stop: &AtomicBool,
+) -> Result<u64, DataError> {
     let present = reader.present()?;
     let (price_scale, qty_scale) = reader.scales();
     let like = Table::new(kind, price_scale, qty_scale);
     let mut writer = RowWriter::new(out, BufWriter::new(file), &like, present)?;
     let mut rows = 0;
-    while let Some(table) = reader.next()? {
+    while let Some(table) = next(reader, stop)? {
         writer.write(&table)?;
         rows += table.len() as u64;
     }

@@ -5,6 +5,8 @@
 //! they open. Where nothing is, no bar is made; the first and the last bar may be made of less than their interval.
 //! An optional column is kept where every finer bar has it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bellwether_sdk::{Interval, Symbol, Ts};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -46,12 +48,13 @@ pub struct ResampleReport {
 ///
 /// # Errors
 /// [`DataError::Spec`] when bars of that interval cannot be made of the series; [`DataError::Disagreement`] when
-/// bars imported from elsewhere differ.
+/// bars imported from elsewhere differ; [`DataError::Interrupted`] when it is stopped, with nothing written.
 pub fn resample(
     catalog: &mut Catalog,
     symbol: &Symbol,
     from: Kind,
     interval: Interval,
+    stop: &AtomicBool,
 ) -> Result<ResampleReport, DataError> {
     let possible = match from {
         Kind::Trades => true,
@@ -71,6 +74,9 @@ pub fn resample(
     let mut bars = Bars { interval, open: None, out: Table::new(Kind::Bars(interval), price_scale, qty_scale) };
     let mut rows_read = 0;
     while let Some(chunk) = reader.next()? {
+        if stop.load(Ordering::Relaxed) {
+            return Err(DataError::Interrupted);
+        }
         rows_read += chunk.len() as u64;
         for row in 0..chunk.len() {
             bars.take(finer(&chunk, from, row)).ok_or_else(|| {
@@ -95,7 +101,7 @@ pub fn resample(
         findings: Vec::new(),
     };
     let made = table.len() as u64;
-    let bars_added = store_derived(catalog, &lock, symbol, table, source)?;
+    let bars_added = store_derived(catalog, &lock, symbol, table, source, stop)?;
     let to = Kind::Bars(interval);
     Ok(ResampleReport { schema_version: 1, symbol: symbol.clone(), from, to, rows_read, bars: made, bars_added })
 }

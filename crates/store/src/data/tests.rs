@@ -62,6 +62,9 @@ impl Desk {
     }
 }
 
+/// Nobody asks to stop.
+static NEVER: AtomicBool = AtomicBool::new(false);
+
 const ALL: std::ops::Range<Ts> = Ts::NONE..Ts::MAX;
 
 fn sym(text: &str) -> Symbol {

@@ -61,6 +61,7 @@ pub(super) struct ImportArgs {
 pub(super) fn run(global: &Global, args: &ImportArgs) -> Result<(), Failure> {
     let spec = ImportSpec {
         kind: known_kind(args)?,
+        bars: args.kind == Some(AnyKind::Bars),
         interval: args.interval,
         columns: args.columns.clone(),
         time_unit: args.time_unit,

@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod list;
 mod record;
+mod remove;
 mod resample;
 mod show;
 
@@ -45,6 +46,8 @@ enum DataCommand {
     Show(show::ShowArgs),
     /// Make bars of trades or of finer bars, and store them.
     Resample(resample::ResampleArgs),
+    /// Remove a series: of an instrument, one kind of data.
+    Remove(remove::RemoveArgs),
     /// Write rows to a CSV or Parquet file that `import` reads again.
     Export(export::ExportArgs),
 }
@@ -80,6 +83,7 @@ pub(crate) fn run(global: &Global, args: &DataArgs) -> Result<(), Failure> {
         DataCommand::Check(args) => check::run(global, args),
         DataCommand::Show(args) => show::run(global, args),
         DataCommand::Resample(args) => resample::run(global, args),
+        DataCommand::Remove(args) => remove::run(global, args),
         DataCommand::Export(args) => export::run(global, args),
     }
 }

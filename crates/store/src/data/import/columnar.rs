@@ -10,8 +10,8 @@ use crate::data::error::DataError;
 /// Columns are found by the generic names, or as the caller told.
 pub(super) fn generic(path: &Path, spec: &ImportSpec, names: Vec<String>) -> Result<Plan, DataError> {
     match &spec.columns {
-        Some(mapping) => Plan::from_mapping(path, names, mapping, spec.kind),
-        None => Plan::from_header(path, names, spec.kind),
+        Some(mapping) => Plan::from_mapping(path, names, mapping, spec.told()),
+        None => Plan::from_header(path, names, spec.told()),
     }
 }
 

@@ -35,7 +35,7 @@ use super::commit::SeriesChange;
 use super::error::DataError;
 use super::findings::{Finding, Oddity, Scan};
 use super::manifest::SourceEntry;
-use super::schema::TS;
+use super::schema::{TS, trade};
 use super::table::Table;
 use super::time::TimeUnit;
 use crate::market::Kind;
@@ -89,6 +89,8 @@ pub struct ImportSpec {
     pub instrument: Symbol,
     /// What the rows are; `None`: as the columns tell.
     pub kind: Option<Kind>,
+    /// Whether the rows are bars, of whatever interval: stands where `kind` is `None`.
+    pub bars: bool,
     /// The interval of bars; `None`: the most frequent step.
     pub interval: Option<Interval>,
     /// Which column means what, as in `ts=date,close=AAPL`; `None`: as the header tells.
@@ -108,12 +110,18 @@ impl ImportSpec {
             format,
             instrument,
             kind: None,
+            bars: false,
             interval: None,
             columns: None,
             time_unit: None,
             latency_ns: 0,
             strict: false,
         }
+    }
+
+    /// What the rows are told to be; of bars of whatever interval, a minute stands for it.
+    fn told(&self) -> Option<Kind> {
+        self.kind.or(self.bars.then_some(Kind::Bars(self.interval.unwrap_or(Interval::MINUTE))))
     }
 
     /// The settings that change what is read from a file.
@@ -219,6 +227,7 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
         return Err(DataError::NoSuchSymbol { path: path.to_owned(), symbol: spec.instrument.clone(), found });
     }
     let disorder = disorder(&table);
+    let again = stretches_again(&table);
     let newest_first = is_newest_first(&table);
     if newest_first {
         // Sorting alone would leave the rows of one time in the wrong order.
@@ -236,6 +245,9 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
     }
     if let Some((count, ts, line)) = repeats {
         scan.note(Oddity::Duplicates, count, ts, line, || "stored once".to_owned());
+    }
+    if let Some((count, ts, line)) = again {
+        scan.note(Oddity::Duplicates, count, ts, line, || "a stretch stands there again; stored as it came".to_owned());
     }
     scan.feed(&table);
     let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
@@ -289,6 +301,38 @@ fn disorder(table: &Table) -> Option<(u64, i64, i64)> {
     Some((1 + back.count() as u64, ts[first], super::findings::origin(table, first)))
 }
 
+/// Trades without ids may be equal, one after the other. Where times step back and what follows repeats an earlier
+/// stretch row by row, to the end of either, the file has it twice: how many rows, and time and line of the first.
+fn stretches_again(table: &Table) -> Option<(u64, i64, i64)> {
+    /// A file with more steps back than this is in no order, and no stretch of it a copy.
+    const STEPS_MAX: usize = 1000;
+    let ids = [trade::ID, trade::ID_TEXT].iter().any(|c| !table.col(*c).is_empty());
+    if table.kind() != Kind::Trades || ids {
+        return None;
+    }
+    let ts = table.col(TS);
+    let mut starts: Vec<usize> = (1..ts.len()).filter(|i| ts[*i] < ts[*i - 1]).take(STEPS_MAX + 1).collect();
+    if starts.len() > STEPS_MAX {
+        return None;
+    }
+    starts.insert(0, 0);
+    starts.push(ts.len());
+    let mut found: Option<(u64, i64, i64)> = None;
+    for (k, later) in starts.windows(2).enumerate() {
+        let repeated = starts[..=k].windows(2).find_map(|earlier| {
+            let from = earlier[0] + ts[earlier[0]..earlier[1]].partition_point(|t| *t < ts[later[0]]);
+            let both = (earlier[1] - from).min(later[1] - later[0]);
+            let equal = |i: usize| table.difference(later[0] + i, table, from + i).is_none();
+            (both > 1 && (0..both).all(equal)).then_some(both as u64)
+        });
+        if let Some(count) = repeated {
+            let first = (ts[later[0]], super::findings::origin(table, later[0]));
+            found = Some(found.map_or((count, first.0, first.1), |f| (f.0 + count, f.1, f.2)));
+        }
+    }
+    found
+}
+
 /// Whether times only fall. (Messages of depth have an order of their own, by their ids.)
 fn is_newest_first(table: &Table) -> bool {
     let ts = table.col(TS);
@@ -304,6 +348,7 @@ fn settle_kind(
     table: &mut Table,
 ) -> Result<Kind, DataError> {
     let from_bars = plan.quotes_from_bars();
+    contradiction(path, spec, plan)?;
     if !matches!(plan.kind, Kind::Bars(_)) && !from_bars {
         return Ok(plan.kind);
     }
@@ -328,6 +373,23 @@ fn settle_kind(
     let kind = Kind::Bars(interval);
     table.set_kind(kind);
     Ok(kind)
+}
+
+/// Refuses rows that are not what was told, where their columns alone decided what they are.
+fn contradiction(path: &Path, spec: &ImportSpec, plan: &plan::Plan) -> Result<(), DataError> {
+    let of = |kind: Kind| if kind.interval().is_some() { "bars".to_owned() } else { kind.to_string() };
+    let wrong = |what: String, remedy| {
+        let found = of(plan.kind);
+        Err(DataError::spec(format!("importing {}: its columns are those of {found}, {what}", path.display()), remedy))
+    };
+    match spec.told().map(of) {
+        Some(told) if told != of(plan.kind) => wrong(format!("not of {told}"), "correct --kind, or leave it away"),
+        // Bars of bids and offers have an interval, and become quotes.
+        None if spec.interval.is_some() && plan.kind.interval().is_none() && !plan.quotes_from_bars() => {
+            wrong("and --interval is for bars".to_owned(), "leave it away, or add --kind bars")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The most frequent step between times, of equally frequent ones the shortest.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use bellwether_sdk::{Symbol, Ts};
 
@@ -108,6 +109,7 @@ pub(in crate::data) fn store_derived(
     symbol: &Symbol,
     table: Table,
     source: SourceEntry,
+    stop: &AtomicBool,
 ) -> Result<u64, DataError> {
     let kind = table.kind();
     let rows = table.len() as u64;
@@ -121,7 +123,7 @@ pub(in crate::data) fn store_derived(
             |(month, range): (Month, std::ops::Range<usize>)| (month, (table.slice(range), BTreeSet::from([0])));
         let months = table.months().into_iter().map(slice).collect();
         let change = SeriesChange { symbol: symbol.clone(), kind, months, sources: vec![source], replace: true };
-        catalog.commit(vec![change], lock, None)?;
+        catalog.commit(vec![change], lock, Some(stop))?;
         return Ok(rows);
     }
     let spec = ImportSpec::new(Format::Parquet, symbol.clone());
@@ -146,7 +148,7 @@ pub(in crate::data) fn store_derived(
         earlier.map(|_| SeriesChange { symbol: symbol.clone(), kind, months, sources, replace: false })
     });
     if let Some(change) = change {
-        catalog.commit(vec![change], lock, None)?;
+        catalog.commit(vec![change], lock, Some(stop))?;
     }
     Ok(report.rows_added)
 }

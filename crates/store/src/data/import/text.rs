@@ -78,7 +78,7 @@ fn plan(path: &Path, spec: &ImportSpec, first: &csv::ByteRecord) -> Result<(Plan
     let fields: Vec<String> = first.iter().map(|f| String::from_utf8_lossy(f.trim_ascii()).into_owned()).collect();
     let plain: Vec<&str> = fields.iter().map(String::as_str).collect();
     match (spec.format, &spec.columns) {
-        (Format::Binance, None) => presets::binance(path, &plain, spec.kind),
+        (Format::Binance, None) => presets::binance(path, &plain, spec.told()),
         (Format::Tardis, None) => Ok((presets::tardis(path, &plain)?, true)),
         (_, columns) => {
             let header = plain.iter().any(|f| f.bytes().any(|c| c.is_ascii_alphabetic()) && !begins_with_digit(f));
@@ -87,12 +87,12 @@ fn plan(path: &Path, spec: &ImportSpec, first: &csv::ByteRecord) -> Result<(Plan
             let plan = match columns {
                 // A first row may have words too (`buy`), so the time alone tells whether it is one of names.
                 Some(mapping) if plan::by_number(mapping, fields.len()) => {
-                    let plan = Plan::from_mapping(path, numbers(), mapping, spec.kind)?;
+                    let plan = Plan::from_mapping(path, numbers(), mapping, spec.told())?;
                     let timed = plan.at(Role::Ts).and_then(|c| plain.get(c)).is_some_and(|f| begins_with_digit(f));
                     return Ok((plan, header && !timed));
                 }
-                Some(mapping) => Plan::from_mapping(path, names, mapping, spec.kind)?,
-                None if header => Plan::from_header(path, names, spec.kind)?,
+                Some(mapping) => Plan::from_mapping(path, names, mapping, spec.told())?,
+                None if header => Plan::from_header(path, names, spec.told())?,
                 None => {
                     return Err(DataError::Columns {
                         path: path.to_owned(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, TimestampMillisecondArray};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
+use bellwether_sdk::Interval;
 
 use parquet::basic::Compression;
 use parquet::data_type::{
@@ -413,6 +414,28 @@ fn columns_told_by_number_are_those_columns_with_or_without_a_header() {
         let got: Vec<_> = shown.rows.iter().map(|r| (r["price"].as_str(), r["qty"].as_str())).collect();
         assert_eq!(got, [("42000.5", "2"), ("42001", "7")], "{head:?}");
     }
+}
+
+#[test]
+fn rows_that_are_told_to_be_bars_are_bars_or_refused() {
+    let desk = Desk::new();
+    let both = "ts_ms,open,high,low,close,volume,funding_rate\n1704067200000,5,6,5,6,1,0.0001\n1704070800000,5,6,5,6,1,0.0001\n";
+    let trades = desk.file("t.csv", "ts_ms,price,qty\n1704067200000,5,1\n1704067300000,5,1\n");
+    let file = desk.file("both.csv", both);
+    let mut told = spec(Format::Csv, "x:A/B");
+    told.interval = Some(Interval::HOUR);
+    for (file, part) in [(&file, "are those of funding, and --interval is for bars"), (&trades, "those of trades")] {
+        let error = desk.import(&told, std::slice::from_ref(file)).expect_err("a refusal").to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    told.interval = None;
+    told.bars = true;
+    assert!(desk.import(&told, &[trades]).is_err(), "they have no close");
+    let klines = ImportSpec { format: Format::Binance, ..told.clone() };
+    let bare = desk.file("b.csv", "1,42283.58,0.5,21141.79,1704067200000,True,True\n");
+    let error = desk.import(&klines, &[bare]).expect_err("trades").to_string();
+    assert!(error.contains("binance-trades"), "{error}");
+    assert_eq!(desk.import(&told, &[file]).expect("an import").files[0].kind, Kind::Bars(Interval::HOUR));
 }
 
 #[test]

@@ -185,6 +185,26 @@ fn trades_without_ids_are_never_told_apart_by_value() {
 }
 
 #[test]
+fn a_stretch_of_trades_without_ids_that_stands_twice_is_told() {
+    let day = [(0, 7), (0, 7), (3, 8), (5, 7)];
+    let next = [(7, 7), (9, 8)];
+    let told = |rows: &[(i64, u32)]| {
+        let report = Desk::new().csv("bitmex:XBT/USD:XBT", &bare(rows)).expect("an import");
+        assert_eq!(report.rows_added, rows.len() as u64, "never told apart by value");
+        let found = report.files[0].findings.iter().find(|f| f.kind == Oddity::Duplicates);
+        found.map(|f| (f.count, f.place.clone().unwrap_or_default()))
+    };
+    let again = Some((4, "rows.csv:6".to_owned()));
+    assert_eq!(told(&[day, day].concat()), again);
+    assert_eq!(told(&[&day[..], &day, &next].concat()), again);
+    assert_eq!(told(&[&day[..], &next, &day[2..]].concat()), Some((2, "rows.csv:8".to_owned())));
+    assert_eq!(told(&[&day[..], &next, &[(3, 8), (4, 1)]].concat()), None, "another trade of that time");
+    assert_eq!(told(&[&day[..], &next, &day, &next].concat()), Some((6, "rows.csv:8".to_owned())));
+    assert_eq!(told(&[&next[..], &day].concat()), None, "disorder alone");
+    assert_eq!(told(&[(0, 7), (0, 7), (0, 7)]), None);
+}
+
+#[test]
 fn trades_without_ids_that_overlap_must_agree_row_for_row() {
     let desk = Desk::new();
     desk.csv("bitmex:XBT/USD:XBT", &bare(&[(0, 7), (3, 7), (3, 7), (5, 8)])).expect("an import");

@@ -203,7 +203,7 @@ fn minutes_resample_to_quarters_of_an_hour() {
     let desk = Desk::new();
     minute_bars(&desk, 40);
     let quarter: Interval = "15m".parse().expect("an interval");
-    let report = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter).expect("bars");
+    let report = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter, &NEVER).expect("bars");
     assert_eq!((report.rows_read, report.bars, report.bars_added), (40, 3, 3));
     let got = bars(&desk, "bars-15m", ALL);
     let text: Vec<String> = got
@@ -221,15 +221,15 @@ fn minutes_resample_to_quarters_of_an_hour() {
         .collect();
     assert_eq!(text, ["100 116 99 115 15", "115 131 114 130 15", "130 141 129 140 10"]);
     let before = tree(&desk.store());
-    let again = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter).expect("bars");
+    let again = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter, &NEVER).expect("bars");
     assert_eq!((again.bars, again.bars_added), (3, 0));
     assert_eq!(tree(&desk.store()), before);
     // More minutes: bars made of other data are made anew, the unfinished last one too.
     minute_bars(&desk, 60);
-    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter, &NEVER).expect("bars");
     assert_eq!(bars(&desk, "bars-15m", ALL).iter().map(|b| b.volume.mantissa()).collect::<Vec<_>>(), [15, 15, 15, 15]);
     for (from, to) in [("bars-1m", "90s"), ("bars-15m", "15m"), ("quotes", "1h")] {
-        let error = resample(&mut desk.catalog(), &sym(BTC), kind(from), to.parse().expect("an interval"));
+        let error = resample(&mut desk.catalog(), &sym(BTC), kind(from), to.parse().expect("an interval"), &NEVER);
         assert!(matches!(error, Err(DataError::Spec { .. })), "{from} {to}");
     }
 }
@@ -239,8 +239,8 @@ fn bars_made_of_data_that_has_changed_since_are_found() {
     let desk = Desk::new();
     minute_bars(&desk, 40);
     let interval = |text: &str| text.parse::<Interval>().expect("an interval");
-    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), interval("5m")).expect("bars");
-    resample(&mut desk.catalog(), &sym(BTC), kind("bars-5m"), interval("15m")).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), interval("5m"), &NEVER).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-5m"), interval("15m"), &NEVER).expect("bars");
     assert!(check(&desk.catalog(), None, None).expect("a check").ok);
     minute_bars(&desk, 60);
     let report = check(&desk.catalog(), None, None).expect("a check");
@@ -248,8 +248,8 @@ fn bars_made_of_data_that_has_changed_since_are_found() {
         report.series.iter().flat_map(|s| s.findings.iter().map(|f| (s.kind.to_string(), f.kind))).collect();
     let outdated = |kind: &str| (kind.to_owned(), Oddity::Outdated);
     assert_eq!((report.ok, found), (false, vec![outdated("bars-5m"), outdated("bars-15m")]), "and what is made of it");
-    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), interval("5m")).expect("bars");
-    resample(&mut desk.catalog(), &sym(BTC), kind("bars-5m"), interval("15m")).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), interval("5m"), &NEVER).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-5m"), interval("15m"), &NEVER).expect("bars");
     assert!(check(&desk.catalog(), None, None).expect("a check").ok);
 }
 
@@ -258,7 +258,7 @@ fn bars_made_of_another_series_stay() {
     let desk = Desk::new();
     minute_bars(&desk, 40);
     let quarters =
-        |from: &str| resample(&mut desk.catalog(), &sym(BTC), kind(from), "15m".parse().expect("an interval"));
+        |from: &str| resample(&mut desk.catalog(), &sym(BTC), kind(from), "15m".parse().expect("an interval"), &NEVER);
     quarters("bars-1m").expect("bars");
     // Trades of a later time: their bars come beside those there are.
     desk.csv(BTC, "ts_ms,price,qty\n1706662800000,10,1\n1706662801000,12,1\n").expect("an import");
@@ -285,7 +285,7 @@ fn trades_resample_to_bars_and_disagree_with_others() {
     let desk = Desk::new();
     let trades = "ts_ms,price,qty\n1706655600000,10,1\n1706655601000,12,0.5\n1706655659999,9,1\n1706655660000,11,2\n";
     desk.csv(BTC, trades).expect("an import");
-    resample(&mut desk.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE, &NEVER).expect("bars");
     let got = bars(&desk, "bars-1m", ALL);
     assert_eq!(
         (got.len(), got[0].high.mantissa(), got[0].low.mantissa(), got[0].close.mantissa(), got[0].volume.mantissa()),
@@ -294,7 +294,8 @@ fn trades_resample_to_bars_and_disagree_with_others() {
     let other = Desk::new();
     other.csv(BTC, trades).expect("an import");
     other.csv(BTC, "ts_ms,close,volume\n1706655600000,10,1\n1706655660000,10,1\n").expect("an import");
-    let error = resample(&mut other.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE).expect_err("a refusal");
+    let error =
+        resample(&mut other.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE, &NEVER).expect_err("a refusal");
     assert!(matches!(error, DataError::Disagreement(_)), "{error}");
 }
 
@@ -315,7 +316,7 @@ fn every_kind_survives_export_and_import() {
         let before = desk.catalog().find(&sym(BTC), kind(name)).expect("a series");
         for (format, import_format) in [(ExportFormat::Csv, Format::Csv), (ExportFormat::Parquet, Format::Parquet)] {
             let out = desk.dir.path().join(format!("out.{format:?}"));
-            let report = export(&desk.catalog(), &sym(BTC), kind(name), ALL, format, &out).expect("an export");
+            let report = export(&desk.catalog(), &sym(BTC), kind(name), ALL, format, &out, &NEVER).expect("an export");
             assert_eq!(report.rows, before.rows);
             let other = Desk::new();
             let mut back = spec(import_format, BTC);
@@ -323,9 +324,44 @@ fn every_kind_survives_export_and_import() {
             other.import(&back, std::slice::from_ref(&out)).unwrap_or_else(|e| panic!("{name} {format:?}: {e}"));
             let after = other.catalog().find(&sym(BTC), kind(name)).unwrap_or_else(|| panic!("{name} {format:?}"));
             assert_eq!(after.row_hash, before.row_hash, "{name} {format:?}");
-            assert!(export(&desk.catalog(), &sym(BTC), kind(name), ALL, format, &out).is_err(), "it exists");
+            assert!(export(&desk.catalog(), &sym(BTC), kind(name), ALL, format, &out, &NEVER).is_err(), "it exists");
         }
     }
+}
+
+#[test]
+fn what_is_stopped_leaves_nothing_and_what_is_written_may_be_read_by_others() {
+    let desk = Desk::new();
+    minute_bars(&desk, 40);
+    let before = tree(desk.dir.path());
+    let stop = AtomicBool::new(true);
+    let out = desk.dir.path().join("out.csv");
+    let error = export(&desk.catalog(), &sym(BTC), kind("bars-1m"), ALL, ExportFormat::Csv, &out, &stop);
+    assert!(matches!(error, Err(DataError::Interrupted)), "{error:?}");
+    let error = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), Interval::HOUR, &stop);
+    assert!(matches!(error, Err(DataError::Interrupted)), "{error:?}");
+    assert_eq!(tree(desk.dir.path()), before);
+    export(&desk.catalog(), &sym(BTC), kind("bars-1m"), ALL, ExportFormat::Csv, &out, &NEVER).expect("an export");
+    let plain = desk.file("plain", "x");
+    let permissions = |path: &Path| std::fs::metadata(path).expect("a file").permissions();
+    assert_eq!(permissions(&out), permissions(&plain));
+}
+
+#[test]
+fn a_series_can_be_removed_and_imported_again() {
+    let desk = Desk::new();
+    desk.csv(BTC, BARS).expect("an import");
+    desk.csv("okx:A/B", BARS).expect("an import");
+    let before = tree(&desk.store());
+    minute_bars(&desk, 40);
+    let mut catalog = desk.catalog();
+    assert_eq!(catalog.remove(&sym(BTC), kind("bars-1m")).expect("removed").rows, 40);
+    assert_eq!(tree(&desk.store()), before, "the others are as they were");
+    let error = catalog.remove(&sym(BTC), kind("bars-1m")).expect_err("gone").to_string();
+    assert!(error.contains("no bars-1m of binance:BTC/USDT"), "{error}");
+    catalog.remove(&sym(BTC), kind("bars-1h")).expect("removed");
+    assert!(!desk.store().join("venue=binance").exists());
+    desk.csv(BTC, &BARS.replace("11,12,0.25", "11,12.125,0.25")).expect("what disagreed is stored now");
 }
 
 #[test]
@@ -334,7 +370,7 @@ fn an_export_without_rows_leaves_no_file() {
     desk.csv(BTC, BARS).expect("an import");
     let out = desk.dir.path().join("none.csv");
     let range = Ts::from_millis(1_706_655_600_001)..Ts::from_millis(1_706_655_600_002);
-    let error = export(&desk.catalog(), &sym(BTC), kind("bars-1h"), range, ExportFormat::Csv, &out);
+    let error = export(&desk.catalog(), &sym(BTC), kind("bars-1h"), range, ExportFormat::Csv, &out, &NEVER);
     assert!(matches!(error, Err(DataError::NoData { .. })), "{error:?}");
     assert!(!out.exists());
 }
