@@ -38,7 +38,7 @@ pub fn backup(state: &Path, to: &Path) -> Result<Backup, RunError> {
     let mut done = Backup::default();
     for folder in KEPT {
         for path in files(&state.join(folder)).map_err(|e| failed("reading", &state.join(folder), &e))? {
-            let passing = path.extension().is_some_and(|x| ["lock", "ask", "new"].iter().any(|e| x == *e));
+            let passing = path.extension().is_some_and(|x| ["lock", "ask", "kill", "new"].iter().any(|e| x == *e));
             if folder == "locks" && passing {
                 continue;
             }

@@ -4,6 +4,7 @@
 //! <state>/STOP                    a kill switch: every session stops at once, and none starts while it is there
 //! <state>/locks/NAME.lock         held by the running session of that name; says what it is
 //! <state>/locks/NAME.ask          what somebody asks of it, taken within half a second
+//! <state>/locks/NAME.kill         the same of a kill switch that was pulled: no other request takes its place
 //! <state>/locks/NAME.said        what it answers
 //! <state>/locks/NAME.tripped      why its guard tripped; no new session starts on the account until it is armed
 //! ```
@@ -108,7 +109,8 @@ impl Claims {
         }
         let claims = Self { state: state.to_owned(), held };
         for name in names {
-            let asks = claims.read_ask(name);
+            let _ = std::fs::remove_file(kill_path(state, name));
+            let asks = claims.read_ask(&ask_path(state, name));
             if matches!(asks, Some(Asked::Stop | Asked::Kill { .. } | Asked::Change(_) | Asked::Adopt(_))) {
                 // It was meant for the session before.
                 let _ = std::fs::remove_file(ask_path(state, name));
@@ -131,21 +133,21 @@ impl Claims {
             let reason = "the file STOP".to_owned();
             return Some(Asked::Kill { flatten: text.trim() == "flatten", operator: "file".to_owned(), reason });
         }
-        self.held.iter().find_map(|(name, _)| {
-            let asked = self.read_ask(name)?;
-            std::fs::remove_file(ask_path(&self.state, name)).ok()?;
+        let kills = self.held.iter().map(|(name, _)| kill_path(&self.state, name));
+        kills.chain(self.held.iter().map(|(name, _)| ask_path(&self.state, name))).find_map(|path| {
+            let asked = self.read_ask(&path)?;
+            std::fs::remove_file(path).ok()?;
             Some(asked)
         })
     }
 
-    fn read_ask(&self, name: &str) -> Option<Asked> {
-        let text = std::fs::read_to_string(ask_path(&self.state, name)).ok()?;
+    fn read_ask(&self, path: &Path) -> Option<Asked> {
+        let text = std::fs::read_to_string(path).ok()?;
         match serde_json::from_str(&text) {
             Ok(asked) => Some(asked),
             Err(error) => {
-                tracing::warn!("what was asked of {name} does not read: {error}; it is put aside");
-                let path = ask_path(&self.state, name);
-                let _ = std::fs::rename(&path, path.with_extension("unread"));
+                tracing::warn!("what was asked in {} does not read: {error}; it is put aside", path.display());
+                let _ = std::fs::rename(path, path.with_extension("unread"));
                 None
             }
         }
@@ -223,10 +225,13 @@ pub fn tripped(state: &Path) -> Vec<(String, String)> {
 /// # Errors
 /// [`RunError::Tape`] when the request cannot be written.
 pub fn ask(state: &Path, name: &str, asked: &Asked) -> Result<(), RunError> {
-    let (dir, path) = (locks(state), ask_path(state, name));
+    let dir = locks(state);
+    let path = if matches!(asked, Asked::Kill { .. }) { kill_path(state, name) } else { ask_path(state, name) };
     create_private(&dir).map_err(|e| failed("making", &dir, &e))?;
     let text = serde_json::to_vec(asked).map_err(|e| RunError::Tape(e.to_string()))?;
-    let new = path.with_extension("ask.new");
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
     write_private(&new, &text).and_then(|()| std::fs::rename(&new, &path)).map_err(|e| failed("writing", &path, &e))
 }
 
@@ -292,6 +297,10 @@ fn ask_path(state: &Path, name: &str) -> PathBuf {
     locks(state).join(format!("{name}.ask"))
 }
 
+fn kill_path(state: &Path, name: &str) -> PathBuf {
+    locks(state).join(format!("{name}.kill"))
+}
+
 fn said_path(state: &Path, name: &str) -> PathBuf {
     locks(state).join(format!("{name}.said"))
 }
@@ -339,6 +348,18 @@ mod tests {
         assert_eq!((claims.asked(), claims.asked()), (Some(arm()), None));
         std::fs::write(ask_path(dir.path(), "binance-main"), "{").expect("written");
         assert_eq!(claims.asked(), None);
+    }
+
+    #[test]
+    fn a_kill_that_nobody_has_heard_yet_is_not_lost_to_the_next_request() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let kill = Asked::Kill { flatten: true, operator: "ann".to_owned(), reason: "drill".to_owned() };
+        ask(dir.path(), "binance-main", &kill).expect("asked");
+        let claims = Claims::take(dir.path(), &names(), &Running::default(), true).expect("claimed");
+        assert_eq!(claims.asked(), None, "it was meant for the session before");
+        ask(dir.path(), "binance-main", &kill).expect("asked");
+        ask(dir.path(), "binance-main", &arm()).expect("asked");
+        assert_eq!([claims.asked(), claims.asked(), claims.asked()], [Some(kill), Some(arm()), None]);
     }
 
     #[test]

@@ -94,10 +94,11 @@ pub(super) struct LatencyKeeper {
 }
 
 impl LatencyKeeper {
-    /// Begins to keep what is counted for a tape. Without a thread nothing is kept: measuring is no reason not to trade.
+    /// Begins to keep what is counted for a tape. What an earlier process counted for it is put aside under a number. Without a thread nothing is kept: measuring is no reason not to trade.
     pub(super) fn begin(stages: Arc<Stages>, tape: PathBuf) -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&end);
+        put_aside(&tape);
         let keep = move || {
             let mut kept = Instant::now();
             loop {
@@ -116,6 +117,18 @@ impl LatencyKeeper {
         };
         let thread = std::thread::Builder::new().name("latency".to_owned()).spawn(keep);
         Self { end, thread: thread.map_err(|error| tracing::warn!(%error, "keeping the session's latency")).ok() }
+    }
+}
+
+/// `t.tape.latency.json` becomes `t.tape.latency.1.json`, or the next number that is free.
+fn put_aside(tape: &Path) {
+    let path = LatencyReport::path(tape);
+    if !path.exists() {
+        return;
+    }
+    let free = (1..u32::MAX).map(|n| path.with_extension(format!("{n}.json"))).find(|path| !path.exists());
+    if let Some(Err(error)) = free.map(|free| std::fs::rename(&path, free)) {
+        tracing::warn!(%error, "putting the latency of the session's earlier part aside");
     }
 }
 
@@ -148,5 +161,10 @@ mod tests {
         assert_eq!(report, LatencyReport::of(&stages));
         let own = report.stages.iter().find(|s| s.stage == "own").expect("a stage");
         assert!(own.count == 100 && own.max_ns == 100_000 && (50_000..51_000).contains(&own.p50_ns), "{own:?}");
+        // A session that goes on with the tape counts anew, and what was counted before stays.
+        drop(LatencyKeeper::begin(Arc::default(), tape.clone()));
+        let before = std::fs::read(dir.path().join("s.tape.latency.1.json")).expect("put aside");
+        assert_eq!(serde_json::from_slice::<LatencyReport>(&before).expect("a report"), report);
+        assert_ne!(LatencyReport::read(&tape).expect("kept"), report);
     }
 }

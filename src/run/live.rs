@@ -129,7 +129,11 @@ pub async fn session_in(
     };
     if plan.resume.is_none() && settings.backtest.warmup > 0 {
         let past = past_of(&builds, &series, settings.backtest.warmup);
-        warm_up(&mut session, &places, &past, wall_now(), &*transport).await?;
+        // The venue's past may take minutes, and whoever ends the session does not wait for it.
+        tokio::select! {
+            warm = warm_up(&mut session, &places, &past, wall_now(), &*transport) => warm?,
+            () = asked_to_stop(stop, None) => return Err(RunError::Interrupted),
+        }
     }
     // In paper nobody else books what settled while the session was down.
     let (mut settled, mut unsettled) = (Vec::new(), None);
@@ -187,7 +191,7 @@ pub async fn session_in(
         let series = [(second.instrument, Kind::Trades), (second.instrument, Kind::Quotes)];
         let feed = market::feed(&second.place, &series, settings, plan.session)?;
         let number = drive.add_feed(feed, second.place.urls.rest.clone());
-        second_by_feed.insert(number, second.scale);
+        second_by_feed.insert(number, (second.instrument, second.scale));
     }
     let outside = Outside::open(settings, &instruments, plan.tokens, plan.resume.is_some())?;
     let offerings = offerings(&instruments, &series, |symbol| offers.fees(symbol, &range));
@@ -221,11 +225,13 @@ pub async fn session_in(
         Some(standing.swapper(registry, hands.session.circuit.engine(), forms, (plan.watch, settings.session.hang_ms)));
     hands.standing = Some(standing);
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
+    // A trip of its last moments keeps the next session out too.
+    hands.see_standing();
     drop(hands.swapper.take());
     drop(hands.watch.take());
     // Their keeper has last words.
     drop(keys);
-    hands.show();
+    hands.show(wall_now());
     let Pilot { session, failed, told, outside, standing, .. } = hands;
     let sent = reporter.ended(wall_now(), failed.as_ref());
     if let Some(error) = failed {

@@ -10,6 +10,7 @@ use super::asked::Standing;
 use super::backtest::{Prepared, config_hash};
 use super::bus::offerings;
 use super::control::{Asked, Reply};
+use super::digest::Digest;
 use super::news::Outside;
 use super::report::Reporter;
 use super::session::{Session, Status, Taping, status};
@@ -307,7 +308,16 @@ fn take_up(
 ) -> Result<Session, RunError> {
     let (reader, TapeRun { mut session, start, cut, .. }) =
         tapes::resumable(path, registry, settings, Mode::Paper, &taping.program)?;
-    merge.skip(session.market).map_err(|e| RunError::Data(e.to_string()))?;
+    let mut data = Digest::default();
+    merge.skip(session.market, |told| data.hear(told)).map_err(|e| RunError::Data(e.to_string()))?;
+    if data != session.digest {
+        return Err(RunError::Data(format!(
+            "the {} market events of the catalog with which the session of {} began are not those that it heard: the \
+             catalog was changed since; go on with the one of then, or begin a new session",
+            session.market,
+            path.display()
+        )));
+    }
     session.resume_tape(reader, &start, cut, taping)?;
     let now = session.now;
     session.tell(Told::Resume(now))?;

@@ -81,10 +81,10 @@ pub(super) struct Pilot<'a, 'b> {
     pub(super) key_words: Words,
     /// The keys of each account.
     pub(super) signings: Vec<Signing>,
-    /// By feed: how the numbers of a second source become the first's.
-    pub(super) seconds: BTreeMap<usize, Scale>,
-    /// Instruments whose first source is stale, by topic.
-    pub(super) stale: BTreeSet<Topic>,
+    /// By feed of a second source: of which instrument, and how its numbers become the first's.
+    pub(super) seconds: BTreeMap<usize, (InstrumentId, Scale)>,
+    /// Topics of first sources that are stale, and since when.
+    pub(super) stale: BTreeMap<Topic, Ts>,
     /// The second source's price told last, and when.
     pub(super) referred: BTreeMap<InstrumentId, (Price, Ts)>,
     /// What comes from outside the market.
@@ -111,7 +111,7 @@ pub(super) struct Pilot<'a, 'b> {
     pub(super) pages: Option<Pages>,
     /// Keeps the way of an order warm.
     pub(super) rehearsal: Option<Rehearsal>,
-    /// When a feed last said something.
+    /// When market data last came from a feed that strategies hear.
     pub(super) heard: Ts,
     /// How late the loop was for its last status.
     pub(super) lag_ns: i64,
@@ -146,7 +146,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             key_words: Words::default(),
             signings: Vec::new(),
             seconds: BTreeMap::new(),
-            stale: BTreeSet::new(),
+            stale: BTreeMap::new(),
             referred: BTreeMap::new(),
             outside: None,
             stop: None,
@@ -332,7 +332,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
         }
     }
 
-    pub(super) fn show(&mut self) {
+    pub(super) fn show(&mut self, now: Ts) {
         self.key_words.take().into_iter().for_each(|words| self.note(words));
         if let Err(error) = self.session.flush() {
             self.failed.get_or_insert(error);
@@ -341,7 +341,11 @@ impl<'a, 'b> Pilot<'a, 'b> {
             self.watcher.effect(at, &line);
         }
         let mut status = status(self.session.circuit.engine(), &self.currency, self.start_equity);
-        status.feed = self.feed.values().cloned().collect::<Vec<_>>().join(", ");
+        let seconds = |since: &Ts| now.nanos().saturating_sub(since.nanos()) / 1_000_000_000;
+        let stale = self.stale.values().map(|since| format!("STALE for {} s", seconds(since)));
+        status.feed = stale.chain(self.feed.values().cloned()).collect::<Vec<_>>().join(", ");
+        let age = now.nanos().saturating_sub(self.heard.nanos());
+        status.feed_age_ns = (self.heard != Ts::NONE).then_some(age.max(0));
         self.watcher.status(&status);
     }
 
@@ -363,11 +367,11 @@ impl<'a, 'b> Pilot<'a, 'b> {
     }
 
     /// A second source: its price judges the first's; while the first is stale, its trades and quotes stand in.
-    fn on_second(&mut self, scale: Scale, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
+    fn on_second(&mut self, (of, scale): (InstrumentId, Scale), event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
         let (instrument, price, stands_in) = match event {
             FeedEvent::Trade(mut trade) => {
                 (trade.price, trade.qty) = (scale.price(trade.price), scale.qty(trade.qty));
-                let stands_in = self.stale.contains(&Topic::Trades(trade.instrument));
+                let stands_in = self.stale.contains_key(&Topic::Trades(trade.instrument));
                 if stands_in {
                     self.tell(Told::Market(Event::Trade(&trade)), desk);
                 }
@@ -376,24 +380,37 @@ impl<'a, 'b> Pilot<'a, 'b> {
             FeedEvent::Quote(mut quote) => {
                 (quote.bid, quote.ask) = (scale.price(quote.bid), scale.price(quote.ask));
                 (quote.bid_qty, quote.ask_qty) = (scale.qty(quote.bid_qty), scale.qty(quote.ask_qty));
-                let stands_in = self.stale.contains(&Topic::Quotes(quote.instrument));
+                let stands_in = self.stale.contains_key(&Topic::Quotes(quote.instrument));
                 if stands_in {
                     self.tell(Told::Market(Event::Quote(&quote)), desk);
                 }
                 (quote.instrument, quote.mid(), stands_in)
             }
             FeedEvent::Reconnecting(_, _, _, why) => {
-                return self.alarm(now, format!("second source disconnected: {why}"));
+                self.alarm(now, format!("second source disconnected: {why}"));
+                return self.forget_second(of, now, desk);
+            }
+            FeedEvent::Stale(topic, _) => {
+                self.alarm(now, format!("second source is stale: {topic:?}"));
+                return self.forget_second(of, now, desk);
             }
             _ => return,
         };
         if stands_in {
+            self.heard = now;
             self.alarm(now, "the second source stands in for a stale first".to_owned());
         }
         let last = self.referred.get(&instrument).copied().unwrap_or((Price::ZERO, Ts::NONE));
         if price != last.0 && !price.is_zero() && last.1.plus(REFER_EVERY_NS) <= now {
             self.referred.insert(instrument, (price, now));
             self.tell(Told::Reference(instrument, price, now.max(self.session.now)), desk);
+        }
+    }
+
+    /// What a second source said last judges no longer: it is silent. What it says next does again.
+    fn forget_second(&mut self, instrument: InstrumentId, now: Ts, desk: &mut Desk<'_>) {
+        if self.referred.remove(&instrument).is_some() {
+            self.tell(Told::Reference(instrument, Price::ZERO, now.max(self.session.now)), desk);
         }
     }
 
@@ -414,11 +431,13 @@ impl<'a, 'b> Pilot<'a, 'b> {
 
 impl Hands for Pilot<'_, '_> {
     fn on_feed(&mut self, feed: usize, event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
-        self.heard = now;
         if !self.seconds.is_empty()
-            && let Some(scale) = self.seconds.get(&feed).copied()
+            && let Some(second) = self.seconds.get(&feed).copied()
         {
-            return self.on_second(scale, event, now, desk);
+            return self.on_second(second, event, now, desk);
+        }
+        if let FeedEvent::Trade(_) | FeedEvent::Quote(_) | FeedEvent::Depth(_) | FeedEvent::Bar(_) = event {
+            self.heard = now;
         }
         match event {
             FeedEvent::Trade(trade) => self.tell(Told::Market(Event::Trade(&trade)), desk),
@@ -438,14 +457,11 @@ impl Hands for Pilot<'_, '_> {
                 self.tell(Told::BookLost(id, now), desk);
             }
             FeedEvent::Stale(topic, age_ms) => {
-                self.stale.insert(topic);
-                self.feed.insert(format!("{topic:?}"), format!("STALE for {} s", age_ms / 1000));
+                let age_ns = i64::try_from(age_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+                self.stale.insert(topic, now.plus(age_ns.saturating_neg()));
                 self.alarm(now, format!("feed is stale: {topic:?}"));
             }
-            FeedEvent::Alive(topic) => {
-                self.stale.remove(&topic);
-                self.feed.remove(&format!("{topic:?}"));
-            }
+            FeedEvent::Alive(topic) => drop(self.stale.remove(&topic)),
             FeedEvent::Connected(..) => drop(self.feed.remove(&format!("link of {feed}"))),
             FeedEvent::Reconnecting(_, attempt, wait_ms, why) => {
                 self.feed.insert(format!("link of {feed}"), format!("reconnecting ({attempt}) in {wait_ms} ms"));
@@ -534,15 +550,12 @@ impl Hands for Pilot<'_, '_> {
             let late = now.nanos().saturating_sub(self.status_due.nanos());
             self.lag_ns = if self.status_due == Ts::NONE { 0 } else { late };
             self.status_due = now.plus(STATUS_EVERY_NS);
-            self.show();
+            self.show(now);
             self.show_pulse(now);
-            let engine = self.session.circuit.engine();
             if let Some(watch) = &self.watch {
-                watch.note_positions(positions(engine));
+                watch.note_positions(positions(self.session.circuit.engine()));
             }
-            if let Some(standing) = &mut self.standing {
-                standing.see(engine);
-            }
+            self.see_standing();
         }
         // What is shown is written first: that may have failed.
         if self.failed.is_some() {
@@ -575,6 +588,13 @@ impl Hands for Pilot<'_, '_> {
 }
 
 impl Pilot<'_, '_> {
+    /// Keeps the guard's state where the next session finds it.
+    pub(super) fn see_standing(&mut self) {
+        if let Some(standing) = &mut self.standing {
+            standing.see(self.session.circuit.engine());
+        }
+    }
+
     /// The session ends as its settings say.
     pub(super) fn end_session(&mut self, now: Ts, desk: &mut Desk<'_>) {
         let ending = Ending { cancel: self.on_stop == OnStop::Cancel, close: self.on_stop == OnStop::Close };
@@ -586,7 +606,7 @@ impl Pilot<'_, '_> {
             }
         }
         self.tell(Told::Stop(now.max(self.session.now), ending), desk);
-        self.show();
+        self.show(now);
         if self.failed.is_some() {
             return self.give_up(desk);
         }

@@ -9,6 +9,7 @@ use bellwether_sdk::{Depth, Instrument, InstrumentId, Price, Probe, Qty, Side, T
 
 use super::RunError;
 use super::backtest::panic_text;
+use super::digest::Digest;
 use super::plan::Form;
 use super::sent::{Sent, SentState};
 use super::swap::newcomer_of;
@@ -91,6 +92,7 @@ impl Drop for Snapshots {
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Carried {
     market: u64,
+    digest: Digest,
     sent: Option<SentState>,
     circuit: Vec<u8>,
 }
@@ -105,6 +107,8 @@ pub(super) struct Session {
     pub(super) sent: Option<Sent>,
     /// Market inputs heard.
     pub(super) market: u64,
+    /// What these were, in paper: it may go on with stored data, which has to be the same then.
+    pub(super) digest: Digest,
     /// Engine time of the last input.
     pub(super) now: Ts,
     /// Makes the strategies that took another's place, where a tape is heard.
@@ -127,6 +131,7 @@ impl Session {
             snapshots: Snapshots::default(),
             sent: (mode == Mode::Live).then(Sent::default),
             market: 0,
+            digest: Digest::default(),
             now: Ts::NONE,
             registry: None,
             forms: Vec::new(),
@@ -191,6 +196,9 @@ impl Session {
             sent.before(&told);
         }
         self.market += u64::from(matches!(told, Told::Market(_) | Told::OpenPrint(_)));
+        if self.sent.is_none() {
+            self.digest.hear(&told);
+        }
         if !self.taps.is_empty() {
             self.publish(&told);
         }
@@ -278,7 +286,8 @@ impl Session {
             Some(sent) => self.circuit.state(sent.orders())?,
             None => self.circuit.state(std::iter::empty())?,
         };
-        let carried = Carried { market: self.market, sent: self.sent.as_ref().map(Sent::state), circuit };
+        let (market, digest) = (self.market, self.digest);
+        let carried = Carried { market, digest, sent: self.sent.as_ref().map(Sent::state), circuit };
         postcard::to_extend(&carried, Vec::new()).map_err(|e| StateError::Form(e.to_string()))
     }
 
@@ -294,7 +303,7 @@ impl Session {
         let orders = took.unwrap_or_else(|panic| Err(StateError::Form(panic_text(&*panic).to_owned())))?;
         let away = self.circuit.engine().put_away_counts().orders;
         self.sent = carried.sent.map(|state| Sent::of(orders, state, away));
-        (self.market, self.now) = (carried.market, self.circuit.engine().now());
+        (self.market, self.digest, self.now) = (carried.market, carried.digest, self.circuit.engine().now());
         Ok(())
     }
 
@@ -400,6 +409,8 @@ pub struct Status {
     pub waiting: Vec<(String, Probe)>,
     /// What the feed says of itself; empty when all is well.
     pub feed: String,
+    /// How long ago market data came last, nanoseconds; `None` before the first, and where stored data is heard.
+    pub feed_age_ns: Option<i64>,
 }
 
 /// How an instrument stands.
@@ -435,5 +446,6 @@ pub(super) fn status(engine: &Engine, currency: &str, start: f64) -> Status {
         events: engine.events(),
         waiting: engine.observed(),
         feed: String::new(),
+        feed_age_ns: None,
     }
 }

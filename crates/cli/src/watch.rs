@@ -46,6 +46,9 @@ impl Screen {
         parts.push(format!("{} open, {} fills", status.orders_open, status.fills));
         let profit = status.equity - status.start_equity;
         parts.push(format!("{profit:+.2} {}", status.currency));
+        if let Some(age) = status.feed_age_ns {
+            parts.push(format!("feed {}.{} s", age / 1_000_000_000, age / 100_000_000 % 10));
+        }
         if !status.feed.is_empty() {
             parts.push(status.feed.clone());
         }
@@ -90,5 +93,33 @@ pub(crate) fn time(at: Ts) -> String {
     match jiff::Timestamp::from_nanosecond(i128::from(at.nanos())) {
         Ok(stamp) if at != Ts::NONE => stamp.strftime("%F %T%.3fZ").to_string(),
         _ => "before the first event".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_how_old_the_newest_market_data_is() {
+        let status = |feed_age_ns| Status {
+            now: Ts::from_nanos(1_000),
+            rows: Vec::new(),
+            equity: 1_001.5,
+            start_equity: 1_000.0,
+            currency: "USDT".to_owned(),
+            orders_open: 1,
+            orders: 2,
+            fills: 1,
+            events: 9,
+            waiting: Vec::new(),
+            feed: "STALE for 12 s".to_owned(),
+            feed_age_ns,
+        };
+        let screen = Screen { mode: "live", feed: "binance".to_owned(), bar: None, told: None };
+        let line =
+            |age| screen.line(&status(age)).split(" | ").skip(1).map(str::to_owned).collect::<Vec<_>>().join(" | ");
+        assert_eq!(line(Some(12_345_678_901)), "1 open, 1 fills | +1.50 USDT | feed 12.3 s | STALE for 12 s | binance");
+        assert_eq!(line(None), "1 open, 1 fills | +1.50 USDT | STALE for 12 s | binance");
     }
 }

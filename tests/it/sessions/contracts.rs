@@ -294,6 +294,35 @@ fn funding_is_booked_as_the_venue_paid_it_once_and_cash_of_contracts_is_compared
     desk.account().changes("FUNDING_FEE", "BTCUSDT", 5, -1);
     let statement = run::statement(&desk.tape(), &Desk::registry()).expect("a statement");
     assert_eq!(statement.different(), (0, 1, 0), "{}", run::statement_text(&statement));
+    // Of half a tape there is no statement.
+    let mut bytes = std::fs::read(desk.tape()).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(desk.tape(), bytes).expect("written");
+    let refused = run::statement(&desk.tape(), &Desk::registry()).map(|_| ()).expect_err("it is damaged");
+    assert!(refused.to_string().contains("damaged"), "{refused}");
+}
+
+#[test]
+fn a_guard_that_trips_at_the_end_keeps_the_next_session_out() {
+    let desk = Desk::new(begun());
+    let state = desk.dir.path().join("state");
+    let asks = {
+        let state = state.clone();
+        std::thread::spawn(move || {
+            let began = Instant::now();
+            while run::running(&state).expect("a look").is_empty() && began.elapsed() < Duration::from_secs(10) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            std::thread::sleep(Duration::from_millis(1_500));
+            let kill = Asked::Kill { flatten: false, operator: "ann".to_owned(), reason: "drill".to_owned() };
+            run::ask(&state, "binance-main", &kill).expect("asked");
+        })
+    };
+    // The kill ends it at once: it has nothing open.
+    desk.session("listener", 10);
+    asks.join().expect("asked");
+    assert_eq!(run::tripped(&state).len(), 1, "the session after it would begin");
 }
 
 #[test]

@@ -149,7 +149,8 @@ fn session_at(
         venue.market_url = Some(market);
     }
     change(&mut settings);
-    let registry = Registry::new().with::<BuyOnce>().with::<Listener>().with::<strategy_follow::Follow>();
+    let registry =
+        Registry::new().with::<BuyOnce>().with::<BuyLater>().with::<Listener>().with::<strategy_follow::Follow>();
     let plan = SessionPlan {
         state: None,
         tape,
@@ -203,6 +204,19 @@ fn an_order_is_refused_while_the_sources_are_apart() {
     });
     assert!(outcome.fills.is_empty());
     assert_eq!(outcome.orders.iter().map(|o| o.state).collect::<Vec<_>>(), [OrderState::Rejected]);
+}
+
+#[test]
+fn a_second_source_that_is_silent_judges_no_longer() {
+    // It says 102 for a second and a half; the order is made two seconds after that.
+    let venues = Venues { first: trading("100.0", 60_000), second: trading("102.0", 1_500) };
+    let outcome = session("buy_later", venues, Duration::from_secs(7), |s| {
+        with_second(s);
+        s.session.stale_trades_ms = 1_000;
+        s.risk.price_gap_bps_max = Some("50".parse().expect("a number"));
+    });
+    assert_eq!(outcome.fills.len(), 1, "{:?} {:?}", outcome.refusals, outcome.notes);
+    assert!(outcome.notes.iter().any(|n| n.starts_with("second source is stale")), "{:?}", outcome.notes);
 }
 
 #[test]

@@ -245,7 +245,7 @@ fn explains_built_bars(desk: &Desk, run: &Value, of: &str) {
     let mut asked: Vec<i64> = Vec::new();
     while asked.len() < 100 {
         let bar = dice.below(bars.len() - 1);
-        let later = if asked.len() % 2 == 0 { 0 } else { dice.below(1_000) as i64 * 1_000_000 };
+        let later = if asked.len().is_multiple_of(2) { 0 } else { dice.below(1_000) as i64 * 1_000_000 };
         asked.push(bars[bar].at + later);
     }
     let told = desk.json(&format!("explain {of} --json{}", at_flags(&asked)));

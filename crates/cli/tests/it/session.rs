@@ -99,6 +99,30 @@ fn a_flipped_byte_is_named_by_its_record_and_a_torn_end_is_none() {
     assert_eq!((&found["torn_bytes"], &found["order_hash"]["recorded"]), (&3.into(), &Value::Null));
 }
 
+/// A catalog that has grown at its beginning, or has other prices, is not gone on with at another place.
+#[test]
+fn a_session_does_not_go_on_with_data_that_it_did_not_hear() {
+    let desk = Desk::new().with_bars();
+    let flags = "--data data --strategy ema_cross --instrument test:AAA/USD --interval 1h --set strategy.qty=1";
+    let path = tape(&paper(&desk, "state", flags));
+    let bytes = std::fs::read(&path).expect("read");
+    let begins = frames(&bytes);
+    let resume = format!("{PAPER} {} {flags} --resume {}", desk.path("state").display(), path.display());
+    let rows = crate::desk::bars(960);
+    let without_third: Vec<&str> = rows.lines().enumerate().filter(|(i, _)| *i != 3).map(|(_, l)| l).collect();
+    for (text, goes_on) in [(rows.clone(), true), (without_third.join("\n"), false)] {
+        std::fs::write(&path, &bytes[..begins[begins.len() / 2]]).expect("written");
+        std::fs::remove_dir_all(desk.path("data")).expect("removed");
+        std::fs::write(desk.path("bars.csv"), text).expect("written");
+        desk.done("data import --format csv --instrument test:AAA/USD --interval 1h --data data bars.csv");
+        if goes_on {
+            desk.done(&resume);
+        } else {
+            desk.fails(&resume, 3, "the catalog was changed since");
+        }
+    }
+}
+
 /// The first seconds of the shipped trades as a session, and then the rest: as if it had not been ended.
 #[test]
 fn a_session_goes_on_where_its_tape_ended_and_ends_as_if_it_had_not() {

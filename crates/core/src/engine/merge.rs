@@ -67,14 +67,18 @@ impl Merge {
         Some(self.news.key().map_or(market, |news| news.min(market)).0)
     }
 
-    /// Passes over market events, with the news before them.
+    /// Passes over market events, with the news before them; `seen` sees the events, as far as there are so many.
     ///
     /// # Errors
     /// [`SourceError`] when a stream cannot be read on.
-    pub fn skip(&mut self, market: u64) -> Result<(), SourceError> {
+    pub fn skip(&mut self, market: u64, mut seen: impl FnMut(&Told<'_>)) -> Result<(), SourceError> {
         let mut left = market;
         while left > 0 {
-            match self.next(|told| !matches!(told, Told::News(_)))? {
+            let is_market = |told: Told<'_>| {
+                seen(&told);
+                !matches!(told, Told::News(_))
+            };
+            match self.next(is_market)? {
                 Some(is_market) => left -= u64::from(is_market),
                 None => return Ok(()),
             }
