@@ -181,6 +181,8 @@ pub struct Engine {
     protective: BTreeMap<OrderId, Order>,
     /// Protective orders that an order in flight replaced: they come back when it ends and what they guarded is left.
     replaced: BTreeMap<OrderId, Vec<Order>>,
+    /// Open orders that have closed something, with the profit of that so far: the guard counts an order once, at its end.
+    unwinding: BTreeMap<OrderId, Money>,
     trades: Vec<TradeRecord>,
     /// Ended orders and closed trades that are kept; `None` for all.
     kept: Option<usize>,
@@ -275,6 +277,7 @@ impl Engine {
             brackets: BTreeMap::new(),
             protective: BTreeMap::new(),
             replaced: BTreeMap::new(),
+            unwinding: BTreeMap::new(),
             trades: Vec::with_capacity(ORDERS_ROOM),
             kept: None,
             trades_away: 0,

@@ -38,6 +38,7 @@ impl Engine {
         brackets,
         protective,
         replaced,
+        unwinding,
         trades,
         trades_away,
         recorder,
