@@ -438,6 +438,56 @@ pub mod circuit {
         let record = circuit.engine().orders().get(OrderId(2)).expect("there");
         assert_eq!(record.state, bellwether_sdk::OrderState::Rejected);
     }
+
+    /// Buys two and sells them by turns, at every trade.
+    struct Rounds(u64);
+
+    impl Strategy for Rounds {
+        fn on_trade(&mut self, ctx: &mut Context<'_>, _: &Trade) {
+            let side = if self.0.is_multiple_of(2) { Side::Buy } else { Side::Sell };
+            self.0 += 1;
+            ctx.place(Intent::market(ONE, side, qty(2)));
+        }
+    }
+
+    #[test]
+    fn an_order_that_fills_in_pieces_is_one_loss_in_a_row() {
+        let limits = Limits { losses_in_row_max: Some(2), ..Limits::default() };
+        let mut circuit = live_of(Box::new(Rounds(0)), OnHalt::Cancel, limits);
+        // Of two: so many halves fill, and what is left of it is cancelled.
+        let fills = |circuit: &mut Circuit, id: u64, second: i64, value: i64, halves: usize| {
+            let side = circuit.engine().orders().get(OrderId(id)).expect("there").side;
+            for _ in 0..halves {
+                let half = bellwether_sdk::Qty::from_mantissa(qty(1).mantissa() / 2);
+                let answer = Answer::Fill {
+                    order: OrderId(id),
+                    instrument: ONE,
+                    side,
+                    price: price(value),
+                    qty: half,
+                    qty_total: qty(2),
+                    fee: Money::ZERO,
+                    liquidity: Liquidity::Taker,
+                    bar_ts: Ts::NONE,
+                };
+                circuit.tell(Told::Answer(answer, at(second))).expect("told");
+            }
+            if halves < 4 {
+                circuit.tell(Told::Answer(Answer::Cancelled(OrderId(id), "requested"), at(second))).expect("told");
+            }
+        };
+        for (id, value, halves) in [(1, 100, 4), (2, 90, 4)] {
+            trade(&mut circuit, 1, value);
+            fills(&mut circuit, id, 1, value, halves);
+        }
+        assert!(!circuit.engine().guard().is_tripped(), "four pieces of one order are one loss");
+        for (id, value, halves) in [(3, 100, 4), (4, 90, 3)] {
+            assert!(!circuit.engine().guard().is_tripped());
+            trade(&mut circuit, 2, value);
+            fills(&mut circuit, id, 2, value, halves);
+        }
+        assert!(circuit.engine().guard().is_tripped(), "the second ended with a loss too, though not wholly filled");
+    }
 }
 
 #[test]

@@ -99,7 +99,8 @@ fn whoever_takes_up_a_state_goes_on_as_if_it_had_heard_all_before() {
 
 #[test]
 fn closed_trades_go_with_the_orders_of_their_time() {
-    let settings = settings();
+    let mut settings = settings();
+    settings.session.orders_kept = 48;
     let mut run = Run::new(Mode::Live, &settings);
     run.pass(0..150, 1_000_000);
     let away = run.session.circuit.engine().put_away_counts();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bellwether::config::{Feed, Settings, SourceSettings, StrategySettings, WebhookSource};
 use bellwether::engine::Outcome;
 use bellwether::host::Registry;
-use bellwether::run::{self, SessionPlan, Status, Watcher};
+use bellwether::run::{self, RunError, SessionPlan, Status, Watcher};
 use bellwether_sdk::{
     AccountKind, Bar, Context, Intent, OrderState, ParamError, Params, Plugin, Qty, Side, Strategy, Trade, Ts,
 };
@@ -134,9 +134,21 @@ fn session_at(
     at: SocketAddr,
     plugin: &str,
     lasts: Duration,
-    (tape, resume): (Option<PathBuf>, Option<PathBuf>),
+    tapes: (Option<PathBuf>, Option<PathBuf>),
     change: impl FnOnce(&mut Settings),
 ) -> Outcome {
+    session_until(at, plugin, lasts, tapes, &AtomicBool::new(false), change).expect("a session")
+}
+
+/// The same until somebody stops it, if not before.
+fn session_until(
+    at: SocketAddr,
+    plugin: &str,
+    lasts: Duration,
+    (tape, resume): (Option<PathBuf>, Option<PathBuf>),
+    stop: &AtomicBool,
+    change: impl FnOnce(&mut Settings),
+) -> Result<Outcome, RunError> {
     let mut settings = Settings::default();
     settings.session.feed = Feed::Venue;
     settings.backtest.instruments = vec![SYMBOL.parse().expect("a symbol")];
@@ -162,7 +174,7 @@ fn session_at(
         session: 1,
         tokens: &crate::signals::desk::token,
     };
-    run::session(&settings, &registry, plan, None, &mut Nobody, &AtomicBool::new(false)).expect("a session").outcome
+    run::session(&settings, &registry, plan, None, &mut Nobody, stop).map(|report| report.outcome)
 }
 
 fn with_second(settings: &mut Settings) {
@@ -263,6 +275,33 @@ fn past_bars_of_the_venue_warm_strategies_up() {
     let closes = CLOSES.lock().expect("closes").clone();
     assert_eq!(closes.get(..3), Some([10_300, 10_400, 10_500].as_slice()), "the last three complete minutes");
     assert_eq!(outcome.warmup, 3);
+}
+
+#[test]
+fn whoever_ends_a_session_is_heard_while_the_venue_is_asked_for_past_bars() {
+    let venues = Venues { first: trading("100.0", 60_000), second: trading("100.0", 0) };
+    // All else is answered; the past never comes.
+    let slow = axum::Router::new()
+        .route("/slow/fapi/v1/exchangeInfo", axum::routing::get(|| async { venue::BINANCE_INSTRUMENTS }))
+        .route("/slow/fapi/v1/klines", axum::routing::get(std::future::pending::<String>));
+    let at = venues.open_with(slow);
+    let stop = AtomicBool::new(false);
+    let (ended, took) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(1_500));
+            stop.store(true, Ordering::Relaxed);
+        });
+        let began = std::time::Instant::now();
+        let ended = session_until(at, "listener", Duration::from_secs(20), (None, None), &stop, |s| {
+            s.backtest.kinds.clear();
+            s.backtest.interval = Some("1m".parse().expect("an interval"));
+            s.backtest.warmup = 3;
+            s.venue.entry("binance_linear".to_owned()).or_default().rest_url = Some(format!("http://{at}/slow"));
+        });
+        (ended.map(|_| ()), began.elapsed())
+    });
+    assert!(matches!(ended, Err(RunError::Interrupted)), "{ended:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
 }
 
 #[test]

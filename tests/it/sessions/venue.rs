@@ -69,7 +69,7 @@ fn router(venues: Arc<Venues>) -> Router {
         .with_state(venues)
 }
 
-const BINANCE_INSTRUMENTS: &str = r#"{"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC",
+pub const BINANCE_INSTRUMENTS: &str = r#"{"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC",
     "quoteAsset":"USDT","marginAsset":"USDT","contractType":"PERPETUAL","filters":[
     {"filterType":"PRICE_FILTER","tickSize":"0.10"},{"filterType":"LOT_SIZE","minQty":"0.001","stepSize":"0.001"},
     {"filterType":"MIN_NOTIONAL","notional":"5"}]}]}"#;

@@ -202,10 +202,14 @@ impl Guard {
         self.memory.trip_levels(&self.limits, account)
     }
 
-    /// A trade was closed at engine time `now` with this profit after fees; `stopped` when a stop closed it.
-    pub fn count_trade(&mut self, instrument: InstrumentId, pnl: Money, stopped: bool, now: Ts) {
+    /// An order that closed something has ended; what it closed had this profit after fees.
+    pub fn count_trade(&mut self, pnl: Money) {
         self.memory.count_trade(pnl);
-        if stopped && self.limits.cooldown_ns > 0 {
+    }
+
+    /// A stop closed something at engine time `now`.
+    pub fn stopped_out(&mut self, instrument: InstrumentId, now: Ts) {
+        if self.limits.cooldown_ns > 0 {
             self.memory.cool(instrument, now.plus(self.limits.cooldown_ns));
         }
     }

@@ -119,11 +119,19 @@ impl Engine {
         };
         let closed = self.trades.len();
         lots.fill(self.ledger.terms(fill.instrument), &lot_fill, &mut self.trades)?;
-        let stopped = matches!(role, Role::StopLoss | Role::TrailingStop);
-        for trade in &self.trades[closed..] {
-            self.guard.count_trade(fill.instrument, trade.pnl, stopped, self.now);
+        if self.trades.len() > closed {
+            // It may fill in many pieces and close many lots: it is one trade all the same.
+            let profit: i128 = self.trades[closed..].iter().map(|trade| trade.pnl.mantissa()).sum();
+            let so_far = self.unwinding.entry(fill.order).or_default();
+            *so_far = Money::from_mantissa(so_far.mantissa().saturating_add(profit));
+            if matches!(role, Role::StopLoss | Role::TrailingStop) {
+                self.guard.stopped_out(fill.instrument, self.now);
+            }
         }
         self.slots[i].own.positions[fill.instrument.index()] = lots.view();
+        if !state.is_open() {
+            self.count_closed(fill.order);
+        }
         self.equity_changed(if fill.bar_ts == Ts::NONE { fill.ts } else { fill.bar_ts });
         self.note_state(i, fill.order, state, qty_left);
         let holds = self.slots[i].lots[fill.instrument.index()].qty().mantissa().signum();
@@ -167,6 +175,13 @@ impl Engine {
         self.hear(i, fill.instrument, |s, ctx| s.on_fill(ctx, &told))?;
         let update = OrderUpdate { order: fill.order, instrument: fill.instrument, ts: self.now, state, reason: "" };
         self.hear(i, fill.instrument, |s, ctx| s.on_order(ctx, &update))
+    }
+
+    /// An order has ended: the guard counts what it closed, if it did.
+    fn count_closed(&mut self, order: OrderId) -> bool {
+        let profit = self.unwinding.remove(&order);
+        profit.into_iter().for_each(|profit| self.guard.count_trade(profit));
+        profit.is_some()
     }
 
     /// Places the protective orders of an entry for what has just filled and opened (not for what closed).
@@ -286,6 +301,9 @@ impl Engine {
 
     pub(super) fn ended(&mut self, id: OrderId, state: OrderState, reason: &'static str) -> Result<(), EngineError> {
         self.orders.end(id, state, reason, self.now)?;
+        if self.count_closed(id) && self.watching {
+            self.judge();
+        }
         self.brackets.remove(&id);
         self.protective.remove(&id);
         self.restore_protection(id);

@@ -187,6 +187,8 @@ pub struct Engine {
     /// Targets that are held here, and those that are being tried, by their orders.
     targets: Vec<targets::Target>,
     tried: BTreeMap<OrderId, targets::Target>,
+    /// Open orders that have closed something, with the profit of that so far: the guard counts an order once, at its end.
+    unwinding: BTreeMap<OrderId, Money>,
     trades: Vec<TradeRecord>,
     /// Ended orders and closed trades that are kept; `None` for all.
     kept: Option<usize>,
@@ -287,6 +289,7 @@ impl Engine {
             replaced: BTreeMap::new(),
             targets: Vec::new(),
             tried: BTreeMap::new(),
+            unwinding: BTreeMap::new(),
             trades: Vec::with_capacity(ORDERS_ROOM),
             kept: None,
             trades_away: 0,

@@ -40,6 +40,7 @@ impl Engine {
         replaced,
         targets,
         tried,
+        unwinding,
         trades,
         trades_away,
         recorder,
