@@ -165,7 +165,7 @@ fn orders_of_a_warm_up_come_to_nothing_and_those_that_nobody_knows_any_more_are_
 #[test]
 fn what_only_reduces_a_position_is_not_cancelled_with_the_rest() {
     let stops = |ctx: &mut Context<'_>| {
-        let stop = OrderKind::StopMarket { trigger: Price::from_mantissa(120_00) };
+        let stop = OrderKind::StopMarket { trigger: Price::from_mantissa(12_000) };
         let intent = Intent { kind: stop, ..Intent::market(ONE, Side::Buy, Qty::from_mantissa(1_000)) };
         ctx.place(intent.reduce_only());
         bid(ctx);
