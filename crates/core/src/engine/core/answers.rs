@@ -141,9 +141,9 @@ impl Engine {
         let closed = held != 0 && holds != held;
         if closed {
             self.drop_targets(i, fill.instrument);
-        }
-        if closed && !self.protective.is_empty() {
-            self.drop_protection(i, fill.instrument);
+            if !self.protective.is_empty() {
+                self.drop_protection(i, fill.instrument);
+            }
             if role.is_protective() {
                 // An entry that waited beside the protection was to undo what is gone now.
                 let waits = |r: &OrderRecord| r.role == Role::Signal && r.order_type == OrderType::Limit;
