@@ -11,10 +11,18 @@ use crate::guard::circuit::{at, live_of, out, trade};
 
 const ONE: InstrumentId = InstrumentId(0);
 
-/// Buys two once, with a stop at 90 and a target at 110; at its fourth trade it sells them if told to.
+/// Buys two once, with a stop at 90 and a target at 110.
 struct Brackets {
     trades: usize,
-    leaves: bool,
+    then: Then,
+}
+
+/// What it does at its fourth trade.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    Nothing,
+    Leave,
+    CancelAll,
 }
 
 impl Strategy for Brackets {
@@ -24,7 +32,8 @@ impl Strategy for Brackets {
         let bracket = Bracket { stop_loss: price(90), take_profit: price(110), ..Bracket::default() };
         match self.trades {
             1 => drop(ctx.place(Intent::market(ONE, Side::Buy, two).bracket(bracket))),
-            4 if self.leaves => drop(ctx.place(Intent::market(ONE, Side::Sell, two).reduce_only())),
+            4 if self.then == Then::Leave => drop(ctx.place(Intent::market(ONE, Side::Sell, two).reduce_only())),
+            4 if self.then == Then::CancelAll => ctx.cancel_all(ONE),
             _ => {}
         }
     }
@@ -46,8 +55,8 @@ fn fill(circuit: &mut Circuit, order: u64, side: Side, units: i64, value: i64, s
 }
 
 /// A position of two, with its stop at the venue.
-fn bracketed(leaves: bool) -> Circuit {
-    let mut circuit = live_of(Box::new(Brackets { trades: 0, leaves }), OnHalt::Cancel, Limits::default());
+fn bracketed(then: Then) -> Circuit {
+    let mut circuit = live_of(Box::new(Brackets { trades: 0, then }), OnHalt::Cancel, Limits::default());
     trade(&mut circuit, 1, 100);
     assert_eq!(out(&mut circuit), "Buy 1");
     fill(&mut circuit, 1, Side::Buy, 2, 100, 2);
@@ -58,7 +67,7 @@ fn bracketed(leaves: bool) -> Circuit {
 
 #[test]
 fn the_target_is_sold_when_the_stop_has_made_room() {
-    let mut circuit = bracketed(false);
+    let mut circuit = bracketed(Then::Nothing);
     trade(&mut circuit, 3, 109);
     assert_eq!(out(&mut circuit), "");
     trade(&mut circuit, 4, 110);
@@ -75,7 +84,7 @@ fn the_target_is_sold_when_the_stop_has_made_room() {
 
 #[test]
 fn what_the_target_did_not_sell_has_its_stop_and_its_target_again() {
-    let mut circuit = bracketed(false);
+    let mut circuit = bracketed(Then::Nothing);
     trade(&mut circuit, 3, 110);
     circuit.tell(Told::Answer(Answer::Cancelled(OrderId(2), "requested"), at(4))).expect("told");
     assert_eq!(out(&mut circuit), "cancel 2, Sell 3");
@@ -93,7 +102,7 @@ fn what_the_target_did_not_sell_has_its_stop_and_its_target_again() {
 
 #[test]
 fn a_stop_that_fills_takes_its_target_with_it() {
-    let mut circuit = bracketed(false);
+    let mut circuit = bracketed(Then::Nothing);
     trade(&mut circuit, 3, 110);
     assert_eq!(out(&mut circuit), "cancel 2");
     // The venue was faster than the cancel.
@@ -105,7 +114,7 @@ fn a_stop_that_fills_takes_its_target_with_it() {
 
 #[test]
 fn a_target_waits_while_an_exit_is_on_its_way() {
-    let mut circuit = bracketed(true);
+    let mut circuit = bracketed(Then::Leave);
     trade(&mut circuit, 3, 100);
     trade(&mut circuit, 4, 100);
     trade(&mut circuit, 5, 105);
@@ -115,4 +124,16 @@ fn a_target_waits_while_an_exit_is_on_its_way() {
     fill(&mut circuit, 3, Side::Sell, 2, 112, 7);
     trade(&mut circuit, 8, 112);
     assert_eq!(out(&mut circuit), "cancel 2", "what protected the position has nothing left to do");
+}
+
+#[test]
+fn a_target_goes_with_everything_else_that_the_strategy_cancels() {
+    let mut circuit = bracketed(Then::CancelAll);
+    trade(&mut circuit, 3, 100);
+    trade(&mut circuit, 4, 100);
+    trade(&mut circuit, 5, 105);
+    assert_eq!(out(&mut circuit), "cancel 2");
+    circuit.tell(Told::Answer(Answer::Cancelled(OrderId(2), "requested"), at(6))).expect("told");
+    trade(&mut circuit, 7, 115);
+    assert_eq!(out(&mut circuit), "", "nothing is sold, nor protected, that it does not want to be");
 }

@@ -26,6 +26,8 @@ impl Engine {
                 Action::CancelAll(instrument) => {
                     self.replaced
                         .retain(|_, old| old.iter().all(|o| (o.strategy as usize, o.instrument) != (i, instrument)));
+                    // What is held here goes with what rests at the venue.
+                    self.forget_targets(i, instrument);
                     self.cancel_where(i, |o, _| o.instrument == instrument);
                 }
                 Action::Timer(at, timer) => self.timers.add(at.max(self.now), Due::Timer(i, timer)),

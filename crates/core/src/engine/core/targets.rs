@@ -114,6 +114,12 @@ impl Engine {
         self.targets.push(target);
     }
 
+    /// A strategy takes everything back in an instrument: what it had as targets is not tried again either.
+    pub(super) fn forget_targets(&mut self, i: usize, id: InstrumentId) {
+        self.drop_targets(i, id);
+        self.tried.retain(|_, t| !t.is_of(i, id));
+    }
+
     /// A strategy's position is closed: its targets have nothing left to do.
     pub(super) fn drop_targets(&mut self, i: usize, id: InstrumentId) {
         self.targets.retain(|t| !t.is_of(i, id));
