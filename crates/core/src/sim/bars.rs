@@ -104,7 +104,7 @@ impl Sim {
         let r = &self.markets[i].resting[at];
         let held = self.ledger.position(r.order.instrument).qty.mantissa();
         let against = held.signum() == -r.order.side.sign();
-        r.order.reduce_only || (against && r.qty > 0 && r.qty - r.filled <= held.abs())
+        against && (r.order.reduce_only || (r.qty > 0 && r.qty - r.filled <= held.abs()))
     }
 
     /// One order meets an open print.
