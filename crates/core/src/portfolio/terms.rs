@@ -131,7 +131,7 @@ impl Terms {
     /// The largest quantity (a whole count of `lot`s) whose value and fee fit into `amount`.
     pub fn qty_for(&self, amount: Money, price: Price, rate: Rate, lot: Qty) -> Qty {
         let (amount, lot) = (amount.mantissa(), lot.mantissa().max(1));
-        if amount <= 0 || price.is_zero() {
+        if amount <= 0 || price <= Price::ZERO {
             return Qty::ZERO;
         }
         let fits = |lots: i64| {
@@ -154,7 +154,7 @@ impl Terms {
             step = step.saturating_mul(2);
         }
         let (mut high, mut step) = (low, 1i64);
-        while fits(high.saturating_add(step)) {
+        while high < i64::MAX && fits(high.saturating_add(step)) {
             high = high.saturating_add(step);
             step = step.saturating_mul(2);
         }
@@ -176,6 +176,24 @@ mod tests {
     fn terms(symbol: &str, price_scale: u8, qty_scale: u8, money: u8) -> Terms {
         let symbol = symbol.parse().expect("a symbol");
         Terms::new(&Instrument::inferred(InstrumentId(0), symbol, price_scale, qty_scale), 0, money).expect("terms")
+    }
+
+    /// Prices of the world are checked at its doors; one that came through must not keep the loop from its end.
+    #[test]
+    fn no_price_keeps_it_from_an_answer() {
+        let (linear, inverse) = (terms("x:BTC/USDT", 2, 5, 8), terms("x:XBT/USD:XBT", 1, 0, 8));
+        for price in [i64::MIN, -500, 0].map(Price::from_mantissa) {
+            for terms in [&linear, &inverse] {
+                let qty = terms.qty_for(Money::from_mantissa(1_000_000), price, Rate::ZERO, Qty::from_mantissa(1));
+                assert_eq!(qty, Qty::ZERO, "{price:?}");
+            }
+        }
+        let all = Money::from_mantissa(i128::MAX);
+        for price in [1, i64::MAX].map(Price::from_mantissa) {
+            for terms in [&linear, &inverse] {
+                assert!(terms.qty_for(all, price, Rate::ZERO, Qty::from_mantissa(1)) > Qty::ZERO, "{price:?}");
+            }
+        }
     }
 
     #[test]
