@@ -65,6 +65,40 @@ pub fn venue_key(symbol: &Symbol) -> Result<String, RunError> {
     Ok(settings_key(symbol.venue(), product_of(symbol)?))
 }
 
+/// Whether what is sent to one of a venue's addresses moves no real money: the address is on this machine or, where none
+/// is set, the venue's test network is meant. A test network under an address of one's own may be anything.
+pub(super) fn is_play(own: &VenueSettings, url: Option<&str>) -> bool {
+    url.map_or(own.testnet, is_loopback)
+}
+
+/// Whether every venue of the settings' instruments is a test network or on this machine.
+///
+/// # Errors
+/// [`RunError::Settings`] for instruments that are no symbols or cannot be traded at venues.
+pub fn plays(settings: &Settings) -> Result<bool, RunError> {
+    for symbol in symbols(settings)? {
+        // Orders go to these two; the third hears of them.
+        let play = settings.venue.get(&venue_key(&symbol)?).is_some_and(|own| {
+            [&own.rest_url, &own.trade_url].iter().all(|url| is_play(own, url.as_deref()))
+                && own.account_url.as_deref().is_none_or(is_loopback)
+        });
+        if !play {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether an address is on this machine.
+fn is_loopback(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        None => false,
+    }
+}
+
 /// A venue's product with its addresses, as the settings say.
 ///
 /// # Errors
@@ -332,6 +366,57 @@ pub(super) fn feed(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for yes in ["http://127.0.0.1:8377", "https://localhost/", "http://[::1]:1", "http://127.9.9.9"] {
+            assert!(is_loopback(yes), "{yes}");
+        }
+        for no in [
+            "https://api.binance.com",
+            "http://127.0.0.1.evil.example",
+            "http://localhost.evil.example",
+            "http://127.0.0.1@evil.example",
+            "http://10.0.0.1",
+            "127.0.0.1",
+            "",
+        ] {
+            assert!(!is_loopback(no), "{no}");
+        }
+    }
+
+    /// A yes is needed wherever an order may cost money: a test network counts only at its own addresses.
+    #[test]
+    fn what_may_cost_money_is_no_play() {
+        let settings = |testnet: bool, rest: &str, trade: &str, account: &str| {
+            let set = |url: &str| (!url.is_empty()).then(|| url.to_owned());
+            let mut settings = Settings::default();
+            settings.backtest.instruments = vec!["binance:BTC/USDT".parse().expect("a symbol")];
+            let own = settings.venue.entry("binance".to_owned()).or_default();
+            own.testnet = testnet;
+            (own.rest_url, own.trade_url, own.account_url) = (set(rest), set(trade), set(account));
+            settings
+        };
+        let (here, there) = ("http://127.0.0.1:8377", "http://127.0.0.1.evil.example");
+        for (testnet, rest, trade, account) in
+            [(true, "", "", ""), (false, here, here, ""), (true, here, here, here), (true, here, "", "")]
+        {
+            let play = plays(&settings(testnet, rest, trade, account)).expect("settings");
+            assert!(play, "{testnet} {rest} {trade} {account}");
+        }
+        for (testnet, rest, trade, account) in [
+            (false, "", "", ""),
+            (false, here, "", ""),
+            (false, "", here, ""),
+            (false, here, here, there),
+            (true, there, "", ""),
+            (true, "", there, ""),
+            (false, there, there, there),
+        ] {
+            let play = plays(&settings(testnet, rest, trade, account)).expect("settings");
+            assert!(!play, "{testnet} {rest} {trade} {account}");
+        }
+    }
 
     #[test]
     fn what_a_second_source_does_not_stand_in_for_is_told() {

@@ -37,7 +37,7 @@ pub(super) struct Desk {
     urls: Urls,
     /// Where the venue's spot product answers, for questions that only it does.
     spot_rest: String,
-    testnet: bool,
+    is_play: bool,
     listings: Listings,
     odd: Vec<String>,
     symbol: Option<Symbol>,
@@ -81,7 +81,8 @@ impl Desk {
             }
         }
         let key = market::settings_key(name, product);
-        let testnet = settings.venue.get(&key).is_some_and(|v| v.testnet);
+        // All goes by REST.
+        let is_play = settings.venue.get(&key).is_some_and(|own| market::is_play(own, own.rest_url.as_deref()));
         let unknown = |e: crate::run::RunError| LookError::Unknown(e.to_string());
         let (venue, urls) = market::open(&settings, name, product).map_err(unknown)?;
         let spot = VENUES.contains(&(name, Product::Spot)).then(|| market::open(&settings, name, Product::Spot));
@@ -103,7 +104,7 @@ impl Desk {
             venue,
             urls,
             spot_rest,
-            testnet,
+            is_play,
             listings: Listings::default(),
             odd: Vec::new(),
             symbol: None,
@@ -150,7 +151,7 @@ impl Desk {
 
     /// Whether no real money is behind it.
     pub(super) fn is_play(&self) -> bool {
-        self.testnet || is_loopback(&self.urls.rest)
+        self.is_play
     }
 
     pub(super) fn now(&self) -> Ts {
@@ -395,29 +396,4 @@ fn written(base: &str, request: &Request, passphrase: &str) -> Value {
         "body": request.body,
         "signed": request.signed,
     })
-}
-
-/// Whether an address is on this machine.
-pub fn is_loopback(url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(url) else { return false };
-    match url.host_str() {
-        Some("localhost") => true,
-        Some(host) => host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
-        None => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_loopback() {
-        for yes in ["http://127.0.0.1:8377", "https://localhost/", "http://[::1]:1", "http://127.9.9.9"] {
-            assert!(is_loopback(yes), "{yes}");
-        }
-        for no in ["https://api.binance.com", "http://127.0.0.1.evil.example", "http://10.0.0.1", "127.0.0.1", ""] {
-            assert!(!is_loopback(no), "{no}");
-        }
-    }
 }

@@ -18,7 +18,6 @@ use super::download::FUNDING_WINDOW_NS;
 use crate::config::Settings;
 use crate::exchange::{Act, Ask, ClientId, Fault, OrderRef, Reply, Span, VenueError};
 
-pub use desk::is_loopback;
 pub use error::LookError;
 #[cfg(test)]
 pub(super) use rules::guess;

@@ -208,7 +208,7 @@ pub(crate) fn run(global: &Global, args: &ExchangeArgs) -> Result<(), Failure> {
         dry_run: args.dry_run,
         now: args.now.map(Ts::from_millis),
         rules: rules.transpose()?,
-        real_money: args.order_flags.i_understand_this_trades_real_money,
+        real_money: args.order_flags.i_understand_this_trades_real_money || settings.session.real_money,
     };
     let document = look(&settings, &at, &what(args)?, args.symbol.as_deref())?;
     if args.json { out::json(&document) } else { out::answer(&text(&document)) }

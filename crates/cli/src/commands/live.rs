@@ -64,7 +64,7 @@ pub(crate) fn run(global: &Global, args: &LiveArgs, registry: &Registry) -> Resu
             settings.venue.entry(key).or_default().testnet = true;
         }
     }
-    let yes = args.i_understand_this_trades_real_money || settings.session.real_money || is_play(settings)?;
+    let yes = args.i_understand_this_trades_real_money || settings.session.real_money || run::plays(settings)?;
     if !yes {
         return Err(Failure::new(Code::Refused, "live mode places real orders at a venue").help(
             "say so with --i-understand-this-trades-real-money (or session.real_money = true), or use --testnet, \
@@ -99,27 +99,6 @@ fn foreign(text: &str) -> Result<Foreign, String> {
         "adopt" => Ok(Foreign::Adopt),
         _ => Err("there are hold, leave and adopt".to_owned()),
     }
-}
-
-/// Whether every venue of the session is a test network or on this machine.
-fn is_play(settings: &Settings) -> Result<bool, Failure> {
-    let local = |url: &Option<String>| {
-        url.as_deref().is_some_and(|u| {
-            let host = u.split("://").nth(1).unwrap_or_default();
-            ["127.0.0.1", "localhost", "[::1]"].iter().any(|l| host.starts_with(l))
-        })
-    };
-    for symbol in run::symbols(settings)? {
-        let key = run::venue_key(&symbol)?;
-        let play = settings
-            .venue
-            .get(&key)
-            .is_some_and(|v| v.testnet || (local(&v.rest_url) && local(&v.trade_url) && local(&v.market_url)));
-        if !play {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// Limits that a live session must have.
