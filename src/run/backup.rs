@@ -65,7 +65,7 @@ pub fn backup(state: &Path, to: &Path) -> Result<Backup, RunError> {
 pub fn restore(from: &Path, state: &Path) -> Result<Backup, RunError> {
     refuse_running(state)?;
     let file = File::open(from).map_err(|e| failed("opening", from, &e))?;
-    let no_backup = |why: String| RunError::Data(format!("{} is no backup of a state folder: {why}", from.display()));
+    let no_backup = |why: String| RunError::File(format!("{} is no backup of a state folder: {why}", from.display()));
     let mut zip = ZipArchive::new(file).map_err(|e| no_backup(e.to_string()))?;
     let mut names: Vec<(usize, PathBuf)> = Vec::new();
     for at in 0..zip.len() {
@@ -158,6 +158,6 @@ mod tests {
         assert_eq!(std::fs::read_to_string(new.join("tapes/a.tape")).expect("read"), "tape");
         assert!(matches!(restore(&file, &new), Err(RunError::Refused(_))));
         std::fs::write(dir.path().join("no.zip"), "no").expect("written");
-        assert!(matches!(restore(&dir.path().join("no.zip"), &dir.path().join("x")), Err(RunError::Data(_))));
+        assert!(matches!(restore(&dir.path().join("no.zip"), &dir.path().join("x")), Err(RunError::File(_))));
     }
 }

@@ -73,9 +73,9 @@ impl LatencyReport {
     pub fn read(tape: &Path) -> Result<Self, RunError> {
         let path = Self::path(tape);
         let text = std::fs::read(&path).map_err(|e| {
-            RunError::Data(format!("reading {}: {e}; only sessions on a venue's feed measure latency", path.display()))
+            RunError::File(format!("reading {}: {e}; only sessions on a venue's feed measure latency", path.display()))
         })?;
-        serde_json::from_slice(&text).map_err(|e| RunError::Data(format!("reading {}: {e}", path.display())))
+        serde_json::from_slice(&text).map_err(|e| RunError::File(format!("reading {}: {e}", path.display())))
     }
 
     /// Writes a tape's: a whole file, or the one before stays.
@@ -152,7 +152,7 @@ mod tests {
     fn a_sessions_latency_is_kept_at_its_end() {
         let dir = tempfile::tempdir().expect("a folder");
         let tape = dir.path().join("s.tape");
-        assert!(matches!(LatencyReport::read(&tape), Err(RunError::Data(_))));
+        assert!(matches!(LatencyReport::read(&tape), Err(RunError::File(_))));
         let stages = Arc::new(Stages::default());
         let keeper = LatencyKeeper::begin(Arc::clone(&stages), tape.clone());
         (1..=100).for_each(|n| stages.own.record(n * 1000));

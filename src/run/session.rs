@@ -24,7 +24,7 @@ impl From<TapeError> for RunError {
     fn from(e: TapeError) -> Self {
         match e {
             TapeError::Io { .. } => Self::Tape(e.to_string()),
-            _ => Self::Data(e.to_string()),
+            _ => Self::File(e.to_string()),
         }
     }
 }

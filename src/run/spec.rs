@@ -48,6 +48,9 @@ pub enum RunError {
     /// The data cannot be read or is not there.
     #[error("{0}")]
     Data(String),
+    /// A file that is not the catalog's, such as a tape or a backup, does not read.
+    #[error("{0}")]
+    File(String),
     /// A number left its range: a computation overflowed.
     #[error("{0}")]
     Arithmetic(String),

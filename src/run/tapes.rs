@@ -198,7 +198,7 @@ impl Ears for Compares<'_> {
 /// The settings of a tape's session.
 pub(super) fn settings_of(start: &Start) -> Result<Settings, RunError> {
     serde_json::from_str(&start.settings).map_err(|e| {
-        RunError::Data(format!("the settings on the tape do not read: {e}; it is of version {}", start.version))
+        RunError::File(format!("the settings on the tape do not read: {e}; it is of version {}", start.version))
     })
 }
 
@@ -228,7 +228,7 @@ pub(super) fn parts_of(start: &Start, registry: &Registry) -> Result<Parts, RunE
     let settings = settings_of(start)?;
     let mut rows = Vec::new();
     for (record, id) in start.instruments.iter().zip(0u16..) {
-        let damaged = || RunError::Data(format!("the rules of {} on the tape do not read", record.symbol));
+        let damaged = || RunError::File(format!("the rules of {} on the tape do not read", record.symbol));
         rows.push(Offer {
             instrument: record.instrument(InstrumentId(id)).ok_or_else(damaged)?,
             fees: record.fees,
@@ -416,7 +416,7 @@ fn hear_rest(mut run: TapeRun, reader: &mut TapeReader, ears: &mut dyn Ears) -> 
                 ears.noted(note);
             }
             Record::Continued(segment) => ears.turned(segment, number, &run.session),
-            Record::Start(_) => return Err(RunError::Data(format!("record {number} begins another session"))),
+            Record::Start(_) => return Err(RunError::File(format!("record {number} begins another session"))),
             told => {
                 if let Some(line) = expected.pop_front() {
                     run.part(number, input, None, Some(line));
@@ -463,7 +463,7 @@ impl TapeRun {
             ears.before(&told, session);
             session.tell(told)
         });
-        done.ok_or_else(|| RunError::Data(format!("record {number} holds an amount or a name that does not read")))??;
+        done.ok_or_else(|| RunError::File(format!("record {number} holds an amount or a name that does not read")))??;
         ears.after(&mut self.session);
         // What went out then has gone.
         self.session.circuit.outgoing();
@@ -560,7 +560,7 @@ pub fn verify(path: &Path) -> Result<Verified, RunError> {
 pub fn export(path: &Path, mut each: impl FnMut(&str) -> bool) -> Result<(), RunError> {
     let mut reader = TapeReader::open(path)?;
     while let Some((number, record)) = reader.read()? {
-        let line = serde_json::to_string(&(number, record)).map_err(|e| RunError::Data(e.to_string()))?;
+        let line = serde_json::to_string(&(number, record)).map_err(|e| RunError::File(e.to_string()))?;
         if !each(&line) {
             break;
         }

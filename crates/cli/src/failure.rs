@@ -105,7 +105,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let text = error.to_string();
         match error {
-            RunError::Settings(_) => Self::bad(text),
+            RunError::Settings(_) | RunError::File(_) => Self::bad(text),
             RunError::Data(_) => Self::bad(text).help("`bellwether data list` shows what is stored"),
             RunError::Venue(_) => Self::new(Code::Venue, text)
                 .help("check the network and the address (`[venue.NAME] rest_url`); `bellwether paper` works without"),

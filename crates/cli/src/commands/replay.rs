@@ -1,6 +1,6 @@
 //! `replay`: a tape heard again; equal effects prove it. `tape` shows, checks, exports and deletes them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bellwether::host::Registry;
@@ -35,16 +35,20 @@ pub(crate) struct ReplayArgs {
 /// Runs `replay`.
 pub(crate) fn run(global: &Global, args: &ReplayArgs, registry: &Registry) -> Result<(), Failure> {
     let path = record::find_tape(global, &args.tape)?;
-    let replay = match &args.document {
-        None => run::replay_by(&path, registry, &record::program_hash())?,
-        Some(file) => {
-            let (replay, report, settings) = run::replay_whole(&path, registry, &record::program_hash())?;
-            let document = record::document(&report, &settings, registry, record::shell_line(record::typed()))?;
-            let text = serde_json::to_string(&document).map_err(|e| Failure::new(Code::Failed, e.to_string()))?;
-            out::write_file(file, text.as_bytes())?;
-            replay
-        }
+    let heard = match &args.document {
+        None => run::replay_by(&path, registry, &record::program_hash()).map(|replay| (replay, None)),
+        Some(file) => run::replay_whole(&path, registry, &record::program_hash())
+            .map(|(replay, report, settings)| (replay, Some((file, report, settings)))),
     };
+    let (replay, whole) = match heard {
+        Ok(heard) => heard,
+        Err(error) => return damaged_at_its_beginning(args, &path).unwrap_or_else(|| Err(error.into())),
+    };
+    if let Some((file, report, settings)) = whole {
+        let document = record::document(&report, &settings, registry, record::shell_line(record::typed()))?;
+        let text = serde_json::to_string(&document).map_err(|e| Failure::new(Code::Failed, e.to_string()))?;
+        out::write_file(file, text.as_bytes())?;
+    }
     let equal = replay.divergence.is_none() && replay.damaged.is_none();
     if args.json {
         out::json(&json!({
@@ -69,6 +73,33 @@ pub(crate) fn run(global: &Global, args: &ReplayArgs, registry: &Registry) -> Re
         out::answer(&text(&path.display().to_string(), &replay))?;
     }
     if equal { Ok(()) } else { Err(Failure::silent(Code::Different)) }
+}
+
+/// Of a tape whose first record was changed nothing can be heard again; `None` when that is not what is wrong with it.
+fn damaged_at_its_beginning(args: &ReplayArgs, path: &Path) -> Option<Result<(), Failure>> {
+    let found = run::verify(path).ok().filter(|f| f.records == 0)?;
+    let why = found.damaged?;
+    let said = match args.json {
+        true => out::json(&json!({
+            "schema_version": 1,
+            "tape": path.display().to_string(),
+            "mode": null,
+            "version": found.version,
+            "equal": false,
+            "records": 0,
+            "inputs": 0,
+            "effects": 0,
+            "order_hash": {"recorded": null, "replayed": null},
+            "divergence": null,
+            "damaged": why,
+            "torn_bytes": found.torn,
+            "snapshots": {"equal": 0, "notes": []},
+        })),
+        false => out::answer(&format!(
+            "DAMAGED: {why}\nnothing of it was heard: it begins with what the session is made of\n"
+        )),
+    };
+    Some(said.and(Err(Failure::silent(Code::Different))))
 }
 
 fn text(path: &str, replay: &TapeReplay) -> String {
