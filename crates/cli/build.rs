@@ -1,5 +1,5 @@
-//! Packs the sources that a strategy is built with into the command, so that `strategy new` and `strategy build` need no
-//! repository: a table of path and text, in order of path.
+//! Packs into the command what it needs without the repository, as tables of path and content in order of path: the sources
+//! that a strategy is built with, for `strategy new` and `strategy build`, and the shipped data.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,16 +19,23 @@ fn main() -> io::Result<()> {
             collect(&folder.join(part), &mut files)?;
         }
     }
+    let out = PathBuf::from(env::var("OUT_DIR").unwrap_or_default());
+    fs::write(out.join("sdk_sources.rs"), table(&root, files, "include_str")?)?;
+    let (data, mut files) = (root.join("backtest-data"), Vec::new());
+    collect(&data, &mut files)?;
+    fs::write(out.join("shipped_data.rs"), table(&data, files, "include_bytes")?)
+}
+
+fn table(root: &Path, mut files: Vec<PathBuf>, include: &str) -> io::Result<String> {
     files.sort();
     let mut table = "&[\n".to_owned();
     for file in &files {
-        let name = file.strip_prefix(&root).unwrap_or(file).display();
+        let name = file.strip_prefix(root).unwrap_or(file).display();
         println!("cargo::rerun-if-changed={}", file.display());
-        let _ = writeln!(table, "    ({:?}, include_str!({:?})),", name.to_string(), fs::canonicalize(file)?);
+        let _ = writeln!(table, "    ({:?}, {include}!({:?})),", name.to_string(), fs::canonicalize(file)?);
     }
     table.push_str("]\n");
-    let out = PathBuf::from(env::var("OUT_DIR").unwrap_or_default());
-    fs::write(out.join("sdk_sources.rs"), table)
+    Ok(table)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -24,6 +24,7 @@ mod plan;
 mod plugins;
 mod progress;
 mod record;
+mod shipped;
 mod steps;
 mod strategies;
 mod watch;

@@ -10,7 +10,7 @@ use clap::Args;
 use crate::args::{Global, RunArgs};
 use crate::failure::{Code, Failure};
 use crate::plan::{Of, Plan, plan};
-use crate::{commands::grid, interrupt, out, record, steps};
+use crate::{commands::grid, interrupt, out, record, shipped, steps};
 
 /// `backtest`
 #[derive(Debug, Args)]
@@ -38,7 +38,8 @@ pub(crate) struct BacktestArgs {
 
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &BacktestArgs, registry: &Registry) -> Result<(), Failure> {
-    let plan = plan(global, &args.run, registry, Of::Backtest)?;
+    let mut plan = plan(global, &args.run, registry, Of::Backtest)?;
+    shipped::stand_in(global, &mut plan.settings.data.dir)?;
     if !plan.axes.is_empty() {
         if args.report.is_some() {
             return Err(Failure::new(Code::Usage, "--report is for one run, and a range or list makes a grid of many")

@@ -14,7 +14,7 @@ use clap::Args;
 use crate::args::{Global, RunArgs};
 use crate::failure::{Code, Failure};
 use crate::plan::{Of, plan};
-use crate::{interrupt, out, record, steps, watch};
+use crate::{interrupt, out, record, shipped, steps, watch};
 
 /// `paper`
 #[derive(Debug, Args)]
@@ -96,6 +96,9 @@ pub(crate) fn run(global: &Global, args: &PaperArgs, registry: &Registry) -> Res
     }
     if let Some(feed) = args.feed {
         plan.settings.session.feed = feed.into();
+    }
+    if plan.settings.session.feed == Feed::Store {
+        shipped::stand_in(global, &mut plan.settings.data.dir)?;
     }
     let settings = &plan.settings;
     let store = record::store(global)?;

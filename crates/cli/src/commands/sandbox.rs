@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
-use crate::{interrupt, out, plan};
+use crate::{interrupt, out, plan, shipped};
 
 /// `sandbox`
 #[derive(Debug, Args)]
@@ -115,7 +115,11 @@ pub(crate) fn run(global: &Global, args: &SandboxArgs) -> Result<(), Failure> {
     let stop = interrupt::listen()?;
     let data = match &args.data {
         Some(dir) => dir.clone(),
-        None => plan::settings(global)?.settings.data.dir,
+        None => {
+            let mut dir = plan::settings(global)?.settings.data.dir;
+            shipped::stand_in(global, &mut dir)?;
+            dir
+        }
     };
     let profile = args.fill_profile.parse().map_err(|e| Failure::bad(format!("{e}")))?;
     let mut keys = args.key.clone();

@@ -21,7 +21,7 @@ use clap::{Args, Subcommand};
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
-use crate::plan;
+use crate::{plan, shipped};
 
 /// `data`
 #[derive(Debug, Args)]
@@ -69,7 +69,9 @@ impl Place {
     }
 
     fn open(&self, global: &Global) -> Result<Catalog, Failure> {
-        Ok(Catalog::open(&self.dir(global)?)?)
+        let mut dir = self.dir(global)?;
+        shipped::stand_in(global, &mut dir)?;
+        Ok(Catalog::open(&dir)?)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::args::{Global, RunArgs};
 use crate::failure::{Code, Failure};
 use crate::plan::{Of, plan};
-use crate::{interrupt, out};
+use crate::{interrupt, out, shipped};
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
@@ -29,7 +29,8 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(global: &Global, args: &CheckArgs, registry: &Registry) -> Result<(), Failure> {
     let named = RunArgs { strategy: Some(args.name.clone()), ..args.run.clone() };
-    let plan = plan(global, &named, registry, Of::Backtest)?;
+    let mut plan = plan(global, &named, registry, Of::Backtest)?;
+    shipped::stand_in(global, &mut plan.settings.data.dir)?;
     if !plan.axes.is_empty() {
         return Err(Failure::new(Code::Usage, "a check is of one set of parameters; give single values"));
     }
