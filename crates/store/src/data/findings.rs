@@ -2,7 +2,7 @@
 //!
 //! Nothing here changes data: odd rows are stored as they came, so that a result can be traced to its source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bellwether_sdk::{Interval, Ts};
@@ -61,6 +61,11 @@ impl Oddity {
             Self::RowHash => "row hash mismatches",
             Self::Outdated => "made of data that has changed since",
         }
+    }
+
+    /// Whether it is one of two neighbours, which may be rows of different files.
+    const fn lies_between(self) -> bool {
+        matches!(self, Self::Gaps | Self::Overlaps | Self::Duplicates | Self::Sequence)
     }
 
     /// Whether strict import refuses it. Quiet minutes are no fault of the data.
@@ -127,14 +132,36 @@ pub(crate) struct Scan {
     missing: i64,
     longest: (i64, i64),
     ids: Ids,
-    /// The last two steps between fundings: length, start, and the line of its end.
-    pays: [(i64, i64, i64); 2],
+    /// The last two steps between fundings.
+    pays: [Pay; 2],
     flat_run: u64,
     flat_longest: (u64, i64),
     flat_start: i64,
     volume_seen: bool,
     last_quote: [i64; 6],
     chain: Chain,
+    seam: Option<Seam>,
+}
+
+/// Where only the seams between files count: what the last row was, and whether a seam lies before it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seam {
+    /// The origin of the last row.
+    last: Option<i64>,
+    /// Whether the row before that is of another file.
+    crossed: bool,
+    /// The origin of the row beside the seam that has one.
+    place: i64,
+}
+
+/// A step from one funding to the next.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pay {
+    length: i64,
+    from: i64,
+    /// The line of its end.
+    origin: i64,
+    seam: Option<Seam>,
 }
 
 /// The state of a depth sequence: the unbroken run of change ids, and snapshots waiting for it.
@@ -145,6 +172,10 @@ struct Chain {
     message: Option<(i64, i64)>,
     /// Whether there was any message that is no snapshot.
     continued: bool,
+    /// The files that have such messages.
+    talking: BTreeSet<i64>,
+    /// Whether snapshots are passed over.
+    passing: bool,
 }
 
 /// The numbers of trades: a venue that counts them one by one shows what is missing.
@@ -152,6 +183,7 @@ struct Chain {
 struct Ids {
     last: Option<i64>,
     followed: u64,
+    holes: u64,
     backwards: bool,
 }
 
@@ -164,18 +196,32 @@ impl Scan {
             missing: 0,
             longest: (0, 0),
             ids: Ids::default(),
-            pays: [(0, 0, 0); 2],
+            pays: [Pay::default(); 2],
             flat_run: 0,
             flat_longest: (0, 0),
             flat_start: 0,
             volume_seen: false,
             last_quote: [NULL; 6],
             chain: Chain::default(),
+            seam: None,
         }
     }
 
-    /// Counts one oddity; `detail` is asked for the first only.
+    /// A scan that counts only what lies between rows of different files: what a file shows alone is not told again.
+    pub(crate) fn seams(kind: Kind) -> Self {
+        Self { seam: Some(Seam::default()), ..Self::new(kind) }
+    }
+
+    /// Counts an oddity; `detail` is asked for the first only.
     pub(crate) fn note(&mut self, kind: Oddity, count: u64, ts: i64, origin: i64, detail: impl FnOnce() -> String) {
+        match self.seam {
+            None => self.count(kind, count, ts, origin, detail),
+            Some(seam) if seam.crossed && kind.lies_between() => self.count(kind, count, ts, seam.place, detail),
+            Some(_) => {}
+        }
+    }
+
+    fn count(&mut self, kind: Oddity, count: u64, ts: i64, origin: i64, detail: impl FnOnce() -> String) {
         let tally = self.tallies.entry(kind).or_insert_with(|| Tally {
             count: 0,
             first_ts: ts,
@@ -183,6 +229,31 @@ impl Scan {
             detail: detail(),
         });
         tally.count += count;
+    }
+
+    /// Looks whether the next row is of another file than the one before.
+    fn cross(&mut self, origin: i64) {
+        if let Some(seam) = &mut self.seam {
+            let before = seam.last.replace(origin);
+            seam.crossed = before.is_some_and(|b| file_of(b) != file_of(origin));
+            // What is stored has no place.
+            seam.place = if file_of(origin) == 0 { before.unwrap_or(0) } else { origin };
+        }
+    }
+
+    /// Looks at rows that only border on others: of their snapshots nothing is said.
+    pub(crate) fn feed_border(&mut self, table: &Table) {
+        self.chain.passing = true;
+        self.feed(table);
+        self.chain.passing = false;
+    }
+
+    /// Rows are left out here: what follows is not held against what was before.
+    pub(crate) fn jump(&mut self) {
+        self.before = None;
+        self.ids.last = None;
+        self.pays = [Pay::default(); 2];
+        self.end_run();
     }
 
     /// Looks at the next rows, in order of time.
@@ -201,6 +272,7 @@ impl Scan {
         for row in 0..table.len() {
             let [ts, open, high, low, close, volume] = std::array::from_fn(|c| table.get(c, row));
             let origin = origin(table, row);
+            self.cross(origin);
             if let Some(before) = self.before {
                 self.step(before, ts, step_expected, origin);
             }
@@ -233,6 +305,9 @@ impl Scan {
 
     fn gap(&mut self, missing: i64, (length, after): (i64, i64), ts: i64, origin: i64) {
         self.note(Oddity::Gaps, 1, ts, origin, String::new);
+        if self.seam.is_some_and(|seam| !seam.crossed) {
+            return;
+        }
         self.missing = self.missing.saturating_add(missing);
         if length > self.longest.0 {
             self.longest = (length, after);
@@ -243,10 +318,13 @@ impl Scan {
     /// of its neighbours.
     fn funding(&mut self, table: &Table) {
         for row in 0..table.len() {
-            let ts = table.get(TS, row);
+            let (ts, origin) = (table.get(TS, row), origin(table, row));
+            self.cross(origin);
             if let Some(before) = self.before.filter(|before| *before != ts) {
+                let pay = Pay { length: ts - before, from: before, origin, seam: self.seam };
                 self.funding_step(ts - before);
-                self.pays = [self.pays[1], (ts - before, before, origin(table, row))];
+                self.seam = pay.seam;
+                self.pays = [self.pays[1], pay];
             }
             self.before = Some(ts);
         }
@@ -254,7 +332,8 @@ impl Scan {
 
     /// Looks at the step before this one, whose neighbours are known now.
     fn funding_step(&mut self, step: i64) {
-        let [(earlier, ..), (middle, from, origin)] = self.pays;
+        let [Pay { length: earlier, .. }, Pay { length: middle, from, origin, seam }] = self.pays;
+        self.seam = seam;
         let usual = earlier.max(step);
         // Stamps are some milliseconds off.
         if earlier > 0 && middle > usual + usual / 2 {
@@ -265,6 +344,7 @@ impl Scan {
     fn trades(&mut self, table: &Table) {
         for row in 0..table.len() {
             let id = table.get(trade::ID, row);
+            self.cross(origin(table, row));
             if id == NULL {
                 continue;
             }
@@ -272,6 +352,7 @@ impl Scan {
                 Some(last) if id <= last => self.ids.backwards = true,
                 Some(last) if id == last + 1 => self.ids.followed += 1,
                 Some(last) => {
+                    self.ids.holes += 1;
                     let holes = id.saturating_sub(last).saturating_sub(1);
                     self.gap(holes, (holes, last), table.get(TS, row), origin(table, row));
                 }
@@ -296,6 +377,7 @@ impl Scan {
         for row in 0..table.len() {
             let (bid, ask) = (table.get(quote::BID, row), table.get(quote::ASK, row));
             let ts = table.get(TS, row);
+            self.cross(origin(table, row));
             if bid > ask && ask > 0 {
                 self.note(Oddity::Crossed, 1, ts, origin(table, row), || table.describe(row));
             }
@@ -333,10 +415,14 @@ impl Scan {
             return;
         }
         if snapshot {
-            self.chain.waiting.push((last, ts, origin));
+            if !self.chain.passing {
+                self.chain.waiting.push((last, ts, origin));
+            }
             return;
         }
+        self.cross(origin);
         self.chain.continued = true;
+        self.chain.talking.insert(file_of(origin));
         let before_first = if prev != NULL {
             prev
         } else if first != NULL {
@@ -367,17 +453,26 @@ impl Scan {
 
     /// Whether trades are counted one by one: their numbers rise, and nearly all by one.
     fn numbered(&self) -> bool {
-        let gaps = self.tallies.get(&Oddity::Gaps).map_or(0, |t| t.count);
-        !self.ids.backwards && self.ids.followed / 20 >= gaps
+        !self.ids.backwards && self.ids.followed / 20 >= self.ids.holes
     }
 
-    /// What was found, by kind; `file_name` tells the name behind a row's origin.
-    pub(crate) fn finish(mut self, file_name: Option<&str>) -> Vec<Finding> {
+    /// What was found, by kind, in a file of this name, or in what is stored.
+    pub(crate) fn finish(self, file_name: Option<&str>) -> Vec<Finding> {
+        self.end(file_name.is_some(), |_| file_name)
+    }
+
+    /// What was found at seams, by kind, between files of these names.
+    pub(crate) fn finish_seams(self, names: &[String]) -> Vec<Finding> {
+        self.end(true, |origin| names.get(usize::try_from(file_of(origin)).ok()?.checked_sub(1)?).map(String::as_str))
+    }
+
+    /// `partial`: other rows of the series may stand elsewhere; `name` gives the file of an origin.
+    fn end<'n>(mut self, partial: bool, name: impl Fn(i64) -> Option<&'n str>) -> Vec<Finding> {
         let continued = self.chain.continued;
         self.end_run();
         if self.kind == Kind::Funding {
             // The last step has one neighbour.
-            self.funding_step(self.pays[0].0);
+            self.funding_step(self.pays[0].length);
         }
         if self.kind == Kind::Trades && !self.numbered() {
             self.tallies.remove(&Oddity::Gaps);
@@ -386,12 +481,16 @@ impl Scan {
             // A series without volume has no quiet bars, it has no volume.
             self.tallies.remove(&Oddity::FlatZeroVolume);
         }
-        if file_name.is_some() && !continued {
+        if partial && !continued {
             // A file of snapshots alone: whether they are continued shows with the messages stored beside.
             self.chain.waiting.clear();
         }
+        if self.seam.is_some() {
+            // A file with messages has said it of its snapshots itself.
+            self.chain.waiting.retain(|(.., origin)| !self.chain.talking.contains(&file_of(*origin)));
+        }
         for (last, ts, origin) in std::mem::take(&mut self.chain.waiting) {
-            self.note(Oddity::SnapshotSync, 1, ts, origin, || {
+            self.count(Oddity::SnapshotSync, 1, ts, origin, || {
                 format!("no unbroken run of messages covers its id {last}")
             });
         }
@@ -402,7 +501,9 @@ impl Scan {
                 kind,
                 count: tally.count,
                 first: Some(Ts::from_nanos(tally.first_ts).into()),
-                place: file_name.filter(|_| tally.first_origin > 0).map(|f| format!("{f}:{}", tally.first_origin)),
+                place: name(tally.first_origin)
+                    .filter(|_| line_of(tally.first_origin) > 0)
+                    .map(|f| format!("{f}:{}", line_of(tally.first_origin))),
                 missing: (kind == Oddity::Gaps).then_some(missing as u64),
                 detail: match kind {
                     Oddity::Gaps => gaps(kind_of_data, missing, longest),
@@ -430,7 +531,28 @@ fn gaps(kind: Kind, missing: i64, (length, after): (i64, i64)) -> String {
     }
 }
 
-/// The line a row came from; zero when it came from the store.
-pub(crate) fn origin(table: &Table, row: usize) -> i64 {
+/// Bits of an origin that hold the line; above them stands the number of the file.
+const LINE_BITS: u32 = 40;
+
+/// Where a row came from: the line, and within an import of several files the file; zero when it came from the store.
+fn origin(table: &Table, row: usize) -> i64 {
     table.get(super::schema::WIDTH - 1, row).max(0)
+}
+
+/// The line a row came from; zero when it came from the store.
+pub(crate) fn line(table: &Table, row: usize) -> i64 {
+    line_of(origin(table, row))
+}
+
+/// Marks all rows as those of a file, by its number from 1 within an import.
+pub(crate) fn mark_file(table: &mut Table, file: usize) {
+    table.col_mut(super::schema::WIDTH - 1).iter_mut().for_each(|o| *o = (file as i64) << LINE_BITS | line_of(*o));
+}
+
+fn line_of(origin: i64) -> i64 {
+    origin.max(0) & ((1 << LINE_BITS) - 1)
+}
+
+fn file_of(origin: i64) -> i64 {
+    origin >> LINE_BITS
 }

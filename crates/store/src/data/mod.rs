@@ -35,7 +35,7 @@ pub use check::{CheckReport, SeriesCheck, check};
 pub use error::{DataError, Disagreement};
 pub use export::{ExportFormat, ExportReport, export};
 pub use findings::{Finding, Oddity};
-pub use import::{FileReport, Format, ImportReport, ImportSpec, Progress, import, read_only};
+pub use import::{FileReport, Format, ImportReport, ImportSpec, Progress, Seams, import, read_only};
 pub use intake::{Batch, Intake, RECORDING, StatedRules};
 pub use resample::{ResampleReport, resample};
 pub use show::{Place, ShowReport, show};

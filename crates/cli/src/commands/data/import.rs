@@ -97,6 +97,14 @@ fn known_kind(args: &ImportArgs) -> Result<Option<Kind>, Failure> {
 
 fn text(report: &ImportReport, dir: &str) -> String {
     let mut lines: Vec<String> = report.files.iter().map(|f| told(f, &report.symbol)).collect();
+    for seams in &report.seams {
+        let where_ = match report.files.len() {
+            1 => "between the file and what is stored",
+            _ => "between the files and what is stored",
+        };
+        lines.push(format!("{} {}, {where_}:", report.symbol, seams.kind));
+        lines.extend(seams.findings.iter().map(|f| format!("  odd: {f}")));
+    }
     lines.push(match report.unchanged {
         true => format!("{dir}: unchanged, it had all of it"),
         false => format!("{dir}: {} rows added", report.rows_added),

@@ -2,7 +2,7 @@
 //!
 //! What cannot be understood is refused with file, line and column. What is odd (gaps, disorder, …) is stored,
 //! counted and named. Every file is read whole before anything is written: an import needs memory for its rows, about
-//! 50 bytes each, and for the stored months that they touch.
+//! 60 bytes each, and for the stored months that they touch.
 
 mod columnar;
 mod feather;
@@ -13,6 +13,7 @@ mod plan;
 mod presets;
 mod report;
 mod rows;
+mod seams;
 mod stage;
 mod text;
 
@@ -26,7 +27,7 @@ use serde::Serialize;
 
 use self::input::Watch;
 use self::merge::Context;
-pub use self::report::{FileReport, ImportReport};
+pub use self::report::{FileReport, ImportReport, Seams};
 use self::rows::Rows;
 use self::stage::{Staged, change, stage};
 pub(super) use self::stage::{store_derived, store_rows};
@@ -184,17 +185,18 @@ pub fn import(
     let mut watch = Watch { progress, stop, done: 0, total };
     let mut staged: BTreeMap<Kind, Staged> = BTreeMap::new();
     let mut reports = Vec::new();
-    for path in files {
+    for (path, number) in files.iter().zip(1..) {
         let parsed = parse(path, spec, &mut watch)?;
-        reports.push(stage(catalog, spec, path, parsed, &mut staged)?);
+        reports.push(stage(catalog, spec, (path, number), parsed, &mut staged)?);
     }
+    let seams = seams::look(catalog, spec, files, &staged)?;
     let changes: Vec<SeriesChange> = staged.into_iter().filter_map(|(kind, s)| change(spec, kind, s)).collect();
     let unchanged = changes.is_empty();
     if !unchanged {
         catalog.commit(changes, &lock, Some(stop))?;
     }
     let rows_added = reports.iter().map(|r| r.rows_added).sum();
-    Ok(ImportReport { schema_version: 1, symbol: spec.instrument.clone(), files: reports, rows_added, unchanged })
+    Ok(ImportReport { schema_version: 1, symbol: spec.instrument.clone(), files: reports, seams, rows_added, unchanged })
 }
 
 fn parse(path: &Path, spec: &ImportSpec, watch: &mut Watch<'_>) -> Result<Parsed, DataError> {
@@ -250,7 +252,7 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
         scan.note(Oddity::Duplicates, count, ts, line, || "a stretch stands there again; stored as it came".to_owned());
     }
     scan.feed(&table);
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+    let name = name_of(path);
     let findings = scan.finish(Some(&name));
     if spec.strict {
         refuse_odd(path, &findings)?;
@@ -283,6 +285,11 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
     Ok(Parsed { table, source, report })
 }
 
+/// A file's name, without folders.
+fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
+}
+
 fn refuse_odd(path: &Path, findings: &[Finding]) -> Result<(), DataError> {
     let odd: Vec<&Finding> = findings.iter().filter(|f| f.kind.refused_when_strict()).collect();
     match odd.split_first() {
@@ -298,7 +305,7 @@ fn disorder(table: &Table) -> Option<(u64, i64, i64)> {
     let ts = table.col(TS);
     let mut back = (1..ts.len()).filter(|i| ts[*i] < ts[*i - 1]);
     let first = back.next()?;
-    Some((1 + back.count() as u64, ts[first], super::findings::origin(table, first)))
+    Some((1 + back.count() as u64, ts[first], super::findings::line(table, first)))
 }
 
 /// Trades without ids may be equal, one after the other. Where times step back and what follows repeats an earlier
@@ -326,7 +333,7 @@ fn stretches_again(table: &Table) -> Option<(u64, i64, i64)> {
             (both > 1 && (0..both).all(equal)).then_some(both as u64)
         });
         if let Some(count) = repeated {
-            let first = (ts[later[0]], super::findings::origin(table, later[0]));
+            let first = (ts[later[0]], super::findings::line(table, later[0]));
             found = Some(found.map_or((count, first.0, first.1), |f| (f.0 + count, f.1, f.2)));
         }
     }
