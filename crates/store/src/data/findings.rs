@@ -13,6 +13,7 @@ use super::schema::{NULL, TS, depth, quote, trade};
 use super::table::Table;
 use super::time::{Stamp, iso};
 use crate::market::Kind;
+use crate::market::book::follows;
 
 /// A kind of oddity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -408,8 +409,7 @@ impl Scan {
         }
     }
 
-    /// Binance's rule: a message continues the one before when its `prev_id` is that one's `last_id` (futures), or
-    /// its `first_id` follows it (spot).
+    /// Judges as the book of a run does.
     fn message(&mut self, snapshot: bool, ts: i64, [first, last, prev]: [i64; 3], origin: i64) {
         if last == NULL {
             return;
@@ -431,7 +431,7 @@ impl Scan {
             return;
         };
         match self.chain.run {
-            Some((_, end)) if before_first == end || (prev == NULL && first <= end && last > end) => {}
+            Some((_, end)) if follows(end, number(first), last, number(prev)) => {}
             Some((_, end)) => {
                 self.note(Oddity::Sequence, 1, ts, origin, || {
                     format!("{} follows {end} but continues {before_first}", last)
@@ -529,6 +529,11 @@ fn gaps(kind: Kind, missing: i64, (length, after): (i64, i64)) -> String {
             iso(after)
         ),
     }
+}
+
+/// An id as messages have it: zero where there is none.
+const fn number(id: i64) -> i64 {
+    if id == NULL { 0 } else { id }
 }
 
 /// Bits of an origin that hold the line; above them stands the number of the file.

@@ -266,6 +266,16 @@ fn a_broken_depth_sequence_is_found() {
     assert_eq!(findings[0].first.as_ref().map(|s| s.utc.as_str()), Some("2024-01-30T23:00:02Z"));
 }
 
+/// Spot's messages may bring again what the one before had; the check and the book of a run judge the same.
+#[test]
+fn a_message_that_brings_changes_again_is_nothing_odd() {
+    let text = "seq,ts_recv_ns,snapshot,first_id,final_id,side,price,qty\n\
+        0,1706655600000000000,1,,10,b,10,1\n1,1706655601000000000,0,11,15,b,10,2\n2,1706655602000000000,0,14,20,b,10,3\n";
+    let desk = Desk::new();
+    desk.csv("binance:BTC/USDT", text).expect("an import");
+    assert_eq!(check(&desk.catalog(), None, None).expect("a check").series[0].findings, []);
+}
+
 #[test]
 fn depth_cut_into_files_by_month_is_the_same_depth() {
     let header = "seq,ts_recv_ns,first_id,final_id,prev_final_id,side,price,qty\n";
