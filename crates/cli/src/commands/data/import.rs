@@ -126,6 +126,12 @@ fn told(file: &FileReport, symbol: &Symbol) -> String {
             text.push_str(&format!(", {count} {what}"));
         }
     }
+    if !file.columns_unused.is_empty() {
+        text.push_str(&format!("\n  columns left out: {}", file.columns_unused.join(", ")));
+    }
+    if file.no_volume {
+        text.push_str("\n  its bars have no volume");
+    }
     for finding in &file.findings {
         text.push_str(&format!("\n  odd: {finding}"));
     }

@@ -196,7 +196,14 @@ pub fn import(
         catalog.commit(changes, &lock, Some(stop))?;
     }
     let rows_added = reports.iter().map(|r| r.rows_added).sum();
-    Ok(ImportReport { schema_version: 1, symbol: spec.instrument.clone(), files: reports, seams, rows_added, unchanged })
+    Ok(ImportReport {
+        schema_version: 1,
+        symbol: spec.instrument.clone(),
+        files: reports,
+        seams,
+        rows_added,
+        unchanged,
+    })
 }
 
 fn parse(path: &Path, spec: &ImportSpec, watch: &mut Watch<'_>) -> Result<Parsed, DataError> {
@@ -280,6 +287,8 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
         known: false,
         first: bellwether_sdk::Ts::from_nanos(span.0).into(),
         last: bellwether_sdk::Ts::from_nanos(span.1).into(),
+        columns_unused: plan.unused,
+        no_volume: matches!(kind, Kind::Bars(_)) && !table.has_qty(),
         findings,
     };
     Ok(Parsed { table, source, report })

@@ -63,6 +63,10 @@ pub struct FileReport {
     pub first: Stamp,
     /// Time of its last row.
     pub last: Stamp,
+    /// Columns of its header that nothing was made of; empty where the columns were named or its format has them all.
+    pub columns_unused: Vec<String>,
+    /// Whether it has bars and none of them a volume.
+    pub no_volume: bool,
     /// What is odd in it.
     pub findings: Vec<Finding>,
 }

@@ -229,6 +229,8 @@ fn derived_report(source: &SourceEntry, kind: Kind, rows: u64) -> FileReport {
         known: false,
         first: Ts::from_nanos(source.first_ts).into(),
         last: Ts::from_nanos(source.last_ts).into(),
+        columns_unused: Vec::new(),
+        no_volume: false,
         findings: Vec::new(),
     }
 }

@@ -97,7 +97,8 @@ fn times_in_the_wrong_unit_are_refused_with_the_remedy() {
     says(&error, &["bad.csv:3", "looks like seconds"]);
     says(&refused_csv("ts_ms,price,qty\n5,1,1\n"), &["bad.csv:2", "outside 1980..2100"]);
     says(&refused_csv("date,price,qty\n1969-12-31,1,1\n"), &["bad.csv:2", "outside 1980..2100"]);
-    says(&refused_csv("date,price,qty\n31.12.2020,1,1\n"), &["bad.csv:2", "neither an integer time nor a date"]);
+    says(&refused_csv("date,price,qty\nlast week,1,1\n"), &["bad.csv:2", "neither an integer time nor a date"]);
+    says(&refused_csv("date,price,qty\n31.12.2020,1,1\n"), &["bad.csv:2", "whether day or month stands first"]);
     let mut told = spec(Format::Csv, "binance:BTC/USDT");
     told.time_unit = Some(TimeUnit::S);
     let desk = Desk::new();
