@@ -44,7 +44,7 @@ pub struct SeriesCheck {
 /// Checks the series of a catalog, all or those of one symbol and kind.
 ///
 /// # Errors
-/// [`DataError::NoSeries`] when the series asked for is not there; files that cannot be read.
+/// [`DataError::NoSeries`] or [`DataError::NoInstrument`] when what is asked for is not there; files that cannot be read.
 pub fn check(catalog: &Catalog, symbol: Option<&Symbol>, kind: Option<Kind>) -> Result<CheckReport, DataError> {
     let wanted = |e: &&SeriesEntry| symbol.is_none_or(|s| e.symbol == *s) && kind.is_none_or(|k| e.kind == k);
     let series: Vec<SeriesCheck> =
@@ -52,9 +52,10 @@ pub fn check(catalog: &Catalog, symbol: Option<&Symbol>, kind: Option<Kind>) -> 
     if series.is_empty()
         && let Some(symbol) = symbol
     {
-        return Err(catalog.entry(symbol, kind.unwrap_or(Kind::Trades)).err().unwrap_or_else(|| {
-            DataError::spec(format!("checking {symbol}: nothing is stored of it"), "import data first")
-        }));
+        return Err(match kind {
+            Some(kind) => catalog.no_series(symbol, kind),
+            None => catalog.no_instrument(symbol),
+        });
     }
     let ok = series.iter().flat_map(|s| &s.findings).all(|f| !f.kind.refused_when_strict());
     Ok(CheckReport { schema_version: 1, series, ok })

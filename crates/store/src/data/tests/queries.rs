@@ -128,6 +128,16 @@ fn the_data_hash_depends_on_content_and_range_only() {
 }
 
 #[test]
+fn a_check_of_what_is_not_stored_names_no_kind_that_was_not_asked_for() {
+    let desk = Desk::new();
+    desk.csv(BTC, BARS).expect("an import");
+    let catalog = desk.catalog();
+    let error = |kind| check(&catalog, Some(&sym("x:B/USD")), kind).expect_err("nothing is stored").to_string();
+    assert!(error(None).contains("has nothing of x:B/USD"), "{}", error(None));
+    assert!(error(Some(Kind::Quotes)).contains("has no quotes of x:B/USD"), "{}", error(Some(Kind::Quotes)));
+}
+
+#[test]
 fn instruments_are_inferred_unless_rules_are_stated() {
     let desk = Desk::new();
     desk.csv(BTC, BARS).expect("an import");
