@@ -156,7 +156,7 @@ fn messages_are_whole(case: &Case, perp: &str) {
 fn everything_verifies(case: &Case) {
     let catalog = Catalog::open(&case.store.path().join("s")).expect("a catalog");
     let start = std::time::Instant::now();
-    let report = check(&catalog, None, None).expect("a check");
+    let report = check(&catalog, None, None, &mut Watcher::silent(&AtomicBool::new(false))).expect("a check");
     println!("check of {} series took {:?}", report.series.len(), start.elapsed());
     for series in &report.series {
         println!("{} {} {} rows", series.symbol, series.kind, series.rows);

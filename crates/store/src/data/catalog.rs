@@ -261,7 +261,7 @@ impl Catalog {
     /// # Errors
     /// [`DataError::HashMismatch`] names the first file that differs.
     pub fn verify(&self, symbol: &Symbol, kind: Kind) -> Result<(), DataError> {
-        self.entry(symbol, kind)?.files.iter().try_for_each(|file| self.verify_file(kind, file, &mut |_| {}))
+        self.entry(symbol, kind)?.files.iter().try_for_each(|file| self.verify_file(kind, file, &mut |_| Ok(())))
     }
 
     /// Verifies one file, handing its rows on as they are read.
@@ -269,13 +269,13 @@ impl Catalog {
         &self,
         kind: Kind,
         file: &FileEntry,
-        each: &mut dyn FnMut(&Table),
+        each: &mut dyn FnMut(&Table) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         let mut hasher = RowHasher::new(kind, (file.price_scale, file.qty_scale));
         let mut rows = SeriesReader::new(&self.dir, kind, &[file], i64::MIN, i64::MAX);
         while let Some(chunk) = rows.next()? {
             hasher.feed(&chunk);
-            each(&chunk);
+            each(&chunk)?;
         }
         let found = hasher.finish();
         if found == file.row_hash {

@@ -9,6 +9,7 @@ use super::error::DataError;
 use super::findings::{Finding, Oddity, Scan};
 use super::manifest::SeriesEntry;
 use super::time::Stamp;
+use super::watcher::Watcher;
 use crate::market::Kind;
 
 /// What was looked at and what was found.
@@ -44,11 +45,19 @@ pub struct SeriesCheck {
 /// Checks the series of a catalog, all or those of one symbol and kind.
 ///
 /// # Errors
-/// [`DataError::NoSeries`] or [`DataError::NoInstrument`] when what is asked for is not there; files that cannot be read.
-pub fn check(catalog: &Catalog, symbol: Option<&Symbol>, kind: Option<Kind>) -> Result<CheckReport, DataError> {
+/// [`DataError::NoSeries`] or [`DataError::NoInstrument`] when what is asked for is not there;
+/// [`DataError::Interrupted`] when it is stopped; files that cannot be read.
+pub fn check(
+    catalog: &Catalog,
+    symbol: Option<&Symbol>,
+    kind: Option<Kind>,
+    watcher: &mut Watcher<'_>,
+) -> Result<CheckReport, DataError> {
     let wanted = |e: &&SeriesEntry| symbol.is_none_or(|s| e.symbol == *s) && kind.is_none_or(|k| e.kind == k);
+    let entries: Vec<&SeriesEntry> = catalog.manifest().series.iter().filter(wanted).collect();
+    watcher.begin(entries.iter().flat_map(|e| &e.files));
     let series: Vec<SeriesCheck> =
-        catalog.manifest().series.iter().filter(wanted).map(|e| check_series(catalog, e)).collect::<Result<_, _>>()?;
+        entries.into_iter().map(|e| check_series(catalog, e, watcher)).collect::<Result<_, _>>()?;
     if series.is_empty()
         && let Some(symbol) = symbol
     {
@@ -61,10 +70,13 @@ pub fn check(catalog: &Catalog, symbol: Option<&Symbol>, kind: Option<Kind>) -> 
     Ok(CheckReport { schema_version: 1, series, ok })
 }
 
-fn check_series(catalog: &Catalog, entry: &SeriesEntry) -> Result<SeriesCheck, DataError> {
+fn check_series(catalog: &Catalog, entry: &SeriesEntry, watcher: &mut Watcher<'_>) -> Result<SeriesCheck, DataError> {
     let mut scan = Scan::new(entry.kind);
     for file in &entry.files {
-        let verified = catalog.verify_file(entry.kind, file, &mut |rows| scan.feed(rows));
+        let verified = catalog.verify_file(entry.kind, file, &mut |rows| {
+            scan.feed(rows);
+            watcher.step(rows.len())
+        });
         match verified {
             Ok(()) => {}
             Err(DataError::HashMismatch { path, found }) => {

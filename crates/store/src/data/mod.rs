@@ -29,6 +29,7 @@ mod show;
 mod source;
 mod table;
 mod time;
+mod watcher;
 
 pub use catalog::{Catalog, ListReport, SeriesInfo, SourceInfo};
 pub use check::{CheckReport, SeriesCheck, check};
@@ -40,6 +41,7 @@ pub use intake::{Batch, Intake, RECORDING, StatedRules};
 pub use resample::{ResampleReport, resample};
 pub use show::{Place, ShowReport, show};
 pub use time::{Stamp, TimeUnit, parse_date};
+pub use watcher::Watcher;
 
 #[cfg(test)]
 mod acceptance;

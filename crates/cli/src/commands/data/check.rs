@@ -7,7 +7,7 @@ use clap::Args;
 use super::{AnyKind, Place, any_kind};
 use crate::args::Global;
 use crate::failure::{Code, Failure};
-use crate::out;
+use crate::{out, progress};
 
 /// `data check`
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<(), Failure> {
         Some(AnyKind::Kind(kind)) => Some(kind),
         _ => None,
     };
-    let mut report = check(&catalog, args.instrument.as_ref(), kind)?;
+    let mut report = progress::watched("check", |w| check(&catalog, args.instrument.as_ref(), kind, w))?;
     if args.kind == Some(AnyKind::Bars) {
         report.series.retain(|s| AnyKind::Bars.fits(s.kind));
         report.ok = report.series.iter().flat_map(|s| &s.findings).all(|f| !f.kind.refused_when_strict());
