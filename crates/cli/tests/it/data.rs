@@ -23,6 +23,24 @@ fn what_is_imported_is_listed_shown_checked_and_exported() {
     desk.fails("data show --data data", 2, "2 series fit");
 }
 
+/// `ulimit -f` sends a signal that ends a program where it stands.
+#[cfg(unix)]
+#[test]
+fn a_limit_on_the_size_of_files_is_told_as_an_error_and_leaves_nothing() {
+    let desk = Desk::new().file("bars.csv", &bars(20_000));
+    let line = format!("ulimit -f 8; exec {} {IMPORT} bars.csv", env!("CARGO_BIN_EXE_bellwether"));
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-c", &line]).current_dir(desk.path("")).env("HOME", desk.path("home")).output();
+    let output = output.expect("a shell");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("writing") && stderr.contains("arge"), "{stderr}");
+    let left: Vec<_> =
+        std::fs::read_dir(desk.path("data")).into_iter().flatten().flatten().map(|e| e.file_name()).collect();
+    assert!(left.iter().all(|name| name == "_lock"), "{left:?}");
+    desk.done(&format!("{IMPORT} bars.csv"));
+}
+
 #[test]
 fn a_series_is_removed_when_it_is_meant() {
     let desk = Desk::new().with_bars();
