@@ -81,6 +81,15 @@ fn sniff(path: &Path, start: &[u8]) -> Result<u8, DataError> {
         ));
     }
     let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
+    let message = line.trim_ascii_start();
+    let stamp = message.iter().take_while(|b| b.is_ascii_digit()).count();
+    if message[stamp..].trim_ascii_start().starts_with(b"{") {
+        return Err(DataError::file(
+            path,
+            "its lines are messages as a venue sends them (JSON), which no format here reads",
+            "record the feed with data record, or write its rows as CSV: one per trade, quote or level of a depth message",
+        ));
+    }
     let count = |c: u8| line.iter().filter(|b| **b == c).count();
     Ok([b',', b';', b'\t'].into_iter().rev().max_by_key(|c| count(*c)).unwrap_or(b','))
 }
