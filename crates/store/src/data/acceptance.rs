@@ -108,13 +108,15 @@ fn every_file_imports_and_its_known_oddities_are_named() {
     assert_eq!(r.rows_added, 520_499);
     assert!(detail(&r.findings, Oddity::Gaps).contains("5101 bars missing"));
     let r = case.run("bitmex:XBT/USD:XBT", "acceptance/bitmex_XBTUSD_trades_2018-01", as_is);
-    assert_eq!(r.rows_added, 1_000_000);
+    assert_eq!((r.rows_added, count(&r.findings, Oddity::EqualTimes)), (1_000_000, 669_230));
 
     let perp = "binance:BTC/USDT:USDT";
     let r = case.run(perp, "acceptance/l2_binance_um_BTCUSDT_2024-08-08_snapshot", as_is);
     assert_eq!((r.rows_added, r.kind), (2_000, Kind::Depth));
     let r = case.run(perp, "acceptance/l2_binance_um_BTCUSDT_2024-08-08_depth", as_is);
     assert_eq!((r.rows_added, count(&r.findings, Oddity::Sequence)), (443_521, 0));
+    let behind = detail(&r.findings, Oddity::ReceiverBehind);
+    assert!(behind.contains("6551") && behind.contains("by 1.268 s"), "{behind}");
     assert_eq!(case.run(perp, "acceptance/l2_binance_um_BTCUSDT_2024-08-08_bookticker", as_is).rows_added, 66_089);
     assert_eq!(case.run(perp, "acceptance/l2_binance_um_BTCUSDT_2024-08-08_trades", as_is).rows_added, 21_313);
     messages_are_whole(&case, perp);

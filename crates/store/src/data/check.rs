@@ -19,7 +19,8 @@ pub struct CheckReport {
     pub schema_version: u32,
     /// One entry per series looked at, sorted by symbol and kind.
     pub series: Vec<SeriesCheck>,
-    /// Whether nothing odd was found; flat bars without volume are told but are no fault.
+    /// Whether nothing odd was found; flat bars without volume, trades of equal times and a receiver's clock behind the
+    /// venue's are told but are no fault.
     pub ok: bool,
 }
 

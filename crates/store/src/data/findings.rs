@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use bellwether_sdk::{Interval, Ts};
+use bellwether_sdk::{Depth, InstrumentId, Interval, Level, Price, Qty, Side, Ts};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use super::schema::{NULL, TS, depth, quote, trade};
 use super::table::Table;
 use super::time::{Stamp, iso};
 use crate::market::Kind;
-use crate::market::book::follows;
+use crate::market::book::{Book, follows};
 
 /// A kind of oddity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -33,12 +33,16 @@ pub enum Oddity {
     Ohlc,
     /// Runs of bars of one price without volume.
     FlatZeroVolume,
-    /// Quotes whose bid is above their offer.
+    /// Quotes whose bid is above their offer; of depth, messages after which the book is so.
     Crossed,
     /// Depth messages that do not continue the one before.
     Sequence,
     /// Depth snapshots that no stored message continues.
     SnapshotSync,
+    /// Trades that share their time with the one before, where times have no more than milliseconds.
+    EqualTimes,
+    /// Rows that were received before the venue stamped them, where that is so of most: one of the clocks is wrong.
+    ReceiverBehind,
     /// Stored rows that are not those that were written.
     RowHash,
     /// Bars made of another stored series that has changed since; runs do not take them.
@@ -57,6 +61,8 @@ impl Oddity {
             Self::Ohlc => "OHLC violations",
             Self::FlatZeroVolume => "flat zero-volume bars",
             Self::Crossed => "crossed quotes",
+            Self::EqualTimes => "trades of equal times",
+            Self::ReceiverBehind => "rows received before the venue's time",
             Self::Sequence => "broken depth sequences",
             Self::SnapshotSync => "snapshots without a continuation",
             Self::RowHash => "row hash mismatches",
@@ -69,9 +75,9 @@ impl Oddity {
         matches!(self, Self::Gaps | Self::Overlaps | Self::Duplicates | Self::Sequence)
     }
 
-    /// Whether strict import refuses it. Quiet minutes are no fault of the data.
+    /// Whether strict import refuses it. Quiet minutes, coarse times and a clock that is off are no faults of the rows.
     pub const fn refused_when_strict(self) -> bool {
-        !matches!(self, Self::FlatZeroVolume)
+        !matches!(self, Self::FlatZeroVolume | Self::EqualTimes | Self::ReceiverBehind)
     }
 }
 
@@ -141,7 +147,56 @@ pub(crate) struct Scan {
     volume_seen: bool,
     last_quote: [i64; 6],
     chain: Chain,
+    levels: Levels,
+    lags: Lags,
+    /// Whether any time is finer than a millisecond.
+    fine: bool,
     seam: Option<Seam>,
+}
+
+/// The book that depth messages make, and the message that is being gathered.
+#[derive(Debug, Default)]
+struct Levels {
+    book: Book,
+    scales: (u8, u8),
+    /// Time, origin, first, last and previous id; whether it is a snapshot.
+    head: Option<([i64; 5], bool)>,
+    message: Vec<Level>,
+}
+
+/// How much later than the venue's stamp rows were received: an even sample of all, since the middle one is asked for.
+#[derive(Debug)]
+struct Lags {
+    every: u64,
+    rows: u64,
+    sample: Vec<i64>,
+}
+
+impl Lags {
+    /// A sample that is full keeps every second value.
+    const ROWS_MAX: usize = 1 << 16;
+
+    fn take(&mut self, lag: i64) {
+        if self.rows.is_multiple_of(self.every) {
+            if self.sample.len() == Self::ROWS_MAX {
+                let mut keep = false;
+                self.sample.retain(|_| {
+                    keep = !keep;
+                    keep
+                });
+                self.every *= 2;
+            }
+            if self.rows.is_multiple_of(self.every) {
+                self.sample.push(lag);
+            }
+        }
+        self.rows += 1;
+    }
+
+    fn median(&mut self) -> i64 {
+        let middle = self.sample.len() / 2;
+        if self.sample.is_empty() { 0 } else { *self.sample.select_nth_unstable(middle).1 }
+    }
 }
 
 /// Where only the seams between files count: what the last row was, and whether a seam lies before it.
@@ -204,6 +259,9 @@ impl Scan {
             volume_seen: false,
             last_quote: [NULL; 6],
             chain: Chain::default(),
+            levels: Levels::default(),
+            lags: Lags { every: 1, rows: 0, sample: Vec::new() },
+            fine: false,
             seam: None,
         }
     }
@@ -346,6 +404,7 @@ impl Scan {
         for row in 0..table.len() {
             let id = table.get(trade::ID, row);
             self.cross(origin(table, row));
+            self.times(table, row, trade::TS_VENUE);
             if id == NULL {
                 continue;
             }
@@ -379,6 +438,7 @@ impl Scan {
             let (bid, ask) = (table.get(quote::BID, row), table.get(quote::ASK, row));
             let ts = table.get(TS, row);
             self.cross(origin(table, row));
+            self.lag(table, row, quote::TS_VENUE);
             if bid > ask && ask > 0 {
                 self.note(Oddity::Crossed, 1, ts, origin(table, row), || table.describe(row));
             }
@@ -397,15 +457,77 @@ impl Scan {
         }
     }
 
+    /// The time of a trade against that of the one before, and its two times against each other.
+    fn times(&mut self, table: &Table, row: usize, venue: usize) {
+        let ts = table.get(TS, row);
+        self.fine |= ts % 1_000_000 != 0;
+        if self.before == Some(ts) {
+            self.note(Oddity::EqualTimes, 1, ts, origin(table, row), || {
+                "which came first only their file, or their ids, can tell".to_owned()
+            });
+        }
+        self.before = Some(ts);
+        self.lag(table, row, venue);
+    }
+
+    fn lag(&mut self, table: &Table, row: usize, venue: usize) {
+        let (ts, stamp) = (table.get(TS, row), table.get(venue, row));
+        let lag = if stamp == NULL { 0 } else { ts.saturating_sub(stamp) };
+        self.lags.take(lag);
+        if lag < 0 {
+            self.note(Oddity::ReceiverBehind, 1, ts, origin(table, row), String::new);
+        }
+    }
+
     fn depth(&mut self, table: &Table) {
         for row in 0..table.len() {
             let (ts, msg) = (table.get(TS, row), table.get(depth::MSG, row));
-            if self.chain.message == Some((ts, msg)) {
-                continue;
+            if self.chain.message != Some((ts, msg)) {
+                self.chain.message = Some((ts, msg));
+                let ids = [depth::FIRST_ID, depth::LAST_ID, depth::PREV_ID].map(|c| table.get(c, row));
+                let (snapshot, origin) = (table.get(depth::SNAPSHOT, row) != 0, origin(table, row));
+                self.book(table.scales());
+                let [first, last, prev] = ids.map(number);
+                self.levels.head = Some(([ts, origin, first, last, prev], snapshot));
+                self.lag(table, row, depth::TS_VENUE);
+                self.message(snapshot, ts, ids, origin);
             }
-            self.chain.message = Some((ts, msg));
-            let ids = [depth::FIRST_ID, depth::LAST_ID, depth::PREV_ID].map(|c| table.get(c, row));
-            self.message(table.get(depth::SNAPSHOT, row) != 0, ts, ids, origin(table, row));
+            let [side, price, qty] = [depth::SIDE, depth::PRICE, depth::QTY].map(|c| table.get(c, row));
+            let side = if side > 0 { Side::Buy } else { Side::Sell };
+            self.levels.message.push(Level { side, price: Price::from_mantissa(price), qty: Qty::from_mantissa(qty) });
+        }
+    }
+
+    /// The gathered message into the book, as a run does it; `scales` are those of the next one.
+    fn book(&mut self, scales: (u8, u8)) {
+        let head = self.levels.head.take();
+        let mut levels = std::mem::take(&mut self.levels.message);
+        if let Some(([ts, origin, first_id, last_id, prev_id], snapshot)) = head.filter(|_| self.seam.is_none()) {
+            let (instrument, ts_venue) = (InstrumentId(0), Ts::NONE);
+            let book = &mut self.levels.book;
+            let ts_read = Ts::from_nanos(ts);
+            book.apply(&Depth {
+                ts: ts_read,
+                ts_venue,
+                snapshot,
+                first_id,
+                last_id,
+                prev_id,
+                levels: &levels,
+                instrument,
+            });
+            let best = book.best_bid().zip(book.best_ask()).filter(|((bid, _), (ask, _))| bid > ask);
+            if let Some(((bid, _), (ask, _))) = best {
+                let shown = [bid, ask].map(|p| p.to_text(self.levels.scales.0));
+                self.note(Oddity::Crossed, 1, ts, origin, || format!("bid {}, ask {}", shown[0], shown[1]));
+            }
+        }
+        levels.clear();
+        self.levels.message = levels;
+        if self.levels.scales != scales {
+            // Months have digits of their own: the next snapshot begins another book.
+            self.levels.book = Book::default();
+            self.levels.scales = scales;
         }
     }
 
@@ -469,6 +591,15 @@ impl Scan {
     /// `partial`: other rows of the series may stand elsewhere; `name` gives the file of an origin.
     fn end<'n>(mut self, partial: bool, name: impl Fn(i64) -> Option<&'n str>) -> Vec<Finding> {
         let continued = self.chain.continued;
+        self.book(self.levels.scales);
+        let behind = self.lags.median();
+        if behind >= 0 {
+            // Here and there a stamp is odd; a clock is not.
+            self.tallies.remove(&Oddity::ReceiverBehind);
+        }
+        if self.fine {
+            self.tallies.remove(&Oddity::EqualTimes);
+        }
         self.end_run();
         if self.kind == Kind::Funding {
             // The last step has one neighbour.
@@ -508,11 +639,20 @@ impl Scan {
                 detail: match kind {
                     Oddity::Gaps => gaps(kind_of_data, missing, longest),
                     Oddity::FlatZeroVolume => format!("the longest run has {} bars from {}", flat.0, iso(flat.1)),
+                    Oddity::ReceiverBehind => {
+                        format!("half of the rows by {} s or more", seconds(behind.saturating_neg()))
+                    }
                     _ => tally.detail,
                 },
             })
             .collect()
     }
+}
+
+/// Seconds to three digits, from nanoseconds.
+fn seconds(nanos: i64) -> String {
+    let millis = nanos / 1_000_000;
+    format!("{}.{:03}", millis / 1000, millis % 1000)
 }
 
 fn gaps(kind: Kind, missing: i64, (length, after): (i64, i64)) -> String {

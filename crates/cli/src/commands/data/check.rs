@@ -12,7 +12,8 @@ use crate::{out, progress};
 /// `data check`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exits 5 when something is odd (quiet bars of one price without volume are told and are no fault), 0 when nothing is.
+Exits 5 when something is odd, 0 when nothing is. Quiet bars of one price without volume, trades of equal times and a
+receiver's clock behind the venue's are told and are no fault.
 
 Examples:
   bellwether data check
@@ -54,7 +55,11 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<(), Failure> {
 fn text(report: &CheckReport) -> String {
     let mut lines = Vec::new();
     for series in &report.series {
-        let verdict = if series.findings.is_empty() { "nothing odd" } else { "odd:" };
+        let verdict = match series.findings.iter().any(|f| f.kind.refused_when_strict()) {
+            true => "odd:",
+            false if series.findings.is_empty() => "nothing odd",
+            false => "nothing odd; worth knowing:",
+        };
         lines.push(format!("{} {}, {} rows: {verdict}", series.symbol, series.kind, series.rows));
         lines.extend(series.findings.iter().map(|f| format!("  {f}")));
     }

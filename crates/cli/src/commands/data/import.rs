@@ -133,7 +133,8 @@ fn told(file: &FileReport, symbol: &Symbol) -> String {
         text.push_str("\n  its bars have no volume");
     }
     for finding in &file.findings {
-        text.push_str(&format!("\n  odd: {finding}"));
+        let word = if finding.kind.refused_when_strict() { "odd" } else { "note" };
+        text.push_str(&format!("\n  {word}: {finding}"));
     }
     text
 }

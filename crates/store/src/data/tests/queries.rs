@@ -463,3 +463,43 @@ fn the_shipped_catalog_is_whole() {
     let readme = std::fs::read_to_string(dir.join("README.md")).expect("its README");
     catalog.series().iter().for_each(|s| assert!(readme.contains(&s.row_hash), "{} {}", s.symbol, s.kind));
 }
+
+#[test]
+fn equal_times_and_a_clock_behind_are_told_and_are_no_fault() {
+    let desk = Desk::new();
+    let mut strict = spec(Format::Csv, BTC);
+    strict.strict = true;
+    let trades = "ts_ms,price,qty\n1706655600000,10,1\n1706655600000,11,1\n1706655600000,10,1\n1706655600001,10,1\n";
+    desk.import(&strict, &[desk.file("t.csv", trades)]).expect("no fault");
+    let report = check(&desk.catalog(), None, None).expect("a check");
+    let told: Vec<(Oddity, u64)> = report.series[0].findings.iter().map(|f| (f.kind, f.count)).collect();
+    assert_eq!((told, report.ok), (vec![(Oddity::EqualTimes, 2)], true));
+    // Finer times that are equal are one moment at the venue.
+    let desk = Desk::new();
+    let fine = trades.replace("ts_ms", "ts_us").replace("0000,", "0000007,").replace("0001,", "0001000,");
+    desk.import(&strict, &[desk.file("t.csv", fine)]).expect("no fault");
+    assert_eq!(check(&desk.catalog(), None, None).expect("a check").series[0].findings, []);
+
+    let desk = Desk::new();
+    let rows = (0..9_i64).map(|i| {
+        let (received, stamped) =
+            (1_706_655_600_000 + i * 1000, 1_706_655_600_000 + i * 1000 + if i < 6 { 1270 } else { -5 });
+        format!("{received}000001,{stamped},10,1,11,1\n")
+    });
+    let text = format!("ts_recv_ns,ts_event_ms,bid,bid_qty,ask,ask_qty\n{}", rows.collect::<String>());
+    desk.import(&strict, &[desk.file("q.csv", text)]).expect("no fault");
+    let finding = check(&desk.catalog(), None, None).expect("a check").series[0].findings.remove(0);
+    assert_eq!((finding.kind, finding.count), (Oddity::ReceiverBehind, 6));
+    assert!(finding.detail.contains("by 1.269 s"), "{}", finding.detail);
+}
+
+#[test]
+fn a_book_that_crosses_is_found() {
+    let desk = Desk::new();
+    let text = "seq,ts_recv_ns,snapshot,first_id,final_id,side,price,qty\n\
+        0,1706655600000000000,1,,10,b,10,1\n0,1706655600000000000,1,,10,a,11,1\n\
+        1,1706655601000000000,0,11,11,b,12,2\n2,1706655602000000000,0,12,12,a,11,0\n2,1706655602000000000,0,12,12,a,13,1\n";
+    desk.csv(BTC, text).expect("an import");
+    let finding = check(&desk.catalog(), None, None).expect("a check").series[0].findings.remove(0);
+    assert_eq!((finding.kind, finding.count, finding.detail.as_str()), (Oddity::Crossed, 1, "bid 12, ask 11"));
+}
