@@ -4,7 +4,7 @@ use bellwether::data::{CheckReport, check};
 use bellwether_sdk::Symbol;
 use clap::Args;
 
-use super::{AnyKind, Place, any_kind};
+use super::{AnyKind, Place, any_kind, shown};
 use crate::args::Global;
 use crate::failure::{Code, Failure};
 use crate::{out, progress};
@@ -43,6 +43,10 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<(), Failure> {
     if args.kind == Some(AnyKind::Bars) {
         report.series.retain(|s| AnyKind::Bars.fits(s.kind));
         report.ok = report.series.iter().flat_map(|s| &s.findings).all(|f| !f.kind.refused_when_strict());
+    }
+    if let Some(symbol) = args.instrument.as_ref().filter(|_| report.series.is_empty()) {
+        return Err(Failure::bad(format!("the catalog {} has no bars of {symbol}", shown(catalog.dir())))
+            .help("`bellwether data list` shows what is stored"));
     }
     if args.json {
         out::json(&report)?;

@@ -367,6 +367,19 @@ fn overlaps_ids_and_sequences_are_looked_at_across_files() {
     let report = desk.import(&spec(Format::Csv, "binance:ETH/USDT"), &files).expect("an import");
     assert_eq!((report.seams[0].kind, report.seams[0].findings[0].missing), (Kind::Trades, Some(10)));
 
+    // Months that are left alone count with the rows at their ends.
+    let at = |day: i64, from: i64| {
+        let rows = (from..from + 100).map(|id| format!("{},{id},10,1,buy\n", day * 86_400_000 + id));
+        format!("ts_ms,trade_id,price,qty,side\n{}", rows.collect::<String>())
+    };
+    let plain = spec(Format::Csv, "binance:LTC/USDT");
+    desk.import(&plain, &[desk.file("12.csv", at(19_700, 1))]).expect("an import");
+    let report = desk.import(&plain, &[desk.file("02.csv", at(19_762, 206))]).expect("an import");
+    assert_eq!(report.seams[0].findings[0].missing, Some(105));
+    let report = desk.import(&plain, &[desk.file("01.csv", at(19_730, 103))]).expect("an import");
+    let finding = &report.seams[0].findings[0];
+    assert_eq!((finding.count, finding.missing, finding.place.as_deref()), (2, Some(5), Some("01.csv:2")));
+
     let depth = |from: i64| {
         let rows = (from..from + 3).map(|id| format!("{},0,{id},{id},{},b,10,1\n", 1_704_067_200_000 + id, id - 1));
         format!("ts_ms,snapshot,first_id,final_id,prev_final_id,side,price,qty\n{}", rows.collect::<String>())
