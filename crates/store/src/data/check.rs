@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::catalog::Catalog;
 use super::error::DataError;
-use super::findings::{Finding, Oddity, Scan};
+use super::findings::{Finding, Oddity};
 use super::manifest::SeriesEntry;
+use super::scan::Scan;
 use super::time::Stamp;
 use super::watcher::Watcher;
 use crate::market::Kind;

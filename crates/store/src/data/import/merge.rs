@@ -11,7 +11,7 @@ use std::path::Path;
 use bellwether_sdk::Symbol;
 
 use crate::data::error::{DataError, Disagreement};
-use crate::data::findings::line;
+use crate::data::origin::line;
 use crate::data::schema::{NULL, TS, Unit, depth, trade};
 use crate::data::table::Table;
 use crate::market::Kind;

@@ -34,8 +34,10 @@ pub(super) use self::stage::{store_derived, store_rows};
 use super::catalog::Catalog;
 use super::commit::SeriesChange;
 use super::error::DataError;
-use super::findings::{Finding, Oddity, Scan};
+use super::findings::{Finding, Oddity};
 use super::manifest::SourceEntry;
+use super::origin;
+use super::scan::Scan;
 use super::schema::{TS, trade};
 use super::table::Table;
 use super::time::TimeUnit;
@@ -314,7 +316,7 @@ fn disorder(table: &Table) -> Option<(u64, i64, i64)> {
     let ts = table.col(TS);
     let mut back = (1..ts.len()).filter(|i| ts[*i] < ts[*i - 1]);
     let first = back.next()?;
-    Some((1 + back.count() as u64, ts[first], super::findings::line(table, first)))
+    Some((1 + back.count() as u64, ts[first], origin::line(table, first)))
 }
 
 /// Trades without ids may be equal, one after the other. Where times step back and what follows repeats an earlier
@@ -342,7 +344,7 @@ fn stretches_again(table: &Table) -> Option<(u64, i64, i64)> {
             (both > 1 && (0..both).all(equal)).then_some(both as u64)
         });
         if let Some(count) = repeated {
-            let first = (ts[later[0]], super::findings::line(table, later[0]));
+            let first = (ts[later[0]], origin::line(table, later[0]));
             found = Some(found.map_or((count, first.0, first.1), |f| (f.0 + count, f.1, f.2)));
         }
     }

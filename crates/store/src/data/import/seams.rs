@@ -10,9 +10,10 @@ use super::stage::Staged;
 use super::{ImportSpec, name_of, refuse_odd};
 use crate::data::catalog::Catalog;
 use crate::data::error::DataError;
-use crate::data::findings::{Finding, Scan};
+use crate::data::findings::Finding;
 use crate::data::manifest::FileEntry;
 use crate::data::reader::SeriesReader;
+use crate::data::scan::Scan;
 use crate::data::time::Month;
 use crate::market::Kind;
 
