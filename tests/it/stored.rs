@@ -79,8 +79,16 @@ fn bars_made_of_data_that_has_grown_since_do_not_end_a_run_early() {
     let symbol = SYMBOL.parse().expect("symbol");
     let four: Interval = "4h".parse().expect("an interval");
     let hourly = bellwether::market::Kind::Bars(Interval::HOUR);
-    let make =
-        || data::resample(&mut Catalog::open(&store).expect("catalog"), &symbol, hourly, four, &NEVER).expect("bars");
+    let make = || {
+        data::resample(
+            &mut Catalog::open(&store).expect("catalog"),
+            &symbol,
+            hourly,
+            four,
+            &mut data::Watcher::silent(&NEVER),
+        )
+        .expect("bars")
+    };
     make();
     let more: String = (48..96).map(|i| format!("{},100,100,100,100,5\n", START_MS + i * HOUR_MS)).collect();
     import(dir.path(), "more.csv", &format!("ts_ms,open,high,low,close,volume\n{more}"));

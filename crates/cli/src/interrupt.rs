@@ -1,8 +1,26 @@
-//! Ctrl-C: the first asks the work to stop at a safe place, the second ends the program at once.
+//! Ctrl-C: the first asks the work to stop at a safe place, the second ends the program at once. And the signal of a limit
+//! on the size of files, which ends nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::failure::{Code, Failure};
+
+/// A limit on the size of files (`ulimit -f`) makes a write fail, as a full disk does, and not the program end where it
+/// stands: what was begun is cleared away, and the error is told.
+#[cfg(unix)]
+pub(crate) fn outlive_file_limit() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Whoever hears a signal is not ended by it; that stays so when the runtime has gone. Where it cannot be had, the
+    // system's way stays.
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let _within = runtime.enter();
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())));
+    }
+}
+
+/// There is no such limit here.
+#[cfg(not(unix))]
+pub(crate) fn outlive_file_limit() {}
 
 static STOP: AtomicBool = AtomicBool::new(false);
 

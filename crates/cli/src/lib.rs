@@ -47,6 +47,7 @@ pub fn main(registry: &Registry) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { Code::Usage } else { Code::Done } as u8);
         }
     };
+    interrupt::outlive_file_limit();
     let _logs = logging::start(&cli.global);
     match plugins::with_files(registry).and_then(|registry| commands::run(&cli, &registry)) {
         Ok(()) => ExitCode::SUCCESS,

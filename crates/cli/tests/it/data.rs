@@ -24,6 +24,44 @@ fn what_is_imported_is_listed_shown_checked_and_exported() {
 }
 
 #[test]
+fn a_gap_between_two_files_is_told_and_refused_when_strict() {
+    let all = bars(60);
+    let (head, rows) = all.split_once('\n').expect("a header");
+    let part = |skip: usize, take: usize| {
+        let rows: Vec<&str> = rows.lines().skip(skip).take(take).collect();
+        format!("{head}\n{}\n", rows.join("\n"))
+    };
+    let desk = Desk::new().file("a.csv", &part(0, 24)).file("b.csv", &part(30, 24));
+    desk.fails(&format!("{IMPORT} --strict a.csv b.csv"), 4, "gaps: 1, first at 2024-01-02T00:00:00Z (b.csv:2)");
+    assert!(!desk.path("data/_manifest.json").exists());
+    let told = desk.done(&format!("{IMPORT} a.csv b.csv"));
+    assert!(told.contains("test:AAA/USD bars-1h, between the files and what is stored:\n  odd: gaps: 1"), "{told}");
+    desk.fails("data check --data data --instrument test:BBB/USD", 3, "has nothing of test:BBB/USD");
+    let trades = "ts_ms,price,qty\n1704067200000,1,1\n";
+    std::fs::write(desk.path("t.csv"), trades).expect("written");
+    desk.done("data import --format csv --instrument test:BBB/USD --data data t.csv");
+    desk.fails("data check --data data --instrument test:BBB/USD --kind bars", 3, "has no bars of test:BBB/USD");
+}
+
+/// `ulimit -f` sends a signal that ends a program where it stands.
+#[cfg(unix)]
+#[test]
+fn a_limit_on_the_size_of_files_is_told_as_an_error_and_leaves_nothing() {
+    let desk = Desk::new().file("bars.csv", &bars(20_000));
+    let line = format!("ulimit -f 8; exec {} {IMPORT} bars.csv", env!("CARGO_BIN_EXE_bellwether"));
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-c", &line]).current_dir(desk.path("")).env("HOME", desk.path("home")).output();
+    let output = output.expect("a shell");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("writing") && stderr.contains("arge"), "{stderr}");
+    let left: Vec<_> =
+        std::fs::read_dir(desk.path("data")).into_iter().flatten().flatten().map(|e| e.file_name()).collect();
+    assert!(left.iter().all(|name| name == "_lock"), "{left:?}");
+    desk.done(&format!("{IMPORT} bars.csv"));
+}
+
+#[test]
 fn a_series_is_removed_when_it_is_meant() {
     let desk = Desk::new().with_bars();
     let line = "data remove --data data --instrument test:AAA/USD --kind bars-1h";

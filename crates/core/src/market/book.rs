@@ -19,6 +19,15 @@ enum Sync {
     Live { last: i64 },
 }
 
+/// Whether a numbered message follows one whose last change is `last`: it names that as its predecessor, or, where it
+/// names none (zero), contains the change after it. Levels are absolute, so changes that come again do no harm.
+///
+/// Binance's rule: futures go by the predecessor (`pu`), spot by the first change (`U` at most `last + 1`). A message
+/// with nothing new does not follow: numbers that begin anew must not freeze a book unnoticed.
+pub const fn follows(last: i64, first_id: i64, last_id: i64, prev_id: i64) -> bool {
+    if prev_id != 0 { prev_id == last } else { first_id <= last + 1 && last_id > last }
+}
+
 /// What a depth message did to a book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
@@ -118,7 +127,7 @@ impl Book {
     ///
     /// The sequence rule is that of venues which number changes (Binance): after a snapshot that contains change `n`,
     /// messages up to `n` are passed over and the first one after must contain `n + 1` or name `n` as its predecessor;
-    /// from then on each must name the one before. Changes that come before their snapshot wait for it. Messages
+    /// from then on each must follow the one before, as [`follows`] says. Changes that come before their snapshot wait for it. Messages
     /// without numbers are taken as they come.
     pub fn apply(&mut self, depth: &Depth<'_>) -> Applied {
         if depth.snapshot {
@@ -160,13 +169,7 @@ impl Book {
                 }
                 first_id <= last + 1 || prev_id == last
             }
-            Sync::Live { last } if numbered && last != 0 => {
-                if prev_id != 0 {
-                    prev_id == last
-                } else {
-                    first_id == last + 1
-                }
-            }
+            Sync::Live { last } if numbered && last != 0 => follows(last, first_id, last_id, prev_id),
             Sync::Snapshot { .. } | Sync::Live { .. } => true,
         };
         if !follows {
@@ -261,6 +264,24 @@ mod tests {
         let bids: Vec<_> = book.levels(Side::Buy).map(|l| l.0.mantissa()).collect();
         assert_eq!(bids, [92, 91, 50]);
         assert_eq!(book.apply(&message(false, (13, 14, 12), &at(93))), Applied::Changed);
+    }
+
+    #[test]
+    fn a_message_that_brings_changes_again_follows_and_one_that_leaves_some_out_does_not() {
+        let at = |price: i64| [level(Side::Buy, price, 1)];
+        let mut book = Book::default();
+        book.apply(&message(true, (0, 10, 0), &at(50)));
+        for (ids, applied) in [
+            ((11, 15, 0), Applied::Changed),
+            // Spot: some of it is in the book already.
+            ((14, 20, 0), Applied::Changed),
+            ((21, 22, 20), Applied::Changed),
+            // Futures: the predecessor alone decides.
+            ((22, 25, 21), Applied::Gap),
+        ] {
+            assert_eq!(book.apply(&message(false, ids, &at(60))), applied, "{ids:?}");
+        }
+        assert!(!follows(20, 22, 23, 0) && !follows(20, 18, 20, 0));
     }
 
     #[test]

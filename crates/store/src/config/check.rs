@@ -143,6 +143,10 @@ fn check_strategies(settings: &Settings) -> Result<(), ConfigError> {
 pub fn parse_cash(text: &str) -> Result<(Decimal, Option<String>), String> {
     let wrong = |why: &str| format!("{text:?} is not an amount of cash: {why}; write 10000 or 10000USDT");
     let text_trimmed = text.trim();
+    let below = text_trimmed.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    if below {
+        return Err(wrong("it must be above zero"));
+    }
     let digits = text_trimmed.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text_trimmed.len());
     let (number, code) = (&text_trimmed[..digits], text_trimmed[digits..].trim());
     if number.is_empty() {
@@ -171,6 +175,7 @@ mod tests {
         for text in ["", "USDT", "0", "-5USDT", "5 usdt", "1.2.3"] {
             assert!(parse_cash(text).is_err(), "{text}");
         }
+        assert!(parse_cash("-5").is_err_and(|e| e.contains("it must be above zero")));
     }
 
     #[test]

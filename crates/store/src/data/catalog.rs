@@ -27,6 +27,9 @@ use super::table::{RowHasher, Table, hex};
 use super::time::Stamp;
 use crate::market::{Kind, Source};
 
+/// Digits of a lot where no quantity was ever seen.
+const QTY_SCALE_UNSEEN: u8 = 8;
+
 /// A folder of market data.
 ///
 /// Optional rules and fees stand in its `instruments.json`: per instrument a list of entries, of which the one that
@@ -183,13 +186,11 @@ impl Catalog {
     pub fn instrument_at(&self, symbol: &Symbol, id: InstrumentId, at: Ts) -> Result<Instrument, DataError> {
         let of_symbol = || self.manifest.series.iter().filter(|s| s.symbol == *symbol);
         let price_scale = of_symbol().flat_map(|s| &s.files).map(|f| f.price_scale).max();
-        let qty_scale = of_symbol().flat_map(|s| &s.files).map(|f| f.qty_scale).max().unwrap_or(0);
+        let seen = of_symbol().flat_map(|s| &s.files).filter(|f| f.qty_seen).map(|f| f.qty_scale).max();
+        // Of bars without volume and quotes without sizes nobody knows the lot: one that is too coarse lets nothing pass.
+        let qty_scale = seen.unwrap_or(if price_scale.is_some() { QTY_SCALE_UNSEEN } else { 0 });
         if price_scale.is_none() && !self.rules.has(symbol) {
-            return Err(DataError::NoInstrument {
-                path: self.dir.clone(),
-                symbol: symbol.clone(),
-                there: self.there(symbol),
-            });
+            return Err(self.no_instrument(symbol));
         }
         let price_scale = price_scale.unwrap_or(0);
         let mut instrument = Instrument::inferred(id, symbol.clone(), price_scale, qty_scale);
@@ -260,7 +261,7 @@ impl Catalog {
     /// # Errors
     /// [`DataError::HashMismatch`] names the first file that differs.
     pub fn verify(&self, symbol: &Symbol, kind: Kind) -> Result<(), DataError> {
-        self.entry(symbol, kind)?.files.iter().try_for_each(|file| self.verify_file(kind, file, &mut |_| {}))
+        self.entry(symbol, kind)?.files.iter().try_for_each(|file| self.verify_file(kind, file, &mut |_| Ok(())))
     }
 
     /// Verifies one file, handing its rows on as they are read.
@@ -268,13 +269,13 @@ impl Catalog {
         &self,
         kind: Kind,
         file: &FileEntry,
-        each: &mut dyn FnMut(&Table),
+        each: &mut dyn FnMut(&Table) -> Result<(), DataError>,
     ) -> Result<(), DataError> {
         let mut hasher = RowHasher::new(kind, (file.price_scale, file.qty_scale));
         let mut rows = SeriesReader::new(&self.dir, kind, &[file], i64::MIN, i64::MAX);
         while let Some(chunk) = rows.next()? {
             hasher.feed(&chunk);
-            each(&chunk);
+            each(&chunk)?;
         }
         let found = hasher.finish();
         if found == file.row_hash {
@@ -301,6 +302,10 @@ impl Catalog {
 
     pub(crate) fn no_series(&self, symbol: &Symbol, kind: Kind) -> DataError {
         DataError::NoSeries { path: self.dir.clone(), symbol: symbol.clone(), kind, there: self.there(symbol) }
+    }
+
+    pub(crate) fn no_instrument(&self, symbol: &Symbol) -> DataError {
+        DataError::NoInstrument { path: self.dir.clone(), symbol: symbol.clone(), there: self.there(symbol) }
     }
 
     /// What could be meant instead: other kinds of the instrument, else other instruments.

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::catalog::Catalog;
 use super::error::DataError;
-use super::findings::{Finding, Oddity, Scan};
+use super::findings::{Finding, Oddity};
 use super::manifest::SeriesEntry;
+use super::scan::Scan;
 use super::time::Stamp;
+use super::watcher::Watcher;
 use crate::market::Kind;
 
 /// What was looked at and what was found.
@@ -18,7 +20,8 @@ pub struct CheckReport {
     pub schema_version: u32,
     /// One entry per series looked at, sorted by symbol and kind.
     pub series: Vec<SeriesCheck>,
-    /// Whether nothing odd was found; flat bars without volume are told but are no fault.
+    /// Whether nothing odd was found; flat bars without volume, trades of equal times and a receiver's clock behind the
+    /// venue's are told but are no fault.
     pub ok: bool,
 }
 
@@ -44,26 +47,38 @@ pub struct SeriesCheck {
 /// Checks the series of a catalog, all or those of one symbol and kind.
 ///
 /// # Errors
-/// [`DataError::NoSeries`] when the series asked for is not there; files that cannot be read.
-pub fn check(catalog: &Catalog, symbol: Option<&Symbol>, kind: Option<Kind>) -> Result<CheckReport, DataError> {
+/// [`DataError::NoSeries`] or [`DataError::NoInstrument`] when what is asked for is not there;
+/// [`DataError::Interrupted`] when it is stopped; files that cannot be read.
+pub fn check(
+    catalog: &Catalog,
+    symbol: Option<&Symbol>,
+    kind: Option<Kind>,
+    watcher: &mut Watcher<'_>,
+) -> Result<CheckReport, DataError> {
     let wanted = |e: &&SeriesEntry| symbol.is_none_or(|s| e.symbol == *s) && kind.is_none_or(|k| e.kind == k);
+    let entries: Vec<&SeriesEntry> = catalog.manifest().series.iter().filter(wanted).collect();
+    watcher.begin(entries.iter().flat_map(|e| &e.files));
     let series: Vec<SeriesCheck> =
-        catalog.manifest().series.iter().filter(wanted).map(|e| check_series(catalog, e)).collect::<Result<_, _>>()?;
+        entries.into_iter().map(|e| check_series(catalog, e, watcher)).collect::<Result<_, _>>()?;
     if series.is_empty()
         && let Some(symbol) = symbol
     {
-        return Err(catalog.entry(symbol, kind.unwrap_or(Kind::Trades)).err().unwrap_or_else(|| {
-            DataError::spec(format!("checking {symbol}: nothing is stored of it"), "import data first")
-        }));
+        return Err(match kind {
+            Some(kind) => catalog.no_series(symbol, kind),
+            None => catalog.no_instrument(symbol),
+        });
     }
     let ok = series.iter().flat_map(|s| &s.findings).all(|f| !f.kind.refused_when_strict());
     Ok(CheckReport { schema_version: 1, series, ok })
 }
 
-fn check_series(catalog: &Catalog, entry: &SeriesEntry) -> Result<SeriesCheck, DataError> {
+fn check_series(catalog: &Catalog, entry: &SeriesEntry, watcher: &mut Watcher<'_>) -> Result<SeriesCheck, DataError> {
     let mut scan = Scan::new(entry.kind);
     for file in &entry.files {
-        let verified = catalog.verify_file(entry.kind, file, &mut |rows| scan.feed(rows));
+        let verified = catalog.verify_file(entry.kind, file, &mut |rows| {
+            scan.feed(rows);
+            watcher.step(rows.len())
+        });
         match verified {
             Ok(()) => {}
             Err(DataError::HashMismatch { path, found }) => {

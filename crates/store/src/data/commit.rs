@@ -166,6 +166,7 @@ impl Catalog {
             last_ts,
             price_scale,
             qty_scale,
+            qty_seen: table.has_qty(),
             row_hash,
             bytes,
             sources: sources.into_iter().collect(),

@@ -6,7 +6,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bellwether_sdk::{Symbol, Ts};
 use schemars::JsonSchema;
@@ -18,6 +17,7 @@ use super::file::RowWriter;
 use super::reader::SeriesReader;
 use super::schema::{depth, quote};
 use super::table::Table;
+use super::watcher::Watcher;
 use crate::market::Kind;
 
 /// A format to export to.
@@ -72,20 +72,22 @@ pub fn export(
     range: Range<Ts>,
     format: ExportFormat,
     out: &Path,
-    stop: &AtomicBool,
+    watcher: &mut Watcher<'_>,
 ) -> Result<ExportReport, DataError> {
     if out.exists() {
         let what = format!("exporting to {}: it exists", out.display());
         return Err(DataError::spec(what, "remove it, or name another file"));
     }
-    let mut reader = catalog.rows(symbol, kind, range.start.nanos(), range.end.nanos())?;
+    let (from, to) = (range.start.nanos(), range.end.nanos());
+    watcher.begin(catalog.files_within(symbol, kind, from, to)?.into_iter());
+    let mut reader = catalog.rows(symbol, kind, from, to)?;
     let dir = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A temporary file beside the target: it goes when anything fails, and takes its name when all is written.
     let temporary = temporary_in(dir).map_err(DataError::io("writing", out))?;
     let file = temporary.as_file().try_clone().map_err(DataError::io("writing", out))?;
     let rows = match format {
-        ExportFormat::Csv => write_csv(&mut reader, kind, file, out, stop)?,
-        ExportFormat::Parquet => write_parquet(&mut reader, kind, file, out, stop)?,
+        ExportFormat::Csv => write_csv(&mut reader, kind, file, out, watcher)?,
+        ExportFormat::Parquet => write_parquet(&mut reader, kind, file, out, watcher)?,
     };
     if rows == 0 {
         // The months touch the range, its rows do not.
@@ -103,11 +105,6 @@ fn temporary_in(dir: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(dir)
-}
-
-/// The next rows, unless a stop was asked for.
-fn next(reader: &mut SeriesReader, stop: &AtomicBool) -> Result<Option<Table>, DataError> {
-    if stop.load(Ordering::Relaxed) { Err(DataError::Interrupted) } else { reader.next() }
 }
 
 fn no_rows(catalog: &Catalog, symbol: &Symbol, kind: Kind, range: &Range<Ts>) -> DataError {
@@ -169,14 +166,15 @@ fn write_csv(
     kind: Kind,
     file: File,
     out: &Path,
-    stop: &AtomicBool,
+    watcher: &mut Watcher<'_>,
 ) -> Result<u64, DataError> {
     let failed = |e: csv::Error| DataError::io("writing", out)(std::io::Error::other(e));
     let mut writer = csv::Writer::from_writer(BufWriter::new(file));
     let columns = csv_columns(kind);
     writer.write_record(columns.iter().map(|(name, _)| name)).map_err(failed)?;
     let mut rows = 0;
-    while let Some(table) = next(reader, stop)? {
+    while let Some(table) = reader.next()? {
+        watcher.step(table.len())?;
         for row in 0..table.len() {
             for (name, column) in columns {
                 writer.write_field(csv_field(&table, name, *column, row)).map_err(failed)?;
@@ -212,14 +210,15 @@ fn write_parquet(
     kind: Kind,
     file: File,
     out: &Path,
-    stop: &AtomicBool,
+    watcher: &mut Watcher<'_>,
 ) -> Result<u64, DataError> {
     let present = reader.present()?;
     let (price_scale, qty_scale) = reader.scales();
     let like = Table::new(kind, price_scale, qty_scale);
     let mut writer = RowWriter::new(out, BufWriter::new(file), &like, present)?;
     let mut rows = 0;
-    while let Some(table) = next(reader, stop)? {
+    while let Some(table) = reader.next()? {
+        watcher.step(table.len())?;
         writer.write(&table)?;
         rows += table.len() as u64;
     }

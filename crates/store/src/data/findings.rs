@@ -1,18 +1,11 @@
-//! Oddities of data: what is counted, and the scan that counts it. Import and check use the same scan.
-//!
-//! Nothing here changes data: odd rows are stored as they came, so that a result can be traced to its source.
+//! Oddities of data: what is counted, and how it is told. `scan` counts.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use bellwether_sdk::{Interval, Ts};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{NULL, TS, depth, quote, trade};
-use super::table::Table;
-use super::time::{Stamp, iso};
-use crate::market::Kind;
+use super::time::Stamp;
 
 /// A kind of oddity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -32,12 +25,16 @@ pub enum Oddity {
     Ohlc,
     /// Runs of bars of one price without volume.
     FlatZeroVolume,
-    /// Quotes whose bid is above their offer.
+    /// Quotes whose bid is above their offer; of depth, messages after which the book is so.
     Crossed,
     /// Depth messages that do not continue the one before.
     Sequence,
     /// Depth snapshots that no stored message continues.
     SnapshotSync,
+    /// Trades that share their time with the one before, where times have no more than milliseconds.
+    EqualTimes,
+    /// Rows that were received before the venue stamped them, where that is so of most: one of the clocks is wrong.
+    ReceiverBehind,
     /// Stored rows that are not those that were written.
     RowHash,
     /// Bars made of another stored series that has changed since; runs do not take them.
@@ -56,6 +53,8 @@ impl Oddity {
             Self::Ohlc => "OHLC violations",
             Self::FlatZeroVolume => "flat zero-volume bars",
             Self::Crossed => "crossed quotes",
+            Self::EqualTimes => "trades of equal times",
+            Self::ReceiverBehind => "rows received before the venue's time",
             Self::Sequence => "broken depth sequences",
             Self::SnapshotSync => "snapshots without a continuation",
             Self::RowHash => "row hash mismatches",
@@ -63,9 +62,14 @@ impl Oddity {
         }
     }
 
-    /// Whether strict import refuses it. Quiet minutes are no fault of the data.
+    /// Whether it is one of two neighbours, which may be rows of different files.
+    pub(super) const fn lies_between(self) -> bool {
+        matches!(self, Self::Gaps | Self::Overlaps | Self::Duplicates | Self::Sequence)
+    }
+
+    /// Whether strict import refuses it. Quiet minutes, coarse times and a clock that is off are no faults of the rows.
     pub const fn refused_when_strict(self) -> bool {
-        !matches!(self, Self::FlatZeroVolume)
+        !matches!(self, Self::FlatZeroVolume | Self::EqualTimes | Self::ReceiverBehind)
     }
 }
 
@@ -108,329 +112,4 @@ impl fmt::Display for Finding {
         }
         Ok(())
     }
-}
-
-#[derive(Debug, Clone)]
-struct Tally {
-    count: u64,
-    first_ts: i64,
-    first_origin: i64,
-    detail: String,
-}
-
-/// Counts oddities over sorted rows, table after table of one series.
-#[derive(Debug)]
-pub(crate) struct Scan {
-    kind: Kind,
-    tallies: BTreeMap<Oddity, Tally>,
-    before: Option<i64>,
-    missing: i64,
-    longest: (i64, i64),
-    ids: Ids,
-    /// The last two steps between fundings: length, start, and the line of its end.
-    pays: [(i64, i64, i64); 2],
-    flat_run: u64,
-    flat_longest: (u64, i64),
-    flat_start: i64,
-    volume_seen: bool,
-    last_quote: [i64; 6],
-    chain: Chain,
-}
-
-/// The state of a depth sequence: the unbroken run of change ids, and snapshots waiting for it.
-#[derive(Debug, Default)]
-struct Chain {
-    run: Option<(i64, i64)>,
-    waiting: Vec<(i64, i64, i64)>,
-    message: Option<(i64, i64)>,
-    /// Whether there was any message that is no snapshot.
-    continued: bool,
-}
-
-/// The numbers of trades: a venue that counts them one by one shows what is missing.
-#[derive(Debug, Default)]
-struct Ids {
-    last: Option<i64>,
-    followed: u64,
-    backwards: bool,
-}
-
-impl Scan {
-    pub(crate) fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            tallies: BTreeMap::new(),
-            before: None,
-            missing: 0,
-            longest: (0, 0),
-            ids: Ids::default(),
-            pays: [(0, 0, 0); 2],
-            flat_run: 0,
-            flat_longest: (0, 0),
-            flat_start: 0,
-            volume_seen: false,
-            last_quote: [NULL; 6],
-            chain: Chain::default(),
-        }
-    }
-
-    /// Counts one oddity; `detail` is asked for the first only.
-    pub(crate) fn note(&mut self, kind: Oddity, count: u64, ts: i64, origin: i64, detail: impl FnOnce() -> String) {
-        let tally = self.tallies.entry(kind).or_insert_with(|| Tally {
-            count: 0,
-            first_ts: ts,
-            first_origin: origin,
-            detail: detail(),
-        });
-        tally.count += count;
-    }
-
-    /// Looks at the next rows, in order of time.
-    pub(crate) fn feed(&mut self, table: &Table) {
-        match self.kind {
-            Kind::Bars(interval) => self.bars(table, interval),
-            Kind::Quotes => self.quotes(table),
-            Kind::Depth => self.depth(table),
-            Kind::Funding => self.funding(table),
-            Kind::Trades => self.trades(table),
-        }
-    }
-
-    fn bars(&mut self, table: &Table, interval: Interval) {
-        let step_expected = interval.nanos();
-        for row in 0..table.len() {
-            let [ts, open, high, low, close, volume] = std::array::from_fn(|c| table.get(c, row));
-            let origin = origin(table, row);
-            if let Some(before) = self.before {
-                self.step(before, ts, step_expected, origin);
-            }
-            self.before = Some(ts);
-            if Ts::from_nanos(ts).floor_to(interval).nanos() != ts {
-                self.note(Oddity::OffGrid, 1, ts, origin, String::new);
-            }
-            if high < open.max(close).max(low) || low > open.min(close) {
-                self.note(Oddity::Ohlc, 1, ts, origin, || table.describe(row));
-            }
-            self.volume_seen |= volume != 0;
-            if volume == 0 && high == low && open == close && high == open {
-                self.flat(ts, origin);
-            } else {
-                self.flat_run = 0;
-            }
-        }
-    }
-
-    fn step(&mut self, before: i64, ts: i64, expected: i64, origin: i64) {
-        let step = ts - before;
-        if step > expected {
-            self.gap(step / expected - 1, (step, before), before.saturating_add(expected), origin);
-        } else if step < expected && step > 0 {
-            self.note(Oddity::Overlaps, 1, ts, origin, || {
-                format!("{} opens before the bar of {} is over", iso(ts), iso(before))
-            });
-        }
-    }
-
-    fn gap(&mut self, missing: i64, (length, after): (i64, i64), ts: i64, origin: i64) {
-        self.note(Oddity::Gaps, 1, ts, origin, String::new);
-        self.missing = self.missing.saturating_add(missing);
-        if length > self.longest.0 {
-            self.longest = (length, after);
-        }
-    }
-
-    /// A venue may pay every eight hours, then every four: what is missing is known by a step that is longer than both
-    /// of its neighbours.
-    fn funding(&mut self, table: &Table) {
-        for row in 0..table.len() {
-            let ts = table.get(TS, row);
-            if let Some(before) = self.before.filter(|before| *before != ts) {
-                self.funding_step(ts - before);
-                self.pays = [self.pays[1], (ts - before, before, origin(table, row))];
-            }
-            self.before = Some(ts);
-        }
-    }
-
-    /// Looks at the step before this one, whose neighbours are known now.
-    fn funding_step(&mut self, step: i64) {
-        let [(earlier, ..), (middle, from, origin)] = self.pays;
-        let usual = earlier.max(step);
-        // Stamps are some milliseconds off.
-        if earlier > 0 && middle > usual + usual / 2 {
-            self.gap((middle + usual / 2) / usual - 1, (middle, from), from.saturating_add(usual), origin);
-        }
-    }
-
-    fn trades(&mut self, table: &Table) {
-        for row in 0..table.len() {
-            let id = table.get(trade::ID, row);
-            if id == NULL {
-                continue;
-            }
-            match self.ids.last {
-                Some(last) if id <= last => self.ids.backwards = true,
-                Some(last) if id == last + 1 => self.ids.followed += 1,
-                Some(last) => {
-                    let holes = id.saturating_sub(last).saturating_sub(1);
-                    self.gap(holes, (holes, last), table.get(TS, row), origin(table, row));
-                }
-                None => {}
-            }
-            self.ids.last = Some(id.max(self.ids.last.unwrap_or(id)));
-        }
-    }
-
-    fn flat(&mut self, ts: i64, origin: i64) {
-        self.note(Oddity::FlatZeroVolume, 1, ts, origin, String::new);
-        if self.flat_run == 0 {
-            self.flat_start = ts;
-        }
-        self.flat_run += 1;
-        if self.flat_run > self.flat_longest.0 {
-            self.flat_longest = (self.flat_run, self.flat_start);
-        }
-    }
-
-    fn quotes(&mut self, table: &Table) {
-        for row in 0..table.len() {
-            let (bid, ask) = (table.get(quote::BID, row), table.get(quote::ASK, row));
-            let ts = table.get(TS, row);
-            if bid > ask && ask > 0 {
-                self.note(Oddity::Crossed, 1, ts, origin(table, row), || table.describe(row));
-            }
-            let this = [
-                ts,
-                bid,
-                table.get(quote::BID_QTY, row),
-                ask,
-                table.get(quote::ASK_QTY, row),
-                table.get(quote::UPDATE_ID, row),
-            ];
-            if this == self.last_quote {
-                self.note(Oddity::Duplicates, 1, ts, origin(table, row), || "stored as often as they came".to_owned());
-            }
-            self.last_quote = this;
-        }
-    }
-
-    fn depth(&mut self, table: &Table) {
-        for row in 0..table.len() {
-            let (ts, msg) = (table.get(TS, row), table.get(depth::MSG, row));
-            if self.chain.message == Some((ts, msg)) {
-                continue;
-            }
-            self.chain.message = Some((ts, msg));
-            let ids = [depth::FIRST_ID, depth::LAST_ID, depth::PREV_ID].map(|c| table.get(c, row));
-            self.message(table.get(depth::SNAPSHOT, row) != 0, ts, ids, origin(table, row));
-        }
-    }
-
-    /// Binance's rule: a message continues the one before when its `prev_id` is that one's `last_id` (futures), or
-    /// its `first_id` follows it (spot).
-    fn message(&mut self, snapshot: bool, ts: i64, [first, last, prev]: [i64; 3], origin: i64) {
-        if last == NULL {
-            return;
-        }
-        if snapshot {
-            self.chain.waiting.push((last, ts, origin));
-            return;
-        }
-        self.chain.continued = true;
-        let before_first = if prev != NULL {
-            prev
-        } else if first != NULL {
-            first - 1
-        } else {
-            return;
-        };
-        match self.chain.run {
-            Some((_, end)) if before_first == end || (prev == NULL && first <= end && last > end) => {}
-            Some((_, end)) => {
-                self.note(Oddity::Sequence, 1, ts, origin, || {
-                    format!("{} follows {end} but continues {before_first}", last)
-                });
-                self.end_run();
-            }
-            None => {}
-        }
-        let start = self.chain.run.map_or(if first == NULL { before_first } else { first.min(before_first) }, |r| r.0);
-        self.chain.run = Some((start, last));
-    }
-
-    /// Snapshots that an unbroken run covers are in sync with it.
-    fn end_run(&mut self) {
-        if let Some((start, end)) = self.chain.run.take() {
-            self.chain.waiting.retain(|(last, ..)| !(start..=end).contains(last));
-        }
-    }
-
-    /// Whether trades are counted one by one: their numbers rise, and nearly all by one.
-    fn numbered(&self) -> bool {
-        let gaps = self.tallies.get(&Oddity::Gaps).map_or(0, |t| t.count);
-        !self.ids.backwards && self.ids.followed / 20 >= gaps
-    }
-
-    /// What was found, by kind; `file_name` tells the name behind a row's origin.
-    pub(crate) fn finish(mut self, file_name: Option<&str>) -> Vec<Finding> {
-        let continued = self.chain.continued;
-        self.end_run();
-        if self.kind == Kind::Funding {
-            // The last step has one neighbour.
-            self.funding_step(self.pays[0].0);
-        }
-        if self.kind == Kind::Trades && !self.numbered() {
-            self.tallies.remove(&Oddity::Gaps);
-        }
-        if !self.volume_seen {
-            // A series without volume has no quiet bars, it has no volume.
-            self.tallies.remove(&Oddity::FlatZeroVolume);
-        }
-        if file_name.is_some() && !continued {
-            // A file of snapshots alone: whether they are continued shows with the messages stored beside.
-            self.chain.waiting.clear();
-        }
-        for (last, ts, origin) in std::mem::take(&mut self.chain.waiting) {
-            self.note(Oddity::SnapshotSync, 1, ts, origin, || {
-                format!("no unbroken run of messages covers its id {last}")
-            });
-        }
-        let (kind_of_data, missing, longest, flat) = (self.kind, self.missing, self.longest, self.flat_longest);
-        self.tallies
-            .into_iter()
-            .map(|(kind, tally)| Finding {
-                kind,
-                count: tally.count,
-                first: Some(Ts::from_nanos(tally.first_ts).into()),
-                place: file_name.filter(|_| tally.first_origin > 0).map(|f| format!("{f}:{}", tally.first_origin)),
-                missing: (kind == Oddity::Gaps).then_some(missing as u64),
-                detail: match kind {
-                    Oddity::Gaps => gaps(kind_of_data, missing, longest),
-                    Oddity::FlatZeroVolume => format!("the longest run has {} bars from {}", flat.0, iso(flat.1)),
-                    _ => tally.detail,
-                },
-            })
-            .collect()
-    }
-}
-
-fn gaps(kind: Kind, missing: i64, (length, after): (i64, i64)) -> String {
-    let hours = length as f64 / 3.6e12;
-    match kind {
-        Kind::Trades => {
-            format!("{missing} trades missing by their ids; the longest gap has {length}, after id {after}")
-        }
-        Kind::Funding => {
-            format!("{missing} payments missing in all; the longest gap has {hours:.1} h, after that of {}", iso(after))
-        }
-        _ => format!(
-            "{missing} bars missing in all; the longest gap has {hours:.1} h from one open to the next, after the bar of {}",
-            iso(after)
-        ),
-    }
-}
-
-/// The line a row came from; zero when it came from the store.
-pub(crate) fn origin(table: &Table, row: usize) -> i64 {
-    table.get(super::schema::WIDTH - 1, row).max(0)
 }

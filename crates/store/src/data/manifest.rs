@@ -47,11 +47,19 @@ pub(crate) struct FileEntry {
     pub(crate) last_ts: i64,
     pub(crate) price_scale: u8,
     pub(crate) qty_scale: u8,
+    /// Whether any row has a quantity: without one the scale says nothing.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub(crate) qty_seen: bool,
     /// Canonical hash of the rows, see `Table::hash`.
     pub(crate) row_hash: String,
     pub(crate) bytes: u64,
     /// Indices into the series' sources.
     pub(crate) sources: Vec<usize>,
+}
+
+/// Manifests of before did not say it.
+fn yes() -> bool {
+    true
 }
 
 /// A file that was imported.

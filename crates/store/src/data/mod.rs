@@ -21,25 +21,29 @@ mod intake;
 mod lock;
 mod manifest;
 pub mod news;
+mod origin;
 mod reader;
 mod resample;
 mod rules;
+mod scan;
 mod schema;
 mod show;
 mod source;
 mod table;
 mod time;
+mod watcher;
 
 pub use catalog::{Catalog, ListReport, SeriesInfo, SourceInfo};
 pub use check::{CheckReport, SeriesCheck, check};
 pub use error::{DataError, Disagreement};
 pub use export::{ExportFormat, ExportReport, export};
 pub use findings::{Finding, Oddity};
-pub use import::{FileReport, Format, ImportReport, ImportSpec, Progress, import, read_only};
+pub use import::{FileReport, Format, ImportReport, ImportSpec, Progress, Seams, import, read_only};
 pub use intake::{Batch, Intake, RECORDING, StatedRules};
 pub use resample::{ResampleReport, resample};
 pub use show::{Place, ShowReport, show};
 pub use time::{Stamp, TimeUnit, parse_date};
+pub use watcher::Watcher;
 
 #[cfg(test)]
 mod acceptance;

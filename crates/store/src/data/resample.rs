@@ -5,8 +5,6 @@
 //! they open. Where nothing is, no bar is made; the first and the last bar may be made of less than their interval.
 //! An optional column is kept where every finer bar has it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use bellwether_sdk::{Interval, Symbol, Ts};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,6 +15,7 @@ use super::import::store_derived;
 use super::manifest::SourceEntry;
 use super::schema::{NULL, Row, TS, WIDTH, bar, trade};
 use super::table::{MANTISSA_END, Table};
+use super::watcher::Watcher;
 use crate::market::Kind;
 
 /// The format of sources that are stored series themselves: bars were made of them.
@@ -54,7 +53,7 @@ pub fn resample(
     symbol: &Symbol,
     from: Kind,
     interval: Interval,
-    stop: &AtomicBool,
+    watcher: &mut Watcher<'_>,
 ) -> Result<ResampleReport, DataError> {
     let possible = match from {
         Kind::Trades => true,
@@ -69,14 +68,13 @@ pub fn resample(
     }
     let lock = catalog.lock()?;
     let info = catalog.find(symbol, from);
+    watcher.begin(catalog.entry(symbol, from)?.files.iter());
     let mut reader = catalog.rows(symbol, from, i64::MIN, i64::MAX)?;
     let (price_scale, qty_scale) = reader.scales();
     let mut bars = Bars { interval, open: None, out: Table::new(Kind::Bars(interval), price_scale, qty_scale) };
     let mut rows_read = 0;
     while let Some(chunk) = reader.next()? {
-        if stop.load(Ordering::Relaxed) {
-            return Err(DataError::Interrupted);
-        }
+        watcher.step(chunk.len())?;
         rows_read += chunk.len() as u64;
         for row in 0..chunk.len() {
             bars.take(finer(&chunk, from, row)).ok_or_else(|| {
@@ -101,7 +99,7 @@ pub fn resample(
         findings: Vec::new(),
     };
     let made = table.len() as u64;
-    let bars_added = store_derived(catalog, &lock, symbol, table, source, stop)?;
+    let bars_added = store_derived(catalog, &lock, symbol, table, source, watcher.stop())?;
     let to = Kind::Bars(interval);
     Ok(ResampleReport { schema_version: 1, symbol: symbol.clone(), from, to, rows_read, bars: made, bars_added })
 }

@@ -214,6 +214,12 @@ impl Table {
         }
     }
 
+    /// Whether any row has a quantity.
+    pub(crate) fn has_qty(&self) -> bool {
+        let of_qty = self.cols.iter().zip(columns(self.kind)).filter(|(_, c)| c.unit == Unit::Qty);
+        of_qty.flat_map(|(col, _)| col).any(|v| *v != NULL && *v != 0)
+    }
+
     /// Turns the rows round: the last is the first.
     pub(crate) fn reverse(&mut self) {
         self.cols.iter_mut().for_each(|col| col.reverse());

@@ -94,15 +94,59 @@ impl std::str::FromStr for TimeUnit {
     }
 }
 
-/// Reads a date or a date and time (`2024-01-31`, `2024-01-31 12:00:00`, RFC 3339); UTC unless it has an offset.
+/// Reads a date or a date and time (`2024-01-31`, `2024-01-31 12:00:00`, RFC 3339, also `20240131`, `2024.01.31 12:00`
+/// and `2024/01/31`); UTC unless it has an offset.
 pub fn parse_date(text: &str) -> Option<Ts> {
     let text = text.trim();
+    iso_date(text).or_else(|| {
+        let (day, clock) = text.split_at(text.find([' ', 'T']).unwrap_or(text.len()));
+        iso_date(&format!("{}{}", hyphened(day)?, with_colons(clock)))
+    })
+}
+
+/// Reads a date alone, the year first.
+pub(crate) fn parse_day(text: &str) -> Option<Ts> {
+    iso_date(&hyphened(text.trim())?)
+}
+
+fn iso_date(text: &str) -> Option<Ts> {
     let timestamp = text.parse::<Timestamp>().ok().or_else(|| {
         let text = text.strip_suffix(" UTC").unwrap_or(text);
         let civil: jiff::civil::DateTime = text.parse().ok()?;
         Some(civil.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp())
     })?;
     i64::try_from(timestamp.as_nanosecond()).ok().map(Ts::from_nanos)
+}
+
+/// `20240131`, `2024.01.31` and `2024/01/31` as `2024-01-31`.
+fn hyphened(day: &str) -> Option<String> {
+    let digits = |from: usize, to: usize| day.get(from..to).filter(|part| part.bytes().all(|c| c.is_ascii_digit()));
+    let parts = match day.len() {
+        8 => [digits(0, 4)?, digits(4, 6)?, digits(6, 8)?],
+        10 if matches!((&day.as_bytes()[4], &day.as_bytes()[7]), (b'.', b'.') | (b'/', b'/') | (b'-', b'-')) => {
+            [digits(0, 4)?, digits(5, 7)?, digits(8, 10)?]
+        }
+        _ => return None,
+    };
+    Some(parts.join("-"))
+}
+
+/// ` 1305` and ` 130500` with colons; anything else as it is.
+fn with_colons(clock: &str) -> String {
+    let digits = clock.trim_start();
+    match (digits.bytes().all(|c| c.is_ascii_digit()), digits.len()) {
+        (true, 4) => format!(" {}:{}", &digits[..2], &digits[2..]),
+        (true, 6) => format!(" {}:{}:{}", &digits[..2], &digits[2..4], &digits[4..]),
+        _ => clock.to_owned(),
+    }
+}
+
+/// Whether a text begins with a date whose year stands last: then day and month cannot be told apart.
+pub(crate) fn day_first(text: &str) -> bool {
+    let day = text.trim().split([' ', 'T']).next().unwrap_or_default();
+    let parts: Vec<&str> = day.split(['/', '.', '-']).collect();
+    let number = |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_digit());
+    parts.len() == 3 && parts.iter().all(number) && parts[0].len() < 3
 }
 
 /// A time as RFC 3339 in UTC; the ends of time are named.
@@ -218,9 +262,18 @@ mod tests {
             "2024-01-31T00:00:00Z",
             "2024-01-31T01:00:00+01:00",
             "2024-01-31 00:00:00+00:00",
+            "20240131",
+            "20240131 000000",
+            "2024.01.31",
+            "2024.01.31 00:00",
+            "2024/01/31 00:00:00",
         ] {
             assert_eq!(parse_date(text), Some(day), "{text}");
         }
-        assert_eq!(parse_date("31.01.2024"), None);
+        for text in ["31.01.2024", "01/02/2024 12:00", "1-2-24"] {
+            assert_eq!(parse_date(text), None, "{text}");
+            assert!(day_first(text), "{text}");
+        }
+        assert_eq!((parse_date("20241331"), day_first("2024-13-31")), (None, false));
     }
 }

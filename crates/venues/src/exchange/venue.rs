@@ -80,7 +80,7 @@ pub struct Heartbeat {
 
 /// How depth messages follow each other. Codecs put the venue's numbers into `first_id`, `last_id`, `prev_id` so that
 /// [`Book::apply`](crate::market::book::Book::apply) can judge: a message follows when it names the last one as
-/// `prev_id`, or, with `prev_id` zero, begins at the last one plus one.
+/// `prev_id`, or, with `prev_id` zero, contains the change after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continuity {
     /// By numbers.

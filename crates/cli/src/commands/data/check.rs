@@ -4,15 +4,16 @@ use bellwether::data::{CheckReport, check};
 use bellwether_sdk::Symbol;
 use clap::Args;
 
-use super::{AnyKind, Place, any_kind};
+use super::{AnyKind, Place, any_kind, shown};
 use crate::args::Global;
 use crate::failure::{Code, Failure};
-use crate::out;
+use crate::{out, progress};
 
 /// `data check`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exits 5 when something is odd (quiet bars of one price without volume are told and are no fault), 0 when nothing is.
+Exits 5 when something is odd, 0 when nothing is. Quiet bars of one price without volume, trades of equal times and a
+receiver's clock behind the venue's are told and are no fault.
 
 Examples:
   bellwether data check
@@ -38,10 +39,14 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<(), Failure> {
         Some(AnyKind::Kind(kind)) => Some(kind),
         _ => None,
     };
-    let mut report = check(&catalog, args.instrument.as_ref(), kind)?;
+    let mut report = progress::watched("check", |w| check(&catalog, args.instrument.as_ref(), kind, w))?;
     if args.kind == Some(AnyKind::Bars) {
         report.series.retain(|s| AnyKind::Bars.fits(s.kind));
         report.ok = report.series.iter().flat_map(|s| &s.findings).all(|f| !f.kind.refused_when_strict());
+    }
+    if let Some(symbol) = args.instrument.as_ref().filter(|_| report.series.is_empty()) {
+        return Err(Failure::bad(format!("the catalog {} has no bars of {symbol}", shown(catalog.dir())))
+            .help("`bellwether data list` shows what is stored"));
     }
     if args.json {
         out::json(&report)?;
@@ -54,7 +59,11 @@ pub(super) fn run(global: &Global, args: &CheckArgs) -> Result<(), Failure> {
 fn text(report: &CheckReport) -> String {
     let mut lines = Vec::new();
     for series in &report.series {
-        let verdict = if series.findings.is_empty() { "nothing odd" } else { "odd:" };
+        let verdict = match series.findings.iter().any(|f| f.kind.refused_when_strict()) {
+            true => "odd:",
+            false if series.findings.is_empty() => "nothing odd",
+            false => "nothing odd; worth knowing:",
+        };
         lines.push(format!("{} {}, {} rows: {verdict}", series.symbol, series.kind, series.rows));
         lines.extend(series.findings.iter().map(|f| format!("  {f}")));
     }

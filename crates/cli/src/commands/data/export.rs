@@ -10,7 +10,7 @@ use clap::Args;
 use super::{Place, Which, shown};
 use crate::args::Global;
 use crate::failure::{Code, Failure};
-use crate::{interrupt, out};
+use crate::{out, progress};
 
 /// `data export`
 #[derive(Debug, Args)]
@@ -51,7 +51,8 @@ pub(super) fn run(global: &Global, args: &ExportArgs) -> Result<(), Failure> {
     let series = args.which.one(&catalog)?;
     let named = out::is_parquet(&args.out).map(|yes| if yes { ExportFormat::Parquet } else { ExportFormat::Csv });
     let format = out::one_format(args.format, named, ExportFormat::Csv)?;
-    let report = export(&catalog, &series.symbol, series.kind, range, format, &args.out, interrupt::listen()?)?;
+    let report =
+        progress::watched("export", |w| export(&catalog, &series.symbol, series.kind, range, format, &args.out, w))?;
     if args.json {
         return out::json(&report);
     }

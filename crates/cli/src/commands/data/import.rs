@@ -97,6 +97,14 @@ fn known_kind(args: &ImportArgs) -> Result<Option<Kind>, Failure> {
 
 fn text(report: &ImportReport, dir: &str) -> String {
     let mut lines: Vec<String> = report.files.iter().map(|f| told(f, &report.symbol)).collect();
+    for seams in &report.seams {
+        let where_ = match report.files.len() {
+            1 => "between the file and what is stored",
+            _ => "between the files and what is stored",
+        };
+        lines.push(format!("{} {}, {where_}:", report.symbol, seams.kind));
+        lines.extend(seams.findings.iter().map(|f| format!("  odd: {f}")));
+    }
     lines.push(match report.unchanged {
         true => format!("{dir}: unchanged, it had all of it"),
         false => format!("{dir}: {} rows added", report.rows_added),
@@ -118,8 +126,15 @@ fn told(file: &FileReport, symbol: &Symbol) -> String {
             text.push_str(&format!(", {count} {what}"));
         }
     }
+    if !file.columns_unused.is_empty() {
+        text.push_str(&format!("\n  columns left out: {}", file.columns_unused.join(", ")));
+    }
+    if file.no_volume {
+        text.push_str("\n  its bars have no volume");
+    }
     for finding in &file.findings {
-        text.push_str(&format!("\n  odd: {finding}"));
+        let word = if finding.kind.refused_when_strict() { "odd" } else { "note" };
+        text.push_str(&format!("\n  {word}: {finding}"));
     }
     text
 }

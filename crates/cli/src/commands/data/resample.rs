@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Place, Which, shown};
 use crate::args::Global;
 use crate::failure::Failure;
-use crate::{interrupt, out};
+use crate::{out, progress};
 
 /// `data resample`
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub(super) struct ResampleArgs {
 pub(super) fn run(global: &Global, args: &ResampleArgs) -> Result<(), Failure> {
     let mut catalog = args.place.open(global)?;
     let series = args.which.one(&catalog)?;
-    let report = resample(&mut catalog, &series.symbol, series.kind, args.to, interrupt::listen()?)?;
+    let report = progress::watched("resample", |w| resample(&mut catalog, &series.symbol, series.kind, args.to, w))?;
     if args.json {
         return out::json(&report);
     }

@@ -11,7 +11,7 @@ use crate::data::error::DataError;
 pub(super) fn generic(path: &Path, spec: &ImportSpec, names: Vec<String>) -> Result<Plan, DataError> {
     match &spec.columns {
         Some(mapping) => Plan::from_mapping(path, names, mapping, spec.told()),
-        None => Plan::from_header(path, names, spec.told()),
+        None => Plan::from_header(path, names, spec),
     }
 }
 

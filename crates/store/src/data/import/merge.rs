@@ -11,8 +11,8 @@ use std::path::Path;
 use bellwether_sdk::Symbol;
 
 use crate::data::error::{DataError, Disagreement};
-use crate::data::findings::origin;
-use crate::data::schema::{NULL, TS, Unit, WIDTH, depth, trade};
+use crate::data::origin::line;
+use crate::data::schema::{NULL, TS, Unit, depth, trade};
 use crate::data::table::Table;
 use crate::market::Kind;
 
@@ -58,7 +58,6 @@ pub(super) fn merge(mut stored: Table, mut new: Table, context: &Context<'_>) ->
         stored.append(&new).map_err(|_| too_wide(context))?;
         stored.sort();
     }
-    stored.col_mut(WIDTH - 1).clear();
     Ok(Merged { table: stored, added, changed: added > 0 || enriched })
 }
 
@@ -92,7 +91,7 @@ fn disagreement(
         symbol: context.symbol.clone(),
         kind: context.kind,
         path: context.path.to_owned(),
-        line: new.map_or(0, |(t, r)| origin(t, r) as u64),
+        line: new.map_or(0, |(t, r)| line(t, r) as u64),
         ts,
         with: with.to_owned(),
         new: words(new),
@@ -267,11 +266,11 @@ pub(super) fn collapse(table: &mut Table, context: &Context<'_>) -> Result<Optio
         }
         let agree = if trades { same_trade(table, a, table, b) } else { table.difference(a, table, b).is_none() };
         if !agree {
-            let with = format!("line {} of the same file", origin(table, a));
+            let with = format!("line {} of the same file", line(table, a));
             return Err(disagreement(context, Some((table, b)), Some((table, a)), &with));
         }
         keep[b] = false;
-        let place = (table.get(TS, b), origin(table, b));
+        let place = (table.get(TS, b), line(table, b));
         first = Some(first.map_or(place, |f| f.min(place)));
     }
     let Some((ts, line)) = first else { return Ok(None) };

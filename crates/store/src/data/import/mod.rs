@@ -2,7 +2,7 @@
 //!
 //! What cannot be understood is refused with file, line and column. What is odd (gaps, disorder, …) is stored,
 //! counted and named. Every file is read whole before anything is written: an import needs memory for its rows, about
-//! 50 bytes each, and for the stored months that they touch.
+//! 60 bytes each, and for the stored months that they touch.
 
 mod columnar;
 mod feather;
@@ -13,6 +13,7 @@ mod plan;
 mod presets;
 mod report;
 mod rows;
+mod seams;
 mod stage;
 mod text;
 
@@ -26,15 +27,17 @@ use serde::Serialize;
 
 use self::input::Watch;
 use self::merge::Context;
-pub use self::report::{FileReport, ImportReport};
+pub use self::report::{FileReport, ImportReport, Seams};
 use self::rows::Rows;
 use self::stage::{Staged, change, stage};
 pub(super) use self::stage::{store_derived, store_rows};
 use super::catalog::Catalog;
 use super::commit::SeriesChange;
 use super::error::DataError;
-use super::findings::{Finding, Oddity, Scan};
+use super::findings::{Finding, Oddity};
 use super::manifest::SourceEntry;
+use super::origin;
+use super::scan::Scan;
 use super::schema::{TS, trade};
 use super::table::Table;
 use super::time::TimeUnit;
@@ -184,17 +187,25 @@ pub fn import(
     let mut watch = Watch { progress, stop, done: 0, total };
     let mut staged: BTreeMap<Kind, Staged> = BTreeMap::new();
     let mut reports = Vec::new();
-    for path in files {
+    for (path, number) in files.iter().zip(1..) {
         let parsed = parse(path, spec, &mut watch)?;
-        reports.push(stage(catalog, spec, path, parsed, &mut staged)?);
+        reports.push(stage(catalog, spec, (path, number), parsed, &mut staged)?);
     }
+    let seams = seams::look(catalog, spec, files, &staged)?;
     let changes: Vec<SeriesChange> = staged.into_iter().filter_map(|(kind, s)| change(spec, kind, s)).collect();
     let unchanged = changes.is_empty();
     if !unchanged {
         catalog.commit(changes, &lock, Some(stop))?;
     }
     let rows_added = reports.iter().map(|r| r.rows_added).sum();
-    Ok(ImportReport { schema_version: 1, symbol: spec.instrument.clone(), files: reports, rows_added, unchanged })
+    Ok(ImportReport {
+        schema_version: 1,
+        symbol: spec.instrument.clone(),
+        files: reports,
+        seams,
+        rows_added,
+        unchanged,
+    })
 }
 
 fn parse(path: &Path, spec: &ImportSpec, watch: &mut Watch<'_>) -> Result<Parsed, DataError> {
@@ -250,7 +261,7 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
         scan.note(Oddity::Duplicates, count, ts, line, || "a stretch stands there again; stored as it came".to_owned());
     }
     scan.feed(&table);
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+    let name = name_of(path);
     let findings = scan.finish(Some(&name));
     if spec.strict {
         refuse_odd(path, &findings)?;
@@ -278,9 +289,16 @@ fn judge(path: &Path, spec: &ImportSpec, rows: Rows<'_>, sha256: String) -> Resu
         known: false,
         first: bellwether_sdk::Ts::from_nanos(span.0).into(),
         last: bellwether_sdk::Ts::from_nanos(span.1).into(),
+        columns_unused: plan.unused,
+        no_volume: matches!(kind, Kind::Bars(_)) && !table.has_qty(),
         findings,
     };
     Ok(Parsed { table, source, report })
+}
+
+/// A file's name, without folders.
+fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
 }
 
 fn refuse_odd(path: &Path, findings: &[Finding]) -> Result<(), DataError> {
@@ -298,7 +316,7 @@ fn disorder(table: &Table) -> Option<(u64, i64, i64)> {
     let ts = table.col(TS);
     let mut back = (1..ts.len()).filter(|i| ts[*i] < ts[*i - 1]);
     let first = back.next()?;
-    Some((1 + back.count() as u64, ts[first], super::findings::origin(table, first)))
+    Some((1 + back.count() as u64, ts[first], origin::line(table, first)))
 }
 
 /// Trades without ids may be equal, one after the other. Where times step back and what follows repeats an earlier
@@ -326,7 +344,7 @@ fn stretches_again(table: &Table) -> Option<(u64, i64, i64)> {
             (both > 1 && (0..both).all(equal)).then_some(both as u64)
         });
         if let Some(count) = repeated {
-            let first = (ts[later[0]], super::findings::origin(table, later[0]));
+            let first = (ts[later[0]], origin::line(table, later[0]));
             found = Some(found.map_or((count, first.0, first.1), |f| (f.0 + count, f.1, f.2)));
         }
     }

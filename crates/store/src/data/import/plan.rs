@@ -1,9 +1,11 @@
 //! Which column of a foreign file means what: from its header, from `--columns`, or from a preset of a known format.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
-use bellwether_sdk::Interval;
+use bellwether_sdk::{InstrumentKind, Interval, Symbol};
 
+use super::ImportSpec;
 use crate::data::error::DataError;
 use crate::data::time::TimeUnit;
 use crate::market::Kind;
@@ -12,6 +14,8 @@ use crate::market::Kind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Role {
     Ts,
+    /// The time of day, where the date stands in a column of its own.
+    Clock,
     TsVenue,
     /// The last unit of time of a Binance kline.
     CloseTime,
@@ -48,6 +52,17 @@ pub(super) enum Role {
     TradeKind,
 }
 
+impl Role {
+    /// What it is, for people.
+    fn words(self) -> String {
+        match self {
+            Self::Ts | Self::Clock => "time".to_owned(),
+            Self::TsVenue => "venue's time".to_owned(),
+            other => format!("{other:?}").to_lowercase(),
+        }
+    }
+}
+
 const ROLES: usize = Role::TradeKind as usize + 1;
 
 /// How the columns of a file become rows of one kind.
@@ -63,6 +78,8 @@ pub(super) struct Plan {
     pub(super) id_space: &'static str,
     /// Integer times may only be in these units.
     pub(super) units_allowed: &'static [TimeUnit],
+    /// Columns of a recognised header that nothing is made of.
+    pub(super) unused: Vec<String>,
 }
 
 /// A role, the unit that its name states, and how strongly the name means it.
@@ -105,7 +122,8 @@ fn meaning(name: &str) -> Option<Meaning> {
         "qty" | "quantity" | "size" | "amount" => Role::Qty,
         "side" | "taker_side" | "aggressor" => Role::Side,
         "buyer_is_maker" | "is_buyer_maker" | "isbuyermaker" => Role::BuyerIsMaker,
-        "trade_id" | "id" | "agg_trade_id" | "id_text" => Role::Id,
+        "trade_id" | "id" | "agg_trade_id" => Role::Id,
+        "id_text" => return Some((Role::Id, None, 2)),
         "bid" | "bid_px" | "bid_price" | "best_bid_price" | "best_bid" => Role::Bid,
         "bid_qty" | "bid_size" | "bid_sz" | "bid_amount" | "best_bid_qty" => Role::BidQty,
         "ask" | "ask_px" | "ask_price" | "best_ask_price" | "best_ask" => Role::Ask,
@@ -128,6 +146,45 @@ fn meaning(name: &str) -> Option<Meaning> {
     Some((role, None, 3))
 }
 
+/// A name as it is looked up: what is no letter or digit counts as one `_`.
+fn plain(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let mut parts = lower.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| name + "_" + part)
+}
+
+/// `volume_btc` of BTC/USDT is its volume, `volume_usdt` that in the quote currency.
+fn volume_of(name: &str, symbol: &Symbol) -> Option<Meaning> {
+    let code = name.strip_prefix("volume_").or_else(|| name.strip_suffix("_volume"))?;
+    // The quantity of an inverse contract is in neither.
+    let role = match code {
+        _ if symbol.kind() == InstrumentKind::Inverse => return None,
+        _ if code.eq_ignore_ascii_case(symbol.base()) => Role::Volume,
+        _ if code.eq_ignore_ascii_case(symbol.quote()) => Role::QuoteVolume,
+        _ => return None,
+    };
+    Some((role, None, 2))
+}
+
+/// The roles of which rows of a kind are made.
+fn used(kind: Kind) -> &'static [Role] {
+    use Role::{
+        Ask, AskClose, AskQty, Bid, BidClose, BidQty, BuyerIsMaker, Clock, Close, CloseTime, FirstId, High, Id, LastId,
+        Low, Mark, Open, PrevId, Price, Qty, QuoteVolume, Rate, Seq, Side, SignedQty, Snapshot, Symbol, TakerBase,
+        TakerQuote, TradeKind, Trades, Ts, TsVenue, UpdateId, Volume,
+    };
+    match kind {
+        Kind::Trades => &[Ts, Clock, TsVenue, Symbol, Price, Qty, SignedQty, Side, BuyerIsMaker, Id, TradeKind],
+        Kind::Quotes => &[Ts, Clock, TsVenue, Symbol, Bid, BidQty, Ask, AskQty, UpdateId, BidClose, AskClose],
+        Kind::Bars(_) => {
+            &[Ts, Clock, Symbol, CloseTime, Open, High, Low, Close, Volume, QuoteVolume, Trades, TakerBase, TakerQuote]
+        }
+        Kind::Depth => &[Ts, Clock, TsVenue, Symbol, Side, Price, Qty, Seq, Snapshot, FirstId, LastId, PrevId],
+        Kind::Funding => &[Ts, Clock, Symbol, Rate, Mark],
+    }
+}
+
 impl Plan {
     fn empty(kind: Kind, names: Vec<String>) -> Self {
         Self {
@@ -138,6 +195,7 @@ impl Plan {
             venue_unit: None,
             id_space: "",
             units_allowed: &TimeUnit::ALL,
+            unused: Vec::new(),
         }
     }
 
@@ -171,18 +229,55 @@ impl Plan {
     }
 
     /// From a header whose names are recognised.
-    pub(super) fn from_header(path: &Path, names: Vec<String>, kind: Option<Kind>) -> Result<Self, DataError> {
+    pub(super) fn from_header(path: &Path, names: Vec<String>, spec: &ImportSpec) -> Result<Self, DataError> {
         let mut plan = Self::empty(Kind::Trades, names);
         let mut ranks = [0u8; ROLES];
-        for column in 0..plan.names.len() {
-            let name = plan.names[column].trim().to_ascii_lowercase().replace([' ', '-'], "_");
-            if let Some(meaning) = meaning(&name).filter(|m| m.2 > ranks[m.0 as usize]) {
-                ranks[meaning.0 as usize] = meaning.2;
-                plan.set(meaning, column);
+        let mut rivals = Vec::new();
+        let known: Vec<String> = plan.names.iter().map(|n| plain(n)).collect();
+        let apart = ["date", "time"].iter().all(|part| known.iter().any(|name| name == part));
+        for (column, name) in known.iter().enumerate() {
+            let meaning = match name.as_str() {
+                "time" if apart => Some((Role::Clock, None, 3)),
+                _ => meaning(name).or_else(|| volume_of(name, &spec.instrument)),
+            };
+            let Some((role, unit, rank)) = meaning else { continue };
+            match rank.cmp(&ranks[role as usize]) {
+                Ordering::Greater => {
+                    ranks[role as usize] = rank;
+                    plan.set((role, unit, rank), column);
+                }
+                Ordering::Equal => rivals.push((role, rank, column)),
+                Ordering::Less => {}
             }
         }
-        plan.choose_kind(path, kind)?;
+        // A better column for the time needs no time of day beside it.
+        if plan.at(Role::Ts).is_some_and(|c| known[c] != "date") {
+            plan.index[Role::Clock as usize] = None;
+        }
+        plan.choose_kind(path, spec.told())?;
+        let rival =
+            rivals.iter().find(|(role, rank, _)| used(plan.kind).contains(role) && *rank == ranks[*role as usize]);
+        if let Some((role, _, second)) = rival {
+            return Err(plan.two(path, *role, *second));
+        }
+        let taken: Vec<usize> = used(plan.kind).iter().filter_map(|role| plan.at(*role)).collect();
+        plan.unused = (0..plan.names.len()).filter(|c| !taken.contains(c)).map(|c| plan.name_or_number(c)).collect();
         Ok(plan)
+    }
+
+    fn name_or_number(&self, column: usize) -> String {
+        self.names.get(column).filter(|n| !n.is_empty()).cloned().unwrap_or_else(|| (column + 1).to_string())
+    }
+
+    /// Two columns mean the same.
+    fn two(&self, path: &Path, role: Role, second: usize) -> DataError {
+        let first = self.at(role).or(self.at(Role::Ts)).unwrap_or(second);
+        let names = [first, second].map(|c| self.name_or_number(c));
+        DataError::Columns {
+            path: path.to_owned(),
+            found: format!("its columns {:?} and {:?} may both be the {}", names[0], names[1], role.words()),
+            remedy: "leave one out, or name all columns to take with --columns ROLE=NAME,…".to_owned(),
+        }
     }
 
     /// From a mapping such as `ts=date,close=AAPL`; the right side is a header name or a column number from 1.
@@ -195,8 +290,10 @@ impl Plan {
         let mut plan = Self::empty(Kind::Trades, names);
         for part in mapping.split(',').filter(|p| !p.trim().is_empty()) {
             let wrong = |what: String| {
-                let remedy =
-                    "write --columns ROLE=NAME,…, as in ts=date,close=AAPL (a NAME may be a column number from 1)";
+                let remedy = format!(
+                    "write --columns ROLE=NAME,…, as in {} (a NAME may be a column number from 1)",
+                    plan.example()
+                );
                 DataError::spec(format!("reading --columns {mapping:?}: {what}"), remedy)
             };
             let (role, name) = part.split_once('=').ok_or_else(|| wrong(format!("{part:?} has no '='")))?;
@@ -289,8 +386,20 @@ impl Plan {
         DataError::Columns {
             path: path.to_owned(),
             found: format!("in line 1, its columns are {}; {what}", listed(&self.names)),
-            remedy: "say what they are, as in --columns ts=date,close=AAPL, or --kind".to_owned(),
+            remedy: format!("say what they are, as in --columns {}, or --kind", self.example()),
         }
+    }
+
+    /// A mapping of two columns of this file, by their names where these can be written so, else by number.
+    fn example(&self) -> String {
+        let time = self.at(Role::Ts).or(self.at(Role::TsVenue)).unwrap_or(0);
+        let value = (0..self.names.len()).rev().find(|c| *c != time).unwrap_or(1);
+        let told = |column: usize| {
+            let name = self.names.get(column).filter(|n| !n.is_empty() && n.len() < 40);
+            let plain = name.filter(|n| !n.contains([',', '=']) && !n.contains(char::is_control));
+            plain.cloned().unwrap_or_else(|| (column + 1).to_string())
+        };
+        format!("ts={},close={}", told(time), told(value))
     }
 }
 

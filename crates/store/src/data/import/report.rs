@@ -18,10 +18,23 @@ pub struct ImportReport {
     pub symbol: Symbol,
     /// One entry per file, in the order given.
     pub files: Vec<FileReport>,
+    /// What is odd only between rows of different files, and between them and what is stored: gaps, overlaps, repeats,
+    /// broken sequences. One entry per kind of data in which anything is.
+    pub seams: Vec<Seams>,
     /// Rows added to the catalog.
     pub rows_added: u64,
     /// Whether the catalog is as it was before.
     pub unchanged: bool,
+}
+
+/// What is odd where files of one kind of data meet.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Seams {
+    /// The kind of data.
+    #[schemars(with = "String")]
+    pub kind: Kind,
+    /// What is odd; places are of the rows that were imported.
+    pub findings: Vec<Finding>,
 }
 
 /// What an import found in one file and did with it.
@@ -50,6 +63,10 @@ pub struct FileReport {
     pub first: Stamp,
     /// Time of its last row.
     pub last: Stamp,
+    /// Columns of its header that nothing was made of; empty where the columns were named or its format has them all.
+    pub columns_unused: Vec<String>,
+    /// Whether it has bars and none of them a volume.
+    pub no_volume: bool,
     /// What is odd in it.
     pub findings: Vec<Finding>,
 }

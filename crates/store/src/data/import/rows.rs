@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use bellwether_sdk::{Decimal, InstrumentKind, Interval, NumError, Rate, Symbol};
+use bellwether_sdk::{Decimal, InstrumentKind, Interval, NumError, Rate, Symbol, Ts};
 
 use super::plan::{Plan, Role};
 use super::{Format, ImportSpec};
 use crate::data::error::DataError;
 use crate::data::schema::{self, NULL, Row, TS, Unit, WIDTH, bar, depth, funding, quote, trade};
 use crate::data::table::{MANTISSA_END, Table};
-use crate::data::time::{TimeUnit, parse_date};
+use crate::data::time::{TimeUnit, day_first, parse_date, parse_day};
 use crate::market::Kind;
 
 /// The fields of one row, as text.
@@ -154,6 +154,12 @@ impl<'a> Rows<'a> {
         let text = fields.field(column).trim_ascii();
         if text.is_empty() {
             return Ok(None);
+        }
+        if role == Role::Ts
+            && let Some(clock) = self.plan.at(Role::Clock)
+        {
+            let joined = joined(text, fields.field(clock).trim_ascii());
+            return joined.map(Some).ok_or_else(|| self.not_joined(column, clock));
         }
         let named = if role == Role::Ts { self.plan.ts_unit } else { self.plan.venue_unit };
         // The unit told is that of the engine's time; a column whose name says its unit beside it keeps that.
@@ -358,6 +364,16 @@ impl<'a> Rows<'a> {
         }
     }
 
+    fn not_joined(&self, date: usize, clock: usize) -> DataError {
+        let names = [date, clock].map(|c| self.plan.names.get(c).map_or("", String::as_str));
+        let found = format!(
+            "its columns {:?} and {:?} are not a date, as in 2024-01-31, and a time of day, as in 12:00:00",
+            names[0], names[1]
+        );
+        let remedy = format!("say which is the time, as in --columns ts={},…", names[0]);
+        self.bad(Role::Ts, (found, remedy))
+    }
+
     fn bad(&self, role: Role, (found, remedy): Bad) -> DataError {
         let column = self.plan.at(role).and_then(|c| self.plan.names.get(c).cloned());
         let column = column.unwrap_or_else(|| format!("{role:?}").to_lowercase());
@@ -404,6 +420,10 @@ fn parse_time(
     guess: &mut Option<TimeUnit>,
     allowed: &[TimeUnit],
 ) -> Result<i64, Bad> {
+    // Eight digits are no time in any unit.
+    if let Some(day) = std::str::from_utf8(text).ok().filter(|t| t.len() == 8).and_then(parse_day) {
+        return within(text, day);
+    }
     if let Some(value) = parse_int(text) {
         let unit = match told.or(*guess) {
             Some(unit) => unit,
@@ -425,9 +445,25 @@ fn parse_time(
         let nanos = i128::from(value.mantissa()) * i128::from(unit.nanos()) / 10i128.pow(u32::from(value.scale()));
         return i64::try_from(nanos).map_err(|_| missing("a time"));
     }
-    let date = parse_date(&as_text).map(bellwether_sdk::Ts::nanos).ok_or_else(|| {
+    let date = parse_date(&as_text).ok_or_else(|| {
+        if day_first(&as_text) {
+            let found = format!("of the date {} it is not known whether day or month stands first", shown(text));
+            return (found, "write the year first, as in 2024-01-31, or an integer time".to_owned());
+        }
         let found = format!("{} is neither an integer time nor a date", shown(text));
         (found, "write 2024-01-31 12:00:00 (UTC), or an integer time".to_owned())
     })?;
-    TimeUnit::Ns.to_ns(date).ok_or_else(|| (format!("{as_text} is outside 1980..2100"), "correct the row".to_owned()))
+    within(text, date)
+}
+
+fn within(text: &[u8], date: Ts) -> Result<i64, Bad> {
+    let outside = || (format!("{} is outside 1980..2100", String::from_utf8_lossy(text)), "correct the row".to_owned());
+    TimeUnit::Ns.to_ns(date.nanos()).ok_or_else(outside)
+}
+
+/// A date and a time of day from two columns.
+fn joined(date: &[u8], clock: &[u8]) -> Option<i64> {
+    let (date, clock) = (std::str::from_utf8(date).ok()?, std::str::from_utf8(clock).ok()?);
+    parse_day(date)?;
+    TimeUnit::Ns.to_ns(parse_date(&format!("{date} {clock}"))?.nanos())
 }

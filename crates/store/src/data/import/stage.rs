@@ -14,6 +14,7 @@ use crate::data::error::DataError;
 use crate::data::intake;
 use crate::data::lock::WriteLock;
 use crate::data::manifest::SourceEntry;
+use crate::data::origin::mark_file;
 use crate::data::schema::WIDTH;
 use crate::data::table::Table;
 use crate::data::time::Month;
@@ -25,15 +26,33 @@ pub(super) struct Staged {
     sources: Vec<SourceEntry>,
 }
 
-/// Merges a file into the months it touches, loading them when first needed.
+impl Staged {
+    /// Whether anything of the series changes.
+    pub(super) fn changed(&self) -> bool {
+        self.months.values().any(|(.., changed)| *changed)
+    }
+
+    /// The rows of a month that was touched.
+    pub(super) fn month(&self, month: Month) -> Option<&Table> {
+        self.months.get(&month).map(|(table, ..)| table)
+    }
+
+    /// The months that were touched.
+    pub(super) fn months(&self) -> impl Iterator<Item = Month> + '_ {
+        self.months.keys().copied()
+    }
+}
+
+/// Merges a file, the `number`-th of an import, into the months it touches, loading them when first needed.
 pub(super) fn stage(
     catalog: &Catalog,
     spec: &ImportSpec,
-    path: &Path,
+    (path, number): (&Path, usize),
     parsed: Parsed,
     staged: &mut BTreeMap<Kind, Staged>,
 ) -> Result<FileReport, DataError> {
-    let Parsed { table, source, mut report } = parsed;
+    let Parsed { mut table, source, mut report } = parsed;
+    mark_file(&mut table, number);
     let kind = report.kind;
     let entry = catalog.manifest().find(&spec.instrument, kind);
     let series = staged.entry(kind).or_insert_with(|| Staged {
@@ -71,9 +90,7 @@ pub(super) fn stage(
         if merged.changed {
             sources.insert(index);
         }
-        let mut month_table = merged.table;
-        month_table.col_mut(WIDTH - 1).clear();
-        series.months.insert(month, (month_table, sources, was_changed || merged.changed));
+        series.months.insert(month, (merged.table, sources, was_changed || merged.changed));
     }
     report.rows_known = rows - report.rows_added;
     if changed_any {
@@ -130,7 +147,7 @@ pub(in crate::data) fn store_derived(
     let path = PathBuf::from(&source.name);
     let report = derived_report(&source, kind, rows);
     let mut staged = BTreeMap::new();
-    let report = stage(catalog, &spec, &path, Parsed { table, source: source.clone(), report }, &mut staged)?;
+    let report = stage(catalog, &spec, (&path, 1), Parsed { table, source: source.clone(), report }, &mut staged)?;
     let Some(mut series) = staged.remove(&kind) else { return Ok(report.rows_added) };
     // What was made of the same series before is made of it as it is now.
     let earlier = sources.iter().position(same);
@@ -169,7 +186,7 @@ pub(in crate::data) fn store_rows(
     }
     let report = derived_report(&source, kind, table.len() as u64);
     let mut staged = BTreeMap::new();
-    let report = stage(catalog, &spec, &path, Parsed { table, source, report }, &mut staged)?;
+    let report = stage(catalog, &spec, (&path, 1), Parsed { table, source, report }, &mut staged)?;
     let Some(mut series) = staged.remove(&kind) else { return Ok(0) };
     if series.months.values().any(|(.., changed)| *changed) {
         let fold = intake::fold_source(&mut series.sources);
@@ -212,6 +229,8 @@ fn derived_report(source: &SourceEntry, kind: Kind, rows: u64) -> FileReport {
         known: false,
         first: Ts::from_nanos(source.first_ts).into(),
         last: Ts::from_nanos(source.last_ts).into(),
+        columns_unused: Vec::new(),
+        no_volume: false,
         findings: Vec::new(),
     }
 }
@@ -221,7 +240,11 @@ pub(super) fn change(spec: &ImportSpec, kind: Kind, staged: Staged) -> Option<Se
         .months
         .into_iter()
         .filter(|(_, (.., changed))| *changed)
-        .map(|(month, (table, sources, _))| (month, (table, sources)))
+        .map(|(month, (mut table, sources, _))| {
+            // Where rows came from is not stored.
+            table.col_mut(WIDTH - 1).clear();
+            (month, (table, sources))
+        })
         .collect();
     (!months.is_empty()).then(|| SeriesChange {
         symbol: spec.instrument.clone(),

@@ -16,10 +16,11 @@ pub(super) fn read_csv<'a>(
     input: &mut dyn BufRead,
 ) -> Result<Rows<'a>, DataError> {
     let start = input.fill_buf().map_err(|e| unreadable(path, &e))?;
-    let delimiter = sniff(path, start)?;
     if start.starts_with(&[0xef, 0xbb, 0xbf]) {
         input.consume(3);
     }
+    let passed = pass_over_address(path, input)?;
+    let delimiter = sniff(path, input.fill_buf().map_err(|e| unreadable(path, &e))?)?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -39,7 +40,7 @@ pub(super) fn read_csv<'a>(
             return Ok(rows);
         }
         pending = false;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = passed + record.position().map_or(0, csv::Position::line);
         if record.len() != width {
             return Err(DataError::ColumnCount { path: path.to_owned(), line, found: record.len(), expected: width });
         }
@@ -58,6 +59,17 @@ fn next<R: std::io::Read>(
     })
 }
 
+/// Some sites write their address into a line before the header. Gives how many lines were passed over.
+fn pass_over_address(path: &Path, input: &mut dyn BufRead) -> Result<u64, DataError> {
+    let start = input.fill_buf().map_err(|e| unreadable(path, &e))?;
+    let address = [&b"https://"[..], b"http://"].iter().any(|scheme| start.starts_with(scheme));
+    let end = start.iter().position(|b| *b == b'\n').filter(|end| address && !start[..*end].contains(&b','));
+    if let Some(end) = end {
+        input.consume(end + 1);
+    }
+    Ok(u64::from(end.is_some()))
+}
+
 /// Refuses binary content and finds the delimiter: the most frequent of comma, semicolon and tab in the first line.
 fn sniff(path: &Path, start: &[u8]) -> Result<u8, DataError> {
     let head = &start[..start.len().min(4096)];
@@ -69,6 +81,15 @@ fn sniff(path: &Path, start: &[u8]) -> Result<u8, DataError> {
         ));
     }
     let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
+    let message = line.trim_ascii_start();
+    let stamp = message.iter().take_while(|b| b.is_ascii_digit()).count();
+    if message[stamp..].trim_ascii_start().starts_with(b"{") {
+        return Err(DataError::file(
+            path,
+            "its lines are messages as a venue sends them (JSON), which no format here reads",
+            "record the feed with data record, or write its rows as CSV: one per trade, quote or level of a depth message",
+        ));
+    }
     let count = |c: u8| line.iter().filter(|b| **b == c).count();
     Ok([b',', b';', b'\t'].into_iter().rev().max_by_key(|c| count(*c)).unwrap_or(b','))
 }
@@ -92,7 +113,7 @@ fn plan(path: &Path, spec: &ImportSpec, first: &csv::ByteRecord) -> Result<(Plan
                     return Ok((plan, header && !timed));
                 }
                 Some(mapping) => Plan::from_mapping(path, names, mapping, spec.told())?,
-                None if header => Plan::from_header(path, names, spec.told())?,
+                None if header => Plan::from_header(path, names, spec)?,
                 None => {
                     return Err(DataError::Columns {
                         path: path.to_owned(),

@@ -88,6 +88,14 @@ fn wrong_column_counts_are_refused_with_both_counts() {
 }
 
 #[test]
+fn messages_as_a_venue_sends_them_are_told_to_be_that() {
+    let message = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161256322,"p":"61800.30","q":"0.006"}}"#;
+    for line in [format!("1723161255088176367 {message}\n"), format!("{message}\n")] {
+        says(&refused_csv(&line), &["messages as a venue sends them", "data record"]);
+    }
+}
+
+#[test]
 fn times_in_the_wrong_unit_are_refused_with_the_remedy() {
     let error = refused_csv("ts_ms,open,high,low,close,volume\n1706655600,10,12,9,11.5,3\n");
     says(&error, &["bad.csv:2", "looks like seconds", "--time-unit s"]);
@@ -97,7 +105,8 @@ fn times_in_the_wrong_unit_are_refused_with_the_remedy() {
     says(&error, &["bad.csv:3", "looks like seconds"]);
     says(&refused_csv("ts_ms,price,qty\n5,1,1\n"), &["bad.csv:2", "outside 1980..2100"]);
     says(&refused_csv("date,price,qty\n1969-12-31,1,1\n"), &["bad.csv:2", "outside 1980..2100"]);
-    says(&refused_csv("date,price,qty\n31.12.2020,1,1\n"), &["bad.csv:2", "neither an integer time nor a date"]);
+    says(&refused_csv("date,price,qty\nlast week,1,1\n"), &["bad.csv:2", "neither an integer time nor a date"]);
+    says(&refused_csv("date,price,qty\n31.12.2020,1,1\n"), &["bad.csv:2", "whether day or month stands first"]);
     let mut told = spec(Format::Csv, "binance:BTC/USDT");
     told.time_unit = Some(TimeUnit::S);
     let desk = Desk::new();

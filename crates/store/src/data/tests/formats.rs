@@ -379,6 +379,95 @@ fn generic_headers_are_recognised() {
 }
 
 #[test]
+fn volume_may_be_named_by_its_currency_and_columns_left_out_are_named() {
+    let text = "https://www.CryptoDataDownload.com\n\
+        unix,date,symbol,open,high,low,close,Volume BTC,Volume USDT\n\
+        1704067200000,2024-01-01 00:00:00,BTC/USDT,1,2,1,2,5.25,9.5\n1704070800000,2024-01-01 01:00:00,BTC/USDT,1,2,1,2,4,8\n";
+    let desk = Desk::new();
+    let report = only(&desk, Format::Csv, "binance:BTC/USDT", "cdd.csv", text);
+    assert_eq!((report.rows_added, report.columns_unused, report.no_volume), (2, vec!["unix".to_owned()], false));
+    let shown = show(&desk.catalog(), &sym("binance:BTC/USDT"), report.kind, Place::Head, 1).expect("rows");
+    assert_eq!((shown.rows[0]["volume"].as_str(), shown.rows[0]["quote_volume"].as_str()), ("5.25", "9.5"));
+    // Lines are counted from the file's first.
+    let bad = desk.file("bad.csv", text.replace("4,8", "4,x"));
+    let error = desk.import(&spec(Format::Csv, "binance:BTC/USDT"), &[bad]).expect_err("no number").to_string();
+    assert!(error.contains("bad.csv:4"), "{error}");
+}
+
+#[test]
+fn bars_without_volume_are_told_and_have_a_fine_lot() {
+    let desk = Desk::new();
+    let text = "date,open,high,low,close,Volume ETH\n2024-01-01,1,2,1,2,5\n2024-01-02,1,2,1,2,5\n";
+    let report = only(&desk, Format::Csv, "binance:BTC/USDT", "other.csv", text);
+    assert_eq!((report.columns_unused, report.no_volume), (vec!["Volume ETH".to_owned()], true));
+    let lot = |desk: &Desk| {
+        let it = desk.catalog().instrument(&sym("binance:BTC/USDT"), InstrumentId(0)).expect("an instrument");
+        it.lot.to_text(it.qty_scale)
+    };
+    assert_eq!(lot(&desk), "0.00000001");
+    // Whole quantities that were seen are another thing.
+    let trades = "ts_ms,price,qty\n1704067200000,2,3\n";
+    only(&desk, Format::Csv, "binance:BTC/USDT", "t.csv", trades);
+    assert_eq!(lot(&desk), "1");
+}
+
+#[test]
+fn a_date_and_a_time_of_day_are_joined_and_two_times_are_refused() {
+    for (rows, name) in [
+        ("2024-01-02,13:05,1,2,1,2\n2024-01-02,13:06,1,2,1,2\n", "iso"),
+        ("2024.01.02,13:05:00,1,2,1,2\n2024.01.02,13:06:00,1,2,1,2\n", "dotted"),
+        ("20240102,130500,1,2,1,2\n20240102,130600,1,2,1,2\n", "digits"),
+    ] {
+        let desk = Desk::new();
+        for header in ["Date,Time,Open,High,Low,Close", "<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>"] {
+            let report = only(&desk, Format::Csv, "fx:EUR/USD", "d.csv", format!("{header}\n{rows}"));
+            assert_eq!(
+                (report.first.utc.as_str(), report.kind.to_string().as_str()),
+                ("2024-01-02T13:05:00Z", "bars-1m"),
+                "{name}"
+            );
+            assert!(report.columns_unused.is_empty());
+        }
+    }
+    let refused = |text: &str| {
+        let desk = Desk::new();
+        let file = desk.file("two.csv", text);
+        desk.import(&spec(Format::Csv, "fx:EUR/USD"), &[file]).expect_err("a refusal").to_string()
+    };
+    let error = refused("Date,Time,Close\n2024-01-02 13:05,1704200700,1\n");
+    assert!(error.contains("\"Date\" and \"Time\"") && error.contains("--columns ts=Date"), "{error}");
+    let error = refused("timestamp,datetime,close\n1704200700,2024-01-02 13:05,1\n");
+    assert!(error.contains("\"timestamp\" and \"datetime\" may both be the time"), "{error}");
+    let error = refused("ts,price,qty,size\n1704200700,1,1,1\n");
+    assert!(error.contains("\"qty\" and \"size\" may both be the qty"), "{error}");
+    // A role that bars do not have is nobody's.
+    only(
+        &Desk::new(),
+        Format::Csv,
+        "fx:EUR/USD",
+        "ok.csv",
+        "date,close,qty,size\n2024-01-02,1,1,1\n2024-01-03,1,1,1\n",
+    );
+}
+
+#[test]
+fn dates_of_other_forms_read_and_ambiguous_ones_say_so() {
+    for (date, next) in [("20240102", "20240103"), ("2024.01.02", "2024.01.03"), ("2024/01/02", "2024/01/03")] {
+        let report = only(&Desk::new(), Format::Csv, "x:A/B", "d.csv", format!("date,close\n{date},1\n{next},2\n"));
+        assert_eq!((report.first.utc.as_str(), report.kind.to_string().as_str()), ("2024-01-02T00:00:00Z", "bars-1d"));
+    }
+    let desk = Desk::new();
+    let file = desk.file("d.csv", "date,close\n01/02/2024,1\n");
+    let error = desk.import(&spec(Format::Csv, "x:A/B"), &[file]).expect_err("a refusal").to_string();
+    for part in ["d.csv:2", "whether day or month stands first", "write the year first"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let file = desk.file("d.csv", "when,PRICE\n2024-01-02,1\n");
+    let error = desk.import(&spec(Format::Csv, "x:A/B"), &[file]).expect_err("a refusal").to_string();
+    assert!(error.contains("--columns ts=when,close=PRICE"), "{error}");
+}
+
+#[test]
 fn columns_can_be_told() {
     let desk = Desk::new();
     let file = desk.file("wide.csv", "date,AAPL,AMD\n1990-01-02,0.264,4.125\n1990-01-03,0.266,4.0\n");

@@ -177,7 +177,8 @@ fn bare(rows: &[(i64, u32)]) -> String {
 fn trades_without_ids_are_never_told_apart_by_value() {
     let desk = Desk::new();
     let report = desk.csv("bitmex:XBT/USD:XBT", &bare(&[(0, 7), (0, 7), (0, 7), (5, 8)])).expect("an import");
-    assert_eq!((report.rows_added, report.files[0].findings.len()), (4, 0));
+    let findings: Vec<(Oddity, u64)> = report.files[0].findings.iter().map(|f| (f.kind, f.count)).collect();
+    assert_eq!((report.rows_added, findings), (4, vec![(Oddity::EqualTimes, 2)]));
     // A file cut in the middle of an instant continues there, even with equal trades.
     let report = desk.csv("bitmex:XBT/USD:XBT", &bare(&[(5, 8), (9, 9)])).expect("an import");
     assert_eq!(report.rows_added, 2);
@@ -266,6 +267,16 @@ fn a_broken_depth_sequence_is_found() {
     assert_eq!(findings[0].first.as_ref().map(|s| s.utc.as_str()), Some("2024-01-30T23:00:02Z"));
 }
 
+/// Spot's messages may bring again what the one before had; the check and the book of a run judge the same.
+#[test]
+fn a_message_that_brings_changes_again_is_nothing_odd() {
+    let text = "seq,ts_recv_ns,snapshot,first_id,final_id,side,price,qty\n\
+        0,1706655600000000000,1,,10,b,10,1\n1,1706655601000000000,0,11,15,b,10,2\n2,1706655602000000000,0,14,20,b,10,3\n";
+    let desk = Desk::new();
+    desk.csv("binance:BTC/USDT", text).expect("an import");
+    assert_eq!(check(&desk.catalog(), None, None).expect("a check").series[0].findings, []);
+}
+
 #[test]
 fn depth_cut_into_files_by_month_is_the_same_depth() {
     let header = "seq,ts_recv_ns,first_id,final_id,prev_final_id,side,price,qty\n";
@@ -279,4 +290,119 @@ fn depth_cut_into_files_by_month_is_the_same_depth() {
     let batches = parts.batches("binance:BTC/USDT:USDT", "depth", ALL);
     let [Batch::Depth(d)] = &batches[..] else { panic!("{batches:?}") };
     assert_eq!(d.heads.iter().map(|h| h.levels_len).collect::<Vec<_>>(), [2, 1, 1]);
+}
+
+/// Hourly bars from an hour since 1970 on.
+fn hours(from: i64, count: i64) -> String {
+    let rows = (from..from + count).map(|h| format!("{},10,12,9,11,1\n", h * 3_600_000));
+    format!("ts_ms,open,high,low,close,volume\n{}", rows.collect::<String>())
+}
+
+/// 2024-01-01, in hours since 1970.
+const JANUARY: i64 = 1_704_067_200 / 3600;
+const MARCH: i64 = 1_709_251_200 / 3600;
+
+#[test]
+fn a_gap_between_two_files_is_counted_and_refused_when_strict() {
+    let desk = Desk::new();
+    let files = [desk.file("01.csv", hours(JANUARY, 744)), desk.file("03.csv", hours(MARCH, 24))];
+    let mut strict = spec(Format::Csv, "binance:BTC/USDT");
+    strict.strict = true;
+    let error = desk.import(&strict, &files).expect_err("a refusal").to_string();
+    for part in ["03.csv strictly", "gaps: 1, first at 2024-02-01T00:00:00Z (03.csv:2)", "696 bars missing"] {
+        assert!(error.contains(part), "{error:?} does not say {part:?}");
+    }
+    assert!(tree(&desk.store()).is_empty(), "nothing was written");
+    let report = desk.import(&spec(Format::Csv, "binance:BTC/USDT"), &files).expect("an import");
+    assert!(report.files.iter().all(|f| f.findings.is_empty()), "neither file has a gap of its own");
+    let [seams] = &report.seams[..] else { panic!("{:?}", report.seams) };
+    let told = check(&desk.catalog(), None, None).expect("a check").series.remove(0).findings;
+    assert_eq!((seams.findings.len(), told.len()), (1, 1));
+    assert_eq!((seams.findings[0].count, seams.findings[0].missing), (1, Some(696)));
+    assert_eq!((seams.findings[0].missing, &seams.findings[0].detail), (told[0].missing, &told[0].detail));
+}
+
+#[test]
+fn a_month_that_fills_a_gap_leaves_none_whatever_the_order() {
+    let february = hours(JANUARY + 744, 696);
+    let desk = Desk::new();
+    let files = [
+        desk.file("03.csv", hours(MARCH, 24)),
+        desk.file("01.csv", hours(JANUARY, 744)),
+        desk.file("02.csv", &february),
+    ];
+    let mut strict = spec(Format::Csv, "binance:BTC/USDT");
+    strict.strict = true;
+    assert!(desk.import(&strict, &files).expect("an import").seams.is_empty());
+    // One after the other: the gap is told while it is there.
+    let desk = Desk::new();
+    let file = |name: &str, text: &str| desk.file(name, text);
+    let plain = spec(Format::Csv, "binance:BTC/USDT");
+    desk.import(&plain, &[file("03.csv", &hours(MARCH, 24))]).expect("an import");
+    let report = desk.import(&plain, &[file("01.csv", &hours(JANUARY, 744))]).expect("an import");
+    assert_eq!(report.seams[0].findings[0].missing, Some(696));
+    assert_eq!(report.seams[0].findings[0].place.as_deref(), Some("01.csv:745"), "what is stored has no line");
+    let report = desk.import(&strict, &[file("02.csv", &february)]).expect("an import");
+    assert!(report.seams.is_empty(), "{:?}", report.seams);
+    // A gap that is stored is not told again with a file that has nothing to do with it.
+    let later = hours(MARCH + 48, 24);
+    assert_eq!(desk.import(&plain, &[file("gap.csv", &later)]).expect("an import").seams[0].findings[0].count, 1);
+    assert!(desk.import(&strict, &[file("on.csv", &hours(MARCH + 72, 24))]).expect("an import").seams.is_empty());
+}
+
+#[test]
+fn overlaps_ids_and_sequences_are_looked_at_across_files() {
+    let desk = Desk::new();
+    let half = hours(JANUARY, 24).replace("00000,10", "00001,10");
+    let files = [desk.file("a.csv", hours(JANUARY, 24)), desk.file("b.csv", half)];
+    let report = desk.import(&spec(Format::Csv, "binance:BTC/USDT"), &files).expect("an import");
+    let kinds: Vec<(Oddity, u64)> = report.seams[0].findings.iter().map(|f| (f.kind, f.count)).collect();
+    assert_eq!(kinds, [(Oddity::Overlaps, 47)]);
+
+    let trades = |from: i64, count: i64| {
+        let rows = (from..from + count).map(|id| format!("{},{id},10,1,buy\n", 1_704_067_200_000 + id));
+        format!("ts_ms,trade_id,price,qty,side\n{}", rows.collect::<String>())
+    };
+    let files = [desk.file("a.csv", trades(1, 100)), desk.file("b.csv", trades(111, 100))];
+    let report = desk.import(&spec(Format::Csv, "binance:ETH/USDT"), &files).expect("an import");
+    assert_eq!((report.seams[0].kind, report.seams[0].findings[0].missing), (Kind::Trades, Some(10)));
+
+    // Months that are left alone count with the rows at their ends.
+    let at = |day: i64, from: i64| {
+        let rows = (from..from + 100).map(|id| format!("{},{id},10,1,buy\n", day * 86_400_000 + id));
+        format!("ts_ms,trade_id,price,qty,side\n{}", rows.collect::<String>())
+    };
+    let plain = spec(Format::Csv, "binance:LTC/USDT");
+    desk.import(&plain, &[desk.file("12.csv", at(19_700, 1))]).expect("an import");
+    let report = desk.import(&plain, &[desk.file("02.csv", at(19_762, 206))]).expect("an import");
+    assert_eq!(report.seams[0].findings[0].missing, Some(105));
+    let report = desk.import(&plain, &[desk.file("01.csv", at(19_730, 103))]).expect("an import");
+    let finding = &report.seams[0].findings[0];
+    assert_eq!((finding.count, finding.missing, finding.place.as_deref()), (2, Some(5), Some("01.csv:2")));
+
+    let depth = |from: i64| {
+        let rows = (from..from + 3).map(|id| format!("{},0,{id},{id},{},b,10,1\n", 1_704_067_200_000 + id, id - 1));
+        format!("ts_ms,snapshot,first_id,final_id,prev_final_id,side,price,qty\n{}", rows.collect::<String>())
+    };
+    let files = [desk.file("a.csv", depth(1)), desk.file("b.csv", depth(4))];
+    let plain = spec(Format::Csv, "binance:SOL/USDT");
+    assert!(desk.import(&plain, &files).expect("an import").seams.is_empty(), "they follow each other");
+    let report = desk.import(&plain, &[desk.file("c.csv", depth(9))]).expect("an import");
+    let finding = &report.seams[0].findings[0];
+    assert_eq!((finding.kind, finding.count, finding.place.as_deref()), (Oddity::Sequence, 1, Some("c.csv:2")));
+}
+
+#[test]
+fn a_payment_missing_between_two_months_is_told() {
+    let desk = Desk::new();
+    let pays = |from: i64, count: i64| {
+        let rows = (0..count).map(|i| format!("{},0.0001\n", (from + i * 8) * 3_600_000));
+        format!("ts_ms,funding_rate\n{}", rows.collect::<String>())
+    };
+    let plain = spec(Format::Csv, "binance:BTC/USDT:USDT");
+    desk.import(&plain, &[desk.file("01.csv", pays(JANUARY, 93))]).expect("an import");
+    let report = desk.import(&plain, &[desk.file("02.csv", pays(JANUARY + 744 + 8, 20))]).expect("an import");
+    assert_eq!((report.seams[0].findings[0].kind, report.seams[0].findings[0].missing), (Oddity::Gaps, Some(1)));
+    let report = desk.import(&plain, &[desk.file("2.csv", pays(JANUARY + 744 + 8 + 160, 20))]).expect("an import");
+    assert!(report.seams.is_empty(), "{:?}", report.seams);
 }

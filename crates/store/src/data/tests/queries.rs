@@ -128,6 +128,16 @@ fn the_data_hash_depends_on_content_and_range_only() {
 }
 
 #[test]
+fn a_check_of_what_is_not_stored_names_no_kind_that_was_not_asked_for() {
+    let desk = Desk::new();
+    desk.csv(BTC, BARS).expect("an import");
+    let catalog = desk.catalog();
+    let error = |kind| check(&catalog, Some(&sym("x:B/USD")), kind).expect_err("nothing is stored").to_string();
+    assert!(error(None).contains("has nothing of x:B/USD"), "{}", error(None));
+    assert!(error(Some(Kind::Quotes)).contains("has no quotes of x:B/USD"), "{}", error(Some(Kind::Quotes)));
+}
+
+#[test]
 fn instruments_are_inferred_unless_rules_are_stated() {
     let desk = Desk::new();
     desk.csv(BTC, BARS).expect("an import");
@@ -203,7 +213,8 @@ fn minutes_resample_to_quarters_of_an_hour() {
     let desk = Desk::new();
     minute_bars(&desk, 40);
     let quarter: Interval = "15m".parse().expect("an interval");
-    let report = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter, &NEVER).expect("bars");
+    let report =
+        resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter, &mut Watcher::silent(&NEVER)).expect("bars");
     assert_eq!((report.rows_read, report.bars, report.bars_added), (40, 3, 3));
     let got = bars(&desk, "bars-15m", ALL);
     let text: Vec<String> = got
@@ -221,15 +232,22 @@ fn minutes_resample_to_quarters_of_an_hour() {
         .collect();
     assert_eq!(text, ["100 116 99 115 15", "115 131 114 130 15", "130 141 129 140 10"]);
     let before = tree(&desk.store());
-    let again = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter, &NEVER).expect("bars");
+    let again =
+        resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter, &mut Watcher::silent(&NEVER)).expect("bars");
     assert_eq!((again.bars, again.bars_added), (3, 0));
     assert_eq!(tree(&desk.store()), before);
     // More minutes: bars made of other data are made anew, the unfinished last one too.
     minute_bars(&desk, 60);
-    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter, &NEVER).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), quarter, &mut Watcher::silent(&NEVER)).expect("bars");
     assert_eq!(bars(&desk, "bars-15m", ALL).iter().map(|b| b.volume.mantissa()).collect::<Vec<_>>(), [15, 15, 15, 15]);
     for (from, to) in [("bars-1m", "90s"), ("bars-15m", "15m"), ("quotes", "1h")] {
-        let error = resample(&mut desk.catalog(), &sym(BTC), kind(from), to.parse().expect("an interval"), &NEVER);
+        let error = resample(
+            &mut desk.catalog(),
+            &sym(BTC),
+            kind(from),
+            to.parse().expect("an interval"),
+            &mut Watcher::silent(&NEVER),
+        );
         assert!(matches!(error, Err(DataError::Spec { .. })), "{from} {to}");
     }
 }
@@ -239,8 +257,10 @@ fn bars_made_of_data_that_has_changed_since_are_found() {
     let desk = Desk::new();
     minute_bars(&desk, 40);
     let interval = |text: &str| text.parse::<Interval>().expect("an interval");
-    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), interval("5m"), &NEVER).expect("bars");
-    resample(&mut desk.catalog(), &sym(BTC), kind("bars-5m"), interval("15m"), &NEVER).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), interval("5m"), &mut Watcher::silent(&NEVER))
+        .expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-5m"), interval("15m"), &mut Watcher::silent(&NEVER))
+        .expect("bars");
     assert!(check(&desk.catalog(), None, None).expect("a check").ok);
     minute_bars(&desk, 60);
     let report = check(&desk.catalog(), None, None).expect("a check");
@@ -248,8 +268,10 @@ fn bars_made_of_data_that_has_changed_since_are_found() {
         report.series.iter().flat_map(|s| s.findings.iter().map(|f| (s.kind.to_string(), f.kind))).collect();
     let outdated = |kind: &str| (kind.to_owned(), Oddity::Outdated);
     assert_eq!((report.ok, found), (false, vec![outdated("bars-5m"), outdated("bars-15m")]), "and what is made of it");
-    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), interval("5m"), &NEVER).expect("bars");
-    resample(&mut desk.catalog(), &sym(BTC), kind("bars-5m"), interval("15m"), &NEVER).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), interval("5m"), &mut Watcher::silent(&NEVER))
+        .expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), kind("bars-5m"), interval("15m"), &mut Watcher::silent(&NEVER))
+        .expect("bars");
     assert!(check(&desk.catalog(), None, None).expect("a check").ok);
 }
 
@@ -257,8 +279,15 @@ fn bars_made_of_data_that_has_changed_since_are_found() {
 fn bars_made_of_another_series_stay() {
     let desk = Desk::new();
     minute_bars(&desk, 40);
-    let quarters =
-        |from: &str| resample(&mut desk.catalog(), &sym(BTC), kind(from), "15m".parse().expect("an interval"), &NEVER);
+    let quarters = |from: &str| {
+        resample(
+            &mut desk.catalog(),
+            &sym(BTC),
+            kind(from),
+            "15m".parse().expect("an interval"),
+            &mut Watcher::silent(&NEVER),
+        )
+    };
     quarters("bars-1m").expect("bars");
     // Trades of a later time: their bars come beside those there are.
     desk.csv(BTC, "ts_ms,price,qty\n1706662800000,10,1\n1706662801000,12,1\n").expect("an import");
@@ -285,7 +314,8 @@ fn trades_resample_to_bars_and_disagree_with_others() {
     let desk = Desk::new();
     let trades = "ts_ms,price,qty\n1706655600000,10,1\n1706655601000,12,0.5\n1706655659999,9,1\n1706655660000,11,2\n";
     desk.csv(BTC, trades).expect("an import");
-    resample(&mut desk.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE, &NEVER).expect("bars");
+    resample(&mut desk.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE, &mut Watcher::silent(&NEVER))
+        .expect("bars");
     let got = bars(&desk, "bars-1m", ALL);
     assert_eq!(
         (got.len(), got[0].high.mantissa(), got[0].low.mantissa(), got[0].close.mantissa(), got[0].volume.mantissa()),
@@ -294,8 +324,8 @@ fn trades_resample_to_bars_and_disagree_with_others() {
     let other = Desk::new();
     other.csv(BTC, trades).expect("an import");
     other.csv(BTC, "ts_ms,close,volume\n1706655600000,10,1\n1706655660000,10,1\n").expect("an import");
-    let error =
-        resample(&mut other.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE, &NEVER).expect_err("a refusal");
+    let error = resample(&mut other.catalog(), &sym(BTC), Kind::Trades, Interval::MINUTE, &mut Watcher::silent(&NEVER))
+        .expect_err("a refusal");
     assert!(matches!(error, DataError::Disagreement(_)), "{error}");
 }
 
@@ -316,7 +346,9 @@ fn every_kind_survives_export_and_import() {
         let before = desk.catalog().find(&sym(BTC), kind(name)).expect("a series");
         for (format, import_format) in [(ExportFormat::Csv, Format::Csv), (ExportFormat::Parquet, Format::Parquet)] {
             let out = desk.dir.path().join(format!("out.{format:?}"));
-            let report = export(&desk.catalog(), &sym(BTC), kind(name), ALL, format, &out, &NEVER).expect("an export");
+            let report =
+                export(&desk.catalog(), &sym(BTC), kind(name), ALL, format, &out, &mut Watcher::silent(&NEVER))
+                    .expect("an export");
             assert_eq!(report.rows, before.rows);
             let other = Desk::new();
             let mut back = spec(import_format, BTC);
@@ -324,7 +356,11 @@ fn every_kind_survives_export_and_import() {
             other.import(&back, std::slice::from_ref(&out)).unwrap_or_else(|e| panic!("{name} {format:?}: {e}"));
             let after = other.catalog().find(&sym(BTC), kind(name)).unwrap_or_else(|| panic!("{name} {format:?}"));
             assert_eq!(after.row_hash, before.row_hash, "{name} {format:?}");
-            assert!(export(&desk.catalog(), &sym(BTC), kind(name), ALL, format, &out, &NEVER).is_err(), "it exists");
+            assert!(
+                export(&desk.catalog(), &sym(BTC), kind(name), ALL, format, &out, &mut Watcher::silent(&NEVER))
+                    .is_err(),
+                "it exists"
+            );
         }
     }
 }
@@ -336,12 +372,22 @@ fn what_is_stopped_leaves_nothing_and_what_is_written_may_be_read_by_others() {
     let before = tree(desk.dir.path());
     let stop = AtomicBool::new(true);
     let out = desk.dir.path().join("out.csv");
-    let error = export(&desk.catalog(), &sym(BTC), kind("bars-1m"), ALL, ExportFormat::Csv, &out, &stop);
+    let error =
+        export(&desk.catalog(), &sym(BTC), kind("bars-1m"), ALL, ExportFormat::Csv, &out, &mut Watcher::silent(&stop));
     assert!(matches!(error, Err(DataError::Interrupted)), "{error:?}");
-    let error = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), Interval::HOUR, &stop);
+    let error = resample(&mut desk.catalog(), &sym(BTC), kind("bars-1m"), Interval::HOUR, &mut Watcher::silent(&stop));
     assert!(matches!(error, Err(DataError::Interrupted)), "{error:?}");
     assert_eq!(tree(desk.dir.path()), before);
-    export(&desk.catalog(), &sym(BTC), kind("bars-1m"), ALL, ExportFormat::Csv, &out, &NEVER).expect("an export");
+    let mut heard = Vec::new();
+    let mut progress = |p: Progress| heard.push((p.bytes, p.total));
+    let mut watcher = Watcher::new(&NEVER, &mut progress);
+    export(&desk.catalog(), &sym(BTC), kind("bars-1m"), ALL, ExportFormat::Csv, &out, &mut watcher).expect("an export");
+    assert!(
+        heard.len() > 1 && heard[0].0 == 0 && heard.last().is_some_and(|(bytes, total)| bytes == total),
+        "{heard:?}"
+    );
+    let stopped = super::super::check(&desk.catalog(), None, None, &mut Watcher::silent(&stop));
+    assert!(matches!(stopped, Err(DataError::Interrupted)));
     let plain = desk.file("plain", "x");
     let permissions = |path: &Path| std::fs::metadata(path).expect("a file").permissions();
     assert_eq!(permissions(&out), permissions(&plain));
@@ -370,7 +416,15 @@ fn an_export_without_rows_leaves_no_file() {
     desk.csv(BTC, BARS).expect("an import");
     let out = desk.dir.path().join("none.csv");
     let range = Ts::from_millis(1_706_655_600_001)..Ts::from_millis(1_706_655_600_002);
-    let error = export(&desk.catalog(), &sym(BTC), kind("bars-1h"), range, ExportFormat::Csv, &out, &NEVER);
+    let error = export(
+        &desk.catalog(),
+        &sym(BTC),
+        kind("bars-1h"),
+        range,
+        ExportFormat::Csv,
+        &out,
+        &mut Watcher::silent(&NEVER),
+    );
     assert!(matches!(error, Err(DataError::NoData { .. })), "{error:?}");
     assert!(!out.exists());
 }
@@ -408,4 +462,44 @@ fn the_shipped_catalog_is_whole() {
     assert_eq!((hours.rows, hours.files), (55_765, 78));
     let readme = std::fs::read_to_string(dir.join("README.md")).expect("its README");
     catalog.series().iter().for_each(|s| assert!(readme.contains(&s.row_hash), "{} {}", s.symbol, s.kind));
+}
+
+#[test]
+fn equal_times_and_a_clock_behind_are_told_and_are_no_fault() {
+    let desk = Desk::new();
+    let mut strict = spec(Format::Csv, BTC);
+    strict.strict = true;
+    let trades = "ts_ms,price,qty\n1706655600000,10,1\n1706655600000,11,1\n1706655600000,10,1\n1706655600001,10,1\n";
+    desk.import(&strict, &[desk.file("t.csv", trades)]).expect("no fault");
+    let report = check(&desk.catalog(), None, None).expect("a check");
+    let told: Vec<(Oddity, u64)> = report.series[0].findings.iter().map(|f| (f.kind, f.count)).collect();
+    assert_eq!((told, report.ok), (vec![(Oddity::EqualTimes, 2)], true));
+    // Finer times that are equal are one moment at the venue.
+    let desk = Desk::new();
+    let fine = trades.replace("ts_ms", "ts_us").replace("0000,", "0000007,").replace("0001,", "0001000,");
+    desk.import(&strict, &[desk.file("t.csv", fine)]).expect("no fault");
+    assert_eq!(check(&desk.catalog(), None, None).expect("a check").series[0].findings, []);
+
+    let desk = Desk::new();
+    let rows = (0..9_i64).map(|i| {
+        let (received, stamped) =
+            (1_706_655_600_000 + i * 1000, 1_706_655_600_000 + i * 1000 + if i < 6 { 1270 } else { -5 });
+        format!("{received}000001,{stamped},10,1,11,1\n")
+    });
+    let text = format!("ts_recv_ns,ts_event_ms,bid,bid_qty,ask,ask_qty\n{}", rows.collect::<String>());
+    desk.import(&strict, &[desk.file("q.csv", text)]).expect("no fault");
+    let finding = check(&desk.catalog(), None, None).expect("a check").series[0].findings.remove(0);
+    assert_eq!((finding.kind, finding.count), (Oddity::ReceiverBehind, 6));
+    assert!(finding.detail.contains("by 1.269 s"), "{}", finding.detail);
+}
+
+#[test]
+fn a_book_that_crosses_is_found() {
+    let desk = Desk::new();
+    let text = "seq,ts_recv_ns,snapshot,first_id,final_id,side,price,qty\n\
+        0,1706655600000000000,1,,10,b,10,1\n0,1706655600000000000,1,,10,a,11,1\n\
+        1,1706655601000000000,0,11,11,b,12,2\n2,1706655602000000000,0,12,12,a,11,0\n2,1706655602000000000,0,12,12,a,13,1\n";
+    desk.csv(BTC, text).expect("an import");
+    let finding = check(&desk.catalog(), None, None).expect("a check").series[0].findings.remove(0);
+    assert_eq!((finding.kind, finding.count, finding.detail.as_str()), (Oddity::Crossed, 1, "bid 12, ask 11"));
 }
