@@ -23,13 +23,14 @@
 //! Everything in here panics on text it cannot read: it is for tests.
 
 mod properties;
+mod text;
 
 use std::fmt::Write as _;
 
 use crate::{
-    Action, Aggressor, Bar, BookView, Context, Decimal, Direction, Fill, Instrument, InstrumentId, InstrumentView,
-    Intent, Interval, Liquidity, OpenOrder, OrderId, OrderKind, OrderState, OrderUpdate, Outbox, OwnView, PositionView,
-    Price, Probe, Qty, Quote, Role, Side, Signal, Size, Strategy, Trade, Ts, View,
+    Action, Aggressor, Bar, BookView, Context, Decimal, Fill, Instrument, InstrumentId, InstrumentView, Intent,
+    Interval, Liquidity, OpenOrder, OrderId, OrderKind, OrderState, OrderUpdate, Outbox, OwnView, PositionView, Price,
+    Probe, Qty, Quote, Role, Signal, Size, Strategy, Trade, Ts, View,
 };
 
 pub use properties::{decides_without_the_future, random_bars, story_of, survives_a_restore};
@@ -291,12 +292,16 @@ impl<S: Strategy> Desk<S> {
 
     /// Feeds bars in the order given, then the timers due by the last one.
     pub fn feed(&mut self, bars: &[Bar]) {
+        self.hear(bars);
+        self.fire(self.now.plus(1));
+    }
+
+    fn hear(&mut self, bars: &[Bar]) {
         for bar in bars {
             self.begin(bar.ts_close);
             self.view.instruments[bar.instrument.index()].last = bar.close;
             self.call(bar.instrument, |s, ctx| s.on_bar(ctx, bar));
         }
-        self.fire(self.now.plus(1));
     }
 
     /// Feeds one trade.
@@ -362,13 +367,25 @@ impl<S: Strategy> Desk<S> {
     }
 
     /// The actions as text: `4:long 9:flat`, with the base currency where there are several instruments
-    /// (`4:long:BTC`), orders as `2:buy-1@99.5`, cancels as `3:cancel-1`, timers and subscriptions left out.
+    /// (`4:long:BTC`), cancels as `3:cancel-1`, timers and subscriptions left out.
+    ///
+    /// A limit order is `2:buy-1@99.5`, a market order `2:buy-1@market`. What is not usual follows:
+    ///
+    /// | text | means |
+    /// |---|---|
+    /// | `buy-for-500@market`, `buy-2+for-500@market` | sized by its value, and by what is closed before |
+    /// | `sell-1@market/on-95`, `sell-1@94.5/on-95` | a stop order: it wakes at 95 |
+    /// | `sell-1@market/trail-2.5`, `…/trail-2%` | a trailing stop |
+    /// | `/ioc`, `/fok`, `/until-60000000000` | its time in force; the end in nanoseconds |
+    /// | `/post`, `/reduce` | it only makes, it only reduces |
+    /// | `[stop-95,target-110,trail-2%]` | what protects it, of an order and of a signal |
+    /// | `long-2`, `long-for-500`, `long-25%`, `long@99` | a signal that says its size or its entry |
     pub fn story(&self) -> String {
         let mut story = String::new();
         for (event, action) in &self.actions {
             let (word, instrument) = match action {
-                Action::Signal(signal) => (direction(signal.direction).to_owned(), signal.instrument),
-                Action::Place(_, intent) => (order_text(intent), intent.instrument),
+                Action::Signal(signal) => (text::of_signal(signal), signal.instrument),
+                Action::Place(_, intent) => (text::of_order(intent), intent.instrument),
                 Action::Cancel(id) => (format!("cancel-{}", id.0), InstrumentId(0)),
                 Action::CancelAll(instrument) => ("cancel-all".to_owned(), *instrument),
                 Action::Halt(_) => ("halt".to_owned(), InstrumentId(0)),
@@ -391,14 +408,6 @@ impl<S: Strategy> Desk<S> {
     }
 }
 
-fn direction(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Long => "long",
-        Direction::Short => "short",
-        Direction::Flat => "flat",
-    }
-}
-
 fn order_price(kind: OrderKind) -> Price {
     match kind {
         OrderKind::Limit { price } => price,
@@ -412,16 +421,6 @@ fn order_qty(size: Size) -> Qty {
         Size::Qty(qty) => qty,
         Size::Notional { .. } => Qty::ZERO,
     }
-}
-
-fn order_text(intent: &Intent) -> String {
-    let side = match intent.side {
-        Side::Buy => "buy",
-        Side::Sell => "sell",
-    };
-    let short = |text: String| text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    let qty = short(order_qty(intent.size).to_text(SCALE));
-    format!("{side}-{qty}@{}", short(order_price(intent.kind).to_text(SCALE)))
 }
 
 fn resting(id: OrderId, intent: &Intent) -> OpenOrder {
