@@ -202,6 +202,14 @@ impl<S: Strategy> Desk<S> {
         }
     }
 
+    /// Another in its place, started as the engine starts one that takes up a state: what it asks for is not heard.
+    fn seat(&mut self, strategy: S) {
+        self.strategy = strategy;
+        let mut unheard = Outbox { actions: Vec::new(), next_order: self.outbox.next_order };
+        let mut ctx = Context::new(self.now, InstrumentId(0), &self.view, &self.own, &mut unheard);
+        self.strategy.on_start(&mut ctx);
+    }
+
     fn take_down(&mut self, action: &Action) {
         match action {
             Action::Place(id, intent) => self.own.orders.push(resting(*id, intent)),
