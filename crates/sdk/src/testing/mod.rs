@@ -340,21 +340,24 @@ impl<S: Strategy> Desk<S> {
         self.call(signal.instrument, |s, ctx| s.on_signal(ctx, signal));
     }
 
-    /// Fills an open order whole, at its price: the position changes, then the strategy hears of it.
+    /// Fills an open order whole: the position changes, then the strategy hears of it. It fills at its limit or trigger, one
+    /// that has neither at the last price of its instrument.
     ///
     /// # Panics
     /// When there is no such order.
     pub fn fill(&mut self, id: OrderId) {
         let Some(place) = self.own.orders.iter().position(|o| o.id == id) else { panic!("no open order {id:?}") };
         let order = self.own.orders.remove(place);
+        let last = self.view.instruments[order.instrument.index()].last;
+        let price = if order.price.is_zero() { last } else { order.price };
         let position = &mut self.own.positions[order.instrument.index()];
         position.qty = Qty::from_mantissa(position.qty.mantissa() + order.side.sign() * order.qty_left.mantissa());
-        position.entry = order.price;
+        position.entry = price;
         let (instrument, ts) = (order.instrument, self.now);
         let update = OrderUpdate { order: id, instrument, ts, state: OrderState::Filled, reason: "" };
-        let (side, price, qty) = (order.side, order.price, order.qty_left);
-        let fill =
-            Fill { order: id, instrument, ts, side, price, qty, liquidity: Liquidity::Maker, role: Role::Intent };
+        let (side, qty) = (order.side, order.qty_left);
+        let liquidity = if order.price.is_zero() { Liquidity::Taker } else { Liquidity::Maker };
+        let fill = Fill { order: id, instrument, ts, side, price, qty, liquidity, role: Role::Intent };
         self.call(instrument, |s, ctx| s.on_order(ctx, &update));
         self.call(instrument, |s, ctx| s.on_fill(ctx, &fill));
     }
@@ -439,5 +442,36 @@ fn resting(id: OrderId, intent: &Intent) -> OpenOrder {
         state: OrderState::Acknowledged,
         price: order_price(intent.kind),
         qty_left: order_qty(intent.size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Side;
+
+    use super::*;
+
+    /// Buys one at market and one at 90 at its first bar; keeps what fills.
+    #[derive(Default)]
+    struct Buys(Vec<Fill>);
+
+    impl Strategy for Buys {
+        fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+            ctx.place(Intent::market(bar.instrument, Side::Buy, qty("1")));
+            ctx.place(Intent::limit(bar.instrument, Side::Buy, qty("1"), price("90")));
+        }
+        fn on_fill(&mut self, _: &mut Context<'_>, fill: &Fill) {
+            self.0.push(*fill);
+        }
+    }
+
+    #[test]
+    fn a_market_order_fills_at_the_last_price_and_a_limit_order_at_its_own() {
+        let mut desk = Desk::new(Buys::default()).bars("100");
+        desk.fill(OrderId(1));
+        assert_eq!(desk.own.positions[0].entry, price("100"));
+        desk.fill(OrderId(2));
+        let fills: Vec<_> = desk.strategy.0.iter().map(|f| (f.price, f.liquidity)).collect();
+        assert_eq!(fills, [(price("100"), Liquidity::Taker), (price("90"), Liquidity::Maker)]);
     }
 }
