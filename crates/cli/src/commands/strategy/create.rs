@@ -116,8 +116,8 @@ const NO_PACKAGES: &str = " abstract alloc as async await become bellwether_gues
     while yield ";
 
 /// Types that the template knows by these names.
-const NO_TYPES: &str = " Bar Box Context Default Desk Drop Err Indicator None Ok Option ParamError Params Plugin Probe Result \
-    Self Send Signal Sma Some Strategy String Sync Vec ";
+const NO_TYPES: &str = " Bar Box Context Default Desk Drop Err Indicator InstrumentId None Ok Option ParamError Params \
+    PerInstrument Plugin Probe Result Self Send Signal Sma Some Strategy String Sync Vec ";
 
 /// A name in its spellings.
 struct Name {
