@@ -1,6 +1,6 @@
 //! What the shipped strategies tell of themselves.
 
-use crate::desk::Desk;
+use crate::desk::{Desk, root};
 
 #[test]
 fn every_shipped_strategy_is_listed_with_its_parameters() {
@@ -72,4 +72,48 @@ fn parameters_reach_the_strategies_they_are_meant_for() {
 fn strategies_cannot_come_from_the_environment() {
     let desk = Desk::new().env("BELLWETHER__STRATEGY__FAST", "5");
     desk.fails("config show", 3, "strategies are set in a file or with --set strategy.NAME=VALUE");
+}
+
+/// What is in the desk's folder, but for its home.
+fn left(desk: &Desk) -> Vec<String> {
+    let entries = std::fs::read_dir(desk.path(".")).expect("a folder").map(|e| e.expect("an entry").file_name());
+    entries.map(|name| name.to_string_lossy().into_owned()).filter(|name| name != "home").collect()
+}
+
+#[test]
+fn a_new_strategy_does_not_take_the_name_of_one_that_this_command_has() {
+    let desk = Desk::new();
+    for name in ["ema-cross", "ema_cross", "Macd"] {
+        desk.fails(&format!("strategy new {name}"), 2, "this command has a strategy");
+    }
+    desk.fails("strategy new ema-cross", 2, "such as my-ema-cross");
+    assert_eq!(left(&desk), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_no_sdk_is_refused_and_nothing_is_written() {
+    let desk = Desk::new().file("Cargo.toml", "[package]\nname = \"other\"\n");
+    let alone = "[package]\nname = \"bellwether-sdk\"\n";
+    std::fs::create_dir_all(desk.path("alone/sdk")).expect("a folder");
+    std::fs::write(desk.path("alone/sdk/Cargo.toml"), alone).expect("written");
+    let before = left(&desk);
+    desk.fails("strategy new mine --sdk absent", 2, "name a checkout's crates/sdk");
+    desk.fails("strategy new mine --sdk .", 2, "there is no package bellwether-sdk in");
+    desk.fails("strategy new mine --sdk alone/sdk", 2, "there is no package bellwether-guest in");
+    desk.fails("strategy new mine --lang python --sdk alone/sdk", 2, "--sdk names Rust sources");
+    assert_eq!(left(&desk), before);
+    desk.done(&format!("strategy new mine --sdk {}", root().join("crates/sdk").display()));
+    let manifest = std::fs::read_to_string(desk.path("mine/Cargo.toml")).expect("written");
+    assert!(manifest.contains("crates/sdk\" }"), "{manifest}");
+}
+
+#[test]
+fn a_new_strategy_is_there_whole_and_knows_what_differs_between_machines() {
+    let desk = Desk::new();
+    desk.done("strategy new mine");
+    assert_eq!(left(&desk), ["mine"]);
+    let rules = std::fs::read_to_string(desk.path("mine/clippy.toml")).expect("written");
+    assert!(rules.contains("f64::exp") && rules.contains("bellwether_sdk::math::exp"), "{rules}");
+    // Its data is where it says.
+    desk.done("data show --data mine/data --rows 1");
 }

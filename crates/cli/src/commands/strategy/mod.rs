@@ -99,7 +99,7 @@ struct Named {
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &StrategyArgs, registry: &Registry) -> Result<(), Failure> {
     match &args.command {
-        StrategyCommand::New(args) => create::run(args),
+        StrategyCommand::New(args) => create::run(args, registry),
         StrategyCommand::Swap(args) => change::swap(global, args, registry),
         StrategyCommand::Set(args) => change::set(global, args),
         StrategyCommand::Check(args) => check::run(global, args, registry),
