@@ -117,3 +117,15 @@ fn a_new_strategy_is_there_whole_and_knows_what_differs_between_machines() {
     // Its data is where it says.
     desk.done("data show --data mine/data --rows 1");
 }
+
+#[test]
+fn a_strategy_is_shown_with_what_it_needs_and_may_do() {
+    let desk = Desk::new();
+    let told = desk.json("strategy show quoter --json");
+    assert_eq!((&told["account"], &told["signal_only"]), (&"margin".into(), &false.into()), "{told}");
+    assert!(told["state_version"].is_u64() && told["warmup"].is_u64(), "{told}");
+    let shown = desk.done("strategy show quoter");
+    for part in ["Kinds of orders: market, limit", "Needs a margin account.", "warm-up", "State version"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
