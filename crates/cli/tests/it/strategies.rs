@@ -129,3 +129,25 @@ fn a_strategy_is_shown_with_what_it_needs_and_may_do() {
         assert!(shown.contains(part), "{part}: {shown}");
     }
 }
+
+#[cfg(not(feature = "wasm"))]
+#[test]
+fn a_program_without_a_host_for_components_says_how_to_get_one() {
+    let desk = Desk::new();
+    let how = "`cargo install --locked --path crates/cli --features wasm`";
+    for line in ["strategy build", "strategy build my-cross --out cross.wasm --offline"] {
+        desk.fails(line, 2, how);
+    }
+    for line in ["strategy show ./x.wasm", "backtest --strategy ./x.wasm"] {
+        desk.fails(line, 3, how);
+    }
+}
+
+#[cfg(feature = "wasm")]
+#[test]
+fn a_folder_of_another_language_is_told_what_packs_it() {
+    let desk = Desk::new();
+    desk.done("strategy new my-cross --lang python");
+    desk.fails("strategy build my-cross", 2, "pip install componentize-py");
+    desk.fails("strategy build my-cross", 2, "componentize --stub-wasi strategy -o my_cross.wasm");
+}

@@ -78,6 +78,14 @@ const C: Foreign = Foreign {
     ],
 };
 
+/// The commands that make a component of a folder, where `strategy new` wrote it in a language that is not Rust.
+#[cfg(feature = "wasm")]
+pub(super) fn packing(folder: &Path) -> Option<Vec<String>> {
+    let language = [&PYTHON, &JAVASCRIPT, &C].into_iter().find(|l| folder.join(l.files[0].0).is_file())?;
+    let name = folder.canonicalize().ok()?.file_name()?.to_string_lossy().replace('-', "_");
+    Some(language.build.iter().map(|line| line.replace("{{ident}}", &name)).collect())
+}
+
 pub(super) fn run(args: &NewArgs, registry: &Registry) -> Result<(), Failure> {
     let name = Name::of(&args.name)?;
     if registry.entries().iter().any(|e| e.name() == name.ident) {

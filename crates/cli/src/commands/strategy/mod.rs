@@ -85,6 +85,14 @@ Examples:
         after_help = "Examples:\n  bellwether strategy build\n  bellwether strategy build my-cross --out cross.wasm"
     )]
     Build(build::BuildArgs),
+    /// The same, where this program was built without: says how to get it.
+    #[cfg(not(feature = "wasm"))]
+    #[command(hide = true)]
+    Build {
+        /// What was meant.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        line: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +113,16 @@ pub(crate) fn run(global: &Global, args: &StrategyArgs, registry: &Registry) -> 
         StrategyCommand::Check(args) => check::run(global, args, registry),
         #[cfg(feature = "wasm")]
         StrategyCommand::Build(args) => build::run(args),
+        #[cfg(not(feature = "wasm"))]
+        StrategyCommand::Build { line } => {
+            let what = ["strategy build"].into_iter().chain(line.iter().map(String::as_str));
+            let what = what.collect::<Vec<_>>().join(" ");
+            Err(Failure::new(
+                crate::failure::Code::Usage,
+                format!("{what}: this program was built without WebAssembly"),
+            )
+            .help(crate::plugins::GET_WASM))
+        }
         StrategyCommand::List { files, json } => list(registry, files, *json),
         StrategyCommand::Show(named) => {
             let entry = strategies::entry(registry, &named.name)?;
