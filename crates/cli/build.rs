@@ -11,7 +11,7 @@ const CRATES: [&str; 3] = ["guest", "sdk", "sdk-macros"];
 fn main() -> io::Result<()> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap_or_default());
     let root = here.join("../..");
-    let mut files = vec![root.join("Cargo.toml"), root.join("Cargo.lock")];
+    let mut files = vec![root.join("Cargo.toml"), root.join("Cargo.lock"), root.join("clippy.toml")];
     for name in CRATES {
         let folder = root.join("crates").join(name);
         files.push(folder.join("Cargo.toml"));

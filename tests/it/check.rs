@@ -9,7 +9,7 @@ use bellwether::config::{Settings, StrategySettings};
 use bellwether::data::{self, Catalog, Format, ImportSpec};
 use bellwether::host::Registry;
 use bellwether::run::{self, CheckReport, Verdict};
-use bellwether_sdk::{Bar, Context, ParamError, Params, Plugin, Price, Signal, Strategy, Ts};
+use bellwether_sdk::{Bar, Context, Intent, ParamError, Params, Plugin, Price, Qty, Side, Signal, Strategy, Ts};
 use strategy_ema_cross::EmaCross;
 
 /// Checks a strategy over 600 hourly bars of a wave.
@@ -302,4 +302,49 @@ fn a_strategy_that_breaks_at_the_end_of_a_declared_range_is_found() {
     let report = checked::<Breaks>();
     assert_eq!(failed(&report), ["parameters"], "{report:#?}");
     assert!(found(&report, "parameters").1.contains("length: 10 is declared and refused: it panicked: too long"));
+}
+
+#[derive(Params)]
+struct Size {
+    /// How many it buys at once.
+    #[param(default = 4, range = 1..=4)]
+    many: i64,
+}
+
+/// Buys some at once every hundred bars, and sells them one by one.
+struct InParts {
+    size: Size,
+    bars: i64,
+}
+
+impl Strategy for InParts {
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let one = Qty::from_mantissa(10_i64.pow(u32::from(ctx.instrument(bar.instrument).qty_scale)));
+        let at = self.bars % 100;
+        self.bars += 1;
+        if at == 0 {
+            let all = Qty::from_mantissa(one.mantissa() * self.size.many);
+            ctx.place(Intent::market(bar.instrument, Side::Buy, all));
+        } else if at <= self.size.many {
+            ctx.place(Intent::market(bar.instrument, Side::Sell, one));
+        }
+    }
+}
+
+impl Plugin for InParts {
+    type Params = Size;
+    const NAME: &'static str = "in_parts";
+    const SUMMARY: &'static str = "planted";
+    const DIRECTIONAL: bool = false;
+    fn new(size: Size) -> Result<Self, ParamError> {
+        Ok(Self { size, bars: 0 })
+    }
+}
+
+#[test]
+fn what_is_sold_in_parts_is_one_round_trip() {
+    let report = checked::<InParts>();
+    let (verdict, found) = found(&report, "parameters and data");
+    assert!(found.starts_with("1 parameters, 6 round trips of 6 entries, 600 events"), "{found}");
+    assert_eq!(verdict, Verdict::Warning, "{found}");
 }

@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "writing-a-strategy.md"
+README = ROOT / "README.md"
 BLOCK = re.compile(r"^<!-- run (\w+) -->\n+```\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS_MAX = 6
 SECONDS_MAX = 300
@@ -113,6 +114,9 @@ def main() -> None:
     binaries = Path(sys.argv[1]).resolve()
     blocks = dict(BLOCK.findall(PAGE.read_text()))
     assert set(blocks) == {"rust", *MISSING}, f"{PAGE.name} marks {sorted(blocks)}"
+    readme = [line.split("#")[0].rstrip() for line in README.read_text().splitlines()]
+    missing = [line for line in blocks["rust"].splitlines() if line not in readme]
+    assert not missing, f"README.md does not show these commands as {PAGE.name} does: {missing}"
     expected = rust(blocks["rust"], binaries)
     for language in MISSING:
         foreign(language, blocks[language], binaries, expected)

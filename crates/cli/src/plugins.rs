@@ -5,6 +5,11 @@ use bellwether::run::RunReport;
 
 use crate::failure::{Code, Failure};
 
+/// How to get a program that takes files.
+#[cfg(not(feature = "wasm"))]
+pub(crate) const GET_WASM: &str =
+    "`cargo install --locked --path crates/cli --features wasm` in a checkout builds one that can";
+
 /// The registry with a host for files.
 #[cfg(feature = "wasm")]
 pub(crate) fn with_files(registry: &Registry) -> Result<Registry, Failure> {

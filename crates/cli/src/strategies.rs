@@ -27,6 +27,8 @@ fn pinned(registry: &Registry, name: &str, pin: Option<&str>) -> Result<Entry, F
             Failure::bad(format!("unknown strategy {name:?}; {advice}"))
                 .help("`bellwether strategy list` shows the strategies there are; a file is written ./my.wasm")
         }
+        #[cfg(not(feature = "wasm"))]
+        none @ HostError::NoLoader { .. } => Failure::bad(none.to_string()).help(crate::plugins::GET_WASM),
         other => Failure::bad(other.to_string()),
     })
 }

@@ -23,8 +23,8 @@ use crate::data::Catalog;
 use crate::host::{Entry, Manifest, Registry};
 use witness::{Decision, Notes, witnessed};
 
-/// Closed trades per parameter below which a result says little of the parameters.
-const TRADES_PER_PARAM: usize = 10;
+/// Round trips per parameter below which a result says little of the parameters.
+const TRIPS_PER_PARAM: usize = 10;
 
 /// Threads on which copies run side by side.
 const THREADS: [usize; 2] = [1, 4];
@@ -161,7 +161,6 @@ struct Ran {
     notes: Notes,
     order_hash: String,
     halted: Option<String>,
-    trades: usize,
 }
 
 impl Bench<'_> {
@@ -184,7 +183,6 @@ impl Bench<'_> {
         Ok(Ran {
             notes,
             halted: report.outcome.halts.first().map(|h| h.reason.clone()),
-            trades: report.outcome.trades.len(),
             order_hash: report.outcome.order_hash,
         })
     }
@@ -453,14 +451,16 @@ impl Case<'_> {
         })
     }
 
+    /// One decision may fill, and close, in many parts: what counts is how often it came in and was out again.
     fn enough_data(&self) -> (Verdict, String) {
         let count = self.entry.specs.iter().filter(|s| s.kind != "text").count();
-        let (trades, events) = (self.full.trades, self.times.len());
-        let text = format!("{count} parameters, {trades} closed trades, {events} events");
-        match trades < TRADES_PER_PARAM * count {
-            true => {
-                (Verdict::Warning, format!("{text}: fewer than {TRADES_PER_PARAM} trades a parameter prove nothing"))
-            }
+        let (trips, entries) = (self.full.notes.round_trips, self.full.notes.entries.len());
+        let text = format!("{count} parameters, {trips} round trips of {entries} entries, {} events", self.times.len());
+        match trips.min(entries) < TRIPS_PER_PARAM * count {
+            true => (
+                Verdict::Warning,
+                format!("{text}: fewer than {TRIPS_PER_PARAM} round trips a parameter prove nothing"),
+            ),
             false => (Verdict::Good, text),
         }
     }

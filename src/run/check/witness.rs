@@ -1,11 +1,11 @@
 //! A strategy with somebody beside it who writes down what it hears and what it asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_sdk::{
-    AccountKind, Action, Bar, BookView, Context, Direction, Fill, Funding, InstrumentId, OrderUpdate, OwnView, Probe,
-    Quote, Side, Signal, SizeHint, Strategy, Tag, Trade, Ts, View,
+    AccountKind, Action, Bar, BookView, Context, Direction, Fill, Funding, InstrumentId, OrderId, OrderUpdate, OwnView,
+    Probe, Quote, Side, Signal, SizeHint, Strategy, Tag, Trade, Ts, View,
 };
 
 use crate::host::Entry;
@@ -40,6 +40,10 @@ pub(super) struct Notes {
     pub(super) memory: Option<usize>,
     /// The window it declares.
     pub(super) window: u64,
+    /// How often a position came to be flat, or turned.
+    pub(super) round_trips: usize,
+    /// Orders that opened a position or made one larger.
+    pub(super) entries: BTreeSet<OrderId>,
 }
 
 /// The entry of the same strategy with a witness, and the notes. With `many` off it hears events one by one.
@@ -48,8 +52,13 @@ pub(super) fn witnessed(entry: &Entry, many: bool) -> (Entry, Arc<Mutex<Notes>>)
     let (make, kept) = (Arc::clone(&entry.make), Arc::clone(&notes));
     let make = move |values: &_| {
         let strategy = make(values)?;
-        let witness: Box<dyn Strategy> =
-            Box::new(Witness { strategy, many, notes: Arc::clone(&kept), passed: BTreeSet::new() });
+        let witness: Box<dyn Strategy> = Box::new(Witness {
+            strategy,
+            many,
+            notes: Arc::clone(&kept),
+            passed: BTreeSet::new(),
+            held: BTreeMap::new(),
+        });
         Ok(witness)
     };
     (Entry { make: Arc::new(make), ..entry.clone() }, notes)
@@ -66,6 +75,8 @@ struct Witness {
     notes: Arc<Mutex<Notes>>,
     /// Signals of others that it heard: source and time.
     passed: BTreeSet<(Tag, Ts)>,
+    /// What it holds, by its fills.
+    held: BTreeMap<InstrumentId, i64>,
 }
 
 impl Witness {
@@ -108,6 +119,20 @@ impl Witness {
 
     fn heard(&self, at: Ts, instrument: InstrumentId) {
         read(&self.notes).heard.push((at, instrument));
+    }
+
+    /// Counts a round trip where the position comes to its end, and the order where it begins or grows.
+    fn filled(&mut self, fill: &Fill) {
+        let held = self.held.entry(fill.instrument).or_default();
+        let before = *held;
+        *held = before.saturating_add(fill.side.sign().saturating_mul(fill.qty.mantissa()));
+        let ended = before != 0 && held.signum() != before.signum();
+        let grew = held.unsigned_abs() > before.unsigned_abs() || ended && *held != 0;
+        let mut notes = read(&self.notes);
+        notes.round_trips += usize::from(ended);
+        if grew {
+            notes.entries.insert(fill.order);
+        }
     }
 
     /// The same for events in a row; what was asked for belongs to the last that was heard.
@@ -200,6 +225,7 @@ impl Strategy for Witness {
     }
 
     fn on_fill(&mut self, ctx: &mut Context<'_>, fill: &Fill) {
+        self.filled(fill);
         self.hear(ctx, true, |s, ctx| s.on_fill(ctx, fill));
     }
 

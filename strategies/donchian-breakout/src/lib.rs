@@ -143,14 +143,14 @@ mod tests {
     fn a_close_above_the_highs_before_it_is_long_with_a_trailing_stop() {
         let desk = Desk::new(donchian(&[])).bars(PRICES);
         // The fourth close only touches the highest high of 103.
-        assert_eq!(desk.story(), "5:long");
+        assert_eq!(desk.story(), "5:long[trail-2.5%]");
         assert_eq!(desk.signals()[0].trailing_stop, Some(Trail::Fraction(Rate::from_mantissa(25_000_000_000))));
     }
 
     #[test]
     fn in_long_short_a_close_below_the_lows_before_it_is_short() {
         let desk = Desk::new(donchian(&[("mode", "long-short")])).bars(PRICES);
-        assert_eq!(desk.story(), "5:long 7:short");
+        assert_eq!(desk.story(), "5:long[trail-2.5%] 7:short[trail-2.5%]");
         assert_eq!(desk.strategy.account(), AccountKind::Margin);
     }
 
@@ -170,7 +170,7 @@ mod tests {
             role: Role::TrailingStop,
         };
         desk.strategy.on_fill(&mut ctx, &fill);
-        assert_eq!(desk.bars("98 105 106").story(), "5:long 10:long");
+        assert_eq!(desk.bars("98 105 106").story(), "5:long[trail-2.5%] 10:long[trail-2.5%]");
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         let saved = Desk::new(donchian(&[])).bars("100 101 102").strategy.save();
         let mut strategy = donchian(&[]);
         strategy.restore(&saved).expect("the state");
-        assert_eq!(Desk::new(strategy).bars("103").story(), "1:long");
+        assert_eq!(Desk::new(strategy).bars("103").story(), "1:long[trail-2.5%]");
         assert!(donchian(&[("entry", "4")]).restore(&saved).is_err());
     }
 

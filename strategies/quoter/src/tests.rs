@@ -33,7 +33,7 @@ fn answer_for(desk: &mut Desk<Quoter>, order: u64, state: OrderState, reason: &'
 #[test]
 fn it_rests_one_post_only_order_on_either_side_of_the_middle() {
     let desk = desk().quotes("99.9/100.1 99.9/100.1");
-    assert_eq!(desk.story(), "1:buy-1@99 1:sell-1@101");
+    assert_eq!(desk.story(), "1:buy-1@99/post 1:sell-1@101/post");
     assert!(desk.intents().iter().all(|i| i.post_only));
     assert_eq!(desk.strategy.account(), AccountKind::Margin);
 }
@@ -41,10 +41,10 @@ fn it_rests_one_post_only_order_on_either_side_of_the_middle() {
 #[test]
 fn it_moves_an_order_only_when_off_by_more_than_the_slack_and_after_the_cancel() {
     let mut desk = desk().quotes("99.9/100.1 100/100.2 100.9/101.1 100.9/101.1");
-    assert_eq!(desk.story(), "1:buy-1@99 1:sell-1@101 3:cancel-1 3:cancel-2");
+    assert_eq!(desk.story(), "1:buy-1@99/post 1:sell-1@101/post 3:cancel-1 3:cancel-2");
     answer(&mut desk, 1, OrderState::Cancelled);
     let desk = desk.quotes("100.9/101.1");
-    assert_eq!(desk.story(), "1:buy-1@99 1:sell-1@101 3:cancel-1 3:cancel-2 5:buy-1@99.99");
+    assert_eq!(desk.story(), "1:buy-1@99/post 1:sell-1@101/post 3:cancel-1 3:cancel-2 5:buy-1@99.99/post");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_fill_leans_the_prices_and_the_side_is_quoted_again() {
     let mut desk = desk().quotes("99.9/100.1");
     desk.fill(OrderId(1));
     // One held: the fair price is 99.9, so it bids 98.901 and the offer at 101 is within 20 bp of 100.899.
-    assert_eq!(desk.quotes("99.9/100.1").story(), "1:buy-1@99 1:sell-1@101 2:buy-1@98.901");
+    assert_eq!(desk.quotes("99.9/100.1").story(), "1:buy-1@99/post 1:sell-1@101/post 2:buy-1@98.901/post");
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn at_the_most_it_may_hold_it_does_not_bid() {
 #[test]
 fn long_only_offers_what_it_holds() {
     let mut desk = Desk::new(quoter(&[("mode", "long-only")])).quotes("99.9/100.1");
-    assert_eq!(desk.story(), "1:buy-1@99");
+    assert_eq!(desk.story(), "1:buy-1@99/post");
     desk.own.positions[0].qty = qty("0.4");
-    assert_eq!(desk.quotes("99.9/100.1").story(), "1:buy-1@99 2:sell-0.4@100.9596");
+    assert_eq!(desk.quotes("99.9/100.1").story(), "1:buy-1@99/post 2:sell-0.4@100.9596/post");
 }
 
 #[test]
@@ -86,23 +86,23 @@ fn a_refused_price_is_not_tried_again_until_it_moves() {
     let mut desk = desk().trades("100");
     answer(&mut desk, 1, OrderState::Rejected);
     let desk = desk.trades("100 100.1 101");
-    assert_eq!(desk.story(), "1:buy-1@99 1:sell-1@101 4:buy-1@99.99 4:cancel-2");
+    assert_eq!(desk.story(), "1:buy-1@99/post 1:sell-1@101/post 4:buy-1@99.99/post 4:cancel-2");
 }
 
 #[test]
 fn a_price_that_only_a_warm_up_refused_is_tried_again_at_once() {
     let mut desk = desk().trades("100");
     answer_for(&mut desk, 1, OrderState::Rejected, "warm_up");
-    assert_eq!(desk.trades("100").story(), "1:buy-1@99 1:sell-1@101 2:buy-1@99");
+    assert_eq!(desk.trades("100").story(), "1:buy-1@99/post 1:sell-1@101/post 2:buy-1@99/post");
 }
 
 #[test]
 fn trades_do_not_move_it_once_quotes_are_known() {
-    assert_eq!(desk().quotes("99.9/100.1").trades("150").story(), "1:buy-1@99 1:sell-1@101");
+    assert_eq!(desk().quotes("99.9/100.1").trades("150").story(), "1:buy-1@99/post 1:sell-1@101/post");
     let (bids, asks) = ([(price("99.9"), qty("1"))], [(price("100.1"), qty("1"))]);
     let mut desk = desk();
     desk.book(&BookView { ts: Ts::from_nanos(1), instrument: InstrumentId(0), bids: &bids, asks: &asks });
-    assert_eq!(desk.story(), "1:buy-1@99 1:sell-1@101");
+    assert_eq!(desk.story(), "1:buy-1@99/post 1:sell-1@101/post");
 }
 
 #[test]

@@ -23,13 +23,14 @@
 //! Everything in here panics on text it cannot read: it is for tests.
 
 mod properties;
+mod text;
 
 use std::fmt::Write as _;
 
 use crate::{
-    Action, Aggressor, Bar, BookView, Context, Decimal, Direction, Fill, Instrument, InstrumentId, InstrumentView,
-    Intent, Interval, Liquidity, OpenOrder, OrderId, OrderKind, OrderState, OrderUpdate, Outbox, OwnView, PositionView,
-    Price, Probe, Qty, Quote, Role, Side, Signal, Size, Strategy, Trade, Ts, View,
+    Action, Aggressor, Bar, BookView, Context, Decimal, Fill, Instrument, InstrumentId, InstrumentView, Intent,
+    Interval, Liquidity, OpenOrder, OrderId, OrderKind, OrderState, OrderUpdate, Outbox, OwnView, PositionView, Price,
+    Probe, Qty, Quote, Role, Signal, Size, Strategy, Trade, Ts, View,
 };
 
 pub use properties::{decides_without_the_future, random_bars, story_of, survives_a_restore};
@@ -201,6 +202,14 @@ impl<S: Strategy> Desk<S> {
         }
     }
 
+    /// Another in its place, started as the engine starts one that takes up a state: what it asks for is not heard.
+    fn seat(&mut self, strategy: S) {
+        self.strategy = strategy;
+        let mut unheard = Outbox { actions: Vec::new(), next_order: self.outbox.next_order };
+        let mut ctx = Context::new(self.now, InstrumentId(0), &self.view, &self.own, &mut unheard);
+        self.strategy.on_start(&mut ctx);
+    }
+
     fn take_down(&mut self, action: &Action) {
         match action {
             Action::Place(id, intent) => self.own.orders.push(resting(*id, intent)),
@@ -291,12 +300,16 @@ impl<S: Strategy> Desk<S> {
 
     /// Feeds bars in the order given, then the timers due by the last one.
     pub fn feed(&mut self, bars: &[Bar]) {
+        self.hear(bars);
+        self.fire(self.now.plus(1));
+    }
+
+    fn hear(&mut self, bars: &[Bar]) {
         for bar in bars {
             self.begin(bar.ts_close);
             self.view.instruments[bar.instrument.index()].last = bar.close;
             self.call(bar.instrument, |s, ctx| s.on_bar(ctx, bar));
         }
-        self.fire(self.now.plus(1));
     }
 
     /// Feeds one trade.
@@ -327,21 +340,24 @@ impl<S: Strategy> Desk<S> {
         self.call(signal.instrument, |s, ctx| s.on_signal(ctx, signal));
     }
 
-    /// Fills an open order whole, at its price: the position changes, then the strategy hears of it.
+    /// Fills an open order whole: the position changes, then the strategy hears of it. It fills at its limit or trigger, one
+    /// that has neither at the last price of its instrument.
     ///
     /// # Panics
     /// When there is no such order.
     pub fn fill(&mut self, id: OrderId) {
         let Some(place) = self.own.orders.iter().position(|o| o.id == id) else { panic!("no open order {id:?}") };
         let order = self.own.orders.remove(place);
+        let last = self.view.instruments[order.instrument.index()].last;
+        let price = if order.price.is_zero() { last } else { order.price };
         let position = &mut self.own.positions[order.instrument.index()];
         position.qty = Qty::from_mantissa(position.qty.mantissa() + order.side.sign() * order.qty_left.mantissa());
-        position.entry = order.price;
+        position.entry = price;
         let (instrument, ts) = (order.instrument, self.now);
         let update = OrderUpdate { order: id, instrument, ts, state: OrderState::Filled, reason: "" };
-        let (side, price, qty) = (order.side, order.price, order.qty_left);
-        let fill =
-            Fill { order: id, instrument, ts, side, price, qty, liquidity: Liquidity::Maker, role: Role::Intent };
+        let (side, qty) = (order.side, order.qty_left);
+        let liquidity = if order.price.is_zero() { Liquidity::Taker } else { Liquidity::Maker };
+        let fill = Fill { order: id, instrument, ts, side, price, qty, liquidity, role: Role::Intent };
         self.call(instrument, |s, ctx| s.on_order(ctx, &update));
         self.call(instrument, |s, ctx| s.on_fill(ctx, &fill));
     }
@@ -362,13 +378,25 @@ impl<S: Strategy> Desk<S> {
     }
 
     /// The actions as text: `4:long 9:flat`, with the base currency where there are several instruments
-    /// (`4:long:BTC`), orders as `2:buy-1@99.5`, cancels as `3:cancel-1`, timers and subscriptions left out.
+    /// (`4:long:BTC`), cancels as `3:cancel-1`, timers and subscriptions left out.
+    ///
+    /// A limit order is `2:buy-1@99.5`, a market order `2:buy-1@market`. What is not usual follows:
+    ///
+    /// | text | means |
+    /// |---|---|
+    /// | `buy-for-500@market`, `buy-2+for-500@market` | sized by its value, and by what is closed before |
+    /// | `sell-1@market/on-95`, `sell-1@94.5/on-95` | a stop order: it wakes at 95 |
+    /// | `sell-1@market/trail-2.5`, `…/trail-2%` | a trailing stop |
+    /// | `/ioc`, `/fok`, `/until-60000000000` | its time in force; the end in nanoseconds |
+    /// | `/post`, `/reduce` | it only makes, it only reduces |
+    /// | `[stop-95,target-110,trail-2%]` | what protects it, of an order and of a signal |
+    /// | `long-2`, `long-for-500`, `long-25%`, `long@99` | a signal that says its size or its entry |
     pub fn story(&self) -> String {
         let mut story = String::new();
         for (event, action) in &self.actions {
             let (word, instrument) = match action {
-                Action::Signal(signal) => (direction(signal.direction).to_owned(), signal.instrument),
-                Action::Place(_, intent) => (order_text(intent), intent.instrument),
+                Action::Signal(signal) => (text::of_signal(signal), signal.instrument),
+                Action::Place(_, intent) => (text::of_order(intent), intent.instrument),
                 Action::Cancel(id) => (format!("cancel-{}", id.0), InstrumentId(0)),
                 Action::CancelAll(instrument) => ("cancel-all".to_owned(), *instrument),
                 Action::Halt(_) => ("halt".to_owned(), InstrumentId(0)),
@@ -391,14 +419,6 @@ impl<S: Strategy> Desk<S> {
     }
 }
 
-fn direction(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Long => "long",
-        Direction::Short => "short",
-        Direction::Flat => "flat",
-    }
-}
-
 fn order_price(kind: OrderKind) -> Price {
     match kind {
         OrderKind::Limit { price } => price,
@@ -414,16 +434,6 @@ fn order_qty(size: Size) -> Qty {
     }
 }
 
-fn order_text(intent: &Intent) -> String {
-    let side = match intent.side {
-        Side::Buy => "buy",
-        Side::Sell => "sell",
-    };
-    let short = |text: String| text.trim_end_matches('0').trim_end_matches('.').to_owned();
-    let qty = short(order_qty(intent.size).to_text(SCALE));
-    format!("{side}-{qty}@{}", short(order_price(intent.kind).to_text(SCALE)))
-}
-
 fn resting(id: OrderId, intent: &Intent) -> OpenOrder {
     OpenOrder {
         id,
@@ -432,5 +442,36 @@ fn resting(id: OrderId, intent: &Intent) -> OpenOrder {
         state: OrderState::Acknowledged,
         price: order_price(intent.kind),
         qty_left: order_qty(intent.size),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Side;
+
+    use super::*;
+
+    /// Buys one at market and one at 90 at its first bar; keeps what fills.
+    #[derive(Default)]
+    struct Buys(Vec<Fill>);
+
+    impl Strategy for Buys {
+        fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+            ctx.place(Intent::market(bar.instrument, Side::Buy, qty("1")));
+            ctx.place(Intent::limit(bar.instrument, Side::Buy, qty("1"), price("90")));
+        }
+        fn on_fill(&mut self, _: &mut Context<'_>, fill: &Fill) {
+            self.0.push(*fill);
+        }
+    }
+
+    #[test]
+    fn a_market_order_fills_at_the_last_price_and_a_limit_order_at_its_own() {
+        let mut desk = Desk::new(Buys::default()).bars("100");
+        desk.fill(OrderId(1));
+        assert_eq!(desk.own.positions[0].entry, price("100"));
+        desk.fill(OrderId(2));
+        let fills: Vec<_> = desk.strategy.0.iter().map(|f| (f.price, f.liquidity)).collect();
+        assert_eq!(fills, [(price("100"), Liquidity::Taker), (price("90"), Liquidity::Maker)]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bellwether::host::Registry;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -77,20 +78,47 @@ const C: Foreign = Foreign {
     ],
 };
 
-pub(super) fn run(args: &NewArgs) -> Result<(), Failure> {
+/// The commands that make a component of a folder, where `strategy new` wrote it in a language that is not Rust.
+#[cfg(feature = "wasm")]
+pub(super) fn packing(folder: &Path) -> Option<Vec<String>> {
+    let language = [&PYTHON, &JAVASCRIPT, &C].into_iter().find(|l| folder.join(l.files[0].0).is_file())?;
+    let name = folder.canonicalize().ok()?.file_name()?.to_string_lossy().replace('-', "_");
+    Some(language.build.iter().map(|line| line.replace("{{ident}}", &name)).collect())
+}
+
+pub(super) fn run(args: &NewArgs, registry: &Registry) -> Result<(), Failure> {
     let name = Name::of(&args.name)?;
+    if registry.entries().iter().any(|e| e.name() == name.ident) {
+        // `strategy check` would hold the two against each other.
+        return Err(Failure::new(Code::Usage, format!("this command has a strategy {:?} already", name.ident)).help(
+            format!("choose another name, such as my-{}; `bellwether strategy list` shows those taken", name.package),
+        ));
+    }
+    let sdk = match &args.sdk {
+        Some(_) if args.lang != Lang::Rust => {
+            return Err(Failure::new(
+                Code::Usage,
+                "--sdk names Rust sources; the other languages are written without them",
+            )
+            .help("leave --sdk out, or write it in Rust"));
+        }
+        Some(path) => Some(sdk_of(path)?),
+        None => None,
+    };
     let folder = Path::new(&args.name);
     if folder.exists() {
         return Err(Failure::new(Code::Refused, format!("{} is there already", folder.display()))
             .help("choose another name, or remove it first"));
     }
+    let draft = Draft::beside(folder);
     let build = match args.lang {
-        Lang::Rust => rust(folder, &name, args.sdk.as_deref())?,
-        Lang::Python => foreign(folder, &name, &PYTHON)?,
-        Lang::Javascript => foreign(folder, &name, &JAVASCRIPT)?,
-        Lang::C => foreign(folder, &name, &C)?,
+        Lang::Rust => rust(&draft.0, &name, sdk.as_deref())?,
+        Lang::Python => foreign(&draft.0, &name, &PYTHON)?,
+        Lang::Javascript => foreign(&draft.0, &name, &JAVASCRIPT)?,
+        Lang::C => foreign(&draft.0, &name, &C)?,
     };
-    sample::write(&folder.join("data"))?;
+    sample::write(&draft.0.join("data"))?;
+    draft.stands_as(folder)?;
     let (dir, file) = (folder.display(), format!("{}.wasm", name.ident));
     let mut next = vec![format!("cd {dir}")];
     next.extend(build);
@@ -109,6 +137,45 @@ pub(super) fn run(args: &NewArgs) -> Result<(), Failure> {
     ))
 }
 
+/// A folder that is being written. What does not come to its end leaves nothing behind.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn beside(folder: &Path) -> Self {
+        Self(PathBuf::from(format!(".{}.new-{}", folder.display(), std::process::id())))
+    }
+
+    fn stands_as(&self, folder: &Path) -> Result<(), Failure> {
+        std::fs::rename(&self.0, folder)
+            .map_err(|e| Failure::new(Code::Failed, format!("writing {}: {e}", folder.display())))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After the rename there is none; and whoever failed has said why already.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The folder of an sdk that strategies can be built with: the package, and the glue for WebAssembly beside it.
+fn sdk_of(path: &Path) -> Result<PathBuf, Failure> {
+    let wrong = |what: String| {
+        Failure::new(Code::Usage, format!("--sdk {}: {what}", path.display()))
+            .help("name a checkout's crates/sdk, or leave --sdk out: this command carries an sdk")
+    };
+    let folder = path.canonicalize().map_err(|e| wrong(e.to_string()))?;
+    for (of, name) in [(folder.clone(), "bellwether-sdk"), (folder.join("../guest"), "bellwether-guest")] {
+        let text = std::fs::read_to_string(of.join("Cargo.toml")).unwrap_or_default();
+        let manifest = text.parse::<toml_edit::DocumentMut>().unwrap_or_default();
+        let found = manifest.get("package").and_then(|p| p.get("name")).and_then(|n| n.as_str());
+        if found != Some(name) {
+            return Err(wrong(format!("there is no package {name} in {}", of.display())));
+        }
+    }
+    Ok(folder)
+}
+
 /// Names that a package of Rust cannot have, or that would hide what a strategy needs.
 const NO_PACKAGES: &str = " abstract alloc as async await become bellwether_guest bellwether_sdk box break const continue core \
     crate do dyn else enum extern false final fn for gen if impl in let loop macro match mod move mut override priv \
@@ -116,8 +183,8 @@ const NO_PACKAGES: &str = " abstract alloc as async await become bellwether_gues
     while yield ";
 
 /// Types that the template knows by these names.
-const NO_TYPES: &str = " Bar Box Context Default Desk Drop Err Indicator None Ok Option ParamError Params Plugin Probe Result \
-    Self Send Signal Sma Some Strategy String Sync Vec ";
+const NO_TYPES: &str = " Bar Box Context Default Desk Drop Err Indicator InstrumentId None Ok Option ParamError Params \
+    PerInstrument Plugin Probe Result Self Send Signal Sma Some Strategy String Sync Vec ";
 
 /// A name in its spellings.
 struct Name {
@@ -160,9 +227,7 @@ impl Name {
 /// Writes a package; gives the commands that build it.
 fn rust(folder: &Path, name: &Name, sdk: Option<&Path>) -> Result<Vec<String>, Failure> {
     let sdk = match sdk {
-        Some(path) => path.canonicalize().map_err(|e| {
-            Failure::new(Code::Usage, format!("--sdk {}: {e}", path.display())).help("name a checkout's crates/sdk")
-        })?,
+        Some(path) => path.to_owned(),
         None => {
             sources::unpack(&folder.join(".bellwether"))?;
             PathBuf::from(".bellwether/crates/sdk")
@@ -172,6 +237,7 @@ fn rust(folder: &Path, name: &Name, sdk: Option<&Path>) -> Result<Vec<String>, F
     sources::write(&folder.join("Cargo.toml"), &manifest)?;
     sources::write(&folder.join("Cargo.lock"), sources::text("Cargo.lock"))?;
     sources::write(&folder.join("src").join("lib.rs"), &name.fill(include_str!("templates/rust/lib.rs")))?;
+    sources::write(&folder.join("clippy.toml"), sources::text("clippy.toml"))?;
     sources::write(&folder.join(".gitignore"), "/target\n*.wasm\n")?;
     Ok(vec!["cargo test".to_owned(), "bellwether strategy build".to_owned()])
 }

@@ -13,7 +13,7 @@ mod sources;
 
 use bellwether::host::{Entry, Registry};
 use bellwether::signal::SIZER_PARAMS;
-use bellwether_sdk::ParamSpec;
+use bellwether_sdk::{AccountKind, ParamSpec, ParamValues};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
@@ -85,6 +85,14 @@ Examples:
         after_help = "Examples:\n  bellwether strategy build\n  bellwether strategy build my-cross --out cross.wasm"
     )]
     Build(build::BuildArgs),
+    /// The same, where this program was built without: says how to get it.
+    #[cfg(not(feature = "wasm"))]
+    #[command(hide = true)]
+    Build {
+        /// What was meant.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        line: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -99,12 +107,22 @@ struct Named {
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &StrategyArgs, registry: &Registry) -> Result<(), Failure> {
     match &args.command {
-        StrategyCommand::New(args) => create::run(args),
+        StrategyCommand::New(args) => create::run(args, registry),
         StrategyCommand::Swap(args) => change::swap(global, args, registry),
         StrategyCommand::Set(args) => change::set(global, args),
         StrategyCommand::Check(args) => check::run(global, args, registry),
         #[cfg(feature = "wasm")]
         StrategyCommand::Build(args) => build::run(args),
+        #[cfg(not(feature = "wasm"))]
+        StrategyCommand::Build { line } => {
+            let what = ["strategy build"].into_iter().chain(line.iter().map(String::as_str));
+            let what = what.collect::<Vec<_>>().join(" ");
+            Err(Failure::new(
+                crate::failure::Code::Usage,
+                format!("{what}: this program was built without WebAssembly"),
+            )
+            .help(crate::plugins::GET_WASM))
+        }
         StrategyCommand::List { files, json } => list(registry, files, *json),
         StrategyCommand::Show(named) => {
             let entry = strategies::entry(registry, &named.name)?;
@@ -144,16 +162,65 @@ fn list(registry: &Registry, files: &[String], json: bool) -> Result<(), Failure
 
 fn show(named: &str, entry: &Entry) -> Result<(), Failure> {
     out::answer(&format!(
-        "{}: {}\nEmits {}.{}\n\n{}\n\nTry: bellwether backtest --strategy {}{}",
+        "{}: {}\nEmits {}.{}{}\n\n{}\n\nTry: bellwether backtest --strategy {}{}",
         entry.name(),
         entry.manifest.summary,
         emits(entry),
+        needs(entry),
         declares(entry),
         table(entry),
         named,
         // Resting orders are judged on ticks; bars say too little about who was filled.
         if entry.directional() { "" } else { " --kind trades" }
     ))
+}
+
+/// What it needs and how it is kept, as it says with its default parameters.
+fn needs(entry: &Entry) -> String {
+    let may = &entry.manifest;
+    let orders = match orders(entry).join(", ") {
+        none if none.is_empty() => "none".to_owned(),
+        some => some,
+    };
+    let mut text = format!(" Kinds of orders: {orders}.");
+    if may.signal_only {
+        text.push_str("\nLooks at events alone.");
+    }
+    if let Some((account, warmup)) = made(entry) {
+        text.push_str(&format!("\nNeeds a {account} account. "));
+        text.push_str(&match warmup {
+            0 => "It declares no warm-up.".to_owned(),
+            n => format!("After {n} events per instrument it no longer matters where it began."),
+        });
+    }
+    text.push_str(&match may.state_version {
+        0 => "\nNo other version takes its state.".to_owned(),
+        n => format!("\nState version {n}."),
+    });
+    text
+}
+
+/// Its account and its warm-up, made with its default parameters; nothing where it cannot be made without any.
+fn made(entry: &Entry) -> Option<(&'static str, u64)> {
+    let made = (entry.make)(&ParamValues::new()).ok()?;
+    let account = match made.account() {
+        AccountKind::Cash => "cash",
+        AccountKind::Margin => "margin",
+    };
+    Some((account, made.rebuild_window()))
+}
+
+/// The kinds of orders that it may place, itself or by signals.
+fn orders(entry: &Entry) -> Vec<&'static str> {
+    let may = entry.manifest.orders;
+    let all = [
+        ("market", may.market),
+        ("limit", may.limit),
+        ("stop_market", may.stop_market),
+        ("stop_limit", may.stop_limit),
+        ("trailing_stop", may.trailing_stop),
+    ];
+    all.into_iter().filter(|o| o.1).map(|o| o.0).collect()
 }
 
 /// What a component says of itself beside that, and what it may do at the most.
@@ -180,25 +247,22 @@ fn emits(entry: &Entry) -> &'static str {
 fn described(entry: &Entry) -> Value {
     let may = &entry.manifest;
     let own = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
-    let orders = [
-        ("market", may.orders.market),
-        ("limit", may.orders.limit),
-        ("stop_market", may.orders.stop_market),
-        ("stop_limit", may.orders.stop_limit),
-        ("trailing_stop", may.orders.trailing_stop),
-    ];
+    let made = made(entry);
     json!({
         "name": entry.name(),
         "summary": may.summary,
         "directional": entry.directional(),
         "signal_only": may.signal_only,
+        "state_version": may.state_version,
+        "account": made.map(|m| m.0),
+        "warmup": made.map(|m| m.1),
         "version": own(&may.version),
         "contract": own(&may.contract),
         "sdk": own(&may.sdk),
         "sha256": own(&entry.sha256),
         "capabilities": {
             "instruments": may.instruments,
-            "orders": orders.iter().filter(|o| o.1).map(|o| o.0).collect::<Vec<_>>(),
+            "orders": orders(entry),
             "order_notional_max": may.order_notional_max.map(|max| max.to_string()),
         },
         "params": params(entry),
@@ -239,4 +303,62 @@ fn table(entry: &Entry) -> String {
         table.add_row([name, "decimal", "(one of)", "above 0", help]);
     }
     table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_sdk::{Capabilities, OrderKinds, ParamError, Params, Plugin, Strategy};
+
+    use super::*;
+
+    #[derive(Params)]
+    struct Nothing {}
+
+    struct Warms;
+
+    impl Strategy for Warms {
+        fn rebuild_window(&self) -> u64 {
+            30
+        }
+    }
+
+    impl Plugin for Warms {
+        type Params = Nothing;
+        const NAME: &'static str = "warms";
+        const SUMMARY: &'static str = "";
+        const DIRECTIONAL: bool = true;
+        const SIGNAL_ONLY: bool = true;
+        fn capabilities() -> Capabilities {
+            Capabilities { orders: OrderKinds { limit: true, ..OrderKinds::NONE }, ..Capabilities::default() }
+        }
+        fn new(_: Nothing) -> Result<Self, ParamError> {
+            Ok(Self)
+        }
+    }
+
+    struct Asks;
+
+    impl Strategy for Asks {}
+
+    impl Plugin for Asks {
+        type Params = Nothing;
+        const NAME: &'static str = "asks";
+        const SUMMARY: &'static str = "";
+        const DIRECTIONAL: bool = true;
+        fn new(_: Nothing) -> Result<Self, ParamError> {
+            Err(ParamError::Conflict("say what".to_owned()))
+        }
+    }
+
+    #[test]
+    fn what_a_strategy_needs_is_told_as_far_as_its_defaults_tell_it() {
+        assert_eq!(
+            needs(&Entry::native::<Warms>()),
+            " Kinds of orders: limit.\nLooks at events alone.\nNeeds a cash account. After 30 events per instrument it no \
+             longer matters where it began.\nNo other version takes its state."
+        );
+        let asks = Entry::native::<Asks>();
+        assert_eq!(described(&asks)["account"], Value::Null);
+        assert!(!needs(&asks).contains("account"));
+    }
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::create;
 use crate::failure::{Code, Failure};
 
 /// What `strategy build` must know of a package.
@@ -30,8 +31,14 @@ impl Package {
     pub(super) fn read(folder: &Path, offline: bool) -> Result<Self, Failure> {
         let manifest = folder.join("Cargo.toml");
         let manifest = manifest.canonicalize().map_err(|_| {
-            Failure::new(Code::Usage, format!("{} is no Rust package: there is no Cargo.toml", folder.display()))
-                .help("`bellwether strategy new NAME` makes one")
+            Failure::new(Code::Usage, format!("{} is no Rust package: there is no Cargo.toml", folder.display())).help(
+                match create::packing(folder) {
+                    Some(lines) => {
+                        format!("it is written in another language; pack it there with:\n  {}", lines.join("\n  "))
+                    }
+                    None => "`bellwether strategy new NAME` makes one".to_owned(),
+                },
+            )
         })?;
         let mut cargo = cargo();
         cargo.args(["metadata", "--format-version", "1", "--no-deps", "--manifest-path"]).arg(&manifest);

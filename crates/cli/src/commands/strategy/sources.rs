@@ -45,9 +45,13 @@ mod tests {
 
     #[test]
     fn the_sources_of_the_three_crates_are_carried() {
-        for file in
-            ["Cargo.lock", "crates/sdk/src/lib.rs", "crates/sdk-macros/src/lib.rs", "crates/guest/wit/strategy.wit"]
-        {
+        for file in [
+            "Cargo.lock",
+            "clippy.toml",
+            "crates/sdk/src/lib.rs",
+            "crates/sdk-macros/src/lib.rs",
+            "crates/guest/wit/strategy.wit",
+        ] {
             assert!(!text(file).is_empty(), "{file}");
         }
         let manifest = workspace(text("Cargo.toml"));

@@ -1,4 +1,4 @@
-/* Follows the crossing of two simple averages: long while the fast one is above the slow one.
+/* Follows two simple averages: long while the fast one is above the slow one.
  *
  * What a component exports is in wit/strategy.wit; strategy.h is made of it by wit-bindgen. What a function is given or
  * gives is its own to free: texts and lists are allocated. */
@@ -17,12 +17,12 @@ static const char *const NAMES[PARAMS] = {"fast", "slow"};
 static const char *const DEFAULTS[PARAMS] = {"10", "30"};
 static const char *const HELP[PARAMS] = {"bars of the fast average", "bars of the slow average"};
 
-/* All of its state but the parameters. */
-static struct {
+/* All of its state but the parameters, by instrument. */
+static struct series {
     double closes[MOST];
     uint32_t count;
-    bool above;
-} state;
+} *state;
+static size_t seats;
 static uint32_t params[PARAMS];
 static double unit[65536];
 static P(list_action_t) asked;
@@ -84,7 +84,6 @@ static uint32_t number(const strategy_string_t *given) {
 
 bool P(create)(strategy_list_tuple2_string_string_t *given, P(created_t) *ret, P(param_error_t) *err) {
     memset(err, 0, sizeof *err);
-    memset(&state, 0, sizeof state);
     params[FAST] = 10;
     params[SLOW] = 30;
     for (size_t g = 0; g < given->len; g++) {
@@ -120,6 +119,8 @@ bool P(create)(strategy_list_tuple2_string_string_t *given, P(created_t) *ret, P
 
 void P(seat)(uint8_t equity_scale, P(list_instrument_t) *all, strategy_list_u16_t *mine) {
     (void)equity_scale, (void)mine;
+    seats = all->len;
+    state = calloc(seats, sizeof *state);
     for (size_t i = 0; i < all->len; i++) {
         unit[i] = 1;
         for (int digit = 0; digit < all->ptr[i].price_scale; digit++) unit[i] *= 10;
@@ -135,18 +136,16 @@ static double average(const double *closes, uint32_t count) {
 
 uint32_t P(on_bar)(P(moment_t) *at, P(bar_t) *bar) {
     (void)at;
-    if (state.count == params[SLOW]) {
-        memmove(state.closes, state.closes + 1, --state.count * sizeof *state.closes);
+    struct series *own = &state[bar->instrument];
+    if (own->count == params[SLOW]) memmove(own->closes, own->closes + 1, --own->count * sizeof *own->closes);
+    own->closes[own->count++] = bar->close / unit[bar->instrument];
+    if (own->count < params[SLOW]) return 0;
+    /* Said at every bar: a wish that is fulfilled makes no order, and one that came to nothing is made again. */
+    if (average(own->closes + params[SLOW] - params[FAST], params[FAST]) > average(own->closes, params[SLOW])) {
+        wish(bar->instrument, EXPORTS_BELLWETHER_STRATEGY_PLUGIN_DIRECTION_LONG, "the fast average is above the slow one");
+    } else {
+        wish(bar->instrument, EXPORTS_BELLWETHER_STRATEGY_PLUGIN_DIRECTION_FLAT, "the fast average is not above the slow one");
     }
-    state.closes[state.count++] = bar->close / unit[bar->instrument];
-    if (state.count < params[SLOW]) return 0;
-    bool above = average(state.closes + params[SLOW] - params[FAST], params[FAST]) > average(state.closes, params[SLOW]);
-    if (above && !state.above) {
-        wish(bar->instrument, EXPORTS_BELLWETHER_STRATEGY_PLUGIN_DIRECTION_LONG, "the fast average rose above the slow one");
-    } else if (!above && state.above) {
-        wish(bar->instrument, EXPORTS_BELLWETHER_STRATEGY_PLUGIN_DIRECTION_FLAT, "the fast average fell below the slow one");
-    }
-    state.above = above;
     return asked.len;
 }
 
@@ -156,21 +155,23 @@ void P(take)(P(list_action_t) *ret) {
 }
 
 void P(save)(strategy_list_u8_t *ret) {
-    ret->len = sizeof state;
-    ret->ptr = malloc(sizeof state);
-    memcpy(ret->ptr, &state, sizeof state);
+    ret->len = seats * sizeof *state;
+    ret->ptr = malloc(ret->len);
+    memcpy(ret->ptr, state, ret->len);
 }
 
 bool P(restore)(strategy_list_u8_t *saved, strategy_string_t *err) {
-    if (saved->len != sizeof state) {
-        *err = text("a state of another version");
+    if (saved->len != seats * sizeof *state) {
+        *err = text("a state of another version, or of other instruments");
         return false;
     }
-    memcpy(&state, saved->ptr, sizeof state);
+    memcpy(state, saved->ptr, saved->len);
     strategy_list_u8_free(saved);
-    if (state.count > params[SLOW]) {
-        *err = text("a state of other parameters");
-        return false;
+    for (size_t i = 0; i < seats; i++) {
+        if (state[i].count > params[SLOW]) {
+            *err = text("a state of other parameters");
+            return false;
+        }
     }
     return true;
 }

@@ -1,4 +1,4 @@
-// Follows the crossing of two simple averages: long while the fast one is above the slow one.
+// Follows two simple averages: long while the fast one is above the slow one.
 //
 // What every component exports is in wit/strategy.wit. Whole numbers of 64 bits are BigInt here: prices, times, quantities.
 
@@ -7,7 +7,7 @@ const PARAMS = {
   slow: { value: 30, help: "bars of the slow average", low: 2, high: 1000 },
 };
 
-let params, instruments, closes, above, asked;
+let params, instruments, closes, asked;
 
 function read(name, text) {
   const { low, high } = PARAMS[name];
@@ -55,20 +55,20 @@ export const plugin = {
       params[name] = read(name, text);
     }
     if (params.fast >= params.slow) throw { tag: "conflict", val: "fast must be below slow" };
-    [closes, above, asked] = [[], false, []];
+    [closes, asked] = [{}, []];
     return { account: "cash", warmup: BigInt(params.slow) };
   },
   seat: (_scale, all, _mine) => { instruments = all; },
   sync: () => {},
 
   onBar(_at, bar) {
-    closes.push(Number(bar.close) / 10 ** instruments[bar.instrument].priceScale);
-    if (closes.length > params.slow) closes.shift();
-    if (closes.length < params.slow) return 0;
-    const isAbove = average(closes.slice(-params.fast)) > average(closes);
-    if (isAbove && !above) wish(bar.instrument, "long", "the fast average rose above the slow one");
-    if (!isAbove && above) wish(bar.instrument, "flat", "the fast average fell below the slow one");
-    above = isAbove;
+    const own = (closes[bar.instrument] ??= []);
+    own.push(Number(bar.close) / 10 ** instruments[bar.instrument].priceScale);
+    if (own.length > params.slow) own.shift();
+    if (own.length < params.slow) return 0;
+    // Said at every bar: a wish that is fulfilled makes no order, and one that came to nothing is made again.
+    if (average(own.slice(-params.fast)) > average(own)) wish(bar.instrument, "long", "the fast average is above the slow one");
+    else wish(bar.instrument, "flat", "the fast average is not above the slow one");
     return asked.length;
   },
   take() {
@@ -78,8 +78,8 @@ export const plugin = {
   },
 
   observe: () => ({ values: [], conditions: [] }),
-  save: () => new TextEncoder().encode(JSON.stringify({ closes, above })),
-  restore: (state) => { ({ closes, above } = JSON.parse(new TextDecoder().decode(state))); },
+  save: () => new TextEncoder().encode(JSON.stringify(closes)),
+  restore: (state) => { closes = JSON.parse(new TextDecoder().decode(state)); },
 
   start: nothing, onTrade: nothing, onQuote: nothing, onBook: nothing, onFunding: nothing, onSignal: nothing,
   onOrder: nothing, onFill: nothing, onTimer: nothing, stop: nothing, onTrades: nothing, onBars: nothing,

@@ -1,4 +1,4 @@
-"""Follows the crossing of two simple averages: long while the fast one is above the slow one."""
+"""Follows two simple averages: long while the fast one is above the slow one."""
 
 from bellwether import Param, Strategy, export
 
@@ -10,26 +10,42 @@ class {{Type}}(Strategy):
         "fast": Param(10, "bars of the fast average", 1, 1000),
         "slow": Param(30, "bars of the slow average", 2, 1000),
     }
-    state = ("closes", "above")
+    state = ("closes",)
 
     def start(self, ctx):
-        self.closes = []
-        self.above = False
+        self.closes = [[] for _ in ctx.instruments]
 
     def check(self):
         if self.fast >= self.slow:
             return "fast must be below slow"
 
+    def warmup(self):
+        return self.slow
+
+    def averages(self, instrument):
+        closes = self.closes[instrument]
+        if len(closes) == self.slow:
+            return sum(closes[-self.fast :]) / self.fast, sum(closes) / self.slow
+
     def on_bar(self, ctx, bar):
-        self.closes = [*self.closes, ctx.price(bar.instrument, bar.close)][-self.slow :]
-        if len(self.closes) < self.slow:
+        closes = self.closes[bar.instrument]
+        closes.append(ctx.price(bar.instrument, bar.close))
+        del closes[: -self.slow]
+        averages = self.averages(bar.instrument)
+        if averages is None:
             return
-        above = sum(self.closes[-self.fast :]) / self.fast > sum(self.closes) / self.slow
-        if above and not self.above:
-            ctx.long(bar.instrument, "the fast average rose above the slow one")
-        elif self.above and not above:
-            ctx.flat(bar.instrument, "the fast average fell below the slow one")
-        self.above = above
+        # Said at every bar: a wish that is fulfilled makes no order, and one that came to nothing is made again.
+        if averages[0] > averages[1]:
+            ctx.long(bar.instrument, "the fast average is above the slow one")
+        else:
+            ctx.flat(bar.instrument, "the fast average is not above the slow one")
+
+    def observe(self, probe):
+        averages = self.averages(probe.instrument)
+        if averages is not None:
+            probe.value("fast", averages[0])
+            probe.value("slow", averages[1])
+            probe.condition("fast - slow", averages[0] - averages[1], 0.0)
 
 
 Plugin = export({{Type}})

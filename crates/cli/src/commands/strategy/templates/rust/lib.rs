@@ -1,7 +1,7 @@
-//! Follows the crossing of two simple averages: long while the fast one is above the slow one.
+//! Follows two simple averages: long while the fast one is above the slow one.
 
 use bellwether_sdk::indicators::{Indicator, Sma};
-use bellwether_sdk::{Bar, Context, ParamError, Params, Plugin, Probe, Signal, Strategy};
+use bellwether_sdk::{Bar, Context, InstrumentId, ParamError, Params, PerInstrument, Plugin, Probe, Signal, Strategy};
 
 /// What can be set: `--set strategy.fast=5`.
 #[derive(Params)]
@@ -14,29 +14,28 @@ pub struct {{Type}}Params {
     pub slow: usize,
 }
 
-/// The strategy: one pair of averages.
+/// The strategy: a pair of averages of each instrument.
 pub struct {{Type}} {
-    fast: Sma,
-    slow: Sma,
-    /// Whether the fast one was above at the last bar.
-    above: bool,
+    fast: PerInstrument<Sma>,
+    slow: PerInstrument<Sma>,
 }
 
 impl Strategy for {{Type}} {
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
-        let price = ctx.f64(bar.close);
-        let (Some(fast), Some(slow)) = (self.fast.update(price), self.slow.update(price)) else { return };
-        let was_above = std::mem::replace(&mut self.above, fast > slow);
-        if self.above && !was_above {
-            ctx.signal(Signal::long(bar.instrument).reason("the fast average rose above the slow one"));
-        } else if was_above && !self.above {
-            ctx.signal(Signal::flat(bar.instrument).reason("the fast average fell below the slow one"));
-        }
+        let (id, price) = (bar.instrument, ctx.f64(bar.close));
+        let (fast, slow) = (self.fast.of(id).update(price), self.slow.of(id).update(price));
+        let (Some(fast), Some(slow)) = (fast, slow) else { return };
+        // Said at every bar: a wish that is fulfilled makes no order, and one that came to nothing is made again.
+        ctx.signal(match fast > slow {
+            true => Signal::long(id).reason("the fast average is above the slow one"),
+            false => Signal::flat(id).reason("the fast average is not above the slow one"),
+        });
     }
 
     /// What `bellwether explain` and the charts show: the averages, and how far they are from crossing.
     fn observe(&self, probe: &mut Probe) {
-        let (Some(fast), Some(slow)) = (self.fast.value(), self.slow.value()) else { return };
+        let (fast, slow) = (self.fast.get(probe.instrument).value(), self.slow.get(probe.instrument).value());
+        let (Some(fast), Some(slow)) = (fast, slow) else { return };
         probe.value("fast", Some(fast));
         probe.value("slow", Some(slow));
         probe.condition("fast - slow", fast - slow, 0.0);
@@ -44,7 +43,7 @@ impl Strategy for {{Type}} {
 
     /// After so many bars it no longer matters where it began.
     fn rebuild_window(&self) -> u64 {
-        self.slow.warmup() as u64
+        self.slow.get(InstrumentId(0)).warmup() as u64
     }
 }
 
@@ -53,13 +52,16 @@ impl Plugin for {{Type}} {
     const NAME: &'static str = "{{ident}}";
     const SUMMARY: &'static str = "long while a fast average is above a slow one";
     const DIRECTIONAL: bool = true;
-    const SIGNAL_ONLY: bool = true;
+    // With `true` a component is faster, and is shown nothing but its events: say so only if it never asks the context for
+    // its position, orders, equity or last prices, and places no orders itself. (This one could.)
+    const SIGNAL_ONLY: bool = false;
 
     fn new(params: {{Type}}Params) -> Result<Self, ParamError> {
         if params.fast >= params.slow {
             return Err(ParamError::Conflict("fast must be below slow".to_owned()));
         }
-        Ok(Self { fast: Sma::new(params.fast)?, slow: Sma::new(params.slow)?, above: false })
+        let each = |bars| Ok::<_, ParamError>(PerInstrument::new(Sma::new(bars)?));
+        Ok(Self { fast: each(params.fast)?, slow: each(params.slow)? })
     }
 }
 
@@ -69,9 +71,18 @@ mod tests {
 
     use super::*;
 
+    fn small() -> {{Type}} {
+        {{Type}}::new({{Type}}Params { fast: 1, slow: 2 }).unwrap()
+    }
+
     #[test]
     fn it_is_long_while_prices_rise_and_flat_when_they_fall() {
-        let strategy = {{Type}}::new({{Type}}Params { fast: 1, slow: 2 }).unwrap();
-        assert_eq!(Desk::new(strategy).bars("100 101 102 99").story(), "2:long 4:flat");
+        assert_eq!(Desk::new(small()).bars("100 101 102 99").story(), "2:long 3:long 4:flat");
+    }
+
+    #[test]
+    fn two_instruments_do_not_mix_their_prices() {
+        let desk = Desk::with(small(), &["test:ONE/USD", "test:TWO/USD"]).bars_of_all(&["100 101", "50 49"]);
+        assert_eq!(desk.story(), "3:long:ONE 4:flat:TWO");
     }
 }
