@@ -280,7 +280,7 @@ fn warm_up_hears_but_does_not_act() {
         ctx.place(Intent::market(ID, Side::Buy, qty(1)));
     });
     assert_eq!(outcome.orders.len(), 3);
-    assert_eq!(outcome.signals_dropped, [("warm_up".to_owned(), 2)]);
+    assert_eq!((outcome.signals, outcome.signals_dropped), (0, vec![("order_in_warm_up".to_owned(), 2)]));
 }
 
 #[test]

@@ -62,9 +62,10 @@ pub struct Outcome {
     pub charts: Vec<Chart>,
     /// Refusals by reason: those of risk and of the venue, most frequent first.
     pub refusals: Vec<(String, u64)>,
-    /// Signals emitted, and what became of those that made no order: reason and count, most frequent first.
+    /// Signals that strategies emitted, those of a warm-up among them.
     pub signals: u64,
-    /// Why signals made no order.
+    /// Why signals made no order: reason and count, most frequent first. Signals heard from outside, orders of strategies'
+    /// own and lost books have reasons of their own here, and are not among the emitted ones.
     pub signals_dropped: Vec<(String, u64)>,
     /// Bars that a strategy asked for and of which none was completed.
     pub unbuilt: Vec<String>,
