@@ -1,7 +1,7 @@
 //! What a run leaves behind, in exact numbers: the input of every report. Its size does not grow with the length of
 //! the data, only with the count of orders (curves are thinned, days are days).
 
-use bellwether_sdk::{AccountKind, Instrument, Money, Price, Qty, Ts};
+use bellwether_sdk::{AccountKind, Instrument, Interval, Money, Price, Qty, Ts};
 use serde::{Deserialize, Serialize};
 
 use super::Halt;
@@ -119,6 +119,8 @@ pub struct Drawdown {
 /// The price curve of an instrument and what its strategies told of themselves.
 #[derive(Debug, Clone)]
 pub struct Chart {
+    /// The span of a candle: that of the bars, or several times that where there are too many.
+    pub width: Interval,
     /// Candles in order of time.
     pub candles: Vec<Candle>,
     /// Named values, one series per name.
