@@ -9,6 +9,7 @@ mod backup;
 mod bus;
 mod check;
 mod control;
+mod coverage;
 mod digest;
 mod download;
 mod evaluate;
