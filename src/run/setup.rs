@@ -43,6 +43,7 @@ impl Setup {
         let strategies = make_strategies(settings, registry, supply, &instruments)?;
         let mut plan = Plan::new(settings, supply, instruments, &strategies)?;
         let account = Account::new(&settings.account.cash, &plan.instruments)?;
+        plan.notes.extend(account.conversions(&plan.instruments));
         let sim = sim_config(settings, supply, &mut plan, &account)?;
         let declared = strategies.iter().map(|s| s.declared.clone()).collect();
         let slots = strategies
