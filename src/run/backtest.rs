@@ -79,10 +79,11 @@ impl<'a> Prepared<'a> {
         let news = self.news()?;
         let data_hash = self.data_hash()?;
         let symbols: Vec<Symbol> = self.setup.plan.instruments.iter().map(|i| i.symbol.clone()).collect();
-        let config_hash = config_hash(self.settings);
+        let config_hash = self.setup.config_hash.clone();
         let profile = self.setup.plan.profile;
         let (input, symbol) = (self.setup.plan.input, self.setup.plan.instruments[0].symbol.clone());
-        let (notes, close_at_end) = (self.setup.plan.notes.clone(), self.settings.backtest.close_at_end);
+        let close_at_end = self.settings.backtest.close_at_end;
+        let notes = self.setup.plan.notes.clone();
         let (engine, sim) = self.setup.build(self.settings);
 
         let clock = CpuClock::default();
@@ -152,24 +153,6 @@ impl<'a> Prepared<'a> {
         }
         Ok(hex(&hash.finalize()))
     }
-}
-
-/// SHA-256 of the settings that make a result; where data and state are stored does not.
-pub(super) fn config_hash(settings: &Settings) -> String {
-    let mut relevant = settings.clone();
-    relevant.state_dir = None;
-    relevant.data = crate::config::DataSettings::default();
-    relevant.sink.clear();
-    let usual = crate::config::SessionSettings::default();
-    (relevant.session.durability, relevant.session.segment_kib) = (usual.durability, usual.segment_kib);
-    relevant.session.orders_kept = usual.orders_kept;
-    // What was done about others' orders stands on the tape.
-    (relevant.session.foreign, relevant.session.adopt_for) = (usual.foreign, usual.adopt_for);
-    // What is in a strategy's file counts, not where it lies.
-    relevant.strategy.iter_mut().filter(|s| s.sha256.is_some()).for_each(|s| s.plugin.clear());
-    // Settings are plain data, so writing them cannot fail.
-    let text = serde_json::to_vec(&relevant).unwrap_or_default();
-    hex(&Sha256::digest(&text))
 }
 
 pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -37,6 +37,7 @@ mod reconcile;
 mod recording;
 mod rehearsal;
 mod report;
+mod resolved;
 mod sent;
 mod session;
 mod settlements;
