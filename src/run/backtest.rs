@@ -83,7 +83,7 @@ impl<'a> Prepared<'a> {
         let profile = self.setup.plan.profile;
         let (input, symbol) = (self.setup.plan.input, self.setup.plan.instruments[0].symbol.clone());
         let close_at_end = self.settings.backtest.close_at_end;
-        let notes = self.setup.plan.notes.clone();
+        let notes = [self.setup.plan.notes.clone(), self.setup.plan.left_out()].concat();
         let (engine, sim) = self.setup.build(self.settings);
 
         let clock = CpuClock::default();

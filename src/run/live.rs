@@ -103,7 +103,10 @@ pub async fn session_in(
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
     let (builds, forms) = (setup.plan.build.clone(), setup.plan.forms.clone());
     let config_hash = setup.config_hash.clone();
-    let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
+    let (profile, mut notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
+    if mode == Mode::Paper {
+        notes.extend(setup.plan.left_out());
+    }
     let range = setup.plan.range.clone();
     let seconds = market::seconds(settings, &instruments, &*transport).await?;
     for form in &forms {

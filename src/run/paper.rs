@@ -95,7 +95,7 @@ pub fn paper(
     let data_hash = prepared.data_hash()?;
     let profile = prepared.setup.plan.profile.to_string();
     let config_hash = prepared.setup.config_hash.clone();
-    let notes = prepared.setup.plan.notes.clone();
+    let notes = [prepared.setup.plan.notes.clone(), prepared.setup.plan.left_out()].concat();
     let instruments = prepared.setup.plan.instruments.clone();
     let outside = Outside::open(settings, &instruments, plan.tokens, plan.resume.is_some())?;
     let offerings = offerings(&instruments, &prepared.setup.plan.series, |symbol| {

@@ -14,7 +14,7 @@ use crate::host::{Entry, HostError, Manifest, Registry};
 use crate::market::Kind;
 use crate::risk::Declared;
 use crate::signal::{SIZER_PARAMS, Sizer};
-use crate::sim::Profile;
+use crate::sim::{MarginTerms, Profile};
 
 /// A strategy that is ready to run.
 pub(super) struct Planned {
@@ -364,6 +364,15 @@ impl Plan {
         let plan = Self { instruments, input, series, bars_of_stream, build, profile, account, range, notes, forms };
         plan.check_meeting(supply, strategies)?;
         Ok(plan)
+    }
+
+    /// What the simulated exchange and its account leave out, as sentences for the result.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        let mut notes = vec![format!("{} leaves out: {}", self.profile, self.profile.leaves_out())];
+        if self.account == AccountKind::Margin {
+            notes.push(format!("{} leaves out: {}", MarginTerms::NAME, MarginTerms::LEAVES_OUT));
+        }
+        notes
     }
 
     /// What a strategy decides on must share some time with what its orders fill at, for each of its instruments.

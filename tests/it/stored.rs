@@ -7,7 +7,9 @@ use bellwether::config::{Settings, Slippage, StrategySettings};
 use bellwether::data::{self, Catalog, Format, ImportSpec};
 use bellwether::host::Registry;
 use bellwether::run::{self, RunError, RunReport};
-use bellwether_sdk::{Context, Decimal, InstrumentId, Interval, Money, ParamError, Params, Plugin, Strategy, Ts};
+use bellwether_sdk::{
+    AccountKind, Context, Decimal, InstrumentId, Interval, Money, ParamError, Params, Plugin, Strategy, Ts,
+};
 use strategy_ema_cross::EmaCross;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -310,4 +312,22 @@ fn a_series_that_ends_before_the_run_is_told() {
           price stands"]
     );
     assert_eq!(told(Some("2024-01-03")), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_models_leave_out_stands_in_the_notes() {
+    let notes = |account| {
+        let done = run(|s| {
+            s.account.kind = Some(account);
+            s.strategy[0].params.insert("mode".to_owned(), "long-only".to_owned());
+            s.sim.fill_profile = Some("close@1".to_owned());
+        });
+        done.expect("a run").outcome.notes
+    };
+    let says =
+        |notes: &[String], of: &str| notes.iter().filter(|n| n.starts_with(&format!("{of} leaves out: "))).count();
+    let (margin, cash) = (notes(AccountKind::Margin), notes(AccountKind::Cash));
+    assert_eq!((says(&margin, "close@1"), says(&margin, "margin@1")), (1, 1), "{margin:?}");
+    assert_eq!((says(&cash, "close@1"), says(&cash, "margin@1")), (1, 0), "{cash:?}");
+    assert!(margin.iter().any(|n| n.contains("isolated margin")), "{margin:?}");
 }
