@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use bellwether_sdk::{InstrumentId, Symbol, Ts};
+use bellwether_sdk::{InstrumentId, Probe, Symbol, Ts};
 use sha2::{Digest, Sha256};
 
 use super::news;
@@ -19,6 +19,9 @@ use crate::host::Registry;
 use crate::market::{Kind, Source};
 use crate::orders::hex;
 use crate::signal::News;
+
+/// At most so many strategies and instruments of a run without a signal are told of.
+const STANDING_MAX: usize = 4;
 
 /// Runs a backtest as the settings say.
 ///
@@ -117,7 +120,12 @@ impl<'a> Prepared<'a> {
                  choose another --interval, or a longer range"
             )));
         }
+        // A strategy that panics when it is only asked has made its result all the same.
+        let observed = catch_unwind(AssertUnwindSafe(|| engine.observed())).unwrap_or_default();
         let mut outcome = engine.finish();
+        if outcome.signals == 0 && outcome.orders.is_empty() {
+            outcome.notes.extend(standing(&observed, &symbols));
+        }
         outcome.notes.extend(notes);
         Ok(RunReport {
             outcome,
@@ -153,6 +161,26 @@ impl<'a> Prepared<'a> {
         }
         Ok(hex(&hash.finalize()))
     }
+}
+
+/// How far from acting the strategies of a run were at its end, where none ever acted: their conditions, in words.
+fn standing(observed: &[(String, Probe)], symbols: &[Symbol]) -> Vec<String> {
+    let of = |(id, probe): &(String, Probe)| {
+        let symbol = &symbols[probe.instrument.index()];
+        if probe.conditions.is_empty() {
+            return format!("{id} on {symbol} at the end: declares no condition, or is still warming up");
+        }
+        let conditions = probe.conditions.iter().map(|(name, now, trigger)| {
+            let distance = trigger - now;
+            format!("{name}: now {now}, acts at {trigger}, distance {distance}")
+        });
+        format!("{id} on {symbol} at the end: {}", conditions.collect::<Vec<_>>().join("; "))
+    };
+    let mut notes: Vec<String> = observed.iter().take(STANDING_MAX).map(of).collect();
+    if observed.len() > STANDING_MAX {
+        notes.push(format!("{} more stood somewhere at the end; `explain` tells all", observed.len() - STANDING_MAX));
+    }
+    notes
 }
 
 pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
