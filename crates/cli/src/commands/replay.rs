@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
-use crate::{out, record};
+use crate::{out, program, record};
 
 /// `replay`
 #[derive(Debug, Args)]
@@ -35,11 +35,14 @@ pub(crate) struct ReplayArgs {
 /// Runs `replay`.
 pub(crate) fn run(global: &Global, args: &ReplayArgs, registry: &Registry) -> Result<(), Failure> {
     let path = record::find_tape(global, &args.tape)?;
+    let state = record::state(global).ok();
+    let program = program::hash(state.as_deref());
     let replay = match &args.document {
-        None => run::replay_by(&path, registry, &record::program_hash())?,
+        None => run::replay_by(&path, registry, &program)?,
         Some(file) => {
-            let (replay, report, settings) = run::replay_whole(&path, registry, &record::program_hash())?;
-            let document = record::document(&report, &settings, registry, record::shell_line(record::typed()))?;
+            let (replay, report, settings) = run::replay_whole(&path, registry, &program)?;
+            let command = record::shell_line(record::typed());
+            let document = record::document(&report, &settings, registry, command, state.as_deref())?;
             let text = serde_json::to_string(&document).map_err(|e| Failure::new(Code::Failed, e.to_string()))?;
             out::write_file(file, text.as_bytes())?;
             replay
@@ -205,7 +208,8 @@ pub(crate) fn tape(global: &Global, args: &TapeArgs, registry: &Registry) -> Res
 }
 
 fn prune(global: &Global, registry: &Registry, rule: &PruneRule, yes: bool, as_json: bool) -> Result<(), Failure> {
-    let rows = run::prunable(&record::state(global)?, registry, &record::program_hash(), rule)?;
+    let state = record::state(global)?;
+    let rows = run::prunable(&state, registry, &program::hash(Some(&state)), rule)?;
     if yes {
         run::prune(&rows)?;
     }
