@@ -1,4 +1,4 @@
-//! Trades, fills, orders and the equity curve of a document as CSV or Parquet.
+//! Trades, fills, orders, the equity curve and the days of a document as CSV or Parquet.
 //!
 //! CSV holds what the document holds: exact decimals as text, `*_ts` in nanoseconds, `*_time` as RFC 3339, absent values
 //! empty. Parquet is made for pandas and polars: `*_time` are timestamps (nanoseconds, UTC), every decimal is a double
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arrow_ipc::writer::{DictionaryTracker, IpcDataGenerator, IpcWriteOptions};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use base64::Engine as _;
+use bellwether_sdk::Ts;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
@@ -21,6 +22,10 @@ use parquet::schema::parser::parse_message_type;
 
 use super::ReportError;
 use super::document::{Document, EquityRow, FillRow, OrderRow, TradeRow};
+use super::text::{DAY_NS, date, day_start, rfc3339};
+
+/// Days without data in a row beyond which a document is damaged.
+const GAP_DAYS_MAX: i64 = 36_500;
 
 /// Which table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +38,13 @@ pub enum Table {
     Orders,
     /// The thinned equity curve.
     Equity,
+    /// Every calendar day with its return.
+    Daily,
 }
 
 impl Table {
     /// All, in order.
-    pub const ALL: [Self; 4] = [Self::Trades, Self::Fills, Self::Orders, Self::Equity];
+    pub const ALL: [Self; 5] = [Self::Trades, Self::Fills, Self::Orders, Self::Equity, Self::Daily];
 
     /// Its name in flags and file names.
     pub const fn name(self) -> &'static str {
@@ -46,6 +53,7 @@ impl Table {
             Self::Fills => "fills",
             Self::Orders => "orders",
             Self::Equity => "equity",
+            Self::Daily => "daily",
         }
     }
 }
@@ -74,11 +82,13 @@ impl Format {
 /// # Errors
 /// [`ReportError`] when the writer fails, or when the document holds a value that is not what its column says.
 pub fn write(document: &Document, table: Table, format: Format, out: impl Write + Send) -> Result<(), ReportError> {
+    let days = if table == Table::Daily { days(document)? } else { Vec::new() };
     let columns = match table {
         Table::Trades => trades(&document.trades),
         Table::Fills => fills(&document.fills),
         Table::Orders => orders(&document.orders),
         Table::Equity => equity(&document.equity),
+        Table::Daily => daily(&days),
     };
     match format {
         Format::Csv => write_csv(&columns, out),
@@ -205,6 +215,77 @@ fn equity(rows: &[EquityRow]) -> Vec<Column<'_>> {
         column("equity", rows, Decimal, |r| Some(r.equity.as_str())),
         column("equity_min", rows, Decimal, |r| Some(r.equity_min.as_str())),
         column("buy_hold", rows, Decimal, |r| Some(r.buy_hold.as_str())),
+    ]
+}
+
+/// A calendar day of a run.
+struct Day {
+    /// As in `2024-02-29`.
+    day: String,
+    /// Its start, nanoseconds.
+    ts: String,
+    /// The same as RFC 3339.
+    time: String,
+    /// Equity at its end: that of the day before where it has no data.
+    equity: String,
+    /// Against the day before, the first one against the start equity; `None` from nothing or less.
+    return_pct: Option<f64>,
+    has_data: bool,
+}
+
+/// Every calendar day from the first to the last: their returns are those that the figures of 365 days rest on, those of
+/// days with data the ones of 252.
+fn days(document: &Document) -> Result<Vec<Day>, ReportError> {
+    let wrong = |column: &str, row: usize, value: &str, wanted| ReportError::BadValue {
+        column: column.to_owned(),
+        row: row + 1,
+        value: value.to_owned(),
+        wanted,
+    };
+    let number = |row: usize, text: &str| text.parse::<f64>().map_err(|_| wrong("equity", row, text, "decimal"));
+    let mut days: Vec<Day> = Vec::new();
+    let mut next: Option<i64> = None;
+    let mut before = (document.run.start_equity.clone(), number(0, &document.run.start_equity)?);
+    let mut push = |at: i64, text: &str, equity: f64, before: f64, has_data: bool| {
+        let ts = Ts::from_nanos(at);
+        days.push(Day {
+            day: date(ts),
+            ts: at.to_string(),
+            time: rfc3339(ts).unwrap_or_default(),
+            equity: text.to_owned(),
+            return_pct: (before > 0.0).then(|| 100.0 * (equity / before - 1.0)),
+            has_data,
+        });
+    };
+    for (row, point) in document.daily.iter().enumerate() {
+        let wrong_day = || wrong("day", row, &point.day, "day as in 2024-02-29");
+        let at = day_start(&point.day).ok_or_else(wrong_day)?.nanos();
+        // A document cannot hold more days than it can count: years without data are damage.
+        let mut gap = next.unwrap_or(at);
+        if gap > at || at.saturating_sub(gap) / DAY_NS > GAP_DAYS_MAX {
+            return Err(wrong_day());
+        }
+        while gap < at {
+            push(gap, &before.0, before.1, before.1, false);
+            gap += DAY_NS;
+        }
+        let equity = number(row, &point.equity)?;
+        push(at, &point.equity, equity, before.1, true);
+        before = (point.equity.clone(), equity);
+        next = Some(at + DAY_NS);
+    }
+    Ok(days)
+}
+
+fn daily(rows: &[Day]) -> Vec<Column<'_>> {
+    use Cells::{Decimal, Flag, Nanos, Number, Text, Time};
+    vec![
+        column("day", rows, Text, |r| r.day.as_str()),
+        column("ts", rows, Nanos, |r| Some(r.ts.as_str())),
+        column("time", rows, Time, |r| Some((r.ts.as_str(), r.time.as_str()))),
+        column("equity", rows, Decimal, |r| Some(r.equity.as_str())),
+        column("return_pct", rows, Number, |r| r.return_pct),
+        column("has_data", rows, Flag, |r| r.has_data),
     ]
 }
 
@@ -401,7 +482,7 @@ fn parsed<T: std::str::FromStr>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples::{busy, document, empty};
+    use crate::report::samples::{busy, days as days_of, document, empty};
     use parquet::basic::LogicalType;
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::{Field as Value, Row};
@@ -441,9 +522,36 @@ mod tests {
         assert_eq!(rows[0][at("pnl")], document.trades[0].pnl);
         assert_eq!(rows[0][at("entry_time")], document.trades[0].entry_time);
         assert_eq!(rows[2][at("entry_tag")], *"<script>alert('tag')</script>");
-        for (table, n) in [(Table::Fills, 6), (Table::Orders, 6), (Table::Equity, document.equity.len())] {
+        let tables = [
+            (Table::Fills, 6),
+            (Table::Orders, 6),
+            (Table::Equity, document.equity.len()),
+            (Table::Daily, document.daily.len()),
+        ];
+        for (table, n) in tables {
             assert_eq!(csv_of(&document, table).lines().count(), n + 1, "{}", table.name());
         }
+    }
+
+    #[test]
+    fn the_returns_of_days_are_those_that_the_figures_rest_on() {
+        let mut run = days_of(&[10_100, 10_201, 10_201]);
+        // The second day has no data.
+        run.daily.remove(1);
+        let document = document(&run);
+        let text = csv_of(&document, Table::Daily);
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let rows: Vec<_> = reader.records().map(|r| r.expect("a row")).collect();
+        let returns: Vec<f64> = rows.iter().map(|r| r[4].parse::<f64>().expect("a number") / 100.0).collect();
+        let figures = crate::report::metrics::Daily::of(&run);
+        assert_eq!(returns.len(), 3);
+        for (exported, figure) in returns.iter().zip(&figures.calendar) {
+            assert!((exported - figure).abs() < 1e-12, "{text}");
+        }
+        assert_eq!(rows.iter().map(|r| &r[5]).collect::<Vec<_>>(), ["true", "false", "true"]);
+        assert_eq!(rows[1][3], rows[0][3], "equity stands");
+        let (_, _, rows) = parquet_of(&document, Table::Daily);
+        assert_eq!(value(&rows[2], "equity_exact"), &Value::Str(document.daily[1].equity.clone()));
     }
 
     #[test]

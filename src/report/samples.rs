@@ -264,7 +264,11 @@ fn chart(candles: usize, random: &mut impl FnMut(u64) -> u64) -> Chart {
     let fast: Vec<f64> = candles.iter().map(|c| c.open.to_f64(2)).collect();
     let rsi = candles.iter().enumerate().map(|(i, _)| if i < 14 { f64::NAN } else { 30.0 + (i % 40) as f64 }).collect();
     let series = |name: &str, values| ChartSeries { name: name.to_owned(), values };
-    Chart { series: vec![series("ema: fast", fast), series("ema: rsi", rsi)], candles }
+    Chart {
+        width: bellwether_sdk::Interval::HOUR,
+        series: vec![series("ema: fast", fast), series("ema: rsi", rsi)],
+        candles,
+    }
 }
 
 pub(super) fn provenance() -> Provenance {

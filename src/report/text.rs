@@ -24,6 +24,13 @@ pub(super) fn date(ts: Ts) -> String {
     text.split('T').next().unwrap_or_default().to_owned()
 }
 
+/// The start of a date as [`date`] writes it; `None` of what is none.
+pub(super) fn day_start(text: &str) -> Option<Ts> {
+    let day = jiff::civil::DateTime::from(text.parse::<jiff::civil::Date>().ok()?);
+    let start = jiff::tz::TimeZone::UTC.to_timestamp(day).ok()?;
+    i64::try_from(start.as_nanosecond()).ok().map(Ts::from_nanos)
+}
+
 /// RFC 3339 made shorter for tables: `2024-02-29 13:00`, with seconds only where there are any.
 pub(super) fn short_time(time: &str) -> String {
     let text = time.trim_end_matches('Z').replacen('T', " ", 1);

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use bellwether_sdk::{InstrumentId, Symbol, Ts};
+use bellwether_sdk::{InstrumentId, Probe, Symbol, Ts};
 use sha2::{Digest, Sha256};
 
 use super::news;
@@ -19,6 +19,9 @@ use crate::host::Registry;
 use crate::market::{Kind, Source};
 use crate::orders::hex;
 use crate::signal::News;
+
+/// At most so many strategies and instruments of a run without a signal are told of.
+const STANDING_MAX: usize = 4;
 
 /// Runs a backtest as the settings say.
 ///
@@ -79,10 +82,11 @@ impl<'a> Prepared<'a> {
         let news = self.news()?;
         let data_hash = self.data_hash()?;
         let symbols: Vec<Symbol> = self.setup.plan.instruments.iter().map(|i| i.symbol.clone()).collect();
-        let config_hash = config_hash(self.settings);
+        let config_hash = self.setup.config_hash.clone();
         let profile = self.setup.plan.profile;
         let (input, symbol) = (self.setup.plan.input, self.setup.plan.instruments[0].symbol.clone());
-        let (notes, close_at_end) = (self.setup.plan.notes.clone(), self.settings.backtest.close_at_end);
+        let close_at_end = self.settings.backtest.close_at_end;
+        let notes = [self.setup.plan.notes.clone(), self.setup.plan.left_out()].concat();
         let (engine, sim) = self.setup.build(self.settings);
 
         let clock = CpuClock::default();
@@ -116,7 +120,12 @@ impl<'a> Prepared<'a> {
                  choose another --interval, or a longer range"
             )));
         }
+        // A strategy that panics when it is only asked has made its result all the same.
+        let observed = catch_unwind(AssertUnwindSafe(|| engine.observed())).unwrap_or_default();
         let mut outcome = engine.finish();
+        if outcome.signals == 0 && outcome.orders.is_empty() {
+            outcome.notes.extend(standing(&observed, &symbols));
+        }
         outcome.notes.extend(notes);
         Ok(RunReport {
             outcome,
@@ -154,22 +163,24 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// SHA-256 of the settings that make a result; where data and state are stored does not.
-pub(super) fn config_hash(settings: &Settings) -> String {
-    let mut relevant = settings.clone();
-    relevant.state_dir = None;
-    relevant.data = crate::config::DataSettings::default();
-    relevant.sink.clear();
-    let usual = crate::config::SessionSettings::default();
-    (relevant.session.durability, relevant.session.segment_kib) = (usual.durability, usual.segment_kib);
-    relevant.session.orders_kept = usual.orders_kept;
-    // What was done about others' orders stands on the tape.
-    (relevant.session.foreign, relevant.session.adopt_for) = (usual.foreign, usual.adopt_for);
-    // What is in a strategy's file counts, not where it lies.
-    relevant.strategy.iter_mut().filter(|s| s.sha256.is_some()).for_each(|s| s.plugin.clear());
-    // Settings are plain data, so writing them cannot fail.
-    let text = serde_json::to_vec(&relevant).unwrap_or_default();
-    hex(&Sha256::digest(&text))
+/// How far from acting the strategies of a run were at its end, where none ever acted: their conditions, in words.
+fn standing(observed: &[(String, Probe)], symbols: &[Symbol]) -> Vec<String> {
+    let of = |(id, probe): &(String, Probe)| {
+        let symbol = &symbols[probe.instrument.index()];
+        if probe.conditions.is_empty() {
+            return format!("{id} on {symbol} at the end: declares no condition, or is still warming up");
+        }
+        let conditions = probe.conditions.iter().map(|(name, now, trigger)| {
+            let distance = trigger - now;
+            format!("{name}: now {now}, acts at {trigger}, distance {distance}")
+        });
+        format!("{id} on {symbol} at the end: {}", conditions.collect::<Vec<_>>().join("; "))
+    };
+    let mut notes: Vec<String> = observed.iter().take(STANDING_MAX).map(of).collect();
+    if observed.len() > STANDING_MAX {
+        notes.push(format!("{} more stood somewhere at the end; `explain` tells all", observed.len() - STANDING_MAX));
+    }
+    notes
 }
 
 pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -10,7 +10,6 @@ use bellwether_sdk::{InstrumentId, Interval, Ts};
 
 use super::account::{Accounts, LOOK_EVERY_MS, signing_of, stored_with_cash, with_cash_of_venues};
 use super::asked::Standing;
-use super::backtest::config_hash;
 use super::bus::{offerings, with_way};
 use super::foreign::Foreigners;
 use super::keeper::{Ring, Signings};
@@ -103,7 +102,11 @@ pub async fn session_in(
     let setup = Setup::new(settings, registry, &offers)?;
     let (instruments, series) = (setup.plan.instruments.clone(), setup.plan.series.clone());
     let (builds, forms) = (setup.plan.build.clone(), setup.plan.forms.clone());
-    let (profile, notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
+    let config_hash = setup.config_hash.clone();
+    let (profile, mut notes) = (setup.plan.profile.to_string(), setup.plan.notes.clone());
+    if mode == Mode::Paper {
+        notes.extend(setup.plan.left_out());
+    }
     let range = setup.plan.range.clone();
     let seconds = market::seconds(settings, &instruments, &*transport).await?;
     for form in &forms {
@@ -249,7 +252,7 @@ pub async fn session_in(
         outcome,
         fill_profile: if mode == Mode::Live { "venue".to_owned() } else { profile },
         data_hash: String::new(),
-        config_hash: config_hash(settings),
+        config_hash,
         series: Vec::new(),
         engine_cpu_seconds: 0.0,
         wall_seconds: began.elapsed().as_secs_f64(),

@@ -80,16 +80,7 @@ impl Account {
         let mut ledger = Ledger::new(self.terms.clone(), start, 0);
         let reporting = &self.currencies[0];
         for (c, currency) in self.currencies.iter().enumerate().skip(1) {
-            let by = instruments.iter().find_map(|i| {
-                let (base, quote) = (i.symbol.base(), i.symbol.quote());
-                if base == currency.code && quote == reporting.code {
-                    Some((i, true))
-                } else if base == reporting.code && quote == currency.code {
-                    Some((i, false))
-                } else {
-                    None
-                }
-            });
+            let by = conversion(currency, reporting, instruments);
             if let Some((instrument, times)) = by {
                 // reporting = amount × price (or ÷ price), brought from the currency's scale to the reporting one's.
                 let price = i32::from(instrument.price_scale) * if times { -1 } else { 1 };
@@ -101,6 +92,38 @@ impl Account {
         }
         ledger
     }
+
+    /// A sentence for every other currency of the run: by which price it is counted, or that there is none, and what cannot
+    /// trade for that.
+    pub(super) fn conversions(&self, instruments: &[Instrument]) -> Vec<String> {
+        let reporting = &self.currencies[0];
+        let of = |currency: &Currency| match conversion(currency, reporting, instruments) {
+            Some((by, _)) => format!("{} → {} by {}", currency.code, reporting.code, by.symbol),
+            None => {
+                let stuck: Vec<&str> = instruments
+                    .iter()
+                    .filter(|i| i.symbol.settle() == currency.code)
+                    .map(|i| i.symbol.as_str())
+                    .collect();
+                format!("{} has no price in {}: {} cannot trade", currency.code, reporting.code, stuck.join(", "))
+            }
+        };
+        self.currencies[1..].iter().map(of).collect()
+    }
+}
+
+/// The instrument by whose price a currency is counted in another, and whether it is times the price (else by it).
+fn conversion<'a>(of: &Currency, to: &Currency, instruments: &'a [Instrument]) -> Option<(&'a Instrument, bool)> {
+    instruments.iter().find_map(|i| {
+        let (base, quote) = (i.symbol.base(), i.symbol.quote());
+        if base == of.code && quote == to.code {
+            Some((i, true))
+        } else if base == to.code && quote == of.code {
+            Some((i, false))
+        } else {
+            None
+        }
+    })
 }
 
 /// Whether an instrument's profit is counted in a currency, or an instrument of the run has a price between the two.
@@ -157,6 +180,19 @@ mod tests {
             ("100EUR", &["binance:BTC/USDT", "fx:EUR/USDT"]),
         ] {
             assert!(Account::new(cash, &instruments(symbols)).is_ok(), "{cash} {symbols:?}");
+        }
+    }
+    #[test]
+    fn every_other_currency_has_its_path_or_is_listed() {
+        for (cash, symbols, said) in [
+            ("1000USDT", &["x:BTC/USDT"][..], &[][..]),
+            ("1000USDT", &["x:BTC/USDT", "x:ETH/EUR"], &["EUR has no price in USDT: x:ETH/EUR cannot trade"]),
+            ("1000USDT", &["x:BTC/USDT", "x:ETH/EUR", "fx:EUR/USDT"], &["EUR → USDT by fx:EUR/USDT"]),
+            ("1000EUR", &["x:BTC/USDT", "x:ETH/EUR", "fx:EUR/USDT"], &["USDT → EUR by fx:EUR/USDT"]),
+            ("1000USD", &["bitmex:XBT/USD:XBT"], &["XBT → USD by bitmex:XBT/USD:XBT"]),
+        ] {
+            let all = instruments(symbols);
+            assert_eq!(Account::new(cash, &all).expect("an account").conversions(&all), said, "{cash} {symbols:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bellwether_sdk::{Symbol, Ts};
 
 use super::asked::Standing;
-use super::backtest::{Prepared, config_hash};
+use super::backtest::Prepared;
 use super::bus::offerings;
 use super::control::{Asked, Reply};
 use super::digest::Digest;
@@ -94,7 +94,8 @@ pub fn paper(
     let mut merge = merge.with_news(prepared.news()?);
     let data_hash = prepared.data_hash()?;
     let profile = prepared.setup.plan.profile.to_string();
-    let notes = prepared.setup.plan.notes.clone();
+    let config_hash = prepared.setup.config_hash.clone();
+    let notes = [prepared.setup.plan.notes.clone(), prepared.setup.plan.left_out()].concat();
     let instruments = prepared.setup.plan.instruments.clone();
     let outside = Outside::open(settings, &instruments, plan.tokens, plan.resume.is_some())?;
     let offerings = offerings(&instruments, &prepared.setup.plan.series, |symbol| {
@@ -151,7 +152,7 @@ pub fn paper(
         outcome,
         fill_profile: profile,
         data_hash,
-        config_hash: config_hash(settings),
+        config_hash,
         series,
         engine_cpu_seconds: 0.0,
         wall_seconds: began.elapsed().as_secs_f64(),

@@ -6,15 +6,15 @@ use bellwether_sdk::{
     AccountKind, Instrument, InstrumentId, InstrumentKind, Interval, ParamError, ParamValues, Strategy, Symbol, Ts,
 };
 
-use super::RunError;
 use super::supply::Supply;
+use super::{RunError, coverage};
 use crate::config::{self, Settings, StrategySettings, parse_time};
 use crate::engine::{Input, Newcomer, OnHalt};
 use crate::host::{Entry, HostError, Manifest, Registry};
 use crate::market::Kind;
 use crate::risk::Declared;
 use crate::signal::{SIZER_PARAMS, Sizer};
-use crate::sim::Profile;
+use crate::sim::{MarginTerms, Profile};
 
 /// A strategy that is ready to run.
 pub(super) struct Planned {
@@ -304,6 +304,8 @@ impl Plan {
                             own_bars = Some(finer);
                         }
                         None if has(Kind::Trades) => {
+                            let stored = intervals_stored(supply, &instrument.symbol);
+                            coverage::trades_for_bars(supply, &instrument.symbol, wanted, &stored, &range)?;
                             if !series.contains(&(instrument.id, Kind::Trades)) {
                                 series.push((instrument.id, Kind::Trades));
                             }
@@ -313,8 +315,11 @@ impl Plan {
                 }
                 if own_bars != Some(wanted) {
                     build.push((instrument.id, wanted));
+                    let kind = own_bars.map_or(Kind::Trades, Kind::Bars);
                     let from = own_bars.map_or_else(|| "trades".to_owned(), |i| format!("bars of {i}"));
-                    notes.push(format!("{}: bars of {wanted} are built from {from}", instrument.symbol));
+                    let covered = coverage::covered(supply, &instrument.symbol, kind, &range);
+                    let of = covered.map_or_else(String::new, |part| format!(", {}", coverage::words(&part)));
+                    notes.push(format!("{}: bars of {wanted} are built from {from}{of}", instrument.symbol));
                 }
             }
             if instrument.kind() != InstrumentKind::Spot && has(Kind::Funding) {
@@ -337,6 +342,7 @@ impl Plan {
             None => default,
         };
         check_profile(profile, &series, &instruments)?;
+        notes.extend(coverage::gaps(supply, &instruments, &series, &range));
         let account = account_of(settings, strategies)?;
         let streams = |kind: Kind| plan_ticks.contains(&kind);
         let input = Input {
@@ -355,7 +361,39 @@ impl Plan {
                 ));
             }
         }
-        Ok(Self { instruments, input, series, bars_of_stream, build, profile, account, range, notes, forms })
+        let plan = Self { instruments, input, series, bars_of_stream, build, profile, account, range, notes, forms };
+        plan.check_meeting(supply, strategies)?;
+        Ok(plan)
+    }
+
+    /// What the simulated exchange and its account leave out, as sentences for the result.
+    pub(super) fn left_out(&self) -> Vec<String> {
+        let mut notes = vec![format!("{} leaves out: {}", self.profile, self.profile.leaves_out())];
+        if self.account == AccountKind::Margin {
+            notes.push(format!("{} leaves out: {}", MarginTerms::NAME, MarginTerms::LEAVES_OUT));
+        }
+        notes
+    }
+
+    /// What a strategy decides on must share some time with what its orders fill at, for each of its instruments.
+    fn check_meeting(&self, supply: &dyn Supply, strategies: &[Planned]) -> Result<(), RunError> {
+        for strategy in strategies {
+            let input = self.input_of(strategy);
+            for id in &strategy.instruments {
+                let bars = self.bars_of_stream[id.index()].map_or(Kind::Trades, Kind::Bars);
+                let heard = [
+                    (input.bars.is_some(), bars),
+                    (input.trades, Kind::Trades),
+                    (input.quotes, Kind::Quotes),
+                    (input.depth, Kind::Depth),
+                ];
+                let decide: Vec<Kind> = heard.into_iter().filter(|h| h.0).map(|h| h.1).collect();
+                let own = self.series.iter().filter(|s| s.0 == *id).map(|s| s.1);
+                let fill: Vec<Kind> = own.filter(|k| fills_at(self.profile, *k)).collect();
+                coverage::meet(supply, &self.instruments[id.index()].symbol, &self.range, &decide, &fill)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -455,17 +493,27 @@ fn no_bars(supply: &dyn Supply, symbol: &Symbol, wanted: Interval) -> RunError {
     ))
 }
 
+/// Whether a profile fills at a kind of data.
+const fn fills_at(profile: Profile, kind: Kind) -> bool {
+    match profile {
+        Profile::NextOpen | Profile::Close | Profile::OhlcPath => matches!(kind, Kind::Bars(_)),
+        Profile::Trade => matches!(kind, Kind::Trades),
+        Profile::Quote => matches!(kind, Kind::Quotes),
+        Profile::Book => matches!(kind, Kind::Depth),
+    }
+}
+
 /// Every instrument must have the kind of data that the profile fills at: without it its orders would wait for ever.
 fn check_profile(profile: Profile, series: &[(InstrumentId, Kind)], all: &[Instrument]) -> Result<(), RunError> {
-    let (fits, needs): (fn(&Kind) -> bool, _) = match profile {
+    let needs = match profile {
         Profile::NextOpen | Profile::Close | Profile::OhlcPath => {
-            (|k| k.interval().is_some(), "bars; leave out --kind, or choose trade@1, quote@1 or book@1")
+            "bars; leave out --kind, or choose trade@1, quote@1 or book@1"
         }
-        Profile::Trade => (|k| *k == Kind::Trades, "trades: add --kind trades"),
-        Profile::Quote => (|k| *k == Kind::Quotes, "quotes: add --kind quotes"),
-        Profile::Book => (|k| *k == Kind::Depth, "depth: add --kind depth"),
+        Profile::Trade => "trades: add --kind trades",
+        Profile::Quote => "quotes: add --kind quotes",
+        Profile::Book => "depth: add --kind depth",
     };
-    let without = all.iter().find(|i| !series.iter().any(|(id, kind)| *id == i.id && fits(kind)));
+    let without = all.iter().find(|i| !series.iter().any(|(id, kind)| *id == i.id && fills_at(profile, *kind)));
     let Some(without) = without else { return Ok(()) };
     let of = if all.len() > 1 { format!("; {} would have none", without.symbol) } else { String::new() };
     Err(RunError::Settings(format!("fill profile {profile} needs {needs}{of}")))

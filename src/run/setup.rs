@@ -6,6 +6,7 @@ use super::RunError;
 use super::limits::limits;
 use super::money::Account;
 use super::plan::{Plan, make_strategies, range_of, symbols_of};
+use super::resolved::config_hash;
 use super::supply::Supply;
 use crate::config::{Combine, Feed, OnConflict, Settings, SignalSettings, Slippage};
 use crate::engine::{Engine, EngineConfig, SlotConfig};
@@ -20,6 +21,8 @@ const DEFAULT_FEE: Rate = Rate::from_mantissa(1_000_000_000);
 /// A run whose settings have been understood and whose data is known to be there.
 pub(super) struct Setup {
     pub(super) plan: Plan,
+    /// SHA-256 of the settings that make a result, as they were understood.
+    pub(super) config_hash: String,
     slots: Vec<SlotConfig>,
     account: Account,
     sim: SimConfig,
@@ -43,6 +46,7 @@ impl Setup {
         let strategies = make_strategies(settings, registry, supply, &instruments)?;
         let mut plan = Plan::new(settings, supply, instruments, &strategies)?;
         let account = Account::new(&settings.account.cash, &plan.instruments)?;
+        plan.notes.extend(account.conversions(&plan.instruments));
         let sim = sim_config(settings, supply, &mut plan, &account)?;
         let declared = strategies.iter().map(|s| s.declared.clone()).collect();
         let slots = strategies
@@ -57,7 +61,8 @@ impl Setup {
             })
             .collect();
         let limits = Limits { declared, ..limits(&settings.risk, &plan.instruments)? };
-        Ok(Self { plan, slots, account, sim, limits })
+        let config_hash = config_hash(settings, registry, &plan);
+        Ok(Self { plan, config_hash, slots, account, sim, limits })
     }
 
     /// Engine and exchange, each with its own books.

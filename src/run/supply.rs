@@ -18,6 +18,11 @@ pub(super) trait Supply {
         self.series().iter().any(|s| s.0 == *symbol && s.1 == kind)
     }
 
+    /// From the first row of a stored series to just after its last; `None` where it is not stored.
+    fn span(&self, _: &Symbol, _: Kind) -> Option<Range<Ts>> {
+        None
+    }
+
     /// An instrument with its rules when a range begins.
     fn instrument(&self, symbol: &Symbol, id: InstrumentId, range: &Range<Ts>) -> Result<Instrument, RunError>;
 
@@ -45,6 +50,10 @@ impl Supply for Catalog {
 
     fn has(&self, symbol: &Symbol, kind: Kind) -> bool {
         self.find(symbol, kind).is_some()
+    }
+
+    fn span(&self, symbol: &Symbol, kind: Kind) -> Option<Range<Ts>> {
+        self.find(symbol, kind).map(|s| s.first..s.end)
     }
 
     fn instrument(&self, symbol: &Symbol, id: InstrumentId, range: &Range<Ts>) -> Result<Instrument, RunError> {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use bellwether_sdk::{Instrument, InstrumentId, Ts};
 
-use super::backtest::config_hash;
 use super::plan::Form;
+use super::resolved::written_hash;
 use super::session::{Session, made_by};
 use super::setup::Setup;
 use super::supply::{Offer, Offers};
@@ -111,14 +111,15 @@ pub fn replay_whole(
 ) -> Result<(TapeReplay, RunReport, Settings), RunError> {
     let (replay, session) = replay_kept(path, registry, program, true)?;
     let settings = settings_of(&replay.start)?;
+    let (config_hash, profile) = parts_of(&replay.start, &registry.clone().beside(path))?.made;
     let report = RunReport {
         outcome: session.circuit.into_engine().finish(),
         fill_profile: match replay.start.mode {
             Mode::Live => "venue".to_owned(),
-            Mode::Paper => settings.sim.fill_profile.clone().unwrap_or_default(),
+            Mode::Paper => profile,
         },
         data_hash: String::new(),
-        config_hash: config_hash(&settings),
+        config_hash,
         series: Vec::new(),
         engine_cpu_seconds: 0.0,
         wall_seconds: 0.0,
@@ -204,7 +205,7 @@ pub(super) fn settings_of(start: &Start) -> Result<Settings, RunError> {
 
 /// Builds the session of a tape's first record.
 pub(super) fn build(start: &Start, registry: &Registry) -> Result<Session, RunError> {
-    let Parts { instruments, engine, sim, forms } = parts_of(start, registry)?;
+    let Parts { instruments, engine, sim, forms, .. } = parts_of(start, registry)?;
     let circuit = match start.mode {
         Mode::Paper => Circuit::paper(engine, sim),
         Mode::Live => Circuit::live(engine),
@@ -221,6 +222,8 @@ pub(super) struct Parts {
     pub(super) sim: Sim,
     /// What the strategies are made of.
     forms: Vec<Form>,
+    /// What makes the result: the hash of the settings, and the fill profile.
+    made: (String, String),
 }
 
 /// The parts of a tape's first record.
@@ -238,9 +241,9 @@ pub(super) fn parts_of(start: &Start, registry: &Registry) -> Result<Parts, RunE
     let offers = Offers { rows, place: start.place.clone() };
     let setup = Setup::new(&settings, registry, &offers)?;
     let instruments = setup.plan.instruments.clone();
-    let forms = setup.plan.forms.clone();
+    let (forms, made) = (setup.plan.forms.clone(), (setup.config_hash.clone(), setup.plan.profile.to_string()));
     let (engine, sim) = setup.build(&settings);
-    Ok(Parts { instruments, engine, sim, forms })
+    Ok(Parts { instruments, engine, sim, forms, made })
 }
 
 /// Hears a tape to its end, to go on with it: mode and settings must be the same, and nothing may differ. What stands before
@@ -319,7 +322,7 @@ fn refuse_others(path: &Path, start: &Start, settings: &Settings, mode: Mode) ->
         // What the account held when the session began is on its tape.
         ours.account.cash.clone_from(&theirs.account.cash);
     }
-    if config_hash(&theirs) != config_hash(&ours) {
+    if written_hash(&theirs) != written_hash(&ours) {
         return Err(RunError::Settings(format!(
             "{path} was made with other settings; go on with the same ones, or begin a new session"
         )));

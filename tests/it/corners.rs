@@ -3,8 +3,8 @@
 use bellwether::market::{Batch, DepthBatch, DepthHead, Kind};
 use bellwether::sim::Profile;
 use bellwether_sdk::{
-    Bar, Bracket, Context, Decimal, Direction, InstrumentId, Intent, Interval, Level, OrderState, OrderUpdate, Rate,
-    Side, Signal, SizeHint, Stance, Strategy, TimeInForce, Trail, Ts,
+    Bar, Bracket, Context, Decimal, Direction, InstrumentId, Intent, Interval, Level, OrderState, OrderUpdate, Price,
+    Probe, Rate, Side, Signal, SizeHint, Stance, Strategy, TimeInForce, Trail, Ts,
 };
 
 use crate::desk::{Desk, bars, fills_text, price, qty, quotes, states_text};
@@ -70,7 +70,11 @@ fn a_strategy_is_told_that_a_signal_of_the_warm_up_came_to_nothing() {
         vec![(Kind::Bars(Interval::MINUTE), Batch::Bars(bars("100 101 102 103 104")))],
         Box::<Latches>::default(),
     );
-    assert_eq!(outcome.signals_dropped, [("warm_up".to_owned(), 2)]);
+    assert_eq!(
+        (outcome.signals, &*outcome.signals_dropped),
+        (3, &[("warm_up".to_owned(), 2)][..]),
+        "of three, two too early"
+    );
     assert_eq!(fills_text(&outcome), "1 buy 1@103", "it wished again when it counted");
 }
 
@@ -295,4 +299,30 @@ fn an_entry_ends_when_its_signal_does() {
     };
     assert_eq!(story(150), (String::new(), "1 cancelled requested".to_owned()));
     assert_eq!(story(200).0, "1 buy 1@85");
+}
+
+/// Tells the last price of whatever it is asked about.
+struct Tells(Vec<Price>);
+
+impl Strategy for Tells {
+    fn on_bar(&mut self, _: &mut Context<'_>, bar: &Bar) {
+        self.0[bar.instrument.index()] = bar.close;
+    }
+    fn observe(&self, probe: &mut Probe) {
+        probe.value("close", Some(self.0[probe.instrument.index()].to_f64(2)));
+    }
+}
+
+#[test]
+fn every_instrument_of_a_strategy_has_its_lines_in_the_chart() {
+    let desk = Desk { symbols: vec!["test:AAA/USD", "test:BBB/USD"], ..Desk::default() };
+    let of = |id: u16, text: &str| {
+        let bars = bars(text).into_iter().map(|bar| Bar { instrument: InstrumentId(id), ..bar });
+        (id, Kind::Bars(Interval::MINUTE), Batch::Bars(bars.collect()))
+    };
+    let outcome = desk.run_all(vec![of(0, "1 2 3"), of(1, "7 8 9")], Box::new(Tells(vec![Price::ZERO; 2])));
+    let lines: Vec<_> =
+        outcome.charts.iter().map(|c| (c.width, c.series[0].name.as_str(), &c.series[0].values[..2])).collect();
+    let minute = Interval::MINUTE;
+    assert_eq!(lines, [(minute, "s: close", &[1.0, 2.0][..]), (minute, "s: close", &[7.0, 8.0][..])]);
 }

@@ -210,7 +210,8 @@ impl Desk {
         self.run_all(streams, Box::new(Scripted { script: Box::new(script), seen: 0 }))
     }
 
-    fn run_all(self, streams: Vec<(u16, Kind, Batch)>, strategy: Box<dyn Strategy>) -> Outcome {
+    /// Runs streams of several instruments, each by its number.
+    pub fn run_all(self, streams: Vec<(u16, Kind, Batch)>, strategy: Box<dyn Strategy>) -> Outcome {
         let ids: Vec<InstrumentId> = (0..self.symbols.len() as u16).map(InstrumentId).collect();
         let inferred =
             |id: &InstrumentId| Instrument::inferred(*id, self.symbols[id.index()].parse().expect("a symbol"), 2, 3);

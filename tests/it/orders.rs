@@ -1,6 +1,7 @@
 //! Order kinds, times in force and refusals, told as journals.
 
 use bellwether::engine::Outcome;
+use bellwether::report::{Document, Provenance, terminal};
 use bellwether::risk::{InstrumentLimits, Limits};
 use bellwether::sim::{Profile, SlippageModel};
 use bellwether_sdk::{
@@ -64,6 +65,28 @@ fn ioc_takes_what_is_there_and_fok_all_or_nothing() {
     });
     assert_eq!(fills_text(&outcome), "2 buy 2@101");
     assert_eq!(states_text(&outcome), "1 expired fok, 2 expired ioc, 3 expired ioc");
+}
+
+#[test]
+fn an_order_that_came_to_nothing_is_counted_once() {
+    let each = InstrumentLimits { order_notional_max: Some(Decimal::new(500, 0)), ..Default::default() };
+    let limits = Limits { each, ..Limits::default() };
+    let outcome = Desk { limits, ..Desk::default() }.quotes("99/101:2 99/101:2", |n, ctx| {
+        if n == 0 {
+            ctx.place(Intent::limit(ID, Side::Buy, qty(1), price(101)));
+            ctx.place(Intent::limit(ID, Side::Buy, qty(1), price(101)).post_only());
+            ctx.place(Intent::limit(ID, Side::Buy, qty(1), price(100)).tif(TimeInForce::Ioc));
+            ctx.place(Intent::limit(ID, Side::Buy, qty(6), price(100)));
+        }
+    });
+    let run = Document::new(&outcome, &Provenance::default());
+    let refused: u64 = run.refusals.iter().map(|r| r.count).sum();
+    let ended: u64 = run.order_ends.iter().filter(|e| e.state != "rejected").map(|e| e.count).sum();
+    let all: u64 = run.order_ends.iter().map(|e| e.count).sum();
+    assert_eq!((refused, ended, all, run.orders.len()), (2, 1, 3, 4), "{:?}", run.refusals);
+    let page = terminal::render(&run, terminal::Terminal::default());
+    assert!(!page.lines().any(|l| l.contains("refused") && l.contains("ioc")), "nobody refused it: {page}");
+    assert!(page.lines().any(|l| l.trim_start().starts_with("expired") && l.contains("ioc")), "{page}");
 }
 
 #[test]
@@ -257,7 +280,7 @@ fn warm_up_hears_but_does_not_act() {
         ctx.place(Intent::market(ID, Side::Buy, qty(1)));
     });
     assert_eq!(outcome.orders.len(), 3);
-    assert_eq!(outcome.signals_dropped, [("warm_up".to_owned(), 2)]);
+    assert_eq!((outcome.signals, outcome.signals_dropped), (0, vec![("order_in_warm_up".to_owned(), 2)]));
 }
 
 #[test]

@@ -7,7 +7,9 @@ use bellwether::config::{Settings, Slippage, StrategySettings};
 use bellwether::data::{self, Catalog, Format, ImportSpec};
 use bellwether::host::Registry;
 use bellwether::run::{self, RunError, RunReport};
-use bellwether_sdk::{Context, Decimal, InstrumentId, Interval, Money, ParamError, Params, Plugin, Strategy, Ts};
+use bellwether_sdk::{
+    AccountKind, Context, Decimal, InstrumentId, Interval, Money, ParamError, Params, Plugin, Strategy, Ts,
+};
 use strategy_ema_cross::EmaCross;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
@@ -230,4 +232,110 @@ fn the_error_of_an_empty_range_names_the_range_that_was_asked_for() {
     let said = run(|s| s.backtest.to = Some("2010-01-01".to_owned())).map(|r| r.outcome.events);
     let Err(RunError::Data(said)) = said else { panic!("no data before its first: {said:?}") };
     assert!(said.contains("in the beginning .. 2010-01-01T00:00:00Z; it has 2024-01-01T00:00:00Z"), "{said}");
+}
+
+/// A catalog with hourly bars of two days and trades of so many hours, from a given hour on, and quotes of three minutes.
+fn ticks_beside_bars(dir: &Path, first: i64, hours: i64) {
+    catalog(dir);
+    let trades: String = (first..first + hours).map(|i| format!("{},100,1,buy\n", START_MS + i * HOUR_MS)).collect();
+    import(dir, "trades.csv", &format!("ts_ms,price,qty,side\n{trades}"));
+    let at = START_MS + 1000 * HOUR_MS;
+    let quotes: String = (0..180).map(|i| format!("{},100,1,101,1\n", at + i * 1000)).collect();
+    import(dir, "quotes.csv", &format!("ts_ms,bid,bid_qty,ask,ask_qty\n{quotes}"));
+}
+
+#[test]
+fn bars_that_decide_and_quotes_that_fill_must_meet() {
+    let dir = tempfile::tempdir().expect("folder");
+    ticks_beside_bars(dir.path(), 0, 48);
+    let mut settings = Settings::default();
+    settings.data.dir = dir.path().join("catalog");
+    settings.backtest.kinds = vec!["quotes".to_owned()];
+    settings.backtest.interval = Some(Interval::HOUR);
+    settings.strategy = vec![StrategySettings { plugin: "ema_cross".to_owned(), ..Default::default() }];
+    let registry = Registry::new().with::<EmaCross>();
+    let said = run::backtest(&settings, &registry, &NEVER).map(|r| r.fill_profile);
+    let Err(RunError::Data(said)) = said else { panic!("no order could fill: {said:?}") };
+    for part in [
+        "bars-1h, stored from 2024-01-01T00:00:00Z to 2024-01-03T00:00:00Z",
+        "quotes, stored from 2024-02-11",
+        "--kind",
+    ] {
+        assert!(said.contains(part), "{part} is not in: {said}");
+    }
+    // Without an interval the quotes are decided on, too.
+    settings.backtest.interval = None;
+    let done = run::backtest(&settings, &registry, &NEVER).expect("a run");
+    assert_eq!(done.fill_profile, "quote@1");
+}
+
+#[test]
+fn trades_stand_in_for_bars_only_where_they_cover_as_much() {
+    let with = |first: i64, hours: i64, from: Option<&str>| {
+        let dir = tempfile::tempdir().expect("folder");
+        ticks_beside_bars(dir.path(), first, hours);
+        let mut settings = Settings::default();
+        settings.data.dir = dir.path().join("catalog");
+        settings.backtest.interval = "30m".parse().ok();
+        settings.backtest.from = from.map(str::to_owned);
+        settings.strategy = vec![StrategySettings { plugin: "weekly".to_owned(), ..Default::default() }];
+        run::backtest(&settings, &Registry::new().with::<Weekly>(), &NEVER).map(|r| r.outcome.notes)
+    };
+    // Two days of bars and four hours of trades, long after them.
+    let Err(RunError::Data(said)) = with(480, 4, None) else { panic!("a sliver of trades is not the run asked for") };
+    for part in ["bars of 30m", "only 2024-01-21T00:00:00Z to 2024-01-21T03:00:00", "a multiple of 1h", "--kind trades"]
+    {
+        assert!(said.contains(part), "{part} is not in: {said}");
+    }
+    // Asked for the time of the trades, or with trades all along, they are what there is.
+    let built = |notes: Vec<String>| notes.into_iter().find(|n| n.contains("are built from")).expect("a note");
+    let note = built(with(480, 4, Some("2024-01-20")).expect("a run"));
+    assert!(note.contains("bars of 30m are built from trades, 2024-01-21T00:00:00Z to 2024-01-21T03:00:00"), "{note}");
+    assert!(built(with(0, 48, None).expect("a run")).contains("2024-01-01T00:00:00Z to 2024-01-02T23:00:00"));
+}
+
+#[test]
+fn a_series_that_ends_before_the_run_is_told() {
+    let dir = tempfile::tempdir().expect("folder");
+    catalog(dir.path());
+    let other = "binance:ETH/USDT:USDT";
+    let bars: String = (0..480).map(|i| format!("{},100,100,100,100,5\n", START_MS + i * HOUR_MS)).collect();
+    let file = dir.path().join("other.csv");
+    std::fs::write(&file, format!("ts_ms,open,high,low,close,volume\n{bars}")).expect("file");
+    let mut store = Catalog::open(&dir.path().join("catalog")).expect("catalog");
+    let spec = ImportSpec::new(Format::Csv, other.parse().expect("symbol"));
+    data::import(&mut store, &spec, &[file], &mut |_| {}, &NEVER).expect("import");
+    let told = |to: Option<&str>| {
+        let mut settings = Settings::default();
+        settings.data.dir = dir.path().join("catalog");
+        settings.backtest.instruments = vec![SYMBOL.parse().expect("symbol"), other.parse().expect("symbol")];
+        settings.backtest.to = to.map(str::to_owned);
+        settings.strategy = vec![StrategySettings { plugin: "weekly".to_owned(), ..Default::default() }];
+        let done = run::backtest(&settings, &Registry::new().with::<Weekly>(), &NEVER).expect("a run");
+        done.outcome.notes.into_iter().filter(|n| n.contains(": its bars")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(None),
+        ["binance:BTC/USDT:USDT: its bars-1h end at 2024-01-03T00:00:00Z, the run at 2024-01-21T00:00:00Z: the last \
+          price stands"]
+    );
+    assert_eq!(told(Some("2024-01-03")), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_models_leave_out_stands_in_the_notes() {
+    let notes = |account| {
+        let done = run(|s| {
+            s.account.kind = Some(account);
+            s.strategy[0].params.insert("mode".to_owned(), "long-only".to_owned());
+            s.sim.fill_profile = Some("close@1".to_owned());
+        });
+        done.expect("a run").outcome.notes
+    };
+    let says =
+        |notes: &[String], of: &str| notes.iter().filter(|n| n.starts_with(&format!("{of} leaves out: "))).count();
+    let (margin, cash) = (notes(AccountKind::Margin), notes(AccountKind::Cash));
+    assert_eq!((says(&margin, "close@1"), says(&margin, "margin@1")), (1, 1), "{margin:?}");
+    assert_eq!((says(&cash, "close@1"), says(&cash, "margin@1")), (1, 0), "{cash:?}");
+    assert!(margin.iter().any(|n| n.contains("isolated margin")), "{margin:?}");
 }

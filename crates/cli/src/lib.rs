@@ -22,6 +22,7 @@ mod logging;
 mod out;
 mod plan;
 mod plugins;
+mod program;
 mod progress;
 mod record;
 mod shipped;

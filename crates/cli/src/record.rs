@@ -1,7 +1,6 @@
 //! From a finished run to its document: what made it, in words that let it be repeated.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::PathBuf;
 
 use bellwether::config::{REDACTED, Settings, redact};
@@ -15,20 +14,21 @@ use sha2::{Digest, Sha256};
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
-use crate::{interrupt, plan, strategies};
+use crate::{interrupt, plan, program, strategies};
 
 /// The version of this program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The document of a run.
+/// The document of a run. The hash of this program is remembered in the state folder, if one is given.
 pub(crate) fn document(
     report: &RunReport,
     settings: &Settings,
     registry: &Registry,
     command: String,
+    state: Option<&std::path::Path>,
 ) -> Result<Document, Failure> {
     let now = jiff::Timestamp::now();
-    let artefact = program_hash();
+    let artefact = program::hash(state);
     let names: Vec<&str> = settings.strategy.iter().map(|s| s.id.as_str()).collect();
     let provenance = Provenance {
         run_id: run_id(now, &names, &report.outcome.order_hash),
@@ -63,7 +63,7 @@ pub(crate) fn rerun(
     strategies::check(registry, &settings.strategy, None, false)
         .map_err(|f| f.prefixed(&format!("repeating run {id}: ")))?;
     let report = run::backtest(&settings, registry, interrupt::listen()?)?;
-    let document = document(&report, &settings, registry, stored.run.command.clone())?;
+    let document = document(&report, &settings, registry, stored.run.command.clone(), None)?;
     Ok((report, document))
 }
 
@@ -200,22 +200,6 @@ fn params(entry: &Entry, given: &BTreeMap<String, String>) -> BTreeMap<String, V
         _ => Value::String(text),
     };
     all.into_iter().map(|(name, text)| (name.clone(), typed(&name, text))).collect()
-}
-
-/// SHA-256 of this program's file, which holds the native strategies; empty where it cannot be read.
-pub(crate) fn program_hash() -> String {
-    let hash = || {
-        let mut file = std::fs::File::open(std::env::current_exe()?)?;
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok::<_, std::io::Error>(hasher.finalize()),
-                n => hasher.update(&buffer[..n]),
-            }
-        }
-    };
-    hash().map(|h| h.iter().map(|b| format!("{b:02x}")).collect()).unwrap_or_default()
 }
 
 /// A command line as it can be pasted into a shell.

@@ -23,7 +23,11 @@ pub(crate) fn after_run(
         if !has_report {
             rows.push(("see it", with_state(global, &["runs", "report", id, "report.html"])));
         }
-        rows.push(("every trade", with_state(global, &["runs", "export", id, "--table", "trades"])));
+        if document.trades.is_empty() {
+            rows.push(("ask why", with_state(global, &["explain", id])));
+        } else {
+            rows.push(("every trade", with_state(global, &["runs", "export", id, "--table", "trades"])));
+        }
         rows.push(("prove it", with_state(global, &["verify", id])));
     } else if !has_report {
         rows.push(("see it", again(&["--report", "report.html"])));

@@ -29,9 +29,11 @@ pub struct OrderEnd {
 /// What became of signals.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Signals {
-    /// How many were emitted.
+    /// How many strategies emitted, those of a warm-up (`warm_up`) among them.
     pub emitted: u64,
-    /// Why signals made no order, most frequent first.
+    /// Why signals made no order, most frequent first. Reasons that begin with `signal_` (but for `signal_expired`) are of
+    /// signals heard from outside, those that begin with `order_` or `cancel_` of strategies' own orders, `book_gap` of lost
+    /// books: none of these was emitted.
     pub dropped: Vec<Count>,
     /// Bars that a strategy asked for and of which none was completed: `7m of binance:BTC/USDT`.
     #[serde(default)]

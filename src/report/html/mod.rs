@@ -228,6 +228,7 @@ fn candle_section(document: &Document, outcome: Option<&Outcome>) -> String {
             .to_owned();
     };
     let drawn = outcome.charts.iter().zip(&outcome.instruments).filter(|(c, _)| !c.candles.is_empty());
+    let width = outcome.charts.first().map_or_else(String::new, |c| format!("candles of {} ", c.width));
     let names: Vec<String> = drawn.map(|(_, i)| esc(i.symbol.as_str())).collect();
     let pick = match names.as_slice() {
         [] => return String::new(),
@@ -241,7 +242,7 @@ fn candle_section(document: &Document, outcome: Option<&Outcome>) -> String {
     let marked =
         if document.trades.len() > TRADES_SHOWN_MAX { "; the last entries and exits of each instrument" } else { "" };
     format!(
-        "<section><h2>Prices <small>with entries, exits and the strategy's own values{marked}</small></h2>{pick}\
+        "<section><h2>Prices <small>{width}with entries, exits and the strategy's own values{marked}</small></h2>{pick}\
          <div class=\"plot\" id=\"candles\"></div></section>"
     )
 }

@@ -18,9 +18,15 @@ fn the_page_of_a_thousand_trades_is_whole_and_bounded() {
     for id in ["equity", "drawdown", "candles", "trade-returns", "daily-returns", "chart-pick", "filter", "trades"] {
         assert!(own.contains(&format!("id=\"{id}\"")), "{id}");
     }
-    for text in
-        ["By exit reason", "By instrument", "By entry tag", "Open at the end", "What made this run", "Returns by month"]
-    {
+    for text in [
+        "By exit reason",
+        "By instrument",
+        "By entry tag",
+        "Open at the end",
+        "What made this run",
+        "Returns by month",
+        "candles of 1h with entries",
+    ] {
         assert!(own.contains(text), "{text}");
     }
     for definition in DEFINITIONS {

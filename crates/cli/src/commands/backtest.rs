@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bellwether::host::Registry;
-use bellwether::report::{Document, html, terminal};
+use bellwether::report::{Document, RunStore, html, terminal};
 use bellwether::run;
 use clap::Args;
 
@@ -55,7 +55,8 @@ fn single(global: &Global, args: &BacktestArgs, plan: &Plan, registry: &Registry
         writable(path)?;
     }
     // Before the run: a folder that cannot be made should not cost one.
-    let store = if args.no_save { None } else { Some(record::store(global)?) };
+    let state = if args.no_save { None } else { Some(record::state(global)?) };
+    let store = state.as_deref().map(RunStore::new);
     tracing::info!(data = %plan.settings.data.dir.display(), strategies = plan.settings.strategy.len(), "backtest begins");
     let report = run::backtest(&plan.settings, registry, interrupt::listen()?)?;
     tracing::info!(
@@ -64,7 +65,8 @@ fn single(global: &Global, args: &BacktestArgs, plan: &Plan, registry: &Registry
         wall_seconds = report.wall_seconds,
         "backtest ends"
     );
-    let document = record::document(&report, &plan.settings, registry, record::shell_line(record::typed()))?;
+    let command = record::shell_line(record::typed());
+    let document = record::document(&report, &plan.settings, registry, command, state.as_deref())?;
     if let Some(path) = &args.report {
         out::write_file(path, html::render(&document, Some(&report.outcome)).as_bytes())?;
     }

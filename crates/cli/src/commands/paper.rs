@@ -14,7 +14,7 @@ use clap::Args;
 use crate::args::{Global, RunArgs};
 use crate::failure::{Code, Failure};
 use crate::plan::{Of, plan};
-use crate::{interrupt, out, record, shipped, steps, watch};
+use crate::{interrupt, out, program, record, shipped, steps, watch};
 
 /// `paper`
 #[derive(Debug, Args)]
@@ -163,14 +163,15 @@ impl Prepared {
 
 /// Prepares a session: its tape, or the one to go on with.
 pub(crate) fn session_plan(global: &Global, args: &SessionArgs, settings: &Settings) -> Result<Prepared, Failure> {
+    let state = record::state(global)?;
     Ok(Prepared {
         tape: if args.resume.is_some() { None } else { Some(record::new_tape(global, settings)?) },
         resume: args.resume.as_deref().map(|asked| record::find_tape(global, asked)).transpose()?,
         ends_after: args.ends_after.and_then(|i| u64::try_from(i.nanos()).ok()).map(Duration::from_nanos),
-        artefact: record::program_hash(),
+        artefact: program::hash(Some(&state)),
         settings_json: record::stored_settings(settings)?.to_string(),
         watch: args.watch,
-        state: record::state(global)?,
+        state,
         tokens: Box::new(run::tokens(&settings.key)),
     })
 }
@@ -184,9 +185,11 @@ pub(super) fn finish(
     store: &RunStore,
     report: &RunReport,
 ) -> Result<(), Failure> {
+    let state = record::state(global)?;
     // The files of its strategies may have changed while it ran.
-    let registry = &registry.clone().with_artefacts(record::state(global)?.join(ARTEFACTS));
-    let document = record::document(report, settings, registry, record::shell_line(record::typed()))?;
+    let registry = &registry.clone().with_artefacts(state.join(ARTEFACTS));
+    let command = record::shell_line(record::typed());
+    let document = record::document(report, settings, registry, command, Some(&state))?;
     if let Some(path) = &args.report {
         out::write_file(path, html::render(&document, Some(&report.outcome)).as_bytes())?;
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::failure::{Code, Failure};
-use crate::{out, record};
+use crate::{out, program, record};
 
 /// `replay`
 #[derive(Debug, Args)]
@@ -35,9 +35,11 @@ pub(crate) struct ReplayArgs {
 /// Runs `replay`.
 pub(crate) fn run(global: &Global, args: &ReplayArgs, registry: &Registry) -> Result<(), Failure> {
     let path = record::find_tape(global, &args.tape)?;
+    let state = record::state(global).ok();
+    let program = program::hash(state.as_deref());
     let heard = match &args.document {
-        None => run::replay_by(&path, registry, &record::program_hash()).map(|replay| (replay, None)),
-        Some(file) => run::replay_whole(&path, registry, &record::program_hash())
+        None => run::replay_by(&path, registry, &program).map(|replay| (replay, None)),
+        Some(file) => run::replay_whole(&path, registry, &program)
             .map(|(replay, report, settings)| (replay, Some((file, report, settings)))),
     };
     let (replay, whole) = match heard {
@@ -45,7 +47,8 @@ pub(crate) fn run(global: &Global, args: &ReplayArgs, registry: &Registry) -> Re
         Err(error) => return damaged_at_its_beginning(args, &path).unwrap_or_else(|| Err(error.into())),
     };
     if let Some((file, report, settings)) = whole {
-        let document = record::document(&report, &settings, registry, record::shell_line(record::typed()))?;
+        let command = record::shell_line(record::typed());
+        let document = record::document(&report, &settings, registry, command, state.as_deref())?;
         let text = serde_json::to_string(&document).map_err(|e| Failure::new(Code::Failed, e.to_string()))?;
         out::write_file(file, text.as_bytes())?;
     }
@@ -236,7 +239,8 @@ pub(crate) fn tape(global: &Global, args: &TapeArgs, registry: &Registry) -> Res
 }
 
 fn prune(global: &Global, registry: &Registry, rule: &PruneRule, yes: bool, as_json: bool) -> Result<(), Failure> {
-    let rows = run::prunable(&record::state(global)?, registry, &record::program_hash(), rule)?;
+    let state = record::state(global)?;
+    let rows = run::prunable(&state, registry, &program::hash(Some(&state)), rule)?;
     if yes {
         run::prune(&rows)?;
     }

@@ -81,6 +81,8 @@ enum TableName {
     Orders,
     /// The equity curve.
     Equity,
+    /// Every calendar day with its return.
+    Daily,
 }
 
 impl From<TableName> for export::Table {
@@ -90,6 +92,7 @@ impl From<TableName> for export::Table {
             TableName::Fills => Self::Fills,
             TableName::Orders => Self::Orders,
             TableName::Equity => Self::Equity,
+            TableName::Daily => Self::Daily,
         }
     }
 }

@@ -84,7 +84,10 @@ fn notes(stored: &Document, repeated: &Document) -> Vec<String> {
         notes.push(format!("the data changed: data_hash was {}, is {}", a.data_hash, b.data_hash));
     }
     if a.config_hash != b.config_hash {
-        notes.push(format!("the settings read differently: config_hash was {}, is {}", a.config_hash, b.config_hash));
+        notes.push(format!(
+            "the settings read differently, or were hashed in another way then: config_hash was {}, is {}",
+            a.config_hash, b.config_hash
+        ));
     }
     notes
 }

@@ -122,3 +122,40 @@ fn a_report_that_cannot_be_written_is_an_error_and_leaves_nothing() {
     assert!(left.iter().all(|e| !e.file_name().to_string_lossy().ends_with(".part")), "{left:?}");
     assert!(!desk.path("home/.local").exists(), "--no-save keeps nothing");
 }
+
+#[test]
+fn a_run_without_a_signal_tells_how_far_from_one_it_was() {
+    let desk = Desk::new().with_bars();
+    // A day of rising prices, and a strategy that buys after a fall.
+    let line = "backtest --data data --instrument test:AAA/USD --interval 1h --to 2024-01-02 --strategy rsi_reversion";
+    let told = desk.done(&format!("{line} --state-dir state"));
+    assert!(told.contains("no signal: 0 signals and 0 orders"), "{told}");
+    let stood = "rsi_reversion on test:AAA/USD at the end: rsi < oversold: now 100, acts at 30, distance -70";
+    assert!(told.contains(stood), "{told}");
+    let step = told.lines().find(|l| l.trim_start().starts_with("ask why")).expect("a next step");
+    assert!(step.contains(" explain "), "{step}");
+    let (_, line) = step.split_once(" explain ").expect("a command");
+    desk.done(&format!("explain {line}"));
+}
+
+#[test]
+fn settings_that_mean_the_same_have_one_hash() {
+    let desk = Desk::new().with_bars();
+    let hash = |flags: &str| {
+        let run = desk.json(&format!("backtest {RUN} --json --no-save {flags}"));
+        run["run"]["config_hash"].as_str().expect("a hash").to_owned()
+    };
+    let one = hash("--from 2024-01-02 --to 2024-01-20 --cash 10000");
+    for same in [
+        "--timerange 20240102-20240120 --cash 10000USD",
+        "--from 1704153600 --to 2024-01-20T00:00:00Z --cash 10000.0",
+        "--from 2024-01-02 --to 2024-01-20 --fill-profile next-open@1",
+        "--from 2024-01-02 --to 2024-01-20 --account margin --leverage 1.0 --set strategy.fast=5",
+        "--from 2024-01-02 --to 2024-01-20 --strategy ema_cross --set strategy.mode=long-short",
+    ] {
+        assert_eq!(hash(same), one, "{same}");
+    }
+    for other in ["--from 2024-01-02 --to 2024-01-21", "--timerange 20240102-20240120 --cash 10001"] {
+        assert_ne!(hash(other), one, "{other}");
+    }
+}

@@ -84,3 +84,12 @@ fn a_grid_too_large_or_with_a_report_is_refused() {
     desk.fails(&format!("backtest {RUN} --set strategy.fast=1:5000:1 --set strategy.slow=1:5000:1"), 3, "over 100000");
     desk.fails(&format!("backtest {RUN} --set strategy.fast=5,6 --report x.html"), 2, "--report is for one run");
 }
+
+#[test]
+fn the_count_of_threads_changes_nothing() {
+    let of = |threads: &str| {
+        let desk = Desk::new().with_bars().env("RAYON_NUM_THREADS", threads);
+        desk.done(&format!("backtest {RUN} --set strategy.fast=3:9:1 --set strategy.slow=20,40 --json"))
+    };
+    assert_eq!(of("1"), of("4"), "to the last byte");
+}

@@ -90,3 +90,19 @@ fn a_run_that_is_not_there_or_does_not_read_is_bad_data() {
     desk.fails("verify new.json", 3, "schema_version 99");
     desk.fails("runs show ../etc", 3, "help: ");
 }
+
+#[test]
+fn the_days_of_a_run_are_a_table() {
+    let desk = Desk::new().with_bars();
+    let run = desk.json(&format!("backtest {RUN} --json"));
+    let days = desk.done("runs export last --table daily");
+    let mut lines = days.lines();
+    assert_eq!(lines.next(), Some("day,ts,time,equity,return_pct,has_data"));
+    let first = format!(
+        "2024-01-01,1704067200000000000,2024-01-01T00:00:00Z,{}",
+        run["daily"][0]["equity"].as_str().expect("text")
+    );
+    assert!(lines.next().is_some_and(|l| l.starts_with(&first)), "{days}");
+    assert_eq!(days.trim_end().lines().count(), 1 + run["daily"].as_array().expect("days").len());
+    desk.done("runs export last --table daily --out daily.parquet");
+}

@@ -1,7 +1,7 @@
 //! What a run leaves behind, in exact numbers: the input of every report. Its size does not grow with the length of
 //! the data, only with the count of orders (curves are thinned, days are days).
 
-use bellwether_sdk::{AccountKind, Instrument, Money, Price, Qty, Ts};
+use bellwether_sdk::{AccountKind, Instrument, Interval, Money, Price, Qty, Ts};
 use serde::{Deserialize, Serialize};
 
 use super::Halt;
@@ -62,9 +62,10 @@ pub struct Outcome {
     pub charts: Vec<Chart>,
     /// Refusals by reason: those of risk and of the venue, most frequent first.
     pub refusals: Vec<(String, u64)>,
-    /// Signals emitted, and what became of those that made no order: reason and count, most frequent first.
+    /// Signals that strategies emitted, those of a warm-up among them.
     pub signals: u64,
-    /// Why signals made no order.
+    /// Why signals made no order: reason and count, most frequent first. Signals heard from outside, orders of strategies'
+    /// own and lost books have reasons of their own here, and are not among the emitted ones.
     pub signals_dropped: Vec<(String, u64)>,
     /// Bars that a strategy asked for and of which none was completed.
     pub unbuilt: Vec<String>,
@@ -118,6 +119,8 @@ pub struct Drawdown {
 /// The price curve of an instrument and what its strategies told of themselves.
 #[derive(Debug, Clone)]
 pub struct Chart {
+    /// The span of a candle: that of the bars, or several times that where there are too many.
+    pub width: Interval,
     /// Candles in order of time.
     pub candles: Vec<Candle>,
     /// Named values, one series per name.

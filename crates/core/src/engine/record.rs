@@ -398,6 +398,7 @@ impl Recorder {
             .into_iter()
             .zip(series)
             .map(|(candles, series)| Chart {
+                width: self.width,
                 series: series
                     .into_iter()
                     .map(|(name, mut values)| {

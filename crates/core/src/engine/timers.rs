@@ -68,6 +68,16 @@ impl Unsent {
             Self::NoOrder => "no_order",
         }
     }
+
+    /// Under what an order that a strategy made itself is counted among what was dropped.
+    pub const fn reason_of_order(self) -> &'static str {
+        match self {
+            Self::Paused => "order_while_paused",
+            Self::OnlySignals => "order_where_signals_only",
+            Self::WarmUp => "order_in_warm_up",
+            Self::Guard | Self::NoOrder => self.reason(),
+        }
+    }
 }
 
 pub(super) type Entry = (Ts, Class, u64, Due);

@@ -62,14 +62,22 @@ pub struct SimConfig {
     pub margin: Option<MarginTerms>,
 }
 
-/// `margin@1`: one cross-margined account; linear, inverse and borrowed spot positions alike. Left out: tiers,
-/// isolated margin, interest on what is borrowed, auto-deleveraging, insurance funds.
+/// `margin@1`: one cross-margined account; linear, inverse and borrowed spot positions alike.
+/// [`LEAVES_OUT`](Self::LEAVES_OUT) says what is not in it.
 #[derive(Debug, Clone, Copy)]
 pub struct MarginTerms {
     /// Largest notional over equity, at [`Rate::SCALE`].
     pub leverage_max: Rate,
     /// Equity below this fraction of notional is liquidated.
     pub maintenance: Rate,
+}
+
+impl MarginTerms {
+    /// Its name with version.
+    pub const NAME: &'static str = "margin@1";
+    /// What it leaves out, one sentence.
+    pub const LEAVES_OUT: &'static str =
+        "tiers, isolated margin, interest on what is borrowed, auto-deleveraging, insurance funds";
 }
 
 /// What goes to the exchange.

@@ -65,7 +65,9 @@ impl Engine {
 
     /// An order that a strategy counts on, or a signal (order 0), comes to nothing before it is one.
     pub(super) fn drop_order(&mut self, i: usize, order: OrderId, instrument: InstrumentId, why: Unsent) {
-        *self.dropped.entry(why.reason().into()).or_default() += 1;
+        // An order of a strategy's own was no signal, and is not counted as one.
+        let reason = if order == OrderId(0) { why.reason() } else { why.reason_of_order() };
+        *self.dropped.entry(reason.into()).or_default() += 1;
         self.timers.add(self.now, Due::Unsent(i, instrument, order, why));
     }
 

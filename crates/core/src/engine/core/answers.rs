@@ -45,10 +45,8 @@ impl Engine {
                 self.ended(id, OrderState::Rejected, reason)
             }
             Answer::Cancelled(id, reason) => self.ended(id, OrderState::Cancelled, reason),
-            Answer::Expired(id, reason) => {
-                *self.refusals.entry(reason.into()).or_default() += 1;
-                self.ended(id, OrderState::Expired, reason)
-            }
+            // Nobody refused it: it is counted among the ends of orders.
+            Answer::Expired(id, reason) => self.ended(id, OrderState::Expired, reason),
             Answer::Funding(instrument, amount) => {
                 self.ledger.fund(instrument, amount)?;
                 self.equity_changed(self.now.plus(-1));

@@ -198,13 +198,14 @@ impl Engine {
     pub(super) fn observe(&mut self, ts: Ts) {
         let mut probe = std::mem::take(&mut self.probe);
         for (i, slot) in self.slots.iter().enumerate() {
-            let Some(first) = slot.own.instruments.first() else { continue };
-            probe.values.clear();
-            probe.instrument = *first;
-            probe.conditions.clear();
-            slot.strategy.observe(&mut probe);
-            for (name, value) in &probe.values {
-                self.recorder.observed(*first, (i, *name), *value);
+            for instrument in &slot.own.instruments {
+                probe.values.clear();
+                probe.instrument = *instrument;
+                probe.conditions.clear();
+                slot.strategy.observe(&mut probe);
+                for (name, value) in &probe.values {
+                    self.recorder.observed(*instrument, (i, *name), *value);
+                }
             }
         }
         // Its memory is used again at the next candle.

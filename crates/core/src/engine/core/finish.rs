@@ -97,6 +97,8 @@ impl Engine {
             list.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
             list
         };
+        // Signals of a warm-up were emitted too; they have no number, and count nowhere else.
+        let in_warmup = self.dropped.get(Unsent::WarmUp.reason()).copied().unwrap_or(0);
         Outcome {
             instruments,
             strategies,
@@ -123,7 +125,7 @@ impl Engine {
             exposed_ns: self.recorder.exposed_ns,
             charts,
             refusals: most_first(self.refusals),
-            signals: self.signals,
+            signals: self.signals.saturating_add(in_warmup),
             signals_dropped: most_first(self.dropped),
             unbuilt,
             halts: self.halts,
