@@ -393,6 +393,7 @@ impl Check<'_> {
         for (ask, _) in &self.script.replies {
             for body in bodies {
                 for (status, good) in [
+                    (408, "transient"),
                     (429, "rate_limited"),
                     (418, "rate_limited"),
                     (500, "transient"),
@@ -414,7 +415,7 @@ impl Check<'_> {
                     let fault = read.err().map(|e| e.fault.name());
                     self.expect(RULE, fault == Some("rate_limited"), || format!("act {status} {body:?}: {fault:?}"));
                 }
-                for status in [500, 502, 503, 504, 520, 599] {
+                for status in [408, 500, 502, 503, 504, 520, 599] {
                     let read = self.venue.act_reply(act, &response(status, body), listings);
                     let fault = read.err().map(|e| e.fault.name());
                     self.expect("a lost answer is an unknown outcome", fault == Some("unknown_outcome"), || {

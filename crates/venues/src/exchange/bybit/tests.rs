@@ -589,6 +589,8 @@ fn errors_are_sorted() {
         (10016, "transient", "unknown_outcome", "venue_rejected"),
         (10002, "clock_skew", "clock_skew", "venue_rejected"),
         (-1, "clock_skew", "clock_skew", "venue_rejected"),
+        (170146, "transient", "unknown_outcome", "venue_rejected"),
+        (170147, "transient", "unknown_outcome", "venue_rejected"),
         (10003, "authentication", "authentication", "venue_rejected"),
         (10004, "authentication", "authentication", "venue_rejected"),
         (33004, "authentication", "authentication", "venue_rejected"),
