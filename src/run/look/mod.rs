@@ -333,17 +333,30 @@ async fn whole(desk: &mut Desk, ask: fn(Span) -> Ask, from: Option<Ts>) -> Resul
         }
         span = further;
         match (&mut all, more) {
-            (Some(Reply::Paid(rows, _)), Reply::Paid(more, _)) => rows.extend(more),
-            (Some(Reply::Moved(rows, _)), Reply::Moved(more, _)) => rows.extend(more),
+            // What two pages tell happened once.
+            (Some(Reply::Paid(rows, _)), Reply::Paid(more, _)) => extend_by_new(rows, more),
+            (Some(Reply::Moved(rows, _)), Reply::Moved(more, _)) => extend_by_new(rows, more),
             // Oldest first: pages come from the newest to the oldest, stretches of days the other way round.
             (Some(Reply::Fills(rows, _)), Reply::Fills(more, _)) => {
-                rows.splice(0..0, more);
+                let before = std::mem::take(rows);
+                *rows = more;
+                extend_by_new(rows, before);
                 rows.sort_by_key(|row| row.ts_venue);
             }
             (_, more) => all = Some(more),
         }
     }
     all.ok_or_else(|| desk.unexpected())
+}
+
+/// Adds the rows that are not there yet.
+fn extend_by_new<T: PartialEq>(rows: &mut Vec<T>, more: Vec<T>) {
+    let known = rows.len();
+    for row in more {
+        if !rows[..known].contains(&row) {
+            rows.push(row);
+        }
+    }
 }
 
 /// The kind of an order as its prices say.
@@ -396,21 +409,30 @@ mod tests {
     use crate::exchange::{Product, Request, venue};
     use crate::run::fake::{Fake, okx};
 
-    /// Asks a venue that answers so, with a key of Kraken's kind.
+    /// Asks a venue that answers so, with a key of its kind.
     fn told(
         key: &str,
         symbol: &str,
         what: &What,
         answers: impl Fn(&Request) -> String + Send + Sync + 'static,
     ) -> Value {
+        asked(key, symbol, what, answers).expect("answered")
+    }
+
+    fn asked(
+        key: &str,
+        symbol: &str,
+        what: &What,
+        answers: impl Fn(&Request) -> String + Send + Sync + 'static,
+    ) -> Result<Value, LookError> {
         let symbol: Symbol = symbol.parse().expect("a symbol");
         let product = if key.ends_with("_linear") { Product::Linear } else { Product::Spot };
         let rules = guess(&*venue(symbol.venue(), product).expect("built in"), &symbol);
         let (venue, account) = (key.to_owned(), "main".to_owned());
         let at = LookAt { venue, account, rules: Some(vec![rules]), ..LookAt::default() };
         let key = KeySettings {
-            account: "kraken/main".to_owned(),
-            source: r#"exec:echo '{"id": "key-0001", "secret": "c2VjcmV0"}'"#.to_owned(),
+            account: format!("{}/main", symbol.venue()),
+            source: r#"exec:echo '{"id": "key-0001", "secret": "c2VjcmV0", "passphrase": "word"}'"#.to_owned(),
             ..KeySettings::default()
         };
         let settings = Settings { key: vec![key], ..Settings::default() };
@@ -418,7 +440,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             desk.list(what, Some(symbol.as_str())).await.expect("listed");
-            answer(&settings, &mut desk, what, true).await.expect("answered")
+            answer(&settings, &mut desk, what, true).await
         })
     }
 
@@ -435,6 +457,20 @@ mod tests {
         assert_eq!((opens.len(), opens[249]), (250, format!("{}000000", last).as_str()));
         let week = told("okx_linear", "okx:BTC/USDT:USDT", &What::Funding(None, None), move |r| okx(r, now, 0..0));
         assert_eq!(week["funding"].as_array().expect("rows").len(), 7 * 24, "{week}");
+    }
+
+    fn bybit(result: &str) -> String {
+        format!(r#"{{"retCode":0,"retMsg":"OK","result":{result},"retExtInfo":{{}},"time":1672283754510}}"#)
+    }
+
+    #[test]
+    fn fills_end_where_the_venue_names_the_same_page_again_and_are_told_once() {
+        let row = r#"{"symbol":"BTCUSDT","orderId":"o1","orderLinkId":"","side":"Buy","execFee":"0.015","execId":"e1",
+            "execPrice":"50000","execQty":"0.1","execType":"Trade","execTime":"1672282722429","feeCurrency":"USDT",
+            "isMaker":true}"#;
+        let page = format!(r#"{{"nextPageCursor":"132766%3A2%2C132766%3A2","category":"linear","list":[{row}]}}"#);
+        let fills = told("bybit_linear", "bybit:BTC/USDT:USDT", &What::Fills(None), move |_| bybit(&page));
+        assert_eq!(fills["fills"].as_array().map(Vec::len), Some(1), "{fills}");
     }
 
     #[test]
