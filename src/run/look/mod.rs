@@ -232,7 +232,9 @@ async fn answer(settings: &Settings, desk: &mut Desk, what: &What, one: bool) ->
         }
         What::Ticker => rows::of(&desk.ask(&Ask::Ticker(ONE)).await?, desk)?,
         What::Book(levels) => rows::cut_book(rows::of(&desk.ask(&Ask::Book(ONE, *levels)).await?, desk)?, *levels),
-        What::Trades(limit) => rows::of(&desk.ask(&Ask::Trades(ONE, *limit)).await?, desk)?,
+        What::Trades(limit) => {
+            rows::last(rows::of(&desk.ask(&Ask::Trades(ONE, *limit)).await?, desk)?, "trades", *limit)
+        }
         What::Bars(interval, from, to, limit) => {
             let to = to.unwrap_or(now).min(now);
             let span = interval.nanos().saturating_mul(i64::from(*limit));
@@ -471,6 +473,43 @@ mod tests {
         let page = format!(r#"{{"nextPageCursor":"132766%3A2%2C132766%3A2","category":"linear","list":[{row}]}}"#);
         let fills = told("bybit_linear", "bybit:BTC/USDT:USDT", &What::Fills(None), move |_| bybit(&page));
         assert_eq!(fills["fills"].as_array().map(Vec::len), Some(1), "{fills}");
+    }
+
+    #[test]
+    fn the_newest_trades_are_told_where_a_venue_gives_more_than_was_asked_for() {
+        let row = |id: u32| {
+            format!(
+                r#"{{"trade_id":"{id}","product_id":"BTC-USD","price":"10{id}","size":"1","side":"BUY",
+                "time":"2026-01-01T00:00:0{id}Z"}}"#
+            )
+        };
+        let rows = [3, 2, 1].map(row).join(",");
+        let newest =
+            told("coinbase", "coinbase:BTC/USD", &What::Trades(2), move |_| format!(r#"{{"trades":[{rows}]}}"#));
+        let ids: Vec<&str> =
+            newest["trades"].as_array().expect("rows").iter().filter_map(|t| t["id"].as_str()).collect();
+        assert_eq!(ids, ["2", "3"], "{newest}");
+        let ticker = told("coinbase", "coinbase:BTC/USD", &What::Ticker, |_| {
+            r#"{"trades":[],"best_bid":"100","best_ask":"101"}"#.to_owned()
+        });
+        assert_eq!(
+            (&ticker["bid"], &ticker["bid_qty"], &ticker["ask_qty"]),
+            (&json!("100"), &Value::Null, &Value::Null)
+        );
+    }
+
+    #[test]
+    fn a_book_that_no_market_has_is_refused() {
+        let of = |bid: &str, ask: &str| {
+            let book = format!(r#"{{"s":"BTCUSDT","b":[["{bid}","1"]],"a":[["{ask}","1"]],"ts":1672765737733,"u":5}}"#);
+            asked("bybit", "bybit:BTC/USDT", &What::Book(5), move |_| bybit(&book)).map_err(|e| e.to_string())
+        };
+        assert!(of("100", "101").is_ok());
+        for (bid, ask) in [("0", "101"), ("-5", "101"), ("NaN", "101"), ("1e30", "101")] {
+            assert!(of(bid, ask).is_err_and(|e| e.contains("malformed") && e.contains(bid)), "{bid}");
+        }
+        let crossed = of("101", "101").expect_err("crossed");
+        assert!(crossed.contains("crossed") && crossed.contains("best bid 101"), "{crossed}");
     }
 
     #[test]
