@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bellwether_sdk::{InstrumentId, Symbol, Ts};
+use bellwether_sdk::{InstrumentId, OrderKind, Symbol, Ts};
 use serde_json::{Value, json};
 
 use super::{LookAt, LookError, ONE, What, concerned, headed, rules};
@@ -11,8 +11,8 @@ use crate::config::{KeySettings, Settings, VenueSettings};
 use crate::exchange::machine::ClockOffset;
 use crate::exchange::transport::{Live, LiveSettings, Transport, TransportError};
 use crate::exchange::{
-    Act, ActReply, Ask, Base, Fault, Listings, Product, Reply, Request, Response, Rules, Stamp, Urls, VENUES, Venue,
-    VenueError,
+    Act, ActReply, Ask, Base, ClientId, Fault, Listings, Product, Reply, Request, Response, Rules, Stamp, Urls, VENUES,
+    Venue, VenueError,
 };
 use crate::keys::{Credential, Signer};
 use crate::run::keyring;
@@ -234,6 +234,27 @@ impl Desk {
             true => Ok(symbol),
             false => Err(near(symbol.as_str())),
         }
+    }
+
+    /// Holds an id that was given against the kind of its order: where the venue keeps orders that wait for a trigger
+    /// apart, they are found again by a mark in their ids.
+    ///
+    /// # Errors
+    /// [`LookError::Usage`] with the id that fits.
+    pub(super) fn is_of_kind(&self, given: ClientId, kind: &OrderKind) -> Result<(), LookError> {
+        let apart = match self.venue.ask(&Ask::OpenConditional(None), &self.listings) {
+            Err(e) => e.fault != Fault::Unsupported,
+            Ok(_) => true,
+        };
+        let fits = ClientId::of(given.session, given.number, kind);
+        if !apart || fits == given {
+            return Ok(());
+        }
+        let which = if fits.is_conditional() { "that wait for a trigger" } else { "that wait for no trigger" };
+        Err(LookError::Usage(format!(
+            "{} tells orders {which} by a mark in their ids: give --client-id {fits}, or none",
+            self.key
+        )))
     }
 
     /// Asks for the venue's clock, and says how far it is from ours.

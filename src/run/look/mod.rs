@@ -512,6 +512,46 @@ mod tests {
         assert!(crossed.contains("crossed") && crossed.contains("best bid 101"), "{crossed}");
     }
 
+    fn wish(price: Option<&str>, trigger: Option<&str>, client: Option<&str>) -> OrderWish {
+        let number = |text: &str| text.parse().expect("a number");
+        OrderWish {
+            side: Side::Buy,
+            qty: number("0.1"),
+            price: price.map(number),
+            trigger: trigger.map(number),
+            trail_pct: None,
+            tif: TimeInForce::Gtc,
+            post_only: false,
+            reduce_only: false,
+            client: client.map(|id| id.parse().expect("an id")),
+            reference: Some(number("100")).filter(|_| price.is_none()),
+        }
+    }
+
+    #[test]
+    fn a_limit_order_is_placed_without_asking_for_the_market_where_no_limit_wants_it() {
+        let placed = told("bybit", "bybit:BTC/USDT", &What::Place(wish(Some("100"), None, None)), |request| {
+            assert_eq!(request.path, "/v5/order/create");
+            bybit(r#"{"orderId":"o1","orderLinkId":""}"#)
+        });
+        assert_eq!(placed["order"]["venue_id"], "o1", "{placed}");
+    }
+
+    #[test]
+    fn a_client_id_that_is_given_is_sent_or_refused_and_never_changed() {
+        const ID: &str = "00000000000000010000000000000002";
+        let stop = What::Place(wish(None, Some("110"), Some(ID)));
+        let sent = told("bybit_linear", "bybit:BTC/USDT:USDT", &stop, |request| {
+            assert!(request.body.contains(ID), "{}", request.body);
+            bybit(r#"{"orderId":"o1","orderLinkId":""}"#)
+        });
+        assert_eq!(sent["client_id"], ID);
+        // There orders that wait for a trigger are kept apart, and found again by a mark in their ids.
+        let refused = asked("binance_linear", "binance:BTC/USDT:USDT", &stop, |_| "{}".to_owned());
+        let refused = refused.expect_err("refused").to_string();
+        assert!(refused.contains("00000000000000018000000000000002"), "{refused}");
+    }
+
     #[test]
     fn where_a_venue_cannot_cancel_all_each_open_order_is_cancelled() {
         let row = |pair: &str| {
