@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bellwether_sdk::{InstrumentId, OrderKind, Symbol, Ts};
+use bellwether_sdk::{Decimal, InstrumentId, OrderKind, Symbol, Ts};
 use serde_json::{Value, json};
 
 use super::{LookAt, LookError, ONE, What, concerned, headed, rules};
@@ -42,6 +42,8 @@ pub(super) struct Desk {
     odd: Vec<String>,
     symbol: Option<Symbol>,
     given: Option<Vec<Rules>>,
+    /// Whether the instrument's rules are nobody's word.
+    guessed: bool,
     signer: Option<Credential>,
     transport: Option<Box<dyn Transport>>,
     clock: ClockOffset,
@@ -108,6 +110,7 @@ impl Desk {
             odd: Vec::new(),
             symbol: None,
             given: at.rules.clone(),
+            guessed: false,
             signer: None,
             transport,
             clock: ClockOffset::default(),
@@ -179,7 +182,10 @@ impl Desk {
         let all = match (self.given.take(), self.is_dry()) {
             (Some(given), _) => given,
             (None, true) => match symbol {
-                Some(symbol) => vec![rules::guess(&*self.venue, &self.full(symbol)?)],
+                Some(symbol) => {
+                    self.guessed = true;
+                    vec![rules::guess(&*self.venue, &self.full(symbol)?)]
+                }
                 None => Vec::new(),
             },
             (None, false) => match self.ask(&Ask::Instruments).await? {
@@ -273,6 +279,7 @@ impl Desk {
     /// Asks, and asks again where nothing was done and that may help.
     pub(super) async fn ask(&mut self, ask: &Ask) -> Result<Reply, LookError> {
         let request = self.venue.ask(ask, &self.listings).map_err(LookError::Venue)?;
+        self.rests_on_no_guess(&request, |listings| self.venue.ask(ask, listings))?;
         let found = self.question(ask, request).await;
         match found {
             Err(LookError::Venue(e)) if e.reason == "unknown_order" => {
@@ -333,6 +340,7 @@ impl Desk {
     /// [`LookError::Venue`] of class unknown when it may have been done.
     pub(super) async fn act(&mut self, act: &Act) -> Result<Vec<ActReply>, LookError> {
         let request = self.venue.act(act, &self.listings).map_err(LookError::Venue)?;
+        self.rests_on_no_guess(&request, |listings| self.venue.act(act, listings))?;
         for last in [false, true] {
             let done = match self.send(request.clone()).await? {
                 Ok(response) => self.venue.act_reply(act, &response, &self.listings),
@@ -352,6 +360,26 @@ impl Desk {
             }
         }
         Err(self.unexpected())
+    }
+
+    /// Refuses what a guess cannot know: a request that would be another one if the venue's number of the instrument, or
+    /// what one of its contracts is, were others.
+    fn rests_on_no_guess(
+        &self,
+        request: &Request,
+        write: impl Fn(&Listings) -> Result<Request, VenueError>,
+    ) -> Result<(), LookError> {
+        let Some(rules) = self.listings.get(ONE).map(|l| &l.rules).filter(|_| self.guessed) else { return Ok(()) };
+        let others = [Rules { index: 1, ..rules.clone() }, Rules { contract: Decimal::new(5, 1), ..rules.clone() }];
+        if others.into_iter().all(|other| write(&Listings::new([(ONE, other)])).as_ref() == Ok(request)) {
+            return Ok(());
+        }
+        let key = &self.key;
+        Err(LookError::Usage(format!(
+            "a dry run knows neither the number nor the contract size that {key} has for {}: give --rules FILE, which \
+             bellwether exchange {key} instruments --json > FILE writes",
+            rules.symbol
+        )))
     }
 
     async fn send(&mut self, mut request: Request) -> Result<Result<Response, TransportError>, LookError> {

@@ -553,6 +553,40 @@ mod tests {
     }
 
     #[test]
+    fn a_dry_run_writes_nothing_that_rests_on_a_guess() {
+        let place = What::Place(wish(Some("2000"), None, None));
+        let dry = |venue: &str, symbol: &str, what: &What, rules: Option<Vec<crate::exchange::Rules>>| {
+            let at = LookAt {
+                venue: venue.to_owned(),
+                account: "main".to_owned(),
+                dry_run: true,
+                now: Some(Ts::from_millis(1_700_000_000_000)),
+                rules,
+                ..LookAt::default()
+            };
+            let key = KeySettings {
+                account: format!("{}/main", venue.trim_end_matches("_linear")),
+                source: r#"exec:echo '{"id": "key-0001", "secret": "c2VjcmV0", "passphrase": "word"}'"#.to_owned(),
+                ..KeySettings::default()
+            };
+            look(&Settings { key: vec![key], ..Settings::default() }, &at, what, Some(symbol))
+        };
+        let order = What::Order(OrderRef::Venue("1".to_owned()));
+        for (venue, symbol) in [("hyperliquid_linear", "ETH/USDC"), ("okx_linear", "ETH/USDT")] {
+            let refused = dry(venue, symbol, &place, None).expect_err("a guess");
+            assert!(matches!(&refused, LookError::Usage(why) if why.contains("--rules FILE")), "{refused}");
+        }
+        assert!(dry("okx_linear", "ETH/USDT", &order, None).is_ok(), "which has no quantity");
+        assert!(dry("bybit_linear", "ETH/USDT", &place, None).is_ok(), "which counts no contracts");
+        let symbol: Symbol = "okx:ETH/USDT:USDT".parse().expect("a symbol");
+        let known = guess(&*venue("okx", Product::Linear).expect("built in"), &symbol);
+        let known = crate::exchange::Rules { contract: Decimal::new(1, 1), ..known };
+        let written = dry("okx_linear", "ETH/USDT", &place, Some(vec![known])).expect("written");
+        let body = written["requests"][0]["body"].as_str().expect("a body");
+        assert!(body.contains(r#""sz":"1""#), "{body}");
+    }
+
+    #[test]
     fn where_a_venue_cannot_cancel_all_each_open_order_is_cancelled() {
         let row = |pair: &str| {
             format!(
