@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bellwether_sdk::{InstrumentId, Symbol, Ts};
+use bellwether_sdk::{Decimal, InstrumentId, OrderKind, Symbol, Ts};
 use serde_json::{Value, json};
 
 use super::{LookAt, LookError, ONE, What, concerned, headed, rules};
@@ -11,8 +11,8 @@ use crate::config::{KeySettings, Settings, VenueSettings};
 use crate::exchange::machine::ClockOffset;
 use crate::exchange::transport::{Live, LiveSettings, Transport, TransportError};
 use crate::exchange::{
-    Act, ActReply, Ask, Base, Fault, Listings, Product, Reply, Request, Response, Rules, Stamp, Urls, VENUES, Venue,
-    VenueError,
+    Act, ActReply, Ask, Base, ClientId, Fault, Listings, Product, Reply, Request, Response, Rules, Stamp, Urls, VENUES,
+    Venue, VenueError,
 };
 use crate::keys::{Credential, Signer};
 use crate::run::keyring;
@@ -42,6 +42,8 @@ pub(super) struct Desk {
     odd: Vec<String>,
     symbol: Option<Symbol>,
     given: Option<Vec<Rules>>,
+    /// Whether the instrument's rules are nobody's word.
+    guessed: bool,
     signer: Option<Credential>,
     transport: Option<Box<dyn Transport>>,
     clock: ClockOffset,
@@ -109,6 +111,7 @@ impl Desk {
             odd: Vec::new(),
             symbol: None,
             given: at.rules.clone(),
+            guessed: false,
             signer: None,
             transport,
             clock: ClockOffset::default(),
@@ -180,7 +183,10 @@ impl Desk {
         let all = match (self.given.take(), self.is_dry()) {
             (Some(given), _) => given,
             (None, true) => match symbol {
-                Some(symbol) => vec![rules::guess(&*self.venue, &self.full(symbol)?)],
+                Some(symbol) => {
+                    self.guessed = true;
+                    vec![rules::guess(&*self.venue, &self.full(symbol)?)]
+                }
                 None => Vec::new(),
             },
             (None, false) => match self.ask(&Ask::Instruments).await? {
@@ -237,6 +243,27 @@ impl Desk {
         }
     }
 
+    /// Holds an id that was given against the kind of its order: where the venue keeps orders that wait for a trigger
+    /// apart, they are found again by a mark in their ids.
+    ///
+    /// # Errors
+    /// [`LookError::Usage`] with the id that fits.
+    pub(super) fn is_of_kind(&self, given: ClientId, kind: &OrderKind) -> Result<(), LookError> {
+        let apart = match self.venue.ask(&Ask::OpenConditional(None), &self.listings) {
+            Err(e) => e.fault != Fault::Unsupported,
+            Ok(_) => true,
+        };
+        let fits = ClientId::of(given.session, given.number, kind);
+        if !apart || fits == given {
+            return Ok(());
+        }
+        let which = if fits.is_conditional() { "that wait for a trigger" } else { "that wait for no trigger" };
+        Err(LookError::Usage(format!(
+            "{} tells orders {which} by a mark in their ids: give --client-id {fits}, or none",
+            self.key
+        )))
+    }
+
     /// Asks for the venue's clock, and says how far it is from ours.
     pub(super) async fn time(&mut self) -> Result<Value, LookError> {
         let asked = wall_now();
@@ -253,6 +280,7 @@ impl Desk {
     /// Asks, and asks again where nothing was done and that may help.
     pub(super) async fn ask(&mut self, ask: &Ask) -> Result<Reply, LookError> {
         let request = self.venue.ask(ask, &self.listings).map_err(LookError::Venue)?;
+        self.rests_on_no_guess(&request, |listings| self.venue.ask(ask, listings))?;
         let found = self.question(ask, request).await;
         match found {
             Err(LookError::Venue(e)) if e.reason == "unknown_order" => {
@@ -313,6 +341,7 @@ impl Desk {
     /// [`LookError::Venue`] of class unknown when it may have been done.
     pub(super) async fn act(&mut self, act: &Act) -> Result<Vec<ActReply>, LookError> {
         let request = self.venue.act(act, &self.listings).map_err(LookError::Venue)?;
+        self.rests_on_no_guess(&request, |listings| self.venue.act(act, listings))?;
         for last in [false, true] {
             let done = match self.send(request.clone()).await? {
                 Ok(response) => self.venue.act_reply(act, &response, &self.listings),
@@ -332,6 +361,26 @@ impl Desk {
             }
         }
         Err(self.unexpected())
+    }
+
+    /// Refuses what a guess cannot know: a request that would be another one if the venue's number of the instrument, or
+    /// what one of its contracts is, were others.
+    fn rests_on_no_guess(
+        &self,
+        request: &Request,
+        write: impl Fn(&Listings) -> Result<Request, VenueError>,
+    ) -> Result<(), LookError> {
+        let Some(rules) = self.listings.get(ONE).map(|l| &l.rules).filter(|_| self.guessed) else { return Ok(()) };
+        let others = [Rules { index: 1, ..rules.clone() }, Rules { contract: Decimal::new(5, 1), ..rules.clone() }];
+        if others.into_iter().all(|other| write(&Listings::new([(ONE, other)])).as_ref() == Ok(request)) {
+            return Ok(());
+        }
+        let key = &self.key;
+        Err(LookError::Usage(format!(
+            "a dry run knows neither the number nor the contract size that {key} has for {}: give --rules FILE, which \
+             bellwether exchange {key} instruments --json > FILE writes",
+            rules.symbol
+        )))
     }
 
     async fn send(&mut self, mut request: Request) -> Result<Result<Response, TransportError>, LookError> {

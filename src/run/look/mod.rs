@@ -231,7 +231,9 @@ async fn answer(settings: &Settings, desk: &mut Desk, what: &What, one: bool) ->
         }
         What::Ticker => rows::of(&desk.ask(&Ask::Ticker(ONE)).await?, desk)?,
         What::Book(levels) => rows::cut_book(rows::of(&desk.ask(&Ask::Book(ONE, *levels)).await?, desk)?, *levels),
-        What::Trades(limit) => rows::of(&desk.ask(&Ask::Trades(ONE, *limit)).await?, desk)?,
+        What::Trades(limit) => {
+            rows::last(rows::of(&desk.ask(&Ask::Trades(ONE, *limit)).await?, desk)?, "trades", *limit)
+        }
         What::Bars(interval, from, to, limit) => {
             let to = to.unwrap_or(now).min(now);
             let span = interval.nanos().saturating_mul(i64::from(*limit));
@@ -332,17 +334,30 @@ async fn whole(desk: &mut Desk, ask: fn(Span) -> Ask, from: Option<Ts>) -> Resul
         }
         span = further;
         match (&mut all, more) {
-            (Some(Reply::Paid(rows, _)), Reply::Paid(more, _)) => rows.extend(more),
-            (Some(Reply::Moved(rows, _)), Reply::Moved(more, _)) => rows.extend(more),
+            // What two pages tell happened once.
+            (Some(Reply::Paid(rows, _)), Reply::Paid(more, _)) => extend_by_new(rows, more),
+            (Some(Reply::Moved(rows, _)), Reply::Moved(more, _)) => extend_by_new(rows, more),
             // Oldest first: pages come from the newest to the oldest, stretches of days the other way round.
             (Some(Reply::Fills(rows, _)), Reply::Fills(more, _)) => {
-                rows.splice(0..0, more);
+                let before = std::mem::take(rows);
+                *rows = more;
+                extend_by_new(rows, before);
                 rows.sort_by_key(|row| row.ts_venue);
             }
             (_, more) => all = Some(more),
         }
     }
     all.ok_or_else(|| desk.unexpected())
+}
+
+/// Adds the rows that are not there yet.
+fn extend_by_new<T: PartialEq>(rows: &mut Vec<T>, more: Vec<T>) {
+    let known = rows.len();
+    for row in more {
+        if !rows[..known].contains(&row) {
+            rows.push(row);
+        }
+    }
 }
 
 /// The kind of an order as its prices say.
@@ -395,21 +410,30 @@ mod tests {
     use crate::exchange::{Product, Request, venue};
     use crate::run::fake::{Fake, okx};
 
-    /// Asks a venue that answers so, with a key of Kraken's kind.
+    /// Asks a venue that answers so, with a key of its kind.
     fn told(
         key: &str,
         symbol: &str,
         what: &What,
         answers: impl Fn(&Request) -> String + Send + Sync + 'static,
     ) -> Value {
+        asked(key, symbol, what, answers).expect("answered")
+    }
+
+    fn asked(
+        key: &str,
+        symbol: &str,
+        what: &What,
+        answers: impl Fn(&Request) -> String + Send + Sync + 'static,
+    ) -> Result<Value, LookError> {
         let symbol: Symbol = symbol.parse().expect("a symbol");
         let product = if key.ends_with("_linear") { Product::Linear } else { Product::Spot };
         let rules = guess(&*venue(symbol.venue(), product).expect("built in"), &symbol);
         let (venue, account) = (key.to_owned(), "main".to_owned());
         let at = LookAt { venue, account, rules: Some(vec![rules]), ..LookAt::default() };
         let key = KeySettings {
-            account: "kraken/main".to_owned(),
-            source: r#"exec:echo '{"id": "key-0001", "secret": "c2VjcmV0"}'"#.to_owned(),
+            account: format!("{}/main", symbol.venue()),
+            source: r#"exec:echo '{"id": "key-0001", "secret": "c2VjcmV0", "passphrase": "word"}'"#.to_owned(),
             ..KeySettings::default()
         };
         let settings = Settings { key: vec![key], ..Settings::default() };
@@ -417,7 +441,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             desk.list(what, Some(symbol.as_str())).await.expect("listed");
-            answer(&settings, &mut desk, what, true).await.expect("answered")
+            answer(&settings, &mut desk, what, true).await
         })
     }
 
@@ -434,6 +458,131 @@ mod tests {
         assert_eq!((opens.len(), opens[249]), (250, format!("{}000000", last).as_str()));
         let week = told("okx_linear", "okx:BTC/USDT:USDT", &What::Funding(None, None), move |r| okx(r, now, 0..0));
         assert_eq!(week["funding"].as_array().expect("rows").len(), 7 * 24, "{week}");
+    }
+
+    fn bybit(result: &str) -> String {
+        format!(r#"{{"retCode":0,"retMsg":"OK","result":{result},"retExtInfo":{{}},"time":1672283754510}}"#)
+    }
+
+    #[test]
+    fn fills_end_where_the_venue_names_the_same_page_again_and_are_told_once() {
+        let row = r#"{"symbol":"BTCUSDT","orderId":"o1","orderLinkId":"","side":"Buy","execFee":"0.015","execId":"e1",
+            "execPrice":"50000","execQty":"0.1","execType":"Trade","execTime":"1672282722429","feeCurrency":"USDT",
+            "isMaker":true}"#;
+        let page = format!(r#"{{"nextPageCursor":"132766%3A2%2C132766%3A2","category":"linear","list":[{row}]}}"#);
+        let fills = told("bybit_linear", "bybit:BTC/USDT:USDT", &What::Fills(None), move |_| bybit(&page));
+        assert_eq!(fills["fills"].as_array().map(Vec::len), Some(1), "{fills}");
+    }
+
+    #[test]
+    fn the_newest_trades_are_told_where_a_venue_gives_more_than_was_asked_for() {
+        let row = |id: u32| {
+            format!(
+                r#"{{"trade_id":"{id}","product_id":"BTC-USD","price":"10{id}","size":"1","side":"BUY",
+                "time":"2026-01-01T00:00:0{id}Z"}}"#
+            )
+        };
+        let rows = [3, 2, 1].map(row).join(",");
+        let newest =
+            told("coinbase", "coinbase:BTC/USD", &What::Trades(2), move |_| format!(r#"{{"trades":[{rows}]}}"#));
+        let ids: Vec<&str> =
+            newest["trades"].as_array().expect("rows").iter().filter_map(|t| t["id"].as_str()).collect();
+        assert_eq!(ids, ["2", "3"], "{newest}");
+        let ticker = told("coinbase", "coinbase:BTC/USD", &What::Ticker, |_| {
+            r#"{"trades":[],"best_bid":"100","best_ask":"101"}"#.to_owned()
+        });
+        assert_eq!(
+            (&ticker["bid"], &ticker["bid_qty"], &ticker["ask_qty"]),
+            (&json!("100"), &Value::Null, &Value::Null)
+        );
+    }
+
+    #[test]
+    fn a_book_that_no_market_has_is_refused() {
+        let of = |bid: &str, ask: &str| {
+            let book = format!(r#"{{"s":"BTCUSDT","b":[["{bid}","1"]],"a":[["{ask}","1"]],"ts":1672765737733,"u":5}}"#);
+            asked("bybit", "bybit:BTC/USDT", &What::Book(5), move |_| bybit(&book)).map_err(|e| e.to_string())
+        };
+        assert!(of("100", "101").is_ok());
+        for (bid, ask) in [("0", "101"), ("-5", "101"), ("NaN", "101"), ("1e30", "101")] {
+            assert!(of(bid, ask).is_err_and(|e| e.contains("malformed") && e.contains(bid)), "{bid}");
+        }
+        let crossed = of("101", "101").expect_err("crossed");
+        assert!(crossed.contains("crossed") && crossed.contains("best bid 101"), "{crossed}");
+    }
+
+    fn wish(price: Option<&str>, trigger: Option<&str>, client: Option<&str>) -> OrderWish {
+        let number = |text: &str| text.parse().expect("a number");
+        OrderWish {
+            side: Side::Buy,
+            qty: number("0.1"),
+            price: price.map(number),
+            trigger: trigger.map(number),
+            trail_pct: None,
+            tif: TimeInForce::Gtc,
+            post_only: false,
+            reduce_only: false,
+            client: client.map(|id| id.parse().expect("an id")),
+            reference: Some(number("100")).filter(|_| price.is_none()),
+        }
+    }
+
+    #[test]
+    fn a_limit_order_is_placed_without_asking_for_the_market_where_no_limit_wants_it() {
+        let placed = told("bybit", "bybit:BTC/USDT", &What::Place(wish(Some("100"), None, None)), |request| {
+            assert_eq!(request.path, "/v5/order/create");
+            bybit(r#"{"orderId":"o1","orderLinkId":""}"#)
+        });
+        assert_eq!(placed["order"]["venue_id"], "o1", "{placed}");
+    }
+
+    #[test]
+    fn a_client_id_that_is_given_is_sent_or_refused_and_never_changed() {
+        const ID: &str = "00000000000000010000000000000002";
+        let stop = What::Place(wish(None, Some("110"), Some(ID)));
+        let sent = told("bybit_linear", "bybit:BTC/USDT:USDT", &stop, |request| {
+            assert!(request.body.contains(ID), "{}", request.body);
+            bybit(r#"{"orderId":"o1","orderLinkId":""}"#)
+        });
+        assert_eq!(sent["client_id"], ID);
+        // There orders that wait for a trigger are kept apart, and found again by a mark in their ids.
+        let refused = asked("binance_linear", "binance:BTC/USDT:USDT", &stop, |_| "{}".to_owned());
+        let refused = refused.expect_err("refused").to_string();
+        assert!(refused.contains("00000000000000018000000000000002"), "{refused}");
+    }
+
+    #[test]
+    fn a_dry_run_writes_nothing_that_rests_on_a_guess() {
+        let place = What::Place(wish(Some("2000"), None, None));
+        let dry = |venue: &str, symbol: &str, what: &What, rules: Option<Vec<crate::exchange::Rules>>| {
+            let at = LookAt {
+                venue: venue.to_owned(),
+                account: "main".to_owned(),
+                dry_run: true,
+                now: Some(Ts::from_millis(1_700_000_000_000)),
+                rules,
+                ..LookAt::default()
+            };
+            let key = KeySettings {
+                account: format!("{}/main", venue.trim_end_matches("_linear")),
+                source: r#"exec:echo '{"id": "key-0001", "secret": "c2VjcmV0", "passphrase": "word"}'"#.to_owned(),
+                ..KeySettings::default()
+            };
+            look(&Settings { key: vec![key], ..Settings::default() }, &at, what, Some(symbol))
+        };
+        let order = What::Order(OrderRef::Venue("1".to_owned()));
+        for (venue, symbol) in [("hyperliquid_linear", "ETH/USDC"), ("okx_linear", "ETH/USDT")] {
+            let refused = dry(venue, symbol, &place, None).expect_err("a guess");
+            assert!(matches!(&refused, LookError::Usage(why) if why.contains("--rules FILE")), "{refused}");
+        }
+        assert!(dry("okx_linear", "ETH/USDT", &order, None).is_ok(), "which has no quantity");
+        assert!(dry("bybit_linear", "ETH/USDT", &place, None).is_ok(), "which counts no contracts");
+        let symbol: Symbol = "okx:ETH/USDT:USDT".parse().expect("a symbol");
+        let known = guess(&*venue("okx", Product::Linear).expect("built in"), &symbol);
+        let known = crate::exchange::Rules { contract: Decimal::new(1, 1), ..known };
+        let written = dry("okx_linear", "ETH/USDT", &place, Some(vec![known])).expect("written");
+        let body = written["requests"][0]["body"].as_str().expect("a body");
+        assert!(body.contains(r#""sz":"1""#), "{body}");
     }
 
     #[test]

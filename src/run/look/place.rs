@@ -26,9 +26,13 @@ pub(super) async fn place(settings: &Settings, desk: &mut Desk, wish: &OrderWish
     let rules = desk.rules()?.clone();
     let kind = kind_of(wish, &rules)?;
     let qty = rules::qty(&rules, wish.qty)?;
-    let own = wish
-        .client
-        .unwrap_or_else(|| ClientId { session: u64::try_from(desk.now().nanos()).unwrap_or_default(), number: 1 });
+    let client = match wish.client {
+        Some(own) => {
+            desk.is_of_kind(own, &kind)?;
+            own
+        }
+        None => ClientId::of(u64::try_from(desk.now().nanos()).unwrap_or_default(), 1, &kind),
+    };
     let order = Order {
         tif: wish.tif,
         post_only: wish.post_only,
@@ -36,7 +40,6 @@ pub(super) async fn place(settings: &Settings, desk: &mut Desk, wish: &OrderWish
         ..order(wish.side, qty, kind)
     };
     let (approved, reference) = approved(settings, desk, &rules, order, wish.reference).await?;
-    let client = ClientId::of(own.session, own.number, &kind);
     let act = Act::Place(Place { order: approved, client, qty, reference });
     let told = done(desk, &act, &OrderRef::Client(client)).await?;
     Ok(json!({"client_id": client.to_string(), "order": told}))
@@ -179,9 +182,12 @@ async fn approved(
         each: InstrumentLimits { leverage_max: None, ..super::super::limits::each(&settings.risk) },
         ..Limits::default()
     };
+    // A limit order is judged by its own price; by the market's too where its value is bounded.
+    let has_price = matches!(order.kind, OrderKind::Limit { .. } | OrderKind::StopLimit { .. });
+    let bounded = limits.each.order_notional_max.is_some() || limits.each.position_notional_max.is_some();
     let last = match reference {
         Some(price) => rules::price(rules, price)?,
-        None if desk.is_dry() => Price::ZERO,
+        None if desk.is_dry() || (has_price && !bounded) => Price::ZERO,
         None => match desk.ask(&Ask::Ticker(ONE)).await? {
             Reply::Ticker(ticker) => reference_of(order.side, &ticker),
             _ => return Err(desk.unexpected()),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::desk::Desk;
 use super::{LookError, ONE, rules};
-use crate::exchange::{FillNote, OrderRow, Permissions, Reply, Rules};
+use crate::exchange::{FillNote, OrderRow, Permissions, Reply, Rules, VenueError};
 
 /// A time in nanoseconds as text; null for none.
 pub(super) fn ns(ts: Ts) -> Value {
@@ -23,6 +23,11 @@ fn qty(rules: &Rules, qty: bellwether_sdk::Qty) -> String {
 /// A price where zero means that there is none.
 fn price_if(rules: &Rules, value: bellwether_sdk::Price) -> Value {
     if value.is_zero() { Value::Null } else { json!(price(rules, value)) }
+}
+
+/// A quantity where zero means that the venue does not say.
+fn qty_if(rules: &Rules, value: bellwether_sdk::Qty) -> Value {
+    if value.is_zero() { Value::Null } else { json!(qty(rules, value)) }
 }
 
 const fn side_name(side: Side) -> &'static str {
@@ -45,14 +50,22 @@ pub(super) fn of(reply: &Reply, desk: &Desk) -> Result<Value, LookError> {
             json!({
                 "ts_venue_ns": ns(t.ts_venue),
                 "bid": price_if(r, t.bid),
-                "bid_qty": qty(r, t.bid_qty),
+                "bid_qty": qty_if(r, t.bid_qty),
                 "ask": price_if(r, t.ask),
-                "ask_qty": qty(r, t.ask_qty),
+                "ask_qty": qty_if(r, t.ask_qty),
                 "last": price_if(r, t.last),
             })
         }
         Reply::Book(b) => {
             let r = named(ONE)?;
+            let prices = |side: Side| b.levels.iter().filter(move |l| l.side == side).map(|l| l.price);
+            if let (Some(bid), Some(ask)) = (prices(Side::Buy).max(), prices(Side::Sell).min())
+                && bid >= ask
+            {
+                let (bid, ask) = (price(r, bid), price(r, ask));
+                let why = format!("the book is crossed: its best bid {bid} is not below its best offer {ask}");
+                return Err(LookError::Venue(VenueError::malformed(why)));
+            }
             let side = |side: Side| -> Vec<Value> {
                 let levels = b.levels.iter().filter(|l| l.side == side);
                 levels.map(|l| json!([price(r, l.price), qty(r, l.qty)])).collect()
@@ -220,6 +233,14 @@ pub(super) fn cut_book(mut body: Value, levels: u32) -> Value {
         if let Some(rows) = body.get_mut(side).and_then(Value::as_array_mut) {
             rows.truncate(usize::try_from(levels).unwrap_or(usize::MAX));
         }
+    }
+    body
+}
+
+/// Keeps the last so many rows: some venues give more than was asked for.
+pub(super) fn last(mut body: Value, name: &str, limit: u32) -> Value {
+    if let Some(rows) = body.get_mut(name).and_then(Value::as_array_mut) {
+        rows.drain(..rows.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX)));
     }
     body
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bellwether::exchange::testing::{Script, check};
 use bellwether::exchange::{
-    Act, ActReply, Ask, Cancel, ClientId, Facts, Listings, OrderRef, Place, Plan, Reply, Request, Response, Sink,
+    Act, ActReply, Ask, Cancel, ClientId, Facts, Listings, Note, OrderRef, Place, Plan, Reply, Request, Response, Sink,
     Stamp, Topic, TradeReply, Urls, Venue, VenueError, WireError,
 };
 use bellwether::keys::{Credential, KeyError, Scheme, Signer};
-use bellwether_sdk::{Price, Qty, Side, Symbol, Ts};
+use bellwether_sdk::{Price, Qty, Side, Symbol, Trade, Ts};
 
 use super::toy::{Toy, listings};
 use super::world::{BTC, approved, credential, order};
@@ -112,6 +112,11 @@ impl Venue for Faulty {
         self.0.renew_book(topic, listings)
     }
     fn read_market(&self, text: &str, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Result<(), WireError> {
+        // Numbers are believed as they come.
+        if text.contains(r#""p":"-5""#) {
+            let price = Price::from_mantissa(-5);
+            sink.note(Note::Trade(Trade { ts: now, price, instrument: BTC, ..Trade::default() }, 5));
+        }
         self.0.read_market(text, listings, now, sink)
     }
     fn account(&self, u: &Urls, l: &Listings, s: &dyn Signer, t: &str, at: Stamp) -> Result<Option<Plan>, KeyError> {
@@ -152,6 +157,7 @@ fn the_suite_finds_what_is_wrong() {
         "a signature depends on key, time and content",
         "a lost answer is an unknown outcome",
         "no loss looks like a refusal",
+        "prices are above zero and quantities not below it",
     ] {
         assert!(found.iter().any(|f| f.rule == rule), "{rule} is not found: {found:#?}");
     }

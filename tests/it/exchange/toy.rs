@@ -99,12 +99,20 @@ fn ok_text<'a>(v: &'a Value, field: &'static str) -> Result<&'a str, WireError> 
     v[field].as_str().ok_or_else(|| WireError::shape(format!("no {field}"), &v.to_string()))
 }
 
+/// A number of a market: prices are above zero and quantities not below it.
+fn at_least(least: i64, field: &'static str, text: &str, scale: u8) -> Result<i64, WireError> {
+    match mantissa(field, text, scale)? {
+        found if found >= least => Ok(found),
+        _ => Err(WireError::shape(format!("{field} is too small"), text)),
+    }
+}
+
 fn price(v: &Value, field: &'static str, rules: &Rules) -> Result<Price, WireError> {
-    Ok(Price::from_mantissa(mantissa(field, ok_text(v, field)?, rules.price_scale)?))
+    at_least(1, field, ok_text(v, field)?, rules.price_scale).map(Price::from_mantissa)
 }
 
 fn qty(v: &Value, field: &'static str, rules: &Rules) -> Result<Qty, WireError> {
-    Ok(Qty::from_mantissa(mantissa(field, ok_text(v, field)?, rules.qty_scale)?))
+    at_least(0, field, ok_text(v, field)?, rules.qty_scale).map(Qty::from_mantissa)
 }
 
 fn time(v: &Value) -> Ts {
@@ -136,8 +144,8 @@ fn levels(v: &Value, rules: &Rules) -> Result<Vec<Level>, WireError> {
     for (field, side) in [("b", Side::Buy), ("a", Side::Sell)] {
         for row in v[field].as_array().ok_or_else(|| WireError::shape(format!("no {field}"), &v.to_string()))? {
             let text = |i: usize| row[i].as_str().ok_or_else(|| WireError::shape("a level", &v.to_string()));
-            let price = Price::from_mantissa(mantissa("price", text(0)?, rules.price_scale)?);
-            let qty = Qty::from_mantissa(mantissa("qty", text(1)?, rules.qty_scale)?);
+            let price = Price::from_mantissa(at_least(1, "price", text(0)?, rules.price_scale)?);
+            let qty = Qty::from_mantissa(at_least(0, "qty", text(1)?, rules.qty_scale)?);
             out.push(Level { side, price, qty });
         }
     }

@@ -74,10 +74,8 @@ pub(super) fn present(digits: Option<Digits<'_>>) -> Option<Digits<'_>> {
 /// # Errors
 /// [`WireError::Number`].
 pub(super) fn mark(field: &'static str, digits: Digits<'_>, scale: u8) -> Result<Price, WireError> {
-    let cut = amount(field, digits)?.at_scale_toward_zero(scale);
-    let wrong =
-        || WireError::Number { field, text: digits.text().chars().take(40).collect(), why: "does not fit".into() };
-    cut.map(Price::from_mantissa).ok_or_else(wrong)
+    let cut = amount(field, digits)?.at_scale_toward_zero(scale).ok_or_else(|| digits.wrong(field, "does not fit"))?;
+    if cut < 0 { Err(digits.wrong(field, "no price is below zero")) } else { Ok(Price::from_mantissa(cut)) }
 }
 
 /// The sum of decimals; `None` when it does not fit.
@@ -166,8 +164,8 @@ pub(super) fn push_levels(
     for Pair(price, qty) in rows {
         into.push(Level {
             side,
-            price: Price::from_mantissa(price.mantissa("price", rules.price_scale)?),
-            qty: Qty::from_mantissa(qty.mantissa("quantity", rules.qty_scale)?),
+            price: price.price("price", rules.price_scale)?,
+            qty: qty.qty("quantity", rules.qty_scale)?,
         });
     }
     Ok(())

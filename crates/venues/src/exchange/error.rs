@@ -81,18 +81,34 @@ impl VenueError {
         Self::new(Fault::Malformed, "", why)
     }
 
-    /// What an HTTP status means where the body says nothing better. A write that met a 5xx may have been done.
+    /// The same; but a write that was refused without a known reason, in words that speak of a timeout, may have been
+    /// done, whatever its code is called.
+    #[must_use]
+    pub fn unknown_if_timed_out(self, write: bool) -> Self {
+        let words = format!("{} {}", self.code, self.text).to_ascii_lowercase();
+        // A wrong argument of this name is a refusal.
+        let timed_out = ["timed out", "timeout", "time out", "deadline_exceeded"].iter().any(|w| words.contains(w))
+            && !words.contains("invalid");
+        match self.fault {
+            Fault::Rejected if write && timed_out && self.reason == "venue_rejected" => {
+                Self { fault: Fault::Unknown, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// What an HTTP status means where the body says nothing better. A write that met a 5xx or a 408 may have been done.
     pub fn of_status(status: u16, write: bool, body: &str) -> Self {
         let fault = match status {
             // A 403 without a word of the venue's own is a firewall's, which says nothing of the key.
             403 | 418 | 429 => Fault::RateLimited { retry_after_ms: None },
             401 => Fault::Authentication,
-            400..=499 => Fault::Rejected,
+            400..=407 | 409..=499 => Fault::Rejected,
             _ if write => Fault::Unknown,
             _ => Fault::Transient,
         };
         let words: String = body.chars().take(200).collect();
-        Self::new(fault, status.to_string(), words)
+        Self::new(fault, status.to_string(), words).unknown_if_timed_out(write)
     }
 }
 
@@ -107,3 +123,22 @@ impl fmt::Display for VenueError {
 }
 
 impl std::error::Error for VenueError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_timed_out_was_not_refused() {
+        let fault = |status, write, body| VenueError::of_status(status, write, body).fault;
+        assert_eq!(fault(408, true, ""), Fault::Unknown);
+        assert_eq!(fault(408, false, ""), Fault::Transient);
+        assert_eq!(fault(400, true, r#"{"message":"Upstream request timed out"}"#), Fault::Unknown);
+        assert_eq!(fault(400, false, r#"{"message":"Upstream request timed out"}"#), Fault::Rejected);
+        assert_eq!(fault(400, true, "no"), Fault::Rejected);
+        let refused = |text: &str| VenueError::new(Fault::Rejected, "1", text);
+        assert_eq!(refused("Invalid arguments:timeout").unknown_if_timed_out(true).fault, Fault::Rejected);
+        let known = refused("Order does not exist, timeout").reason("unknown_order");
+        assert_eq!(known.unknown_if_timed_out(true).fault, Fault::Rejected);
+    }
+}

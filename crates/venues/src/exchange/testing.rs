@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use bellwether_sdk::{InstrumentId, Interval, Ts};
+use bellwether_sdk::{Bar, InstrumentId, Interval, Level, Price, Qty, Ts};
 
 use super::{
-    Act, ActReply, Ask, Cancel, ClientId, Fault, Listings, Note, OrderRef, Place, Request, Response, Span, Stamp,
-    Topic, TradeReply, Venue, VenueError,
+    Act, ActReply, Ask, Cancel, ClientId, Fault, Listings, Note, OrderRef, Place, Reply, Request, Response, Span,
+    Stamp, Topic, TradeReply, Venue, VenueError,
 };
 use crate::keys::Signer;
 
@@ -68,6 +68,7 @@ pub fn check(venue: &dyn Venue, script: &Script) -> Vec<Finding> {
     check.signatures();
     check.samples();
     check.broken_messages();
+    check.hostile_numbers();
     check.error_classes();
     check.found
 }
@@ -348,6 +349,35 @@ impl Check<'_> {
         self.survive(&format!("{{\"e\":\"trade\",\"p\":\"{}\"}}", "9".repeat(100_000)));
     }
 
+    /// Each number of a message as one that no market has: such a message is an error, or what is read of it is sane.
+    fn hostile_numbers(&mut self) {
+        const RULE: &str = "prices are above zero and quantities not below it";
+        let script = self.script;
+        for text in &script.market {
+            for hostile in hostile(text) {
+                let mut odd = None;
+                let mut sink = |note: Note<'_>| {
+                    if !note_is_sane(&note) {
+                        odd = Some(format!("{note:?}"));
+                    }
+                };
+                let _ = self.venue.read_market(&hostile, &script.listings, NOW, &mut sink);
+                self.expect(RULE, odd.is_none(), || format!("{odd:?} of {hostile}"));
+            }
+        }
+        for (ask, response) in &script.replies {
+            if !matches!(ask, Ask::Ticker(_) | Ask::Book(..) | Ask::Trades(..) | Ask::TradesFrom(..) | Ask::Bars(..)) {
+                continue;
+            }
+            for body in hostile(&response.body) {
+                let hostile = Response { body, ..response.clone() };
+                let read = self.venue.reply(ask, &hostile, &script.listings);
+                let sane = read.as_ref().map_or(true, reply_is_sane);
+                self.expect(RULE, sane, || format!("{ask:?}: {read:?} of {}", hostile.body));
+            }
+        }
+    }
+
     fn survive(&self, text: &str) {
         let listings = &self.script.listings;
         let _ = self.read_market(text);
@@ -363,6 +393,7 @@ impl Check<'_> {
         for (ask, _) in &self.script.replies {
             for body in bodies {
                 for (status, good) in [
+                    (408, "transient"),
                     (429, "rate_limited"),
                     (418, "rate_limited"),
                     (500, "transient"),
@@ -384,7 +415,7 @@ impl Check<'_> {
                     let fault = read.err().map(|e| e.fault.name());
                     self.expect(RULE, fault == Some("rate_limited"), || format!("act {status} {body:?}: {fault:?}"));
                 }
-                for status in [500, 502, 503, 504, 520, 599] {
+                for status in [408, 500, 502, 503, 504, 520, 599] {
                     let read = self.venue.act_reply(act, &response(status, body), listings);
                     let fault = read.err().map(|e| e.fault.name());
                     self.expect("a lost answer is an unknown outcome", fault == Some("unknown_outcome"), || {
@@ -410,6 +441,65 @@ fn rejects(outcome: &Result<Vec<ActReply>, VenueError>) -> bool {
 
 fn refuses(reply: &Result<TradeReply, super::WireError>) -> bool {
     matches!(reply, Ok(TradeReply::Answered(_, outcome)) if rejects(outcome))
+}
+
+/// A message once for each of its numbers and for each number that no market has in its place.
+fn hostile(text: &str) -> Vec<String> {
+    let is_part = |b: &u8| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E');
+    let bytes = text.as_bytes();
+    let mut all = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let len = bytes[at..].iter().take_while(|b| is_part(b)).count();
+        let before = at.checked_sub(1).map(|i| bytes[i]);
+        let begins = matches!(before, Some(b'"' | b':' | b',' | b'[' | b' '));
+        let ends = matches!(bytes.get(at + len), Some(b'"' | b',' | b']' | b'}'));
+        if len > 0 && begins && ends && bytes[at..at + len].iter().any(u8::is_ascii_digit) {
+            for odd in ["0", "-5", "-0.5", "1e30", "NaN"] {
+                all.push(format!("{}{odd}{}", &text[..at], &text[at + len..]));
+            }
+        }
+        at += len.max(1);
+    }
+    all
+}
+
+fn price_is_sane(price: Price) -> bool {
+    price > Price::ZERO
+}
+
+/// A best price, which is zero where a side is empty, and its quantity.
+fn best_is_sane(price: Price, qty: Qty) -> bool {
+    price >= Price::ZERO && qty >= Qty::ZERO
+}
+
+fn level_is_sane(level: &Level) -> bool {
+    price_is_sane(level.price) && level.qty >= Qty::ZERO
+}
+
+fn bar_is_sane(bar: &Bar) -> bool {
+    [bar.open, bar.high, bar.low, bar.close].into_iter().all(price_is_sane) && bar.volume >= Qty::ZERO
+}
+
+fn note_is_sane(note: &Note<'_>) -> bool {
+    match note {
+        Note::Trade(t, _) => price_is_sane(t.price) && t.qty >= Qty::ZERO,
+        Note::Quote(q) => best_is_sane(q.bid, q.bid_qty) && best_is_sane(q.ask, q.ask_qty),
+        Note::Depth(d, _) => d.levels.iter().all(level_is_sane),
+        Note::Bar(bar, _) => bar_is_sane(bar),
+        Note::FundingRate(_, _, _, mark) => *mark >= Price::ZERO,
+        _ => true,
+    }
+}
+
+fn reply_is_sane(reply: &Reply) -> bool {
+    match reply {
+        Reply::Ticker(t) => best_is_sane(t.bid, t.bid_qty) && best_is_sane(t.ask, t.ask_qty) && t.last >= Price::ZERO,
+        Reply::Book(b) => b.levels.iter().all(level_is_sane),
+        Reply::Trades(rows) => rows.iter().all(|t| price_is_sane(t.price) && t.qty >= Qty::ZERO),
+        Reply::Bars(rows) => rows.iter().all(bar_is_sane),
+        _ => true,
+    }
 }
 
 /// Seeded numbers (SplitMix64).

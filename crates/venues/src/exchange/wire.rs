@@ -1,7 +1,7 @@
 //! Numbers on the wire to exact numbers. Nothing here goes through `f64`.
 
 use bellwether_sdk::num::parse_mantissa;
-use bellwether_sdk::{Decimal, NumError, Rate};
+use bellwether_sdk::{Decimal, NumError, Price, Qty, Rate};
 
 /// A message could not be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +69,45 @@ impl<'a> Digits<'a> {
     /// As [`mantissa`].
     pub fn mantissa(self, field: &'static str, scale: u8) -> Result<i64, WireError> {
         mantissa(field, self.0, scale)
+    }
+
+    /// A market's price at a scale: above zero, as every trade, bar and level of a book has it. (Orders write zero where
+    /// they have no price: those are read by [`mantissa`](Self::mantissa).)
+    ///
+    /// # Errors
+    /// [`WireError::Number`].
+    pub fn price(self, field: &'static str, scale: u8) -> Result<Price, WireError> {
+        match self.mantissa(field, scale)? {
+            found @ 1.. => Ok(Price::from_mantissa(found)),
+            _ => Err(self.wrong(field, "no price is at or below zero")),
+        }
+    }
+
+    /// A best price at a scale, which some venues write as zero where a side is empty.
+    ///
+    /// # Errors
+    /// [`WireError::Number`].
+    pub fn best_price(self, field: &'static str, scale: u8) -> Result<Price, WireError> {
+        match self.mantissa(field, scale)? {
+            found @ 0.. => Ok(Price::from_mantissa(found)),
+            _ => Err(self.wrong(field, "no price is below zero")),
+        }
+    }
+
+    /// A market's quantity at a scale: not below zero.
+    ///
+    /// # Errors
+    /// [`WireError::Number`].
+    pub fn qty(self, field: &'static str, scale: u8) -> Result<Qty, WireError> {
+        match self.mantissa(field, scale)? {
+            found @ 0.. => Ok(Qty::from_mantissa(found)),
+            _ => Err(self.wrong(field, "no quantity is below zero")),
+        }
+    }
+
+    /// An error about it.
+    pub(super) fn wrong(self, field: &'static str, why: &str) -> WireError {
+        WireError::Number { field, text: self.0.chars().take(40).collect(), why: why.to_owned() }
     }
 
     /// The number with the scale it was written at.

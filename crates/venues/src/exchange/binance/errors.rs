@@ -60,14 +60,14 @@ pub(super) fn of_code(error: &ErrorWire<'_>, status: u16, retry_after_ms: Option
         (-1003 | -1015, _) | (_, 418 | 429) => Fault::RateLimited { retry_after_ms },
         (-1021, _) => Fault::ClockSkew,
         (-1002 | -1022 | -2014 | -2015 | -2017, _) | (_, 401) => Fault::Authentication,
-        (-1000 | -1001 | -1006 | -1007, _) | (_, 500..) => open,
+        (-1000 | -1001 | -1006 | -1007, _) | (_, 408 | 500..) => open,
         // One half may have been done; who reads both halves does not come here.
         (-2021 | -2022, _) if error.msg.contains("cancel-replace") => open,
         (-1004 | -1016, _) => Fault::Transient,
         _ => Fault::Rejected,
     };
     let words: String = error.msg.chars().take(200).collect();
-    VenueError::new(fault, error.code.text(), words).reason(reason(code, &error.msg))
+    VenueError::new(fault, error.code.text(), words).reason(reason(code, &error.msg)).unknown_if_timed_out(write)
 }
 
 /// The reason of the closed list.

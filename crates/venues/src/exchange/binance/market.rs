@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::super::{Digits, Listing, Listings, Note, Plan, Product, Sink, Topic, Urls, WireError, mantissa, rate};
 use super::dialect::Dialect;
-use super::rows::{aggressor, mark, price, qty};
+use super::rows::{aggressor, mark};
 use super::{usual, words};
 
 /// Streams on one connection: the venue allows more, but addresses must not grow without end.
@@ -278,8 +278,8 @@ impl Reader<'_> {
         let trade = Trade {
             ts: self.now,
             ts_venue: Ts::from_millis(time),
-            price: above_zero("p", at, price("p", at, l)?)?,
-            qty: not_below_zero("q", much, qty("q", much, l)?)?,
+            price: at.price("p", l.rules.price_scale)?,
+            qty: much.qty("q", l.rules.qty_scale)?,
             instrument: l.id,
             aggressor: aggressor(buyer_is_maker),
         };
@@ -289,17 +289,13 @@ impl Reader<'_> {
     fn quote(&mut self, text: &str) -> Result<(), WireError> {
         let w: QuoteWire<'_> = parse(text)?;
         let Some(l) = self.listings.named(w.s) else { return self.say(Note::Ignored) };
-        let at = |field, digits: Digits<'_>| {
-            let price = price(field, digits, l)?;
-            if price < Price::ZERO { Err(negative(field, digits)) } else { Ok(price) }
-        };
         let quote = Quote {
             ts: self.now,
             ts_venue: w.time.map_or(Ts::NONE, Ts::from_millis),
-            bid: at("b", w.b)?,
-            bid_qty: not_below_zero("B", w.bid_qty, qty("B", w.bid_qty, l)?)?,
-            ask: at("a", w.a)?,
-            ask_qty: not_below_zero("A", w.ask_qty, qty("A", w.ask_qty, l)?)?,
+            bid: w.b.best_price("b", l.rules.price_scale)?,
+            bid_qty: w.bid_qty.qty("B", l.rules.qty_scale)?,
+            ask: w.a.best_price("a", l.rules.price_scale)?,
+            ask_qty: w.ask_qty.qty("A", l.rules.qty_scale)?,
             instrument: l.id,
         };
         self.say(Note::Quote(quote))
@@ -334,11 +330,11 @@ impl Reader<'_> {
         let bar = Bar {
             ts_open,
             ts_close: ts_open.plus(interval.nanos()),
-            open: price("o", k.o, l)?,
-            high: price("h", k.h, l)?,
-            low: price("l", k.l, l)?,
-            close: price("c", k.c, l)?,
-            volume: qty("v", k.v, l)?,
+            open: k.o.price("o", l.rules.price_scale)?,
+            high: k.h.price("h", l.rules.price_scale)?,
+            low: k.l.price("l", l.rules.price_scale)?,
+            close: k.c.price("c", l.rules.price_scale)?,
+            volume: k.v.qty("v", l.rules.qty_scale)?,
             interval,
             instrument: l.id,
         };
@@ -378,17 +374,4 @@ fn levels(json: &str, side: Side, l: &Listing, into: &mut Vec<Level>) -> Result<
         };
     }
     Ok(())
-}
-
-fn negative(field: &'static str, digits: Digits<'_>) -> WireError {
-    let text = digits.text().chars().take(40).collect();
-    WireError::Number { field, text, why: "below what can be".to_owned() }
-}
-
-fn above_zero(field: &'static str, digits: Digits<'_>, price: Price) -> Result<Price, WireError> {
-    if price > Price::ZERO { Ok(price) } else { Err(negative(field, digits)) }
-}
-
-fn not_below_zero(field: &'static str, digits: Digits<'_>, qty: Qty) -> Result<Qty, WireError> {
-    if qty >= Qty::ZERO { Ok(qty) } else { Err(negative(field, digits)) }
 }

@@ -111,20 +111,22 @@ pub(super) fn qty(field: &'static str, digits: Digits<'_>, listing: &Listing) ->
 
 /// A mark price: an average with more digits than the instrument's prices, cut toward zero.
 pub(super) fn mark(field: &'static str, digits: Digits<'_>, listing: &Listing) -> Result<Price, WireError> {
-    let wrong = || WireError::Number { field, text: digits.text().to_owned(), why: "does not fit".to_owned() };
-    let value = digits.decimal(field)?.at_scale_toward_zero(listing.rules.price_scale);
-    value.map(Price::from_mantissa).ok_or_else(wrong)
+    let cut = digits.decimal(field)?.at_scale_toward_zero(listing.rules.price_scale);
+    match cut.ok_or_else(|| digits.wrong(field, "does not fit"))? {
+        found @ 0.. => Ok(Price::from_mantissa(found)),
+        _ => Err(digits.wrong(field, "no price is below zero")),
+    }
 }
 
 fn ticker(body: &str, l: &Listing) -> Result<Reply, VenueError> {
     let wire: TickerWire<'_> = parse(body)?;
     Ok(Reply::Ticker(TickerRow {
         ts_venue: ts(wire.close_time.or(wire.time)),
-        bid: price("bidPrice", wire.bid_price, l)?,
-        bid_qty: qty("bidQty", wire.bid_qty, l)?,
-        ask: price("askPrice", wire.ask_price, l)?,
-        ask_qty: qty("askQty", wire.ask_qty, l)?,
-        last: wire.last_price.map_or(Ok(Price::ZERO), |p| price("lastPrice", p, l))?,
+        bid: wire.bid_price.best_price("bidPrice", l.rules.price_scale)?,
+        bid_qty: wire.bid_qty.qty("bidQty", l.rules.qty_scale)?,
+        ask: wire.ask_price.best_price("askPrice", l.rules.price_scale)?,
+        ask_qty: wire.ask_qty.qty("askQty", l.rules.qty_scale)?,
+        last: wire.last_price.map_or(Ok(Price::ZERO), |p| p.best_price("lastPrice", l.rules.price_scale))?,
     }))
 }
 
@@ -148,7 +150,11 @@ fn book(body: &str, l: &Listing) -> Result<Reply, VenueError> {
             let [p, q, ..] = row.as_slice() else {
                 return Err(VenueError::malformed("a level of the book without price or quantity"));
             };
-            levels.push(Level { side, price: price("price", *p, l)?, qty: qty("quantity", *q, l)? });
+            levels.push(Level {
+                side,
+                price: p.price("price", l.rules.price_scale)?,
+                qty: q.qty("quantity", l.rules.qty_scale)?,
+            });
         }
     }
     Ok(Reply::Book(BookRow { ts_venue: ts(wire.time), last_id: wire.last_update_id, levels }))
@@ -178,8 +184,8 @@ fn trades(body: &str, l: &Listing) -> Result<Reply, VenueError> {
         Ok(TradeRow {
             id: t.id.text().to_owned(),
             ts_venue: Ts::from_millis(t.time),
-            price: price("price", t.price, l)?,
-            qty: qty("qty", t.qty, l)?,
+            price: t.price.price("price", l.rules.price_scale)?,
+            qty: t.qty.qty("qty", l.rules.qty_scale)?,
             aggressor: aggressor(t.is_buyer_maker),
         })
     });
@@ -205,8 +211,8 @@ fn history(body: &str, l: &Listing) -> Result<Reply, VenueError> {
         Ok(TradeRow {
             id: t.a.text().to_owned(),
             ts_venue: Ts::from_millis(t.time),
-            price: price("p", t.p, l)?,
-            qty: qty("q", t.q, l)?,
+            price: t.p.price("p", l.rules.price_scale)?,
+            qty: t.q.qty("q", l.rules.qty_scale)?,
             aggressor: aggressor(t.m),
         })
     });
@@ -228,11 +234,11 @@ fn bars(body: &str, l: &Listing, interval: Interval, to: Ts) -> Result<Reply, Ve
         bars.push(Bar {
             ts_open,
             ts_close,
-            open: price("open", *open, l)?,
-            high: price("high", *high, l)?,
-            low: price("low", *low, l)?,
-            close: price("close", *close, l)?,
-            volume: qty("volume", *volume, l)?,
+            open: open.price("open", l.rules.price_scale)?,
+            high: high.price("high", l.rules.price_scale)?,
+            low: low.price("low", l.rules.price_scale)?,
+            close: close.price("close", l.rules.price_scale)?,
+            volume: volume.qty("volume", l.rules.qty_scale)?,
             interval,
             instrument: l.id,
         });

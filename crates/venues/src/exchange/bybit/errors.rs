@@ -64,8 +64,8 @@ fn of_status(response: &Response, write: bool) -> VenueError {
 pub(super) fn of_code(code: i64, text: &str, write: bool) -> VenueError {
     let fault = match code {
         10006 | 10018 | 10429 | 20003 | 10403 => Fault::RateLimited { retry_after_ms: None },
-        10000 | 10016 | 170001 | 170007 if write => Fault::Unknown,
-        10000 | 10016 | 170001 | 170007 | 110079 => Fault::Transient,
+        10000 | 10016 | 170001 | 170007 | 170146 | 170147 if write => Fault::Unknown,
+        10000 | 10016 | 170001 | 170007 | 170146 | 170147 | 110079 => Fault::Transient,
         10002 | -1 => Fault::ClockSkew,
         10003 | 10004 | 10005 | 10007 | 10009 | 10010 | 33004 | -2015 => Fault::Authentication,
         _ => Fault::Rejected,
@@ -84,5 +84,5 @@ pub(super) fn of_code(code: i64, text: &str, write: bool) -> VenueError {
         170218 => "post_only_would_take",
         _ => "venue_rejected",
     };
-    VenueError::new(fault, code.to_string(), text).reason(reason)
+    VenueError::new(fault, code.to_string(), text).reason(reason).unknown_if_timed_out(write)
 }

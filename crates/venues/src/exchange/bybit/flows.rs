@@ -49,10 +49,11 @@ struct Row<'a> {
     transaction_time: Digits<'a>,
 }
 
-/// The next page, told by its cursor.
+/// The next page, told by its cursor; a page that names itself is the last.
 pub(super) fn next_page<T>(span: &Span, page: &List<'_, T>, before: &str) -> Option<Span> {
     let cursor = page.cursor.as_deref().filter(|c| !c.is_empty() && !page.list.is_empty())?;
-    Some(span.go_on(format!("{before}{cursor}")))
+    let next = format!("{before}{cursor}");
+    (next != span.cursor).then(|| span.go_on(next))
 }
 
 pub(super) fn paid(envelope: &Envelope<'_>, span: &Span, listings: &Listings) -> Result<Reply, WireError> {

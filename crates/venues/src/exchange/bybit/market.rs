@@ -139,8 +139,8 @@ fn trades(data: &str, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Resu
         let trade = Trade {
             ts: now,
             ts_venue: millis("T", row.time)?,
-            price: Price::from_mantissa(row.price.mantissa("p", rules.price_scale)?),
-            qty: Qty::from_mantissa(row.qty.mantissa("v", rules.qty_scale)?),
+            price: row.price.price("p", rules.price_scale)?,
+            qty: row.qty.qty("v", rules.qty_scale)?,
             instrument: *id,
             aggressor: aggressor(row.side),
         };
@@ -208,10 +208,9 @@ fn quote(
     let rules = &listing.rules;
     let best = |rows: &[Pair<'_>]| match rows.first() {
         None => Ok((Price::ZERO, Qty::ZERO)),
-        Some(Pair(price, qty)) => Ok::<_, WireError>((
-            Price::from_mantissa(price.mantissa("price", rules.price_scale)?),
-            Qty::from_mantissa(qty.mantissa("quantity", rules.qty_scale)?),
-        )),
+        Some(Pair(price, qty)) => {
+            Ok::<_, WireError>((price.price("price", rules.price_scale)?, qty.qty("quantity", rules.qty_scale)?))
+        }
     };
     let ((bid, bid_qty), (ask, ask_qty)) = (best(&rows.b)?, best(&rows.a)?);
     sink.note(Note::Quote(Quote { ts, ts_venue, bid, bid_qty, ask, ask_qty, instrument: listing.id }));
@@ -242,7 +241,7 @@ fn bars(rest: &str, data: &str, listings: &Listings, sink: &mut dyn Sink) -> Res
     };
     let rows: Vec<Row<'_>> = json(data)?;
     for row in &rows {
-        let price = |field, digits: Digits<'_>| digits.mantissa(field, rules.price_scale).map(Price::from_mantissa);
+        let price = |field, digits: Digits<'_>| digits.price(field, rules.price_scale);
         let ts_open = millis("start", row.start)?;
         let bar = Bar {
             ts_open,
@@ -251,7 +250,7 @@ fn bars(rest: &str, data: &str, listings: &Listings, sink: &mut dyn Sink) -> Res
             high: price("high", row.high)?,
             low: price("low", row.low)?,
             close: price("close", row.close)?,
-            volume: Qty::from_mantissa(row.volume.mantissa("volume", rules.qty_scale)?),
+            volume: row.volume.qty("volume", rules.qty_scale)?,
             interval,
             instrument: *id,
         };

@@ -234,11 +234,11 @@ pub(super) struct Ticker<'a> {
 }
 
 fn price(field: &'static str, digits: Option<Digits<'_>>, rules: &Rules) -> Result<Price, WireError> {
-    present(digits).map_or(Ok(Price::ZERO), |d| d.mantissa(field, rules.price_scale).map(Price::from_mantissa))
+    present(digits).map_or(Ok(Price::ZERO), |d| d.best_price(field, rules.price_scale))
 }
 
 fn qty(field: &'static str, digits: Option<Digits<'_>>, rules: &Rules) -> Result<Qty, WireError> {
-    present(digits).map_or(Ok(Qty::ZERO), |d| d.mantissa(field, rules.qty_scale).map(Qty::from_mantissa))
+    present(digits).map_or(Ok(Qty::ZERO), |d| d.qty(field, rules.qty_scale))
 }
 
 fn ticker(envelope: &Envelope<'_>, rules: &Rules) -> Result<Reply, WireError> {
@@ -291,8 +291,8 @@ fn trades(envelope: &Envelope<'_>, rules: &Rules) -> Result<Reply, WireError> {
         Ok(TradeRow {
             id: row.id.to_owned(),
             ts_venue: millis("time", row.time)?,
-            price: Price::from_mantissa(row.price.mantissa("price", rules.price_scale)?),
-            qty: Qty::from_mantissa(row.size.mantissa("size", rules.qty_scale)?),
+            price: row.price.price("price", rules.price_scale)?,
+            qty: row.size.qty("size", rules.qty_scale)?,
             aggressor: aggressor(row.side),
         })
     };
@@ -317,7 +317,7 @@ fn bars(
     let rows: Vec<[Digits<'_>; 7]> = list(envelope)?;
     let now = millis_if("time", envelope.time)?;
     let read = |[start, open, high, low, close, volume, _]: &[Digits<'_>; 7]| {
-        let price = |field, digits: &Digits<'_>| digits.mantissa(field, rules.price_scale).map(Price::from_mantissa);
+        let price = |field, digits: &Digits<'_>| digits.price(field, rules.price_scale);
         let ts_open = millis("start", *start)?;
         Ok(Bar {
             ts_open,
@@ -326,7 +326,7 @@ fn bars(
             high: price("high", high)?,
             low: price("low", low)?,
             close: price("close", close)?,
-            volume: Qty::from_mantissa(volume.mantissa("volume", rules.qty_scale)?),
+            volume: volume.qty("volume", rules.qty_scale)?,
             interval,
             instrument,
         })

@@ -553,6 +553,8 @@ fn private_answers_are_read() {
     let next = venue.ask(&Ask::Fills(ID, older.clone()), &l).expect("a request");
     assert_eq!((rows.len(), next.signed), (1, true));
     assert!(next.query.ends_with("&startTime=0&limit=100&cursor=a%253A1"), "{}", next.query);
+    let Reply::Fills(_, again) = tell(Ask::Fills(ID, older.clone()), &fills("a%3A1")) else { panic!("a page") };
+    assert_eq!(again, Some(Span::new(days(7), days(9))), "a page that names itself is the last");
     let Reply::Fills(_, newer) = tell(Ask::Fills(ID, older), &fills("")) else { panic!("the last page") };
     assert_eq!(newer, Some(Span::new(days(7), days(9))), "a question reaches seven days");
     let Reply::Fills(_, None) = tell(Ask::Fills(ID, Span::new(days(7), days(9))), last) else { panic!("all of it") };
@@ -587,6 +589,8 @@ fn errors_are_sorted() {
         (10006, "rate_limited", "rate_limited", "venue_rejected"),
         (10000, "transient", "unknown_outcome", "venue_rejected"),
         (10016, "transient", "unknown_outcome", "venue_rejected"),
+        (170146, "transient", "unknown_outcome", "venue_rejected"),
+        (170147, "transient", "unknown_outcome", "venue_rejected"),
         (10002, "clock_skew", "clock_skew", "venue_rejected"),
         (-1, "clock_skew", "clock_skew", "venue_rejected"),
         (10003, "authentication", "authentication", "venue_rejected"),

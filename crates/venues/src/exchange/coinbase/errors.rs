@@ -38,7 +38,9 @@ pub(super) fn open(response: &Response, write: bool) -> Result<&str, VenueError>
             None => (refused.error, refused.message),
         };
         if !word.is_empty() {
-            error = VenueError::new(fault_of(&word).unwrap_or(error.fault), word.clone(), text).reason(reason(&word));
+            error = VenueError::new(fault_of(&word).unwrap_or(error.fault), word.clone(), text)
+                .reason(reason(&word))
+                .unknown_if_timed_out(write);
         }
     }
     if let Fault::RateLimited { retry_after_ms: wait @ None } = &mut error.fault {

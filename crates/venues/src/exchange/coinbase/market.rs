@@ -164,8 +164,8 @@ fn depth(envelope: &Envelope<'_>, listings: &Listings, now: Ts, sink: &mut dyn S
                     "offer" | "ask" => Side::Sell,
                     other => return Err(WireError::shape(format_args!("a level of side {other:.20?}"), "")),
                 },
-                price: Price::from_mantissa(update.price_level.mantissa("price_level", listing.rules.price_scale)?),
-                qty: Qty::from_mantissa(update.new_quantity.mantissa("new_quantity", listing.rules.qty_scale)?),
+                price: update.price_level.price("price_level", listing.rules.price_scale)?,
+                qty: update.new_quantity.qty("new_quantity", listing.rules.qty_scale)?,
             });
         }
         let depth = Depth {
@@ -204,8 +204,8 @@ fn trades(envelope: &Envelope<'_>, listings: &Listings, now: Ts, sink: &mut dyn 
             let trade = Trade {
                 ts: now,
                 ts_venue: iso("time", print.time)?,
-                price: Price::from_mantissa(print.price.mantissa("price", listing.rules.price_scale)?),
-                qty: Qty::from_mantissa(print.size.mantissa("size", listing.rules.qty_scale)?),
+                price: print.price.price("price", listing.rules.price_scale)?,
+                qty: print.size.qty("size", listing.rules.qty_scale)?,
                 instrument: listing.id,
                 aggressor: print.aggressor(),
             };
@@ -235,12 +235,10 @@ fn quotes(envelope: &Envelope<'_>, listings: &Listings, now: Ts, sink: &mut dyn 
     }
     let ts_venue = envelope.time()?;
     let price = |field, digits, rules: &Rules| {
-        present(digits)
-            .map_or(Ok(Price::ZERO), |d: Digits<'_>| d.mantissa(field, rules.price_scale).map(Price::from_mantissa))
+        present(digits).map_or(Ok(Price::ZERO), |d: Digits<'_>| d.best_price(field, rules.price_scale))
     };
     let qty = |field, digits, rules: &Rules| {
-        present(digits)
-            .map_or(Ok(Qty::ZERO), |d: Digits<'_>| d.mantissa(field, rules.qty_scale).map(Qty::from_mantissa))
+        present(digits).map_or(Ok(Qty::ZERO), |d: Digits<'_>| d.qty(field, rules.qty_scale))
     };
     for row in envelope.events::<Event<'_>>()?.iter().flat_map(|e| &e.tickers) {
         let Some(Listing { id, rules }) = listing(row.product_id, listings, sink) else { continue };

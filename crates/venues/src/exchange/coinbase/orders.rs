@@ -154,7 +154,7 @@ fn told<'a>(words: &[&'a str]) -> &'a str {
 }
 
 fn refused(word: &str, text: &str) -> VenueError {
-    VenueError::new(Fault::Rejected, word, text).reason(reason(word))
+    VenueError::new(Fault::Rejected, word, text).reason(reason(word)).unknown_if_timed_out(true)
 }
 
 fn placed(response: &Response) -> Result<ActReply, VenueError> {

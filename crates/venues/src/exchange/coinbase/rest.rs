@@ -179,7 +179,7 @@ struct Prints<'a> {
 }
 
 fn price(field: &'static str, digits: Option<Digits<'_>>, rules: &Rules) -> Result<Price, WireError> {
-    present(digits).map_or(Ok(Price::ZERO), |d| d.mantissa(field, rules.price_scale).map(Price::from_mantissa))
+    present(digits).map_or(Ok(Price::ZERO), |d| d.best_price(field, rules.price_scale))
 }
 
 fn ticker(text: &str, rules: &Rules) -> Result<Reply, WireError> {
@@ -223,8 +223,8 @@ fn book(text: &str, rules: &Rules) -> Result<Reply, WireError> {
         for row in rows {
             levels.push(Level {
                 side,
-                price: Price::from_mantissa(row.price.mantissa("price", rules.price_scale)?),
-                qty: Qty::from_mantissa(row.size.mantissa("size", rules.qty_scale)?),
+                price: row.price.price("price", rules.price_scale)?,
+                qty: row.size.qty("size", rules.qty_scale)?,
             });
         }
     }
@@ -238,8 +238,8 @@ fn trades(text: &str, rules: &Rules) -> Result<Reply, WireError> {
         Ok(TradeRow {
             id: row.trade_id.to_owned(),
             ts_venue: iso("time", row.time)?,
-            price: Price::from_mantissa(row.price.mantissa("price", rules.price_scale)?),
-            qty: Qty::from_mantissa(row.size.mantissa("size", rules.qty_scale)?),
+            price: row.price.price("price", rules.price_scale)?,
+            qty: row.size.qty("size", rules.qty_scale)?,
             aggressor: row.aggressor(),
         })
     };
@@ -268,7 +268,7 @@ pub(super) struct Candle<'a> {
 impl Candle<'_> {
     /// The bar.
     pub(super) fn bar(&self, instrument: InstrumentId, rules: &Rules, interval: Interval) -> Result<Bar, WireError> {
-        let price = |field, digits: Digits<'_>| digits.mantissa(field, rules.price_scale).map(Price::from_mantissa);
+        let price = |field, digits: Digits<'_>| digits.price(field, rules.price_scale);
         let ts_open = Ts::from_millis(self.start.mantissa("start", 0)?.saturating_mul(1000));
         Ok(Bar {
             ts_open,
@@ -277,7 +277,7 @@ impl Candle<'_> {
             high: price("high", self.high)?,
             low: price("low", self.low)?,
             close: price("close", self.close)?,
-            volume: Qty::from_mantissa(self.volume.mantissa("volume", rules.qty_scale)?),
+            volume: self.volume.qty("volume", rules.qty_scale)?,
             interval,
             instrument,
         })

@@ -186,7 +186,7 @@ fn said(body: &str) -> Result<Vec<Said<'_>>, VenueError> {
     let outer: Outer<'_> = serde_json::from_str(body).map_err(|_| unreadable())?;
     if outer.status != "ok" {
         let words: String = serde_json::from_str(outer.response.get()).map_err(|_| unreadable())?;
-        return Err(errors::of_text(&words));
+        return Err(errors::of_text(&words, true));
     }
     let inner: Inner<'_> = serde_json::from_str(outer.response.get()).map_err(|_| unreadable())?;
     let rows = inner.data.map(|d| d.statuses).unwrap_or_default();
@@ -290,7 +290,7 @@ fn of(said: &Said<'_>, client: Option<ClientId>) -> ActReply {
         Said::Success => (None, OrderStatus::Cancelled, None),
         Said::Waiting => (None, OrderStatus::Acknowledged, None),
         Said::Resting(id) | Said::Filled(id, _) => (Some(id), OrderStatus::Acknowledged, None),
-        Said::Error(words) => (None, OrderStatus::Rejected, Some(errors::of_text(words))),
+        Said::Error(words) => (None, OrderStatus::Rejected, Some(errors::of_text(words, true))),
     };
     ActReply { venue_id: id.map(u64::to_string).unwrap_or_default(), client, status, filled: None, refused }
 }

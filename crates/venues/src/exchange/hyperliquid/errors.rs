@@ -29,13 +29,13 @@ const KNOWN: [(&str, Option<Fault>, &str); 22] = [
 ];
 
 /// The class and reason of an error's words.
-pub(super) fn of_text(text: &str) -> VenueError {
+pub(super) fn of_text(text: &str, write: bool) -> VenueError {
     let known = KNOWN.iter().find(|(words, ..)| text.contains(words));
     let fault = known.and_then(|(_, fault, _)| *fault).unwrap_or(Fault::Rejected);
     let error = VenueError::new(fault, "", text.chars().take(300).collect::<String>());
     match known {
         Some((.., reason)) if !reason.is_empty() => error.reason(reason),
-        _ => error,
+        _ => error.unknown_if_timed_out(write),
     }
 }
 
@@ -55,7 +55,7 @@ pub(super) fn of_status(response: &Response, write: bool) -> Option<VenueError> 
 pub(super) fn of_post(text: &str) -> VenueError {
     match text.split(|c: char| !c.is_ascii_digit()).next().and_then(|n| n.parse::<u16>().ok()) {
         Some(status @ 400..=599) => VenueError::of_status(status, true, text),
-        _ => of_text(text),
+        _ => of_text(text, true),
     }
 }
 

@@ -135,8 +135,8 @@ fn trades(data: &str, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Resu
         let trade = Trade {
             ts: now,
             ts_venue: Ts::from_millis(row.time),
-            price: price("px", row.px, rules)?,
-            qty: qty("sz", row.sz, rules)?,
+            price: row.px.price("px", rules.price_scale)?,
+            qty: row.sz.qty("sz", rules.qty_scale)?,
             instrument: *id,
             aggressor: aggressor(&row.side),
         };
@@ -167,7 +167,7 @@ struct Best<'a> {
 fn best(row: &Best<'_>, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Result<(), WireError> {
     let Some(Listing { id, rules }) = listings.named(&row.coin) else { return Ok(()) };
     let level = |level: &Option<LevelWords<'_>>| match level {
-        Some(level) => Ok((price("px", level.px, rules)?, qty("sz", level.sz, rules)?)),
+        Some(level) => Ok((level.px.price("px", rules.price_scale)?, level.sz.qty("sz", rules.qty_scale)?)),
         None => Ok((Price::ZERO, Qty::ZERO)),
     };
     let ((bid, bid_qty), (ask, ask_qty)) = (level(&row.bbo[0])?, level(&row.bbo[1])?);
@@ -191,8 +191,8 @@ impl BookWords<'_> {
         let mut levels = Vec::with_capacity(40);
         for (side, rows) in [(Side::Buy, self.levels[0]), (Side::Sell, self.levels[1])] {
             each(rows.get(), |level: LevelWords<'_>| {
-                let price = price("px", level.px, rules)?;
-                levels.push(Level { side, price, qty: qty("sz", level.sz, rules)? });
+                let price = level.px.price("px", rules.price_scale)?;
+                levels.push(Level { side, price, qty: level.sz.qty("sz", rules.qty_scale)? });
                 Ok(())
             })?;
         }
@@ -251,11 +251,11 @@ impl BarWords<'_> {
         Ok(Bar {
             ts_open,
             ts_close: ts_open.plus(interval.nanos()),
-            open: price("o", self.o, rules)?,
-            high: price("h", self.h, rules)?,
-            low: price("l", self.l, rules)?,
-            close: price("c", self.c, rules)?,
-            volume: qty("v", self.v, rules)?,
+            open: self.o.price("o", rules.price_scale)?,
+            high: self.h.price("h", rules.price_scale)?,
+            low: self.l.price("l", rules.price_scale)?,
+            close: self.c.price("c", rules.price_scale)?,
+            volume: self.v.qty("v", rules.qty_scale)?,
             interval,
             instrument: listing.id,
         })
@@ -292,7 +292,10 @@ struct ContextWords<'a> {
 fn funding(row: &Context<'_>, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Result<(), WireError> {
     let Some(Listing { id, rules }) = listings.named(&row.coin) else { return Ok(()) };
     let mark = match row.ctx.mark_px {
-        Some(digits) => cut(digits.decimal("markPx")?, rules),
+        Some(digits) => match cut(digits.decimal("markPx")?, rules) {
+            below if below < Price::ZERO => return Err(digits.wrong("markPx", "no price is below zero")),
+            mark => mark,
+        },
         None => Price::ZERO,
     };
     let settles = now.floor_to(Interval::HOUR).plus(Interval::HOUR.nanos());

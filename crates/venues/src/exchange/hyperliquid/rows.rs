@@ -149,8 +149,8 @@ fn trades(body: &str, listing: &Listing, count: usize) -> Result<Reply, VenueErr
         trades.push(TradeRow {
             id: row.tid.to_string(),
             ts_venue: Ts::from_millis(row.time),
-            price: price("px", row.px, &listing.rules)?,
-            qty: qty("sz", row.sz, &listing.rules)?,
+            price: row.px.price("px", listing.rules.price_scale)?,
+            qty: row.sz.qty("sz", listing.rules.qty_scale)?,
             aggressor: aggressor(&row.side),
         });
         Ok(())

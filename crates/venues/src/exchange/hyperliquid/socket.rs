@@ -69,7 +69,7 @@ pub(super) fn read(text: &str, listings: &Listings) -> Result<TradeReply, WireEr
         "pong" => vec![AccountNote::Alive],
         "error" => {
             let words: String = serde_json::from_str(data).unwrap_or_else(|_| data.to_owned());
-            vec![AccountNote::Refused(errors::of_text(&words))]
+            vec![AccountNote::Refused(errors::of_text(&words, false))]
         }
         "userEvents" | "userFundings" | "notification" | "webData2" => Vec::new(),
         other => vec![AccountNote::Unexpected(other.chars().take(80).collect())],

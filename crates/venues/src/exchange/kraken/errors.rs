@@ -84,7 +84,7 @@ pub(super) fn of_text(text: &str, write: bool) -> VenueError {
     let words = text.split_once(':').map_or(text, |(_, words)| words);
     let error = VenueError::new(fault, text.chars().take(120).collect::<String>(), words.trim());
     match reason(text) {
-        "" => error,
+        "" => error.unknown_if_timed_out(write),
         reason => error.reason(reason),
     }
 }

@@ -131,11 +131,11 @@ fn answer(text: &str, sink: &mut dyn Sink) -> Result<(), WireError> {
 }
 
 fn price(field: &'static str, digits: Digits<'_>, rules: &Rules) -> Result<Price, WireError> {
-    digits.mantissa(field, rules.price_scale).map(Price::from_mantissa)
+    digits.price(field, rules.price_scale)
 }
 
 fn qty(field: &'static str, digits: Digits<'_>, rules: &Rules) -> Result<Qty, WireError> {
-    digits.mantissa(field, rules.qty_scale).map(Qty::from_mantissa)
+    digits.qty(field, rules.qty_scale)
 }
 
 #[derive(Deserialize)]
@@ -198,7 +198,9 @@ fn quotes(data: &str, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Resu
     let mut quotes = Few::new();
     each(data, |row: TickerWords<'_>| {
         let Some(Listing { id, rules }) = listings.named(&row.symbol) else { return Ok(()) };
-        let at = |field, digits: Option<Digits<'_>>| digits.map_or(Ok(Price::ZERO), |d| price(field, d, rules));
+        let at = |field, digits: Option<Digits<'_>>| {
+            digits.map_or(Ok(Price::ZERO), |d| d.best_price(field, rules.price_scale))
+        };
         let size = |field, digits: Option<Digits<'_>>| digits.map_or(Ok(Qty::ZERO), |d| qty(field, d, rules));
         let ts_venue = if row.timestamp.is_empty() { Ts::NONE } else { time::read("timestamp", &row.timestamp)? };
         quotes.push(Quote {

@@ -177,11 +177,11 @@ fn ticker(row: &str, listing: &Listing) -> Result<TickerRow, VenueError> {
     let values = || {
         Ok(TickerRow {
             ts_venue: Ts::NONE,
-            bid: price("b", row.b[0], rules)?,
-            bid_qty: qty("b", row.b[2], rules)?,
-            ask: price("a", row.a[0], rules)?,
-            ask_qty: qty("a", row.a[2], rules)?,
-            last: price("c", row.c[0], rules)?,
+            bid: row.b[0].best_price("b", rules.price_scale)?,
+            bid_qty: row.b[2].qty("b", rules.qty_scale)?,
+            ask: row.a[0].best_price("a", rules.price_scale)?,
+            ask_qty: row.a[2].qty("a", rules.qty_scale)?,
+            last: row.c[0].best_price("c", rules.price_scale)?,
         })
     };
     values().map_err(wrong)
@@ -203,8 +203,8 @@ fn book(row: &str, listing: &Listing) -> Result<BookRow, VenueError> {
             let level = || {
                 Ok(Level {
                     side,
-                    price: price("price", *at, &listing.rules)?,
-                    qty: qty("volume", *size, &listing.rules)?,
+                    price: at.price("price", listing.rules.price_scale)?,
+                    qty: size.qty("volume", listing.rules.qty_scale)?,
                 })
             };
             levels.push(level().map_err(wrong)?);
@@ -225,13 +225,12 @@ fn trades(rows: &str, listing: &Listing, from: Ts, count: usize) -> Result<Reply
             return Err(VenueError::malformed("a trade has fewer than four values"));
         };
         let digits = |value: &RawValue| value.get().trim_matches('"').to_owned();
-        let number =
-            |field, value: &RawValue, scale| crate::exchange::mantissa(field, value.get(), scale).map_err(wrong);
+        let number = |value| read::<Digits<'_>>(RawValue::get(value));
         trades.push(TradeRow {
             id: row.get(6).map(|id| digits(id)).unwrap_or_default(),
-            ts_venue: Ts::from_nanos(number("time", when, 9)?),
-            price: Price::from_mantissa(number("price", at, listing.rules.price_scale)?),
-            qty: Qty::from_mantissa(number("volume", size, listing.rules.qty_scale)?),
+            ts_venue: Ts::from_nanos(number(when)?.mantissa("time", 9).map_err(wrong)?),
+            price: number(at)?.price("price", listing.rules.price_scale).map_err(wrong)?,
+            qty: number(size)?.qty("volume", listing.rules.qty_scale).map_err(wrong)?,
             aggressor: match side.get() {
                 "\"b\"" => Aggressor::Buyer,
                 "\"s\"" => Aggressor::Seller,
@@ -262,11 +261,11 @@ fn bars(result: &str, listing: &Listing, interval: Interval, from: Ts, to: Ts) -
             Ok(Bar {
                 ts_open,
                 ts_close: ts_open.plus(interval.nanos()),
-                open: price("open", *open, &listing.rules)?,
-                high: price("high", *high, &listing.rules)?,
-                low: price("low", *low, &listing.rules)?,
-                close: price("close", *close, &listing.rules)?,
-                volume: qty("volume", *volume, &listing.rules)?,
+                open: open.price("open", listing.rules.price_scale)?,
+                high: high.price("high", listing.rules.price_scale)?,
+                low: low.price("low", listing.rules.price_scale)?,
+                close: close.price("close", listing.rules.price_scale)?,
+                volume: volume.qty("volume", listing.rules.qty_scale)?,
                 interval,
                 instrument: listing.id,
             })

@@ -48,8 +48,8 @@ pub(super) fn open(response: &Response) -> Result<Envelope<'_>, VenueError> {
 pub(super) fn of_code(code: &str, text: &str, write: bool) -> VenueError {
     let fault = match code {
         "50011" | "50061" => Fault::RateLimited { retry_after_ms: None },
-        "50001" | "50004" | "50013" | "50026" if write => Fault::Unknown,
-        "50001" | "50004" | "50013" | "50026" => Fault::Transient,
+        "50001" | "50004" | "50013" | "50026" | "51149" if write => Fault::Unknown,
+        "50001" | "50004" | "50013" | "50026" | "51149" => Fault::Transient,
         "50102" | "50112" | "60006" => Fault::ClockSkew,
         "50101" | "50103" | "50104" | "50105" | "50106" | "50107" | "50110" | "50111" | "50113" | "50114" | "50120"
         | "60005" | "60007" | "60009" | "60011" | "60024" => Fault::Authentication,
@@ -65,5 +65,5 @@ pub(super) fn of_code(code: &str, text: &str, write: bool) -> VenueError {
         "51169" => "reduce_only",
         _ => "venue_rejected",
     };
-    VenueError::new(fault, code, text).reason(reason)
+    VenueError::new(fault, code, text).reason(reason).unknown_if_timed_out(write)
 }

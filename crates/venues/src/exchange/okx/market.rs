@@ -152,8 +152,8 @@ fn trades(data: &str, listing: &Listing, now: Ts, sink: &mut dyn Sink) -> Result
         let trade = Trade {
             ts: now,
             ts_venue: millis("ts", row.ts)?,
-            price: rows::price("px", row.px, &listing.rules)?,
-            qty: rows::qty("sz", row.sz, &listing.rules)?,
+            price: row.px.price("px", listing.rules.price_scale)?,
+            qty: rows::traded("sz", row.sz, &listing.rules)?,
             instrument: listing.id,
             aggressor: aggressor(row.side),
         };
@@ -183,7 +183,7 @@ fn quotes(data: &str, listing: &Listing, now: Ts, sink: &mut dyn Sink) -> Result
     let best = |rows: &[Pair<'_>]| match rows.first() {
         None => Ok((Price::ZERO, Qty::ZERO)),
         Some(Pair(px, sz)) => {
-            Ok::<_, WireError>((rows::price("price", *px, rules)?, rows::qty("quantity", *sz, rules)?))
+            Ok::<_, WireError>((px.price("price", rules.price_scale)?, rows::traded("quantity", *sz, rules)?))
         }
     };
     for row in &rows {

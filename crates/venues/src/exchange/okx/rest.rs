@@ -190,8 +190,8 @@ fn ticker(envelope: &Envelope<'_>, rules: &Rules) -> Result<Reply, WireError> {
         ts: Option<Digits<'a>>,
     }
     let row: Row<'_> = first(envelope)?;
-    let price = |field, d| present(d).map_or(Ok(Price::ZERO), |d| rows::price(field, d, rules));
-    let qty = |field, d| present(d).map_or(Ok(Qty::ZERO), |d| rows::qty(field, d, rules));
+    let price = |field, d| present(d).map_or(Ok(Price::ZERO), |d: Digits<'_>| d.best_price(field, rules.price_scale));
+    let qty = |field, d| present(d).map_or(Ok(Qty::ZERO), |d| rows::traded(field, d, rules));
     Ok(Reply::Ticker(TickerRow {
         ts_venue: millis_if("ts", row.ts)?,
         bid: price("bidPx", row.bid_px)?,
@@ -249,8 +249,8 @@ fn trades(envelope: &Envelope<'_>, rules: &Rules) -> Result<Reply, WireError> {
         Ok(TradeRow {
             id: row.trade_id.to_owned(),
             ts_venue: millis("ts", row.ts)?,
-            price: rows::price("px", row.px, rules)?,
-            qty: rows::qty("sz", row.sz, rules)?,
+            price: row.px.price("px", rules.price_scale)?,
+            qty: rows::traded("sz", row.sz, rules)?,
             aggressor: aggressor(row.side),
         })
     };

@@ -32,13 +32,19 @@ pub(super) fn price(field: &'static str, digits: Digits<'_>, rules: &Rules) -> R
     digits.mantissa(field, rules.price_scale).map(Price::from_mantissa)
 }
 
+/// A market's quantity: not below zero, as those of positions may be.
+pub(super) fn traded(field: &'static str, digits: Digits<'_>, rules: &Rules) -> Result<Qty, WireError> {
+    let found = qty(field, digits, rules)?;
+    if found < Qty::ZERO { Err(digits.wrong(field, "no quantity is below zero")) } else { Ok(found) }
+}
+
 /// Adds the levels of a side.
 pub(super) fn levels(into: &mut Vec<Level>, side: Side, rows: &[Pair<'_>], rules: &Rules) -> Result<(), WireError> {
     if rules.contract == Decimal::new(1, 0) {
         return push_levels(into, side, rows, rules);
     }
     for Pair(px, sz) in rows {
-        into.push(Level { side, price: price("price", *px, rules)?, qty: qty("quantity", *sz, rules)? });
+        into.push(Level { side, price: px.price("price", rules.price_scale)?, qty: traded("quantity", *sz, rules)? });
     }
     Ok(())
 }
@@ -314,11 +320,11 @@ pub(super) fn bar(
     let bar = Bar {
         ts_open,
         ts_close: ts_open.plus(interval.nanos()),
-        open: price("open", *open, rules)?,
-        high: price("high", *high, rules)?,
-        low: price("low", *low, rules)?,
-        close: price("close", *close, rules)?,
-        volume: qty("vol", *volume, rules)?,
+        open: open.price("open", rules.price_scale)?,
+        high: high.price("high", rules.price_scale)?,
+        low: low.price("low", rules.price_scale)?,
+        close: close.price("close", rules.price_scale)?,
+        volume: traded("vol", *volume, rules)?,
         interval,
         instrument,
     };

@@ -523,6 +523,7 @@ fn errors_are_sorted() {
         ("50061", "rate_limited", "rate_limited"),
         ("50004", "transient", "unknown_outcome"),
         ("50026", "transient", "unknown_outcome"),
+        ("51149", "transient", "unknown_outcome"),
         ("50001", "transient", "unknown_outcome"),
         ("50013", "transient", "unknown_outcome"),
         ("50102", "clock_skew", "clock_skew"),

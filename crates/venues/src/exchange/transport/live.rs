@@ -76,7 +76,7 @@ impl Live {
             .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
             .timeout(Duration::from_millis(settings.request_timeout_ms))
             .build()
-            .map_err(|e| TransportError::NotSent(causes(&e)))?;
+            .map_err(|e| TransportError::NotSent(causes(e)))?;
         Ok(Self { client, settings })
     }
 }
@@ -97,18 +97,19 @@ impl Transport for Live {
         if !request.body.is_empty() {
             builder = builder.body(request.body.clone());
         }
+        let told = |e: reqwest::Error| format!("{} {}: {}", request.method.name(), request.path, causes(e));
         let failed = |e: reqwest::Error| {
             // A connect error comes before the first byte of the request, a builder error before that.
             if e.is_connect() || e.is_builder() {
-                TransportError::NotSent(causes(&e))
+                TransportError::NotSent(told(e))
             } else {
-                TransportError::Unknown(causes(&e))
+                TransportError::Unknown(told(e))
             }
         };
         let mut answer = builder.send().await.map_err(failed)?;
         let max = self.settings.response_max;
         let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|e| TransportError::Unknown(causes(&e)))? {
+        while let Some(part) = answer.chunk().await.map_err(|e| TransportError::Unknown(told(e)))? {
             if body.len() + part.len() > max {
                 return Err(TransportError::TooLarge { max });
             }
@@ -144,8 +145,10 @@ async fn within<F: Future>(ms: u64, future: F) -> Option<F::Output> {
     tokio::time::timeout(Duration::from_millis(ms), future).await.ok()
 }
 
-/// An error with what caused it: the outermost message alone ("error sending request") says little.
-fn causes(error: &reqwest::Error) -> String {
+/// An error with what caused it: the outermost message alone ("error sending request") says little. Without its address,
+/// whose query may be signed.
+fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -195,5 +198,22 @@ impl Socket for LiveSocket {
 
     async fn close(&mut self) {
         let _ = within(100, self.stream.close(None)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_request_and_not_what_signed_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let live = Live::new(LiveSettings::default()).expect("a transport");
+        // Nobody listens there.
+        let query = "timestamp=1&signature=0123456789abcdef".to_owned();
+        let request = Request::get("/api/v3/order", query, 1);
+        let error = runtime.block_on(live.http("http://127.0.0.1:1", &request)).expect_err("no connection").to_string();
+        assert!(error.contains("GET /api/v3/order: "), "{error}");
+        assert!(!error.contains("signature") && !error.contains("0123456789abcdef"), "{error}");
     }
 }
