@@ -1,11 +1,12 @@
 //! A strategy in its instance, behind the sdk's trait.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bellwether_sdk::{
-    AccountKind, Action, Bar, BookView, Context, Fill, Funding, InstrumentId, OpenOrder, OrderUpdate, Outbox, OwnView,
-    ParamError, ParamValues, PositionView, Price, Probe, Quote, Signal, Strategy, Trade, Ts, View,
+    AccountKind, Action, Bar, BookView, Context, Feature, Fill, Funding, InstrumentId, OpenOrder, OrderUpdate, Outbox,
+    OwnView, ParamError, ParamValues, PositionView, Price, Probe, Quote, Signal, Strategy, Tag, Trade, Ts, View,
 };
 use wasmtime::Store;
 
@@ -63,10 +64,13 @@ struct Mirror {
     seen: Vec<(Price, Quote)>,
     positions: Vec<PositionView>,
     orders: Vec<OpenOrder>,
+    features: BTreeMap<(Tag, Option<InstrumentId>), Feature>,
+    /// Values of features that had been taken then.
+    features_at: u64,
 }
 
 /// What has changed, to be told.
-type Changes = (Vec<wit::Seen>, Vec<wit::Position>, Option<Vec<wit::OpenOrder>>);
+type Changes = (Vec<wit::Seen>, Vec<wit::Position>, Option<Vec<wit::OpenOrder>>, Vec<wit::Feature>);
 
 impl Mirror {
     fn of(view: &View, own: &OwnView) -> Self {
@@ -74,7 +78,7 @@ impl Mirror {
         Self {
             seen: (0..view.instruments.len() as u16).map(fresh).collect(),
             positions: vec![PositionView::default(); own.positions.len()],
-            orders: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -83,7 +87,8 @@ impl Mirror {
     fn catch_up(&mut self, view: &View, own: &OwnView) -> Option<Changes> {
         let same = view.instruments.iter().zip(&self.seen).all(|(v, known)| v.last == known.0 && v.quote == known.1)
             && own.positions == self.positions
-            && own.orders == self.orders;
+            && own.orders == self.orders
+            && view.features.changes() == self.features_at;
         if same { None } else { Some(self.differences(view, own)) }
     }
 
@@ -110,7 +115,19 @@ impl Mirror {
             self.orders.clone_from(&own.orders);
             own.orders.iter().map(seen::open_order).collect()
         });
-        (seen, positions, orders)
+        let mut features = Vec::new();
+        if view.features.changes() != self.features_at {
+            self.features_at = view.features.changes();
+            for (name, id, now) in view.features.iter() {
+                let key = (name.clone(), id);
+                if self.features.get(&key) != Some(&now) {
+                    let (name, instrument) = (name.to_string(), id.map(|id| id.0));
+                    features.push(wit::Feature { name, instrument, value: now.value, ts: now.ts.nanos() });
+                    self.features.insert(key, now);
+                }
+            }
+        }
+        (seen, positions, orders, features)
     }
 }
 
@@ -203,8 +220,10 @@ impl WasmStrategy {
         let signal_only = self.loaded.signal_only;
         if let Some(mirror) = self.mirror.as_mut().filter(|_| !signal_only) {
             implied(mirror);
-            if let Some((seen, positions, orders)) = mirror.catch_up(view, own) {
-                instance.call(fuel, |guest, store| guest.call_sync(store, &seen, &positions, orders.as_deref()))?;
+            if let Some((seen, positions, orders, features)) = mirror.catch_up(view, own) {
+                instance.call(fuel, |guest, store| {
+                    guest.call_sync(store, &seen, &positions, orders.as_deref(), &features)
+                })?;
             }
         }
         let equity = seen::wide(view.equity.mantissa());
@@ -419,5 +438,23 @@ mod tests {
         };
         assert_eq!(told([5, 0]), [(0, 5)]);
         assert_eq!(told([5, 7]), [(1, 7)]);
+    }
+
+    #[test]
+    fn features_are_told_when_they_have_a_new_value() {
+        let (mut view, own) = (View::default(), OwnView::default());
+        let mut mirror = Mirror::of(&view, &own);
+        let mut told = |view: &View| {
+            let features = mirror.catch_up(view, &own).map(|changes| changes.3).unwrap_or_default();
+            features.iter().map(|f| (f.name.clone(), f.instrument, f.value)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&view), []);
+        let feature = |value| Feature { value, ts: Ts::from_nanos(5) };
+        view.features.set("fear".into(), None, feature(20.0));
+        view.features.set("grade".into(), Some(InstrumentId(1)), feature(0.5));
+        assert_eq!(told(&view), [("fear".to_owned(), None, 20.0), ("grade".to_owned(), Some(1), 0.5)]);
+        view.features.set("fear".into(), None, feature(21.0));
+        assert_eq!(told(&view), [("fear".to_owned(), None, 21.0)]);
+        assert_eq!(told(&view), []);
     }
 }

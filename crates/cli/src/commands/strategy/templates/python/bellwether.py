@@ -77,7 +77,7 @@ class Context:
 
     def __init__(self):
         self.now, self.equity, self.instruments, self.mine = 0, 0.0, [], []
-        self.positions, self.orders, self.asked = {}, [], []
+        self.positions, self.orders, self.features, self.asked = {}, [], {}, []
 
     def price(self, instrument, mantissa):
         return mantissa / 10 ** self.instruments[instrument].price_scale
@@ -85,6 +85,10 @@ class Context:
     def position(self, instrument):
         held = self.positions.get(instrument, 0)
         return held / 10 ** self.instruments[instrument].qty_scale
+
+    def feature(self, name, instrument):
+        """A number from outside the market, for an instrument or for none; None until it is known."""
+        return self.features.get((name, instrument), self.features.get((name, None)))
 
     def long(self, instrument, reason=""):
         self._signal(instrument, wit.Direction.LONG, reason)
@@ -144,8 +148,9 @@ def export(strategy):
             Plugin.scale = equity_scale
             Plugin.ctx.instruments, Plugin.ctx.mine = instruments, mine
 
-        def sync(self, seen, positions, orders):
+        def sync(self, seen, positions, orders, features):
             Plugin.ctx.positions.update((p.instrument, p.qty) for p in positions)
+            Plugin.ctx.features.update(((f.name, f.instrument), f.value) for f in features)
             if orders is not None:
                 Plugin.ctx.orders = orders
 
