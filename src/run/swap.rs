@@ -22,7 +22,7 @@ use super::control::{Claims, Reply};
 use super::plan::{Form, make};
 use crate::config::Settings;
 use crate::engine::{Engine, Fresh, Newcomer, Step, Swap};
-use crate::host::{CALL_MS_MAX, Entry, Registry, is_file};
+use crate::host::{EVENT_MS_MAX, Entry, Registry, is_file};
 use crate::signal::{excludes, is_sizing};
 
 /// How often files are looked at.
@@ -76,12 +76,12 @@ pub(super) fn pinned(settings_json: &str, forms: &[Form], registry: &Registry) -
 /// The watchdog ends a session that hangs. Where a strategy is bounded by its host it must wait for that: else one strategy's
 /// endless call costs all of them their orders.
 pub(super) fn watchdog_waits(hang_ms: u64, sha256: &str) -> Result<(), String> {
-    if sha256.is_empty() || hang_ms == 0 || hang_ms > CALL_MS_MAX {
+    if sha256.is_empty() || hang_ms == 0 || hang_ms > EVENT_MS_MAX {
         return Ok(());
     }
     Err(format!(
         "session.hang_ms = {hang_ms} ends the session before a component that takes too long is stopped alone, which is after \
-         {CALL_MS_MAX} ms; set it higher, or to 0"
+         {EVENT_MS_MAX} ms; set it higher, or to 0"
     ))
 }
 
@@ -480,7 +480,11 @@ fn try_out(entry: &Entry, own: &ParamValues, job: &Job) -> Result<(), String> {
     }
     let mut another = made()?;
     stage.start(another.as_mut())?;
-    let restored = another.restore(&copy.save());
+    let saved = copy.save();
+    if let Some(why) = copy.failure() {
+        return Err(format!("tried out, it stops: {why}"));
+    }
+    let restored = another.restore(&saved);
     restored.map_err(|why| format!("tried out, it does not take up its own state: {why}"))
 }
 

@@ -127,6 +127,13 @@ pub trait Strategy: Send {
         let _ = probe;
     }
 
+    /// What it told last, for whoever looks at a session at any time. A host that calls its strategy at inputs only gives what
+    /// [`observe`](Self::observe) told then. Strategies leave this as it is.
+    #[doc(hidden)]
+    fn observed(&self, probe: &mut Probe) {
+        self.observe(probe);
+    }
+
     /// Events per instrument after which it no longer matters where it began: the history from which it can be rebuilt
     /// where its state cannot be taken up. Zero: not declared.
     fn rebuild_window(&self) -> u64 {
@@ -168,6 +175,13 @@ pub trait Strategy: Send {
     /// Its state as bytes, to be taken up again by [`restore`](Self::restore).
     fn save(&self) -> Vec<u8> {
         Vec::new()
+    }
+
+    /// Why it can be called no more, where its host found that while it was looked at or saved. Strategies leave this as it
+    /// is.
+    #[doc(hidden)]
+    fn failure(&self) -> Option<String> {
+        None
     }
 
     /// Takes up a state that [`save`](Self::save) made.

@@ -120,7 +120,7 @@ impl WasmHost {
         let mut loaded =
             Loaded { name: "it".to_owned(), signal_only: false, pre, limits, names: Arc::clone(&names), _clock: clock };
         let mut instance = Instance::new(&loaded)?;
-        let told = instance.call(limits.fuel_to_begin, |guest, store| guest.call_describe(store))?;
+        let told = instance.call(|guest, store| guest.call_describe(store))?;
         let specs = told.params.iter().map(|p| spec(p, &names)).collect::<Option<Vec<_>>>();
         let specs = specs.ok_or("it has too many or too long names of parameters")?;
         let manifest = Manifest { contract, ..manifest(told)? };
