@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::RunError;
 use super::backtest::panic_text;
 use super::control::{Claims, Reply};
+use super::paper::SessionPlan;
 use super::plan::{Form, make};
 use crate::config::Settings;
 use crate::engine::{Engine, Fresh, Newcomer, Step, Swap};
@@ -92,6 +93,29 @@ pub(super) fn pinned_like(settings: &mut Settings, theirs: &Settings) {
             ours.sha256.clone_from(&theirs.sha256);
         }
     }
+}
+
+/// Settings as a session that watches its files begins with them: where a file has changed since it was pinned, the pin is
+/// that of what it has become, as it would be had it changed while the session ran. Gives what is told of that.
+pub(super) fn as_watched(settings: &Settings, registry: &Registry, plan: &SessionPlan<'_>) -> (Settings, Vec<String>) {
+    let (mut settings, mut told) = (settings.clone(), Vec::new());
+    // One that is taken up goes on with the content that it had.
+    if !plan.watch || plan.resume.is_some() {
+        return (settings, told);
+    }
+    for strategy in settings.strategy.iter_mut().filter(|s| is_file(&s.plugin)) {
+        let Some(pin) = &mut strategy.sha256 else { continue };
+        // One that cannot be loaded is refused where strategies are made.
+        let Ok(now) = registry.get(&strategy.plugin) else { continue };
+        if !pin.eq_ignore_ascii_case(&now.sha256) {
+            told.push(format!(
+                "{}: the settings pin sha256 {pin} and the file has {}; it is taken as it is, since it is watched",
+                strategy.plugin, now.sha256
+            ));
+            pin.clone_from(&now.sha256);
+        }
+    }
+    (settings, told)
 }
 
 /// What the thread is to prepare.
