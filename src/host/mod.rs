@@ -37,8 +37,8 @@ pub struct Manifest {
     pub order_notional_max: Option<bellwether_sdk::Decimal>,
 }
 
-/// Milliseconds that a host lets a strategy of a file take for one call, at the most; a session's watchdog waits longer.
-pub const CALL_MS_MAX: u64 = 5_000;
+/// Milliseconds that a host lets a strategy of a file take for one event, at the most; a session's watchdog waits longer.
+pub const EVENT_MS_MAX: u64 = 5_000;
 
 /// The folder of a state folder in which the files of strategies are kept, as `SHA256.wasm`.
 pub const ARTEFACTS: &str = "artefacts";

@@ -444,7 +444,7 @@ pub(super) fn status(engine: &Engine, currency: &str, start: f64) -> Status {
         orders: engine.orders().made(),
         fills: engine.orders().filled(),
         events: engine.events(),
-        waiting: engine.observed(),
+        waiting: engine.observed_last(),
         feed: String::new(),
         feed_age_ns: None,
     }

@@ -19,10 +19,11 @@ use serde::{Deserialize, Serialize};
 use super::RunError;
 use super::backtest::panic_text;
 use super::control::{Claims, Reply};
+use super::paper::SessionPlan;
 use super::plan::{Form, make};
 use crate::config::Settings;
 use crate::engine::{Engine, Fresh, Newcomer, Step, Swap};
-use crate::host::{CALL_MS_MAX, Entry, Registry, is_file};
+use crate::host::{EVENT_MS_MAX, Entry, Registry, is_file};
 use crate::signal::{excludes, is_sizing};
 
 /// How often files are looked at.
@@ -76,12 +77,12 @@ pub(super) fn pinned(settings_json: &str, forms: &[Form], registry: &Registry) -
 /// The watchdog ends a session that hangs. Where a strategy is bounded by its host it must wait for that: else one strategy's
 /// endless call costs all of them their orders.
 pub(super) fn watchdog_waits(hang_ms: u64, sha256: &str) -> Result<(), String> {
-    if sha256.is_empty() || hang_ms == 0 || hang_ms > CALL_MS_MAX {
+    if sha256.is_empty() || hang_ms == 0 || hang_ms > EVENT_MS_MAX {
         return Ok(());
     }
     Err(format!(
         "session.hang_ms = {hang_ms} ends the session before a component that takes too long is stopped alone, which is after \
-         {CALL_MS_MAX} ms; set it higher, or to 0"
+         {EVENT_MS_MAX} ms; set it higher, or to 0"
     ))
 }
 
@@ -92,6 +93,29 @@ pub(super) fn pinned_like(settings: &mut Settings, theirs: &Settings) {
             ours.sha256.clone_from(&theirs.sha256);
         }
     }
+}
+
+/// Settings as a session that watches its files begins with them: where a file has changed since it was pinned, the pin is
+/// that of what it has become, as it would be had it changed while the session ran. Gives what is told of that.
+pub(super) fn as_watched(settings: &Settings, registry: &Registry, plan: &SessionPlan<'_>) -> (Settings, Vec<String>) {
+    let (mut settings, mut told) = (settings.clone(), Vec::new());
+    // One that is taken up goes on with the content that it had.
+    if !plan.watch || plan.resume.is_some() {
+        return (settings, told);
+    }
+    for strategy in settings.strategy.iter_mut().filter(|s| is_file(&s.plugin)) {
+        let Some(pin) = &mut strategy.sha256 else { continue };
+        // One that cannot be loaded is refused where strategies are made.
+        let Ok(now) = registry.get(&strategy.plugin) else { continue };
+        if !pin.eq_ignore_ascii_case(&now.sha256) {
+            told.push(format!(
+                "{}: the settings pin sha256 {pin} and the file has {}; it is taken as it is, since it is watched",
+                strategy.plugin, now.sha256
+            ));
+            pin.clone_from(&now.sha256);
+        }
+    }
+    (settings, told)
 }
 
 /// What the thread is to prepare.
@@ -480,7 +504,11 @@ fn try_out(entry: &Entry, own: &ParamValues, job: &Job) -> Result<(), String> {
     }
     let mut another = made()?;
     stage.start(another.as_mut())?;
-    let restored = another.restore(&copy.save());
+    let saved = copy.save();
+    if let Some(why) = copy.failure() {
+        return Err(format!("tried out, it stops: {why}"));
+    }
+    let restored = another.restore(&saved);
     restored.map_err(|why| format!("tried out, it does not take up its own state: {why}"))
 }
 

@@ -1,6 +1,7 @@
 //! Strategies take each other's places while a paper session runs. They count trades and buy and sell by the count, so that
 //! one that missed a trade, or did not know what was before, makes other orders.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,6 +34,10 @@ trait Kind: Send + 'static {
     fn minds(_: &Context<'_>, _: &Trade) -> Option<&'static str> {
         None
     }
+    /// Why its host can call it no more once it was to save its state after so many trades.
+    fn breaks(_heard: u64) -> Option<&'static str> {
+        None
+    }
     /// Whether it takes up a state of so many trades.
     fn takes(_heard: u64) -> bool {
         true
@@ -43,6 +48,7 @@ struct Counts<K> {
     params: CountParams,
     heard: u64,
     started: bool,
+    broken: Cell<Option<&'static str>>,
     kind: std::marker::PhantomData<K>,
 }
 
@@ -64,7 +70,15 @@ impl<K: Kind> Strategy for Counts<K> {
         }
     }
 
+    fn failure(&self) -> Option<String> {
+        self.broken.get().map(str::to_owned)
+    }
+
     fn save(&self) -> Vec<u8> {
+        self.broken.set(K::breaks(self.heard));
+        if self.broken.get().is_some() {
+            return Vec::new();
+        }
         state::save(&(), &self.heard)
     }
 
@@ -85,7 +99,7 @@ impl<K: Kind> Plugin for Counts<K> {
     const STATE_VERSION: u32 = K::STATE;
 
     fn new(params: CountParams) -> Result<Self, ParamError> {
-        Ok(Self { params, heard: 0, started: false, kind: std::marker::PhantomData })
+        Ok(Self { params, heard: 0, started: false, broken: Cell::new(None), kind: std::marker::PhantomData })
     }
 }
 
@@ -107,6 +121,11 @@ kind!(OtherState, "other_state", {
 kind!(GivesUp, "gives_up", {
     fn gives_up(heard: u64) -> Option<&'static str> {
         (heard > 10).then_some("enough")
+    }
+});
+kind!(Breaks, "breaks", {
+    fn breaks(heard: u64) -> Option<&'static str> {
+        (heard > 10).then_some("it broke as it saved")
     }
 });
 kind!(TakesNothing, "takes_nothing", {
@@ -134,6 +153,7 @@ fn registry() -> Registry {
         .with::<Counts<Second>>()
         .with::<Counts<OtherState>>()
         .with::<Counts<GivesUp>>()
+        .with::<Counts<Breaks>>()
         .with::<Counts<TakesNothing>>()
         .with::<Counts<FailsAtOnce>>()
         .with::<Counts<Guarded>>()
@@ -252,6 +272,24 @@ fn swaps_with_state_or_history_and_swaps_that_fail_leave_the_orders_as_they_woul
     assert_eq!(swapped.order_hash, plain.order_hash);
     assert_eq!(swapped.replay.divergence, None);
     assert_eq!(swapped.replay.recorded_hash.as_deref(), Some(plain.order_hash.as_str()));
+}
+
+#[test]
+fn one_that_breaks_as_it_saves_is_stopped_and_the_next_takes_its_place_without_a_state() {
+    let heard = session(vec![to("breaks"), to("takes_nothing"), ChangeAsked { with_state: false, ..to("second") }]);
+    let steps: Vec<&str> = heard.replies.iter().map(|r| r.0.as_str()).collect();
+    assert_eq!(steps, ["kept", "kept", "kept"], "{:?}", heard.replies);
+    let lines: Vec<&String> =
+        heard.lines.iter().filter(|l| l.starts_with("halt ") || l.starts_with("swap first in")).collect();
+    let [taken, stopped, warmed, last] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(taken.contains("in: breaks; took over a state"), "{taken}");
+    assert!(stopped.contains("halt first: it broke as it saved"), "{stopped}");
+    assert!(
+        warmed.contains("in: takes_nothing; warmed up by"),
+        "it is not blamed for a state that there is not: {warmed}"
+    );
+    assert!(last.contains("in: second; warmed up by"), "{last}");
+    assert_eq!(heard.replay.divergence, None);
 }
 
 #[test]

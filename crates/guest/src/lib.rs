@@ -93,7 +93,7 @@ impl<T: Packaged> wit::Guest for T {
             ParamError::Value { name, value, why } => wit::ParamError::Value((name, value, why)),
             other => wit::ParamError::Conflict(other.to_string()),
         })?;
-        let seat = Seat::new(Box::new(strategy));
+        let seat = Seat::new(Box::new(strategy), T::Plugin::SIGNAL_ONLY);
         let account = match seat.strategy.account() {
             AccountKind::Cash => wit::Account::Cash,
             AccountKind::Margin => wit::Account::Margin,
@@ -107,8 +107,13 @@ impl<T: Packaged> wit::Guest for T {
         seat(|s| s.sit(equity_scale, instruments, &mine));
     }
 
-    fn sync(seen: Vec<wit::Seen>, positions: Vec<wit::Position>, orders: Option<Vec<wit::OpenOrder>>) {
-        seat(|s| s.sync(seen, positions, orders));
+    fn sync(
+        seen: Vec<wit::Seen>,
+        positions: Vec<wit::Position>,
+        orders: Option<Vec<wit::OpenOrder>>,
+        features: Vec<wit::Feature>,
+    ) {
+        seat(|s| s.sync(seen, positions, orders, features));
     }
 
     fn start(at: wit::Moment) -> u32 {

@@ -1,5 +1,6 @@
 //! The contract: what a strategy implements, what it sees, and what it can do.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -126,6 +127,13 @@ pub trait Strategy: Send {
         let _ = probe;
     }
 
+    /// What it told last, for whoever looks at a session at any time. A host that calls its strategy at inputs only gives what
+    /// [`observe`](Self::observe) told then. Strategies leave this as it is.
+    #[doc(hidden)]
+    fn observed(&self, probe: &mut Probe) {
+        self.observe(probe);
+    }
+
     /// Events per instrument after which it no longer matters where it began: the history from which it can be rebuilt
     /// where its state cannot be taken up. Zero: not declared.
     fn rebuild_window(&self) -> u64 {
@@ -169,6 +177,13 @@ pub trait Strategy: Send {
         Vec::new()
     }
 
+    /// Why it can be called no more, where its host found that while it was looked at or saved. Strategies leave this as it
+    /// is.
+    #[doc(hidden)]
+    fn failure(&self) -> Option<String> {
+        None
+    }
+
     /// Takes up a state that [`save`](Self::save) made.
     ///
     /// # Errors
@@ -187,6 +202,7 @@ fn hear_each<E>(
     for (i, event) in events.iter().enumerate() {
         (ctx.now, ctx.instrument) = at(event);
         hear(ctx, event);
+        ctx.end();
         if !ctx.out.actions.is_empty() {
             return i + 1;
         }
@@ -229,8 +245,9 @@ pub trait Plugin: Strategy + Sized + 'static {
     const SUMMARY: &'static str;
     /// Whether it emits signals (which a sizer turns into orders) instead of sized intents.
     const DIRECTIONAL: bool;
-    /// Whether it looks at events alone, never at last prices, positions, orders or equity through the [`Context`], and
-    /// places no orders itself. As a WebAssembly component it is then given many events at once, and sees nothing else.
+    /// Whether it looks at events alone, never at last prices, positions, orders, equity or features through the
+    /// [`Context`], and places no orders itself. As a WebAssembly component it is then given many events at once, and sees
+    /// nothing else: it is halted when it looks.
     const SIGNAL_ONLY: bool = false;
     /// The version of its state: bytes that one version of the code saved are given to another when both say the same
     /// number here. Zero: never.
@@ -365,12 +382,28 @@ pub struct Feature {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Features {
     by_name: BTreeMap<Tag, BTreeMap<Option<InstrumentId>, Feature>>,
+    /// Values taken so far.
+    changes: u64,
 }
 
 impl Features {
     /// Takes a new value.
     pub fn set(&mut self, name: Tag, instrument: Option<InstrumentId>, feature: Feature) {
         self.by_name.entry(name).or_default().insert(instrument, feature);
+        self.changes += 1;
+    }
+
+    /// Values taken so far: as long as that is the same number, so are they.
+    #[doc(hidden)]
+    #[inline]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// All of them, by name.
+    #[doc(hidden)]
+    pub fn iter(&self) -> impl Iterator<Item = (&Tag, Option<InstrumentId>, Feature)> {
+        self.by_name.iter().flat_map(|(name, of)| of.iter().map(move |(id, feature)| (name, *id, *feature)))
     }
 
     /// The value for an instrument, else the one that is of no instrument.
@@ -505,13 +538,49 @@ pub struct Context<'a> {
     view: &'a View,
     own: &'a OwnView,
     out: &'a mut Outbox,
+    sight: Cell<Sight>,
+}
+
+/// Whether a strategy has a view of the market and the account.
+#[derive(Clone, Copy)]
+enum Sight {
+    Sees,
+    /// It said that it looks at events alone.
+    Blind,
+    /// It said so, and looked at this.
+    Looked(&'static str),
 }
 
 impl<'a> Context<'a> {
     /// For engines and tests.
     #[inline]
     pub fn new(now: Ts, instrument: InstrumentId, view: &'a View, own: &'a OwnView, out: &'a mut Outbox) -> Self {
-        Self { now, instrument, view, own, out }
+        Self { now, instrument, view, own, out, sight: Cell::new(Sight::Sees) }
+    }
+
+    /// For hosts: the same for a strategy that said [`Plugin::SIGNAL_ONLY`] and has no view. One that looks all the same is
+    /// halted, instead of being told zeros.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn blind(self) -> Self {
+        Self { sight: Cell::new(Sight::Blind), ..self }
+    }
+
+    /// For hosts: the hook is over. What a strategy asked for that looked at what it has not got does not count.
+    #[doc(hidden)]
+    #[inline]
+    pub fn end(&mut self) {
+        if let Sight::Looked(at) = self.sight.get() {
+            self.out.actions.clear();
+            self.halt(format!("it looked at {at}, and its manifest says signal-only: then it is given events alone"));
+        }
+    }
+
+    #[inline]
+    fn look(&self, at: &'static str) {
+        if let Sight::Blind = self.sight.get() {
+            self.sight.set(Sight::Looked(at));
+        }
     }
 
     /// For hosts: all that is behind it.
@@ -556,31 +625,37 @@ impl<'a> Context<'a> {
 
     /// The last price of an instrument; zero before the first.
     pub fn last(&self, id: InstrumentId) -> Price {
+        self.look("a last price");
         self.view.instruments[id.index()].last
     }
 
     /// The last quote of an instrument; zero prices before the first.
     pub fn quote(&self, id: InstrumentId) -> &'a Quote {
+        self.look("a last quote");
         &self.view.instruments[id.index()].quote
     }
 
     /// This strategy's own position.
     pub fn position(&self, id: InstrumentId) -> PositionView {
+        self.look("a position");
         self.own.positions[id.index()]
     }
 
     /// This strategy's open orders, in order of creation.
     pub fn open_orders(&self) -> &'a [OpenOrder] {
+        self.look("its open orders");
         &self.own.orders
     }
 
     /// The account's equity in the reporting currency, for sizing formulas.
     pub fn equity_f64(&self) -> f64 {
+        self.look("the equity");
         self.view.equity.to_f64(self.view.equity_scale)
     }
 
     /// A number from outside the market, for the event's instrument or for none; `None` until it is known.
     pub fn feature(&self, name: &str) -> Option<Feature> {
+        self.look("a feature");
         self.view.features.get(name, self.instrument)
     }
 

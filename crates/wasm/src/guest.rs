@@ -1,16 +1,17 @@
 //! A strategy in its instance, behind the sdk's trait.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bellwether_sdk::{
-    AccountKind, Action, Bar, BookView, Context, Fill, Funding, InstrumentId, OpenOrder, OrderUpdate, Outbox, OwnView,
-    ParamError, ParamValues, PositionView, Price, Probe, Quote, Signal, Strategy, Trade, Ts, View,
+    AccountKind, Action, Bar, BookView, Context, Feature, Fill, Funding, InstrumentId, OpenOrder, OrderUpdate, Outbox,
+    OwnView, ParamError, ParamValues, PositionView, Price, Probe, Quote, Signal, Strategy, Tag, Trade, Ts, View,
 };
 use wasmtime::Store;
 
 use crate::bindings::{Strategy as Bindings, wit};
-use crate::limits::{Bounds, Limits, TICK_MS, why};
+use crate::limits::{Bounds, Budget, TICK_MS, why};
 use crate::load::Loaded;
 use crate::names::plain;
 use crate::{asked, seen};
@@ -22,38 +23,46 @@ const ACTIONS_MAX: u32 = 10_000;
 pub(crate) struct Instance {
     store: Store<Bounds>,
     bindings: Bindings,
-    limits: Limits,
+    /// What the calls of now may use.
+    budget: Budget,
     /// Instructions of all calls so far.
     work: u64,
 }
 
 impl Instance {
-    /// A new instance of a component.
+    /// A new instance of a component, which may be asked what it is and made.
     pub(crate) fn new(loaded: &Loaded) -> Result<Self, String> {
-        let limits = loaded.limits;
-        let mut store = Store::new(loaded.pre.engine(), Bounds::new(&limits));
+        let limits = &loaded.limits;
+        let budget = limits.to_be_made();
+        let mut store = Store::new(loaded.pre.engine(), Bounds::new(limits));
         store.limiter(|bounds| bounds);
         store.set_hostcall_fuel(limits.words_max);
-        store.set_epoch_deadline(limits.call_ms_max / TICK_MS + 1);
-        let made = store.set_fuel(limits.fuel_to_begin).and_then(|()| loaded.pre.instantiate(&mut store));
+        store.set_epoch_deadline(budget.ms / TICK_MS + 1);
+        let made = store.set_fuel(budget.fuel).and_then(|()| loaded.pre.instantiate(&mut store));
         match made {
-            Ok(bindings) => Ok(Self { store, bindings, limits, work: 0 }),
-            Err(e) => Err(why(&e, store.data().over_memory, &limits)),
+            Ok(bindings) => Ok(Self { store, bindings, budget, work: 0 }),
+            Err(e) => Err(why(&e, store.data(), budget)),
         }
     }
 
-    /// Calls into it with so much fuel.
+    /// The calls to come may use so much. Their time runs from now on, for all of them together.
+    #[inline]
+    fn allow(&mut self, budget: Budget) {
+        self.budget = budget;
+        self.store.set_epoch_deadline(budget.ms / TICK_MS + 1);
+    }
+
+    /// Calls into it.
     #[inline]
     pub(crate) fn call<T>(
         &mut self,
-        fuel: u64,
         call: impl FnOnce(&wit::Guest, &mut Store<Bounds>) -> wasmtime::Result<T>,
     ) -> Result<T, String> {
-        self.store.set_epoch_deadline(self.limits.call_ms_max / TICK_MS + 1);
+        let fuel = self.budget.fuel;
         let called =
             self.store.set_fuel(fuel).and_then(|()| call(self.bindings.bellwether_strategy_plugin(), &mut self.store));
         self.work += fuel.saturating_sub(self.store.get_fuel().unwrap_or_default());
-        called.map_err(|e| why(&e, self.store.data().over_memory, &self.limits))
+        called.map_err(|e| why(&e, self.store.data(), self.budget))
     }
 }
 
@@ -63,10 +72,13 @@ struct Mirror {
     seen: Vec<(Price, Quote)>,
     positions: Vec<PositionView>,
     orders: Vec<OpenOrder>,
+    features: BTreeMap<(Tag, Option<InstrumentId>), Feature>,
+    /// Values of features that had been taken then.
+    features_at: u64,
 }
 
 /// What has changed, to be told.
-type Changes = (Vec<wit::Seen>, Vec<wit::Position>, Option<Vec<wit::OpenOrder>>);
+type Changes = (Vec<wit::Seen>, Vec<wit::Position>, Option<Vec<wit::OpenOrder>>, Vec<wit::Feature>);
 
 impl Mirror {
     fn of(view: &View, own: &OwnView) -> Self {
@@ -74,7 +86,7 @@ impl Mirror {
         Self {
             seen: (0..view.instruments.len() as u16).map(fresh).collect(),
             positions: vec![PositionView::default(); own.positions.len()],
-            orders: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -83,7 +95,8 @@ impl Mirror {
     fn catch_up(&mut self, view: &View, own: &OwnView) -> Option<Changes> {
         let same = view.instruments.iter().zip(&self.seen).all(|(v, known)| v.last == known.0 && v.quote == known.1)
             && own.positions == self.positions
-            && own.orders == self.orders;
+            && own.orders == self.orders
+            && view.features.changes() == self.features_at;
         if same { None } else { Some(self.differences(view, own)) }
     }
 
@@ -110,7 +123,19 @@ impl Mirror {
             self.orders.clone_from(&own.orders);
             own.orders.iter().map(seen::open_order).collect()
         });
-        (seen, positions, orders)
+        let mut features = Vec::new();
+        if view.features.changes() != self.features_at {
+            self.features_at = view.features.changes();
+            for (name, id, now) in view.features.iter() {
+                let key = (name.clone(), id);
+                if self.features.get(&key) != Some(&now) {
+                    let (name, instrument) = (name.to_string(), id.map(|id| id.0));
+                    features.push(wit::Feature { name, instrument, value: now.value, ts: now.ts.nanos() });
+                    self.features.insert(key, now);
+                }
+            }
+        }
+        (seen, positions, orders, features)
     }
 }
 
@@ -123,6 +148,12 @@ pub(crate) struct WasmStrategy {
     mirror: Option<Mirror>,
     /// It is not called any more.
     over: bool,
+    /// Why it cannot be called any more, where that was found between two events: it is stopped at the next.
+    failed: RefCell<Option<String>>,
+    /// It is not given many events at once any more.
+    singly: bool,
+    /// What it told last of each instrument.
+    told: RefCell<Vec<Probe>>,
     rows: Vec<i64>,
 }
 
@@ -132,7 +163,7 @@ impl WasmStrategy {
         let broken = |why: String| ParamError::Broken(format!("{}: {why}", loaded.name));
         let mut instance = Instance::new(loaded).map_err(broken)?;
         let params: Vec<(String, String)> = values.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let made = instance.call(loaded.limits.fuel_to_begin, |guest, store| guest.call_create(store, &params));
+        let made = instance.call(|guest, store| guest.call_create(store, &params));
         let created = made.map_err(broken)?.map_err(|error| match error {
             wit::ParamError::Unknown((name, known)) => ParamError::Unknown { name: plain(&name), known: plain(&known) },
             wit::ParamError::Value((name, value, why)) => {
@@ -150,6 +181,9 @@ impl WasmStrategy {
             warmup: created.warmup,
             mirror: None,
             over: false,
+            failed: RefCell::default(),
+            singly: false,
+            told: RefCell::default(),
             rows: Vec::new(),
         })
     }
@@ -158,9 +192,7 @@ impl WasmStrategy {
         let instruments: Vec<_> = view.instruments.iter().map(|v| seen::instrument(&v.instrument)).collect();
         let mine: Vec<u16> = own.instruments.iter().map(|id| id.0).collect();
         self.mirror = Some(Mirror::of(view, own));
-        self.instance.get_mut().call(self.loaded.limits.fuel_to_begin, |guest, store| {
-            guest.call_seat(store, view.equity_scale, &instruments, &mine)
-        })
+        self.instance.get_mut().call(|guest, store| guest.call_seat(store, view.equity_scale, &instruments, &mine))
     }
 
     /// Calls a hook and takes what was asked for; what goes wrong halts the strategy. `implied` is what the event itself tells
@@ -193,26 +225,43 @@ impl WasmStrategy {
         implied: impl FnOnce(&mut Mirror),
         hook: impl FnOnce(&wit::Guest, &mut Store<Bounds>, wit::Moment) -> wasmtime::Result<u32>,
     ) -> Result<(), String> {
-        let begins = self.mirror.is_none();
+        if let Some(why) = self.failed.get_mut().take() {
+            return Err(why);
+        }
+        let (begins, limits) = (self.mirror.is_none(), &self.loaded.limits);
+        self.instance.get_mut().allow(if begins { limits.to_start() } else { limits.to_hear(1) });
         if begins {
             self.begin(view, own)?;
         }
-        let limits = &self.loaded.limits;
-        let fuel = if begins { limits.fuel_to_begin } else { limits.fuel_per_event };
         let instance = self.instance.get_mut();
         let signal_only = self.loaded.signal_only;
         if let Some(mirror) = self.mirror.as_mut().filter(|_| !signal_only) {
             implied(mirror);
-            if let Some((seen, positions, orders)) = mirror.catch_up(view, own) {
-                instance.call(fuel, |guest, store| guest.call_sync(store, &seen, &positions, orders.as_deref()))?;
+            if let Some((seen, positions, orders, features)) = mirror.catch_up(view, own) {
+                instance
+                    .call(|guest, store| guest.call_sync(store, &seen, &positions, orders.as_deref(), &features))?;
             }
         }
         let equity = seen::wide(view.equity.mantissa());
         let at = wit::Moment { now: now.nanos(), next_order: out.next_order, equity };
-        match instance.call(fuel, |guest, store| hook(guest, store, at))? {
+        match instance.call(|guest, store| hook(guest, store, at))? {
             0 => Ok(()),
-            asked => take(instance, fuel, asked, own, out, signal_only),
+            asked => take(instance, asked, own, out, signal_only),
         }
+    }
+
+    /// Calls it between two events; one that traps there is stopped at the next event.
+    fn look<T>(
+        &self,
+        budget: Budget,
+        call: impl FnOnce(&wit::Guest, &mut Store<Bounds>) -> wasmtime::Result<T>,
+    ) -> Option<T> {
+        if self.over || self.failed.borrow().is_some() {
+            return None;
+        }
+        let mut instance = self.instance.borrow_mut();
+        instance.allow(budget);
+        instance.call(call).map_err(|why| *self.failed.borrow_mut() = Some(why)).ok()
     }
 
     /// Events in rows, all at once.
@@ -229,20 +278,25 @@ impl WasmStrategy {
             row(event, &mut rows);
         }
         let mut heard = events.len();
-        let fuel = self.loaded.limits.fuel_per_event;
         let (_, own, out) = ctx.parts();
         let instance = self.instance.get_mut();
-        let called = instance.call(fuel, |guest, store| hook(guest, store, &rows)).and_then(|at| {
+        let (limits, worked) = (&self.loaded.limits, instance.work);
+        instance.allow(limits.to_hear(events.len()));
+        let called = instance.call(|guest, store| hook(guest, store, &rows));
+        // One of the events may have taken more than it may: from now on each is counted by itself.
+        self.singly |= instance.work - worked > limits.fuel_per_event;
+        let told = called.map_err(|why| (1, why)).and_then(|at| {
             let at = at as usize;
             if at >= events.len() {
                 return Ok(());
             }
             heard = at + 1;
-            take(instance, fuel, 1, own, out, true)
+            instance.allow(limits.to_hear(1));
+            take(instance, 1, own, out, true).map_err(|why| (heard, why))
         });
-        if let Err(why) = called {
-            // At which of the events it failed is not known: it has heard none of them.
-            heard = 1;
+        if let Err((at, why)) = told {
+            // At which of the events it trapped is not known: it has heard none of them, and is stopped at the first.
+            heard = at;
             self.over = true;
             out.actions.clear();
             out.actions.push(Action::Halt(why.into()));
@@ -252,18 +306,11 @@ impl WasmStrategy {
     }
 }
 
-fn take(
-    instance: &mut Instance,
-    fuel: u64,
-    asked: u32,
-    own: &OwnView,
-    out: &mut Outbox,
-    signal_only: bool,
-) -> Result<(), String> {
+fn take(instance: &mut Instance, asked: u32, own: &OwnView, out: &mut Outbox, signal_only: bool) -> Result<(), String> {
     if asked > ACTIONS_MAX {
         return Err(format!("it asked for {asked} things in one event; the limit is {ACTIONS_MAX}"));
     }
-    let actions = instance.call(fuel, |guest, store| guest.call_take(store))?;
+    let actions = instance.call(|guest, store| guest.call_take(store))?;
     asked::actions(actions, own, out, signal_only)
 }
 
@@ -337,7 +384,7 @@ impl Strategy for WasmStrategy {
     }
 
     fn takes_many(&self) -> bool {
-        self.loaded.signal_only && self.mirror.is_some() && !self.over
+        self.loaded.signal_only && self.mirror.is_some() && !self.over && !self.singly && self.failed.borrow().is_none()
     }
 
     fn on_trades(&mut self, ctx: &mut Context<'_>, trades: &[Trade]) -> usize {
@@ -355,21 +402,35 @@ impl Strategy for WasmStrategy {
     }
 
     fn observe(&self, probe: &mut Probe) {
-        if self.over || self.mirror.is_none() {
+        if self.mirror.is_none() {
             return;
         }
-        let fuel = self.loaded.limits.fuel_per_event;
-        let told = self.instance.borrow_mut().call(fuel, |guest, store| guest.call_observe(store, probe.instrument.0));
-        let Ok(told) = told else { return };
-        for value in told.values {
+        let id = probe.instrument;
+        let budget = self.loaded.limits.to_tell();
+        let Some(observed) = self.look(budget, |guest, store| guest.call_observe(store, id.0)) else { return };
+        for value in observed.values {
             if let Some(name) = self.loaded.names.keep(&value.name) {
                 probe.value(name, Some(value.now));
             }
         }
-        for condition in told.conditions {
+        for condition in observed.conditions {
             if let Some(name) = self.loaded.names.keep(&condition.name) {
                 probe.condition(name, condition.now, condition.trigger);
             }
+        }
+        let mut told = self.told.borrow_mut();
+        match told.iter_mut().find(|last| last.instrument == id) {
+            Some(last) => last.clone_from(probe),
+            None => told.push(probe.clone()),
+        }
+    }
+
+    fn observed(&self, probe: &mut Probe) {
+        if self.over {
+            return;
+        }
+        if let Some(last) = self.told.borrow().iter().find(|last| last.instrument == probe.instrument) {
+            probe.clone_from(last);
         }
     }
 
@@ -382,14 +443,27 @@ impl Strategy for WasmStrategy {
     }
 
     fn save(&self) -> Vec<u8> {
-        let fuel = self.loaded.limits.fuel_to_begin;
-        // One that cannot save has nothing to give on.
-        self.instance.borrow_mut().call(fuel, |guest, store| guest.call_save(store)).unwrap_or_default()
+        self.look(self.loaded.limits.to_save(), |guest, store| guest.call_save(store)).unwrap_or_default()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<(), String> {
-        let fuel = self.loaded.limits.fuel_to_begin;
-        self.instance.get_mut().call(fuel, |guest, store| guest.call_restore(store, state))?.map_err(|why| plain(&why))
+        if let Some(why) = self.failure() {
+            return Err(why);
+        }
+        let instance = self.instance.get_mut();
+        instance.allow(self.loaded.limits.to_take_up());
+        let restored = instance.call(|guest, store| guest.call_restore(store, state));
+        match restored {
+            Ok(restored) => restored.map_err(|why| plain(&why)),
+            Err(why) => {
+                *self.failed.get_mut() = Some(why.clone());
+                Err(why)
+            }
+        }
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.failed.borrow().clone()
     }
 }
 
@@ -419,5 +493,23 @@ mod tests {
         };
         assert_eq!(told([5, 0]), [(0, 5)]);
         assert_eq!(told([5, 7]), [(1, 7)]);
+    }
+
+    #[test]
+    fn features_are_told_when_they_have_a_new_value() {
+        let (mut view, own) = (View::default(), OwnView::default());
+        let mut mirror = Mirror::of(&view, &own);
+        let mut told = |view: &View| {
+            let features = mirror.catch_up(view, &own).map(|changes| changes.3).unwrap_or_default();
+            features.iter().map(|f| (f.name.clone(), f.instrument, f.value)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&view), []);
+        let feature = |value| Feature { value, ts: Ts::from_nanos(5) };
+        view.features.set("fear".into(), None, feature(20.0));
+        view.features.set("grade".into(), Some(InstrumentId(1)), feature(0.5));
+        assert_eq!(told(&view), [("fear".to_owned(), None, 20.0), ("grade".to_owned(), Some(1), 0.5)]);
+        view.features.set("fear".into(), None, feature(21.0));
+        assert_eq!(told(&view), [("fear".to_owned(), None, 21.0)]);
+        assert_eq!(told(&view), []);
     }
 }

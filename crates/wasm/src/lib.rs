@@ -11,6 +11,7 @@
 mod asked;
 mod bindings;
 mod cache;
+mod check;
 mod guest;
 mod limits;
 mod load;

@@ -20,12 +20,12 @@ pub struct Limits {
     pub memory_max: usize,
     /// Instructions of one event: a loop without end stops at the same place in every run.
     pub fuel_per_event: u64,
-    /// Instructions to be made, started, saved or restored.
+    /// Instructions to be made; a fifth of it to start, a tenth to save a state or to take one up.
     pub fuel_to_begin: u64,
-    /// Milliseconds of one call by the clock on the wall, for what instructions do not count well. Only a call that takes
-    /// so long depends on how fast the machine is. Shorter than the watchdog of a session waits (`session.hang_ms`), so that
-    /// the strategy is stopped and not the session.
-    pub call_ms_max: u64,
+    /// Milliseconds of all calls of one event by the clock on the wall, for what instructions do not count well; half of it to
+    /// start, a quarter to save a state or to take one up: one that takes another's place has all of it together. Only what takes so long depends on how fast the machine is. Shorter than the
+    /// watchdog of a session waits (`session.hang_ms`), so that the strategy is stopped and not the session.
+    pub event_ms_max: u64,
     /// Bytes of a component's file.
     pub file_max: u64,
     /// Bytes of what a strategy says in one call: names, reasons, state.
@@ -38,10 +38,52 @@ impl Default for Limits {
             memory_max: 256 << 20,
             fuel_per_event: 200_000_000,
             fuel_to_begin: 5_000_000_000,
-            call_ms_max: bellwether::host::CALL_MS_MAX,
+            event_ms_max: bellwether::host::EVENT_MS_MAX,
             file_max: 64 << 20,
             words_max: 16 << 20,
         }
+    }
+}
+
+/// What the calls made for one thing may use: each so many instructions, all of them together so much time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    pub(crate) fuel: u64,
+    pub(crate) ms: u64,
+    /// What they are made for.
+    to: &'static str,
+}
+
+impl Limits {
+    /// To be asked what it is, and made.
+    pub(crate) const fn to_be_made(&self) -> Budget {
+        Budget { fuel: self.fuel_to_begin, ms: self.event_ms_max, to: "to be made" }
+    }
+
+    /// To be told where it is and to start.
+    pub(crate) const fn to_start(&self) -> Budget {
+        Budget { fuel: self.fuel_to_begin / 5, ms: self.event_ms_max / 2, to: "to start" }
+    }
+
+    /// To hear so many events at once.
+    pub(crate) const fn to_hear(&self, events: usize) -> Budget {
+        let (events, to) = (events as u64, if events == 1 { "in one event" } else { "in events given at once" });
+        Budget { fuel: self.fuel_per_event.saturating_mul(events), ms: self.event_ms_max.saturating_mul(events), to }
+    }
+
+    /// To tell what it decides by.
+    pub(crate) const fn to_tell(&self) -> Budget {
+        Budget { fuel: self.fuel_per_event, ms: self.event_ms_max / 4, to: "to tell what it decides by" }
+    }
+
+    /// To save its state.
+    pub(crate) const fn to_save(&self) -> Budget {
+        Budget { fuel: self.fuel_to_begin / 10, ms: self.event_ms_max / 4, to: "to save its state" }
+    }
+
+    /// To take up a state.
+    pub(crate) const fn to_take_up(&self) -> Budget {
+        Budget { to: "to take up a state", ..self.to_save() }
     }
 }
 
@@ -107,15 +149,14 @@ impl ResourceLimiter for Bounds {
 }
 
 /// Why a call failed, in words that are the same in every run.
-pub(crate) fn why(error: &wasmtime::Error, over_memory: bool, limits: &Limits) -> String {
-    if over_memory {
-        return format!("it wanted more than {} MiB of memory", limits.memory_max >> 20);
+pub(crate) fn why(error: &wasmtime::Error, bounds: &Bounds, budget: Budget) -> String {
+    if bounds.over_memory {
+        return format!("it wanted more than {} MiB of memory", bounds.memory_max >> 20);
     }
+    let Budget { fuel, ms, to } = budget;
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => {
-            format!("it took more than {} million instructions in one event", limits.fuel_per_event / 1_000_000)
-        }
-        Some(Trap::Interrupt) => format!("it took longer than {} ms in one call", limits.call_ms_max),
+        Some(Trap::OutOfFuel) => format!("it took more than {} million instructions {to}", fuel / 1_000_000),
+        Some(Trap::Interrupt) => format!("it took longer than {ms} ms {to}"),
         Some(Trap::StackOverflow) => "it called itself too deeply: the stack is used up".to_owned(),
         // A guest whose stack lies at the beginning of its memory, as Rust's does, runs out of it there.
         Some(Trap::MemoryOutOfBounds) => "it reached outside its memory, or its stack is used up".to_owned(),

@@ -14,12 +14,10 @@ use wasmtime::component::{Component, Linker};
 
 use crate::bindings::{StrategyPre, wit};
 use crate::cache::Cache;
+use crate::check::{PLUGIN, before_compiling, contract_of};
 use crate::guest::{Instance, WasmStrategy};
 use crate::limits::{Bounds, Limits, TICK_MS, engine};
 use crate::names::{Names, plain};
-
-/// The interface a strategy exports, without its version.
-const PLUGIN: &str = "bellwether:strategy/plugin";
 
 /// Entries kept for the next time they are asked for.
 const KEPT_MAX: usize = 16;
@@ -101,6 +99,7 @@ impl WasmHost {
         if let Some(cached) = self.cache.as_ref().and_then(|cache| cache.get(&self.engine, sha256)) {
             return Ok(cached);
         }
+        before_compiling(bytes)?;
         let compiled = Component::new(&self.engine, bytes)
             .map_err(|e| format!("it is damaged or no component this program can run: {e:#}"))?;
         if let Some(cache) = &self.cache {
@@ -120,7 +119,7 @@ impl WasmHost {
         let mut loaded =
             Loaded { name: "it".to_owned(), signal_only: false, pre, limits, names: Arc::clone(&names), _clock: clock };
         let mut instance = Instance::new(&loaded)?;
-        let told = instance.call(limits.fuel_to_begin, |guest, store| guest.call_describe(store))?;
+        let told = instance.call(|guest, store| guest.call_describe(store))?;
         let specs = told.params.iter().map(|p| spec(p, &names)).collect::<Option<Vec<_>>>();
         let specs = specs.ok_or("it has too many or too long names of parameters")?;
         let manifest = Manifest { contract, ..manifest(told)? };
@@ -168,24 +167,12 @@ impl Loader for WasmHost {
     }
 }
 
-/// What a component asks for and gives must be the contract, nothing more and nothing less.
-/// Gives the version of the contract that it was made for.
+/// The version of the contract that a component was made for.
 fn check_world(engine: &Engine, component: &Component) -> Result<String, String> {
     let ty = component.component_type();
     let imports: Vec<&str> = ty.imports(engine).map(|(name, _)| name).collect();
-    if !imports.is_empty() {
-        return Err(format!("it asks for {}; a strategy is given nothing beyond the contract", imports.join(", ")));
-    }
     let exports: Vec<&str> = ty.exports(engine).map(|(name, _)| name).collect();
-    let version = exports.iter().find_map(|name| name.strip_prefix(PLUGIN)?.strip_prefix('@'));
-    match version.map(|v| (v, v.split('.').next())) {
-        Some((version, Some("1"))) => Ok(version.to_owned()),
-        Some((version, _)) => Err(format!(
-            "it was made for version {version} of the contract; this program knows version 1: build one with the other"
-        )),
-        None if exports.is_empty() => Err(format!("it exports nothing; a strategy exports {PLUGIN}@1")),
-        None => Err(format!("it is of another world: it exports {}, not {PLUGIN}@1", exports.join(", "))),
-    }
+    contract_of(&imports, &exports)
 }
 
 fn manifest(told: wit::Manifest) -> Result<Manifest, String> {

@@ -248,6 +248,14 @@ impl Strategy for Witness {
         self.strategy.observe(probe);
     }
 
+    fn observed(&self, probe: &mut Probe) {
+        self.strategy.observed(probe);
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.strategy.failure()
+    }
+
     fn rebuild_window(&self) -> u64 {
         self.strategy.rebuild_window()
     }

@@ -1,22 +1,33 @@
 //! Strategies as WebAssembly components, as the command runs them. They are built here, with the target for WebAssembly; where
 //! the compiler has none, the stories say that they were skipped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use bellwether::host::Loader;
+use bellwether_sdk::{
+    Action, Bar, Context, Feature, Instrument, InstrumentId, InstrumentView, Interval, Outbox, OwnView, PositionView,
+    Price, Probe, Qty, Quote, Strategy, Ts, View,
+};
+use bellwether_wasm::{Limits, WasmHost};
 use serde_json::Value;
 
 use crate::desk::{Desk, root};
 
 /// Builds a strategy's folder once; `None` where the target is missing.
 pub fn built(folder: &str, file: &str) -> Option<PathBuf> {
+    built_with(folder, file, &[])
+}
+
+/// The same with something in the compiler's environment.
+fn built_with(folder: &str, file: &str, env: &[(&str, &str)]) -> Option<PathBuf> {
     let target = root().join("target").join("plugins");
     std::fs::create_dir_all(&target).expect("a folder");
     let out = target.join(file);
     let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
     command.args(["strategy", "build", folder, "--json", "--out"]).arg(&out);
-    command.current_dir(root()).env("CARGO_TARGET_DIR", &target);
+    command.current_dir(root()).env("CARGO_TARGET_DIR", &target).envs(env.iter().copied());
     let answer = command.output().expect("the command runs");
     let said = String::from_utf8_lossy(&answer.stderr);
     if said.contains("the compiler cannot build for") {
@@ -29,9 +40,20 @@ pub fn built(folder: &str, file: &str) -> Option<PathBuf> {
     Some(out)
 }
 
+/// The hostile strategy, and the same that says that it looks at events alone: both at once, since they are built in one
+/// place.
+fn both() -> Option<&'static (PathBuf, PathBuf)> {
+    static BUILT: OnceLock<Option<(PathBuf, PathBuf)>> = OnceLock::new();
+    let folder = "tests/plugins/hostile";
+    let build = || {
+        let blind = built_with(folder, "hostile_blind.wasm", &[("HOSTILE_SIGNAL_ONLY", "1")])?;
+        Some((built(folder, "hostile.wasm")?, blind))
+    };
+    BUILT.get_or_init(build).as_ref()
+}
+
 fn hostile() -> Option<&'static str> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    BUILT.get_or_init(|| built("tests/plugins/hostile", "hostile.wasm")).as_ref()?.to_str()
+    both()?.0.to_str()
 }
 
 /// A run of the hostile strategy beside a good one, and what became of both.
@@ -62,8 +84,9 @@ fn whatever_a_component_does_wrong_stops_it_alone_and_the_other_strategy_trades_
     let expected = trades_of_the_good(&well);
     assert!(expected.len() > 5, "{well}");
     for (how, why) in [
-        ("loop-in-start", "instructions in one event"),
-        ("loop-in-tick", "instructions in one event"),
+        ("loop-in-start", "it took more than 1000 million instructions to start"),
+        ("loop-in-tick", "it took more than 200 million instructions in one event"),
+        ("loop-in-observe", "it took more than 200 million instructions to tell what it decides by"),
         ("panic", "it panicked"),
         ("recursion", "stack is used up"),
         ("memory", "MiB of memory"),
@@ -105,8 +128,29 @@ fn a_loop_before_the_start_is_a_refusal_and_a_key_in_the_environment_is_not_foun
             "backtest --strategy {file} --set strategy.how={how} --data data --instrument test:AAA/USD --interval 1h --no-save"
         )
     };
-    desk.fails(&line("loop-in-new"), 3, "instructions in one event");
+    desk.fails(&line("loop-in-new"), 3, "it took more than 5000 million instructions to be made");
     desk.done(&line("peek"));
+}
+
+#[test]
+fn one_strategy_gives_one_component_whatever_folder_it_is_built_in_and_names_none_of_them() {
+    if hostile().is_none() {
+        return;
+    }
+    let build = |desk: &Desk| {
+        desk.done("strategy new my-cross");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
+        command.args(["strategy", "build", "--offline"]).arg(desk.path("my-cross")).env_remove("CARGO_TARGET_DIR");
+        let answer = command.output().expect("the command runs");
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        std::fs::read(desk.path("my-cross/my_cross.wasm")).expect("built")
+    };
+    let (one, other) = (Desk::new(), Desk::new());
+    let (ones, others) = (build(&one), build(&other));
+    let folder = one.path("my-cross");
+    let folder = folder.to_str().expect("text").as_bytes();
+    assert!(!ones.windows(folder.len()).any(|window| window == folder), "the author's folder is in it");
+    assert!(ones == others, "two components");
 }
 
 #[test]
@@ -130,6 +174,11 @@ fn a_file_that_is_no_component_is_refused_and_a_pin_holds_its_content() {
     let pinned = format!("version = 1\n[[strategy]]\nplugin = {file:?}\nsha256 = \"{}\"\n", "0".repeat(64));
     std::fs::write(desk.path("pinned.toml"), pinned).expect("written");
     desk.fails("backtest --config pinned.toml --data data --interval 1h", 3, "its content has changed");
+    let paper = "paper --config pinned.toml --data data --interval 1h --pace 0 --no-save --state-dir state";
+    desk.fails(paper, 3, "its content has changed");
+    let answer = desk.run(&format!("{paper} --watch"));
+    assert!(answer.code == 0 && answer.stderr.contains("taken as it is, since it is watched"), "{answer:?}");
+    desk.done("replay last --state-dir state");
 }
 
 #[test]
@@ -153,6 +202,10 @@ fn a_component_that_traps_in_a_session_is_stopped_alone_and_its_orders_go_or_sta
     };
     let (expected, calm) = run("well", "cancel");
     assert!(expected.len() > 5 && !calm.contains("halt hostile"), "{calm}");
+    // Looked at as a candle ends, which replay does at the same places.
+    let (trades, effects) = run("loop-in-observe", "cancel");
+    assert_eq!(trades, expected);
+    assert!(effects.contains("halt hostile: it took more than 200 million instructions to tell what"), "{effects}");
     for (on_halt, cancelled) in [("cancel", 1), ("keep", 0)] {
         let (trades, effects) = run("panic", on_halt);
         assert_eq!(trades, expected, "{on_halt}");
@@ -204,7 +257,8 @@ fn a_component_that_is_not_of_the_contract_is_refused_and_told_what_is_wrong() {
     for (bytes, why) in [
         (asks, "it asks for clock; a strategy is given nothing beyond the contract"),
         (patched(&whole, "plugin@1.0.0", "plugin@2.0.0"), "it was made for version 2.0.0 of the contract"),
-        (patched(&whole, "bellwether:strategy/", "bellwether:tragedies"), "damaged"),
+        (patched(&whole, "plugin@1.0.0", "plugin@1.1.0"), "version 1.1.0 of the contract; this program knows 1.0"),
+        (patched(&whole, "bellwether:strategy/", "bellwether:tragedies"), "it is of another world"),
         (patched(&whole, "strategy/plugin", "strategy/pluger"), "it is of another world"),
         (patched(&whole, "on-timer", "on-tiger"), "it does not fit the contract"),
         (patched(&whole, "ts-venue", "ts-vanue"), "it broke the contract: expected record field named ts-venue"),
@@ -285,4 +339,182 @@ fn every_shipped_strategy_passes_the_check_in_both_forms_and_makes_the_same_orde
             assert_eq!(checked["order_hash"], hash(&native), "{strategy}");
         }
     }
+}
+
+/// A strategy of a component as the engine holds it, called by hand.
+struct ByHand {
+    strategy: Box<dyn Strategy>,
+    view: View,
+    own: OwnView,
+    out: Outbox,
+    bars: i64,
+}
+
+impl ByHand {
+    fn new(file: &Path, limits: Limits, params: &[(&str, &str)]) -> Self {
+        let entry = WasmHost::new(limits, None).and_then(|host| host.load(file.to_str().expect("text"), None));
+        let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let instrument = Instrument::inferred(InstrumentId(0), "test:AAA/USD".parse().expect("a symbol"), 2, 3);
+        let seen = InstrumentView { instrument, last: Price::ZERO, quote: Quote::default() };
+        let mut it = Self {
+            strategy: (entry.expect("loaded").make)(&params).expect("made"),
+            view: View { instruments: vec![seen], ..View::default() },
+            own: OwnView {
+                positions: vec![PositionView::default()],
+                orders: Vec::new(),
+                instruments: vec![InstrumentId(0)],
+            },
+            out: Outbox { actions: Vec::new(), next_order: 1 },
+            bars: 0,
+        };
+        it.hear(|strategy, ctx| strategy.on_start(ctx));
+        it
+    }
+
+    fn hear<T>(&mut self, hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>) -> T) -> T {
+        let now = Ts::from_millis(self.bars * 60_000);
+        let mut ctx = Context::new(now, InstrumentId(0), &self.view, &self.own, &mut self.out);
+        hook(self.strategy.as_mut(), &mut ctx)
+    }
+
+    fn next_bar(&mut self) -> Bar {
+        self.bars += 1;
+        let (price, minute) = (Price::from_mantissa(100), 60_000);
+        Bar {
+            ts_open: Ts::from_millis((self.bars - 1) * minute),
+            ts_close: Ts::from_millis(self.bars * minute),
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: Qty::from_mantissa(1),
+            interval: Interval::MINUTE,
+            instrument: InstrumentId(0),
+        }
+    }
+
+    /// Lets it hear so many bars, one by one or at once, until it is halted: at which, and why.
+    fn bars(&mut self, count: usize, at_once: bool) -> Option<(usize, String)> {
+        let mut heard = 0;
+        while heard < count {
+            heard += if at_once && self.strategy.takes_many() {
+                let bars: Vec<Bar> = (heard..count).map(|_| self.next_bar()).collect();
+                self.hear(|strategy, ctx| strategy.on_bars(ctx, &bars))
+            } else {
+                let bar = self.next_bar();
+                self.hear(|strategy, ctx| strategy.on_bar(ctx, &bar));
+                1
+            };
+            if let Some(why) = self.halted() {
+                return Some((heard, why));
+            }
+        }
+        None
+    }
+
+    fn halted(&mut self) -> Option<String> {
+        self.out.actions.drain(..).find_map(|action| match action {
+            Action::Halt(why) => Some(why.into_owned()),
+            _ => None,
+        })
+    }
+}
+
+#[test]
+fn events_given_at_once_may_take_as_long_as_one_by_one_and_a_wrong_answer_stops_it_at_its_event() {
+    let Some((_, file)) = both() else { return };
+    let work = [("how", "work"), ("at", "11"), ("work", "50")];
+    let mut measured = ByHand::new(file, Limits::default(), &work);
+    assert_eq!(measured.bars(11, false), None);
+    let before = measured.strategy.work();
+    assert_eq!(measured.bars(1, false), None);
+    let one = measured.strategy.work() - before;
+    for at_once in [false, true] {
+        let limits = |fuel_per_event| Limits { fuel_per_event, ..Limits::default() };
+        assert_eq!(ByHand::new(file, limits(2 * one), &work).bars(100, at_once), None, "half of it: {at_once}");
+        let halted = ByHand::new(file, limits(one / 2), &work).bars(100, at_once);
+        let (at, why) = halted.unwrap_or_else(|| panic!("twice as much: {at_once}"));
+        assert!(why.contains("million instructions in"), "{why}");
+        // Of events at once it is not known at which it was: it has heard none of them, and asked for nothing since.
+        assert_eq!(at, if at_once { 1 } else { 11 }, "{why}");
+        let wrong = [("how", "nan-strength"), ("at", "37")];
+        let halted = ByHand::new(file, Limits::default(), &wrong).bars(100, at_once);
+        assert!(matches!(&halted, Some((37, why)) if why.contains("strength of a signal is NaN")), "{halted:?}");
+        let looks = ByHand::new(file, Limits::default(), &[("how", "look"), ("at", "37")]).bars(100, at_once);
+        assert!(matches!(&looks, Some((37, why)) if why.contains("it looked at a position")), "{looks:?}");
+    }
+    // An event over the limit among many that leave room for it: each is counted by itself from then on.
+    let limits = Limits { fuel_per_event: one - one / 10, ..Limits::default() };
+    let mut once = ByHand::new(file, limits, &work);
+    assert_eq!(once.bars(12, true), None);
+    assert!(!once.strategy.takes_many());
+    assert_eq!(once.bars(12, true).map(|(at, _)| at), Some(1));
+}
+
+#[test]
+fn one_that_fails_as_it_is_looked_at_or_saved_is_stopped_at_the_next_event_with_the_reason() {
+    let Some((file, _)) = both() else { return };
+    let mut looked_at = ByHand::new(file, Limits::default(), &[("how", "loop-in-observe"), ("at", "2")]);
+    let (worked, mut probe) = (looked_at.strategy.work(), Probe::default());
+    looked_at.strategy.observed(&mut probe);
+    assert_eq!(
+        (&probe, looked_at.strategy.work()),
+        (&Probe::default(), worked),
+        "it told nothing yet, and is not asked"
+    );
+    assert_eq!(looked_at.bars(1, false), None);
+    looked_at.strategy.observe(&mut probe);
+    assert_eq!(probe.values, [("bars", 1.0)]);
+    assert_eq!(looked_at.bars(1, false), None);
+    let worked = looked_at.strategy.work();
+    let mut last = Probe::default();
+    looked_at.strategy.observed(&mut last);
+    assert_eq!((last, looked_at.strategy.work()), (probe.clone(), worked), "what it told then");
+    looked_at.strategy.observe(&mut probe);
+    let why = "it took more than 200 million instructions to tell what it decides by".to_owned();
+    assert_eq!(looked_at.strategy.failure(), Some(why.clone()));
+    assert_eq!(looked_at.bars(9, false), Some((1, why)));
+
+    let mut saved = ByHand::new(file, Limits::default(), &[("how", "loop-in-save")]);
+    assert_eq!(saved.bars(1, false), None);
+    assert_eq!(saved.strategy.save(), Vec::<u8>::new());
+    let why = "it took more than 500 million instructions to save its state".to_owned();
+    assert_eq!(saved.strategy.failure(), Some(why.clone()));
+    assert_eq!(saved.strategy.restore(&[0; 8]), Err(why.clone()), "not what the instance that trapped would say");
+    assert_eq!(saved.bars(9, false), Some((1, why)));
+}
+
+#[test]
+fn a_component_sees_features_as_a_native_strategy_does() {
+    let Some((file, _)) = both() else { return };
+    let mut it = ByHand::new(file, Limits::default(), &[("how", "feature"), ("at", "2")]);
+    assert_eq!(it.bars(1, false), None);
+    it.view.features.set("fear".into(), None, Feature { value: 20.5, ts: Ts::from_nanos(7) });
+    assert_eq!(it.bars(1, false), Some((1, "fear is Some((20.5, 7))".to_owned())));
+}
+
+#[test]
+fn a_component_that_asks_for_more_than_it_declares_is_refused_by_the_guard_with_the_reason() {
+    let Some(file) = built("tests/plugins/bounded", "bounded.wasm") else { return };
+    let desk = Desk::new().with_bars();
+    desk.done("data import --format csv --instrument test:BBB/USD --interval 1h --data data bars.csv");
+    let line = |instrument: &str| {
+        let (file, state) = (file.display(), "--state-dir state");
+        format!(
+            "paper --strategy {file} --data data --instrument {instrument} --interval 1h --pace 0 --json --no-save {state}"
+        )
+    };
+    desk.fails(&line("test:BBB/USD"), 3, "declares that it trades test:AAA/USD only");
+    let document = desk.json(&line("test:AAA/USD"));
+    let refused: Vec<(&str, u64)> = document["refusals"]
+        .as_array()
+        .expect("refusals")
+        .iter()
+        .map(|r| (r["reason"].as_str().unwrap_or_default(), r["count"].as_u64().unwrap_or_default()))
+        .collect();
+    assert_eq!(refused, [("declared_notional_max", 1), ("kind_undeclared", 1)]);
+    let effects = desk.done("tape show --effects last --state-dir state");
+    let bought: Vec<&str> = effects.lines().filter(|l| l.contains(" buy ")).collect();
+    assert!(bought.len() == 1 && bought[0].contains(" 1 test:AAA/USD market"), "only what it declares left: {effects}");
+    desk.done("replay last --state-dir state");
 }

@@ -24,6 +24,14 @@ pub enum StateError {
     /// A strategy does not save its state.
     #[error("strategy {0} saves no state")]
     Unsaved(String),
+    /// A strategy failed as it was looked at or saved.
+    #[error("strategy {strategy} cannot be saved: {why}")]
+    Broken {
+        /// Its id.
+        strategy: String,
+        /// What became of it.
+        why: String,
+    },
     /// A strategy does not take up what it saved.
     #[error("strategy {strategy} does not take up its state: {why}")]
     Strategy {

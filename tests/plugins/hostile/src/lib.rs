@@ -1,8 +1,9 @@
-//! A strategy that misbehaves in every way there is, as its parameter says. For tests of the host.
+//! A strategy that misbehaves in every way there is, as its parameter says. For tests of the host. Built with
+//! `HOSTILE_SIGNAL_ONLY` in the environment it says that it looks at events alone.
 
 use bellwether_sdk::{
-    Bar, Capabilities, Choice, Context, InstrumentId, Intent, OrderKinds, ParamError, Params, Plugin, Price, Qty, Side,
-    Signal, Size, Strategy,
+    Bar, Capabilities, Choice, Context, InstrumentId, Intent, OrderKinds, ParamError, Params, Plugin, Price, Probe,
+    Qty, Side, Signal, Size, Strategy,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Choice)]
@@ -13,6 +14,10 @@ pub enum How {
     LoopInTick,
     LoopInRestore,
     LoopInSave,
+    LoopInObserve,
+    Work,
+    Look,
+    Feature,
     Panic,
     Recursion,
     Memory,
@@ -39,18 +44,26 @@ pub struct HostileParams {
     /// At which bar.
     #[param(default = 50)]
     pub at: u64,
+    /// Rounds of a loop in every bar, in thousands.
+    #[param(default = 0)]
+    pub work: u64,
 }
 
 pub struct Hostile {
     how: How,
     at: u64,
+    work: u64,
     bars: u64,
     hoard: Vec<Vec<u8>>,
 }
 
 fn forever() {
+    rounds(u64::MAX);
+}
+
+fn rounds(count: u64) {
     let mut n = 0_u64;
-    loop {
+    while n < count {
         n = std::hint::black_box(n.wrapping_add(1));
     }
 }
@@ -63,9 +76,8 @@ fn deeper(n: u64) -> u64 {
 impl Hostile {
     fn misbehave(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
         let id = bar.instrument;
-        let order = |qty: i64, price: i64| {
-            Intent::limit(id, Side::Buy, Qty::from_mantissa(qty), Price::from_mantissa(price))
-        };
+        let order =
+            |qty: i64, price: i64| Intent::limit(id, Side::Buy, Qty::from_mantissa(qty), Price::from_mantissa(price));
         match self.how {
             How::LoopInTick => forever(),
             How::Panic => panic!("on purpose"),
@@ -104,7 +116,17 @@ impl Hostile {
             How::NanSize => ctx.signal(Signal::long(id).size(bellwether_sdk::SizeHint::EquityPct(f64::INFINITY))),
             How::Halt => ctx.halt("enough"),
             How::Peek => peek(),
-            How::Well | How::LoopInNew | How::LoopInStart | How::LoopInRestore | How::LoopInSave => {}
+            How::Work => rounds(self.work * 1000),
+            How::Look => {
+                ctx.position(id);
+            }
+            How::Feature => ctx.halt(format!("fear is {:?}", ctx.feature("fear").map(|f| (f.value, f.ts.nanos())))),
+            How::Well
+            | How::LoopInNew
+            | How::LoopInStart
+            | How::LoopInRestore
+            | How::LoopInSave
+            | How::LoopInObserve => {}
         }
     }
 }
@@ -128,16 +150,23 @@ impl Strategy for Hostile {
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
         self.bars += 1;
-        if self.bars == 1 && self.how != How::Peek {
+        if self.bars == 1 && self.how != How::Peek && !Self::SIGNAL_ONLY {
             ctx.place(Intent::limit(bar.instrument, Side::Buy, Qty::from_mantissa(1), Price::from_mantissa(1)));
         }
-        if self.bars == self.at {
+        if self.bars == self.at || self.bars > self.at && self.how == How::Work {
             self.misbehave(ctx, bar);
         }
     }
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, _: u64) {
         ctx.timer(ctx.now(), 0);
+    }
+
+    fn observe(&self, probe: &mut Probe) {
+        if self.how == How::LoopInObserve && self.bars >= self.at {
+            forever();
+        }
+        probe.value("bars", Some(self.bars as f64));
     }
 
     fn save(&self) -> Vec<u8> {
@@ -161,6 +190,7 @@ impl Plugin for Hostile {
     const NAME: &'static str = "hostile";
     const SUMMARY: &'static str = "misbehaves as told";
     const DIRECTIONAL: bool = true;
+    const SIGNAL_ONLY: bool = option_env!("HOSTILE_SIGNAL_ONLY").is_some();
     const STATE_VERSION: u32 = 1;
 
     fn capabilities() -> Capabilities {
@@ -171,6 +201,6 @@ impl Plugin for Hostile {
         if params.how == How::LoopInNew {
             forever();
         }
-        Ok(Self { how: params.how, at: params.at, bars: 0, hoard: Vec::new() })
+        Ok(Self { how: params.how, at: params.at, work: params.work, bars: 0, hoard: Vec::new() })
     }
 }

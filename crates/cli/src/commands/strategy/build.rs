@@ -1,6 +1,7 @@
 //! `strategy build`: a package with a strategy in it becomes a WebAssembly component. The strategy is built as it is; a small
 //! crate around it, written here, gives it the exports. A core module that another language's compiler made needs none.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -97,7 +98,8 @@ pub(super) fn build(folder: &Path, out: Option<&Path>, offline: bool) -> Result<
     command.args(["build", "--release", "--target", TARGET, "--manifest-path"]).arg(shell.join("Cargo.toml"));
     command.arg("--target-dir").arg(package.target.join("bellwether").join("target"));
     // What the caller's own build was told is not meant for this one.
-    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
+    command.env_remove("RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
+    command.env("CARGO_ENCODED_RUSTFLAGS", without_folders(&package, &shell));
     if offline {
         command.arg("--offline");
     }
@@ -106,6 +108,29 @@ pub(super) fn build(folder: &Path, out: Option<&Path>, offline: bool) -> Result<
     let module = package.target.join("bellwether").join("target").join(TARGET).join("release").join(module);
     let file = out.map_or_else(|| folder.join(format!("{}.wasm", package.ident())), Path::to_owned);
     pack(&module, &file)
+}
+
+/// Flags by which the places of panics in a component name no folder of this machine.
+fn without_folders(package: &Package, shell: &Path) -> OsString {
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"));
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home);
+    let crates = package.sdk.parent().map(Path::to_owned);
+    // Of two that fit the later counts: what lies in another comes after it.
+    let named = [
+        (cargo, "cargo"),
+        (Some(package.workspace.clone()), "workspace"),
+        (crates, "bellwether"),
+        (Some(package.folder.clone()), "strategy"),
+        (Some(shell.to_owned()), "component"),
+    ];
+    // What the compiler says keeps the names by which its reader finds the places.
+    let mut flags = OsString::from("--remap-path-scope=object");
+    for (folder, name) in named.iter().filter_map(|(folder, name)| Some((folder.as_ref()?, name))) {
+        flags.push("\u{1f}--remap-path-prefix=");
+        flags.push(folder);
+        flags.push(format!("={name}"));
+    }
+    flags
 }
 
 fn run_cargo(command: &mut std::process::Command) -> Result<(), Failure> {

@@ -186,12 +186,22 @@ impl Engine {
 
     /// What each strategy tells of itself now, about each of its instruments.
     pub fn observed(&self) -> Vec<(String, Probe)> {
+        self.probes(|strategy, probe| strategy.observe(probe))
+    }
+
+    /// The same at any time of a session that runs: a strategy that may only be called at inputs is not asked, it is what it
+    /// told at the end of a candle.
+    pub fn observed_last(&self) -> Vec<(String, Probe)> {
+        self.probes(|strategy, probe| strategy.observed(probe))
+    }
+
+    fn probes(&self, ask: impl Fn(&dyn Strategy, &mut Probe)) -> Vec<(String, Probe)> {
         let of = |slot: &Slot, instrument: InstrumentId| {
             let mut probe = Probe { instrument, ..Probe::default() };
-            slot.strategy.observe(&mut probe);
+            ask(slot.strategy.as_ref(), &mut probe);
             (slot.id.clone(), probe)
         };
-        self.slots.iter().flat_map(|s| s.own.instruments.iter().map(move |i| of(s, *i))).collect()
+        self.slots.iter().flat_map(|s| s.own.instruments.iter().map(|i| of(s, *i)).collect::<Vec<_>>()).collect()
     }
 
     #[cold]

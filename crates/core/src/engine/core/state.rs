@@ -14,6 +14,9 @@ impl Slot {
         put(out, &(&self.own.positions, &self.own.orders))?;
         // One that was halted is never called again: its state is of no use, and may not be there.
         let saved = if self.halted { Vec::new() } else { self.strategy.save() };
+        if let Some(why) = self.strategy.failure().filter(|_| !self.halted) {
+            return Err(StateError::Broken { strategy: self.id.clone(), why });
+        }
         if saved.is_empty() && !self.halted {
             return Err(StateError::Unsaved(self.id.clone()));
         }

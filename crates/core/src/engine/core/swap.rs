@@ -77,8 +77,12 @@ impl Engine {
             fits &= self.slots[i].form.as_ref().is_some_and(|form| form.takes_state);
             self.take_back(i, "another is put in before it has heard an event".to_owned());
         }
-        // What a strategy that failed holds is not given on.
-        let state = (fits && !self.slots[i].halted).then(|| self.slots[i].strategy.save());
+        // What a strategy that failed holds is not given on; one that fails as it saves has failed.
+        let mut state = (fits && !self.slots[i].halted).then(|| self.slots[i].strategy.save());
+        if let Some(why) = self.slots[i].strategy.failure() {
+            state = None;
+            self.halt(i, why);
+        }
         self.put_in(i, swap, newcomer, state.is_some());
         let begun = match &state {
             Some(state) => self.continue_from(i, state),

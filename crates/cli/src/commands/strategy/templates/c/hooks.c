@@ -182,9 +182,12 @@ void P(observe)(uint16_t instrument, P(observed_t) *ret) {
 }
 
 /* What it does not listen to. */
-void P(sync)(P(list_seen_t) *seen, P(list_position_t) *positions, P(list_open_order_t) *orders) {
+void P(sync)(
+    P(list_seen_t) *seen, P(list_position_t) *positions, P(list_open_order_t) *orders, P(list_feature_t) *features
+) {
     P(list_seen_free)(seen);
     P(list_position_free)(positions);
+    P(list_feature_free)(features);
     if (orders) P(list_open_order_free)(orders);
 }
 uint32_t P(start)(P(moment_t) *at) { return (void)at, 0; }

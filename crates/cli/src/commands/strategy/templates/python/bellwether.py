@@ -147,7 +147,7 @@ class Context:
         self.now, self.equity, self.instruments, self.mine = 0, 0.0, [], []
         # Open orders of its own, as they are: `id`, `instrument`, `side`, `state`, `price`, `qty_left`.
         self.orders, self.asked, self.next_order = [], [], 1
-        self.positions, self.lasts, self.quotes, self.synced = {}, {}, {}, set()
+        self.positions, self.lasts, self.quotes, self.features, self.synced = {}, {}, {}, {}, set()
 
     def price(self, instrument, mantissa):
         return mantissa / 10 ** self.instruments[instrument].price_scale
@@ -163,6 +163,10 @@ class Context:
         """The average price of the position; 0 when flat."""
         held = self.positions.get(instrument)
         return self.price(instrument, held.entry) if held else 0.0
+
+    def feature(self, name, instrument):
+        """A number from outside the market, for an instrument or for none; None until it is known."""
+        return self.features.get((name, instrument), self.features.get((name, None)))
 
     def last(self, instrument):
         """The last price; 0 before the first."""
@@ -319,12 +323,13 @@ def export(strategy):
             Plugin.scale = equity_scale
             Plugin.ctx.instruments, Plugin.ctx.mine = instruments, mine
 
-        def sync(self, seen, positions, orders):
+        def sync(self, seen, positions, orders, features):
             ctx = Plugin.ctx
             for now in seen:
                 ctx.lasts[now.quote.instrument], ctx.quotes[now.quote.instrument] = now.last, now.quote
             ctx.synced = {now.quote.instrument for now in seen}
             ctx.positions.update((p.instrument, p) for p in positions)
+            ctx.features.update(((f.name, f.instrument), f.value) for f in features)
             if orders is not None:
                 ctx.orders = orders
 
