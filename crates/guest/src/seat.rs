@@ -200,7 +200,7 @@ mod tests {
             multiplier: 1,
             inferred: true,
         };
-        seat.sit(2, vec![(0, instrument()), (1, instrument())], &[0, 1]);
+        seat.sit(2, vec![instrument(), instrument()], &[0, 1]);
         seat
     }
 

@@ -56,33 +56,33 @@ pub(crate) struct Budget {
 
 impl Limits {
     /// To be asked what it is, and made.
-    pub(crate) const fn to_be_made(&self) -> Budget {
+    pub(crate) const fn to_be_made(self) -> Budget {
         Budget { fuel: self.fuel_to_begin, ms: self.event_ms_max, to: "to be made" }
     }
 
     /// To be told where it is and to start.
-    pub(crate) const fn to_start(&self) -> Budget {
+    pub(crate) const fn to_start(self) -> Budget {
         Budget { fuel: self.fuel_to_begin / 5, ms: self.event_ms_max / 2, to: "to start" }
     }
 
     /// To hear so many events at once.
-    pub(crate) const fn to_hear(&self, events: usize) -> Budget {
+    pub(crate) const fn to_hear(self, events: usize) -> Budget {
         let (events, to) = (events as u64, if events == 1 { "in one event" } else { "in events given at once" });
         Budget { fuel: self.fuel_per_event.saturating_mul(events), ms: self.event_ms_max.saturating_mul(events), to }
     }
 
     /// To tell what it decides by.
-    pub(crate) const fn to_tell(&self) -> Budget {
+    pub(crate) const fn to_tell(self) -> Budget {
         Budget { fuel: self.fuel_per_event, ms: self.event_ms_max / 4, to: "to tell what it decides by" }
     }
 
     /// To save its state.
-    pub(crate) const fn to_save(&self) -> Budget {
+    pub(crate) const fn to_save(self) -> Budget {
         Budget { fuel: self.fuel_to_begin / 10, ms: self.event_ms_max / 4, to: "to save its state" }
     }
 
     /// To take up a state.
-    pub(crate) const fn to_take_up(&self) -> Budget {
+    pub(crate) const fn to_take_up(self) -> Budget {
         Budget { to: "to take up a state", ..self.to_save() }
     }
 }

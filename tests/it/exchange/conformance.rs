@@ -8,7 +8,7 @@ use bellwether::exchange::{
     Stamp, Topic, TradeReply, Urls, Venue, VenueError, WireError,
 };
 use bellwether::keys::{Credential, KeyError, Scheme, Signer};
-use bellwether_sdk::{Price, Qty, Side, Symbol, Trade, Ts};
+use bellwether_sdk::{Aggressor, Price, Qty, Side, Symbol, Trade, Ts};
 
 use super::toy::{Toy, listings};
 use super::world::{BTC, approved, credential, order};
@@ -114,8 +114,8 @@ impl Venue for Faulty {
     fn read_market(&self, text: &str, listings: &Listings, now: Ts, sink: &mut dyn Sink) -> Result<(), WireError> {
         // Numbers are believed as they come.
         if text.contains(r#""p":"-5""#) {
-            let price = Price::from_mantissa(-5);
-            sink.note(Note::Trade(Trade { ts: now, price, instrument: BTC, ..Trade::default() }, 5));
+            let (price, qty, aggressor) = (Price::from_mantissa(-5), Qty::from_mantissa(1), Aggressor::Buyer);
+            sink.note(Note::Trade(Trade { ts: now, ts_venue: now, price, qty, instrument: BTC, aggressor }, 5));
         }
         self.0.read_market(text, listings, now, sink)
     }
