@@ -97,7 +97,7 @@ impl Transport for Live {
         if !request.body.is_empty() {
             builder = builder.body(request.body.clone());
         }
-        let told = |e: reqwest::Error| format!("{} {}: {}", request.method.name(), request.path, causes(e));
+        let told = |e: reqwest::Error| format!("{} {base_url}{}: {}", request.method.name(), request.path, causes(e));
         let failed = |e: reqwest::Error| {
             // A connect error comes before the first byte of the request, a builder error before that.
             if e.is_connect() || e.is_builder() {
@@ -213,7 +213,7 @@ mod tests {
         let query = "timestamp=1&signature=0123456789abcdef".to_owned();
         let request = Request::get("/api/v3/order", query, 1);
         let error = runtime.block_on(live.http("http://127.0.0.1:1", &request)).expect_err("no connection").to_string();
-        assert!(error.contains("GET /api/v3/order: "), "{error}");
+        assert!(error.contains("GET http://127.0.0.1:1/api/v3/order: "), "{error}");
         assert!(!error.contains("signature") && !error.contains("0123456789abcdef"), "{error}");
     }
 }
