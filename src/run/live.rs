@@ -25,7 +25,7 @@ use super::settlements;
 use super::setup::Setup;
 use super::supply::{Offers, Supply};
 use super::surroundings::Surroundings;
-use super::swap::{as_watched, pinned, watchdog_waits};
+use super::swap::{pinned, watchdog_waits};
 use super::takeup::{TakenUp, take_up};
 use super::{RunError, RunReport};
 use crate::api::Pages;
@@ -85,8 +85,6 @@ pub async fn session_in(
     let Surroundings { transport, clock, disk, waits, in_real_time } = around;
     let wall_now = || clock().now();
     let registry = &with_artefacts(registry, &plan);
-    let (settings, changed) = as_watched(settings, registry, &plan);
-    let settings = &settings;
     let began = Instant::now();
     let mode = if keys.is_some() { Mode::Live } else { Mode::Paper };
     let symbols = market::symbols(settings)?;
@@ -212,7 +210,7 @@ pub async fn session_in(
     (hands.outside, hands.stop, hands.number) = (Some(outside), Some(stop), plan.session);
     hands.seconds = second_by_feed;
     settled.iter().for_each(|f| hands.funding.is_booked(f.instrument, f.ts));
-    changed.into_iter().chain(unsettled).chain(left_out).for_each(|words| hands.note(words));
+    unsettled.into_iter().chain(left_out).for_each(|words| hands.note(words));
     hands.accounts = accounts;
     hands.foreigners = Foreigners::new(settings, hands.session.circuit.engine())?;
     match rehearsal {

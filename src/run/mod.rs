@@ -81,6 +81,6 @@ pub use statement::{
     text as statement_text,
 };
 pub use surroundings::Surroundings;
-pub use swap::{ChangeAsked, file_for_session};
+pub use swap::{ChangeAsked, file_for_session, pin_as_watched};
 pub use tapes::{Divergence, TapeReplay, Verified, export, replay, replay_by, replay_whole, show, verify};
 pub use tokens::{TOKEN_KINDS, tokens};

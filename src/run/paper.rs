@@ -16,7 +16,7 @@ use super::report::Reporter;
 use super::session::{Session, Status, Taping, status};
 use super::spec::SeriesRead;
 use super::supply::Supply;
-use super::swap::{Swapper, as_watched, pinned, watchdog_waits};
+use super::swap::{Swapper, pinned, watchdog_waits};
 use super::tapes::{self, TapeRun};
 use super::watchdog::Watch;
 use super::{RunError, RunReport, ask};
@@ -88,8 +88,6 @@ pub fn paper(
 ) -> Result<RunReport, RunError> {
     let began = Instant::now();
     let registry = &with_artefacts(registry, &plan);
-    let (settings, changed) = as_watched(settings, registry, &plan);
-    let settings = &settings;
     let catalog = Catalog::open(&settings.data.dir)?;
     let prepared = Prepared::new(settings, registry, &catalog)?;
     let merge = Merge::new(prepared.sources()?).map_err(|e| RunError::Data(e.to_string()))?;
@@ -125,7 +123,6 @@ pub fn paper(
         }
         Some(path) => take_up(path, registry, settings, taping, &mut merge)?,
     };
-    changed.into_iter().for_each(|words| session.say(words));
     session.tap(reporter.taps());
     if reporter.is_open() || settings.signals.only {
         session.circuit.engine_mut().keep_signals();

@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use super::RunError;
 use super::backtest::panic_text;
 use super::control::{Claims, Reply};
-use super::paper::SessionPlan;
 use super::plan::{Form, make};
 use crate::config::Settings;
 use crate::engine::{Engine, Fresh, Newcomer, Step, Swap};
@@ -95,14 +94,10 @@ pub(super) fn pinned_like(settings: &mut Settings, theirs: &Settings) {
     }
 }
 
-/// Settings as a session that watches its files begins with them: where a file has changed since it was pinned, the pin is
-/// that of what it has become, as it would be had it changed while the session ran. Gives what is told of that.
-pub(super) fn as_watched(settings: &Settings, registry: &Registry, plan: &SessionPlan<'_>) -> (Settings, Vec<String>) {
-    let (mut settings, mut told) = (settings.clone(), Vec::new());
-    // One that is taken up goes on with the content that it had.
-    if !plan.watch || plan.resume.is_some() {
-        return (settings, told);
-    }
+/// Pins what a session that watches its files begins with: where a file has changed since it was pinned, its pin becomes that
+/// of what it has become, as it would had it changed while the session ran. Gives what is to be told of that.
+pub fn pin_as_watched(settings: &mut Settings, registry: &Registry) -> Vec<String> {
+    let mut told = Vec::new();
     for strategy in settings.strategy.iter_mut().filter(|s| is_file(&s.plugin)) {
         let Some(pin) = &mut strategy.sha256 else { continue };
         // One that cannot be loaded is refused where strategies are made.
@@ -115,7 +110,7 @@ pub(super) fn as_watched(settings: &Settings, registry: &Registry, plan: &Sessio
             pin.clone_from(&now.sha256);
         }
     }
-    (settings, told)
+    told
 }
 
 /// What the thread is to prepare.

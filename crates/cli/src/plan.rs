@@ -10,7 +10,7 @@ use bellwether_sdk::Symbol;
 
 use crate::args::{Global, RunArgs};
 use crate::failure::{Code, Failure};
-use crate::{axes, strategies};
+use crate::{axes, out, strategies};
 
 /// Most combinations of a grid.
 const COMBINATIONS_MAX: usize = 100_000;
@@ -35,6 +35,8 @@ pub(crate) enum Of {
     Backtest,
     /// Paper or live.
     Session,
+    /// The same, begun anew and watching the files of its strategies.
+    Watched,
 }
 
 /// Settings for a command that runs nothing: file, environment and `--state-dir`.
@@ -68,7 +70,7 @@ pub(crate) fn plan(global: &Global, args: &RunArgs, registry: &Registry, of: Of)
         text: (*value).to_owned(),
     });
     let Loaded { mut settings, file } = layered(global, flags.collect())?;
-    let unpinned = choose_strategies(&mut settings, args, registry)?;
+    let unpinned = choose_strategies(&mut settings, args, registry, of)?;
     flags_over(&mut settings, args)?;
     defaults(&mut settings, of);
     let mut axes = Vec::new();
@@ -98,6 +100,7 @@ fn choose_strategies(
     settings: &mut Settings,
     args: &RunArgs,
     registry: &Registry,
+    of: Of,
 ) -> Result<Vec<(String, String)>, Failure> {
     if let Some(name) = &args.strategy {
         let known: Vec<_> = settings.strategy.iter().filter(|s| s.id == *name || s.plugin == *name).cloned().collect();
@@ -107,6 +110,9 @@ fn choose_strategies(
         };
     } else if settings.strategy.is_empty() {
         settings.strategy = vec![StrategySettings { plugin: "ema_cross".to_owned(), ..Default::default() }];
+    }
+    if of == Of::Watched {
+        bellwether::run::pin_as_watched(settings, registry).iter().for_each(|text| out::tell(text));
     }
     let mut unpinned = Vec::new();
     for strategy in &mut settings.strategy {
@@ -177,7 +183,7 @@ fn flags_over(settings: &mut Settings, args: &RunArgs) -> Result<(), Failure> {
 /// The shipped data's best-known series stands in where nobody said what to replay.
 fn defaults(settings: &mut Settings, of: Of) {
     // A session watches the market tick by tick unless bars were asked for.
-    if of == Of::Session && settings.backtest.kinds.is_empty() && settings.backtest.interval.is_none() {
+    if of != Of::Backtest && settings.backtest.kinds.is_empty() && settings.backtest.interval.is_none() {
         settings.backtest.kinds.push("trades".to_owned());
     }
     let shipped = settings.data == bellwether::config::DataSettings::default();

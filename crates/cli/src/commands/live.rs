@@ -8,7 +8,7 @@ use clap::Args;
 use super::paper::{SessionArgs, finish, session_plan};
 use crate::args::{Global, RunArgs};
 use crate::failure::{Code, Failure};
-use crate::plan::{Of, plan};
+use crate::plan::plan;
 use crate::{interrupt, out, record, watch};
 
 /// `live`
@@ -47,7 +47,7 @@ pub(crate) struct LiveArgs {
 
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &LiveArgs, registry: &Registry) -> Result<(), Failure> {
-    let mut plan = plan(global, &args.run, registry, Of::Session)?;
+    let mut plan = plan(global, &args.run, registry, args.session.of())?;
     if !plan.axes.is_empty() {
         return Err(Failure::new(Code::Usage, "a range or list makes a grid, and a live session is one run"));
     }

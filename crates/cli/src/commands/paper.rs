@@ -84,9 +84,16 @@ pub(crate) struct SessionArgs {
     pub(crate) no_save: bool,
 }
 
+impl SessionArgs {
+    /// What is to be planned. A session that is taken up goes on with the content that it had.
+    pub(crate) fn of(&self) -> Of {
+        if self.watch && self.resume.is_none() { Of::Watched } else { Of::Session }
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &PaperArgs, registry: &Registry) -> Result<(), Failure> {
-    let mut plan = plan(global, &args.run, registry, Of::Session)?;
+    let mut plan = plan(global, &args.run, registry, args.session.of())?;
     if !plan.axes.is_empty() {
         return Err(Failure::new(Code::Usage, "a range or list makes a grid, and a session is one run")
             .help("find the values with `bellwether backtest`, then give single ones"));

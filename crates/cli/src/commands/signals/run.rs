@@ -10,7 +10,7 @@ use clap::Args;
 use crate::args::{Global, RunArgs};
 use crate::commands::paper::{FeedKind, SessionArgs, session_plan};
 use crate::failure::{Code, Failure};
-use crate::plan::{Of, plan};
+use crate::plan::plan;
 use crate::{interrupt, out};
 
 /// `signals run`
@@ -62,7 +62,7 @@ impl Watcher for Printer {
 
 /// Runs the command.
 pub(crate) fn run(global: &Global, args: &RunSignalsArgs, registry: &Registry) -> Result<(), Failure> {
-    let mut plan = plan(global, &args.run, registry, Of::Session)?;
+    let mut plan = plan(global, &args.run, registry, args.session.of())?;
     if !plan.axes.is_empty() {
         return Err(Failure::new(Code::Usage, "a range or list makes a grid, and this is one run"));
     }
