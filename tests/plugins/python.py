@@ -55,7 +55,7 @@ def stand_in() -> None:
         "Condition": "name now trigger", "Observed": "values_ conditions", "Created": "account warmup",
         "Quote": "ts ts_venue bid bid_qty ask ask_qty instrument", "Seen": "last quote",
         "Bar": "ts_open ts_close open high low close volume interval instrument",
-        "Position": "instrument qty entry", "StopLimit": "trigger price",
+        "Position": "instrument qty entry", "StopLimit": "trigger price", "Feature": "name instrument value ts",
         "Instrument": "symbol price_scale qty_scale tick lot qty_min notional_min multiplier inferred",
         "Intent": "instrument side size kind tif post_only reduce_only bracket tag",
         "Signal": "id instrument direction strength confidence horizon_ns expiry size entry stop trailing_stop targets "
@@ -184,9 +184,23 @@ class Tests(unittest.TestCase):
 
         plugin, _ = seated(Sees)
         plugin.on_bar(moment(), bar(10_000))
-        plugin.sync([wit.Seen(10_100, wit.Quote(0, 0, 0, 0, 0, 0, 0))], [wit.Position(0, -1_500, 9_900)], None)
+        plugin.sync([wit.Seen(10_100, wit.Quote(0, 0, 0, 0, 0, 0, 0))], [wit.Position(0, -1_500, 9_900)], None, [])
         plugin.on_bar(moment(), bar(10_000))
         self.assertEqual(seen, [(100.0, 0.0, 0.0, -1.5), (101.0, -1.5, 99.0, -1.5)])
+
+    def test_it_sees_numbers_from_outside_the_market_of_an_instrument_before_those_of_none(self):
+        seen = []
+
+        class Reads(Strategy):
+            def on_bar(self, ctx, bar):
+                seen.append((ctx.feature("fear", 0), ctx.feature("grade", 0)))
+
+        plugin, _ = seated(Reads)
+        plugin.on_bar(moment(), bar(10_000))
+        plugin.sync([], [], None, [wit.Feature("fear", None, 20.0, 1), wit.Feature("grade", None, 0.5, 1)])
+        plugin.sync([], [], None, [wit.Feature("grade", 0, 0.75, 2)])
+        plugin.on_bar(moment(), bar(10_000))
+        self.assertEqual(seen, [(None, None), (20.0, 0.75)])
 
     def test_it_says_what_it_may_do_and_how_long_it_warms_up(self):
         class Careful(Strategy):

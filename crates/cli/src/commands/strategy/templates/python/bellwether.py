@@ -444,7 +444,7 @@ def story(strategy, closes, restarts=False, **params):
         plugin = export(strategy)()
         plugin.create([(name, strategy.params[name].show(value)) for name, value in params.items()])
         plugin.seat(2, [wit.Instrument("test:AAA/USD", 2, 3, 1, 1, 1, wit.Wide(0, 0), 1, True)], [0])
-        plugin.sync([], [], None)
+        plugin.sync([], [], None, [])
         plugin.start(moment(0, 1))
         return plugin
 
