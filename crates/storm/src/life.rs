@@ -240,7 +240,7 @@ impl Lives {
         let untouched = std::fs::read(&file)? == bad;
         match end {
             End::Failed(RunError::Venue(_)) | End::Died if untouched => {}
-            End::Failed(RunError::Data(why)) if why.contains("damaged") || why.contains("no tape") => {}
+            End::Failed(RunError::File(why)) if why.contains("damaged") || why.contains("no tape") => {}
             other => {
                 let place = file.file_name().unwrap_or_default().display().to_string();
                 self.sim.world().wrong(format!("{place} with byte {at} changed was believed: {other:?}"));
@@ -292,7 +292,7 @@ impl Lives {
         let never_began = text.contains("does not begin with what") || text.contains("is no tape of version");
         match error {
             RunError::Tape(_) | RunError::Venue(_) => {}
-            RunError::Data(_) if never_began && world.known.left.is_empty() => std::fs::remove_file(&self.tape)?,
+            RunError::File(_) if never_began && world.known.left.is_empty() => std::fs::remove_file(&self.tape)?,
             _ => world.wrong(format!("a process ended: {text}")),
         }
         Ok(())
