@@ -343,7 +343,7 @@ pub(super) fn unequal(path: &Path, run: &TapeRun) -> Option<RunError> {
             run.start.version
         )
     });
-    run.damaged.clone().or(divergence).map(RunError::Data)
+    run.damaged.clone().or(divergence).map(RunError::File)
 }
 
 /// Who listens while a tape is heard.
