@@ -20,6 +20,7 @@ pub mod state;
 mod strategy;
 pub mod testing;
 mod time;
+mod view;
 
 /// For the state of strategies: derive with `#[serde(crate = "bellwether_sdk::serde")]`.
 pub use serde;
@@ -43,11 +44,9 @@ pub use params::{ParamError, ParamSpec, ParamType, ParamValues, Params};
 pub use per_instrument::PerInstrument;
 pub use signal::{Direction, Signal, SizeHint};
 pub use stance::Stance;
-pub use strategy::{
-    AccountKind, Action, BookView, Context, Feature, Features, InstrumentView, OpenOrder, Outbox, OwnView, Plugin,
-    PositionView, Probe, Strategy, View,
-};
+pub use strategy::{AccountKind, Action, Context, Outbox, Plugin, Probe, Strategy};
 pub use time::{Interval, IntervalError, Ts};
+pub use view::{BookView, Feature, Features, InstrumentView, OpenOrder, OwnView, PositionView, View};
 
 // The pages' own code is compiled and run. They are not among the sources that `strategy new` writes.
 #[cfg(doctest)]

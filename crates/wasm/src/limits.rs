@@ -22,9 +22,10 @@ pub struct Limits {
     pub fuel_per_event: u64,
     /// Instructions to be made; a fifth of it to start, a tenth to save a state or to take one up.
     pub fuel_to_begin: u64,
-    /// Milliseconds of all calls of one event by the clock on the wall, for what instructions do not count well; half of it to
-    /// start, a quarter to save a state or to take one up: one that takes another's place has all of it together. Only what takes so long depends on how fast the machine is. Shorter than the
-    /// watchdog of a session waits (`session.hang_ms`), so that the strategy is stopped and not the session.
+    /// Milliseconds of all calls of one event by the clock on the wall, for what instructions do not count well; half of
+    /// it to start, a quarter to save a state or to take one up: one that takes another's place has all of it together.
+    /// Only what takes so long depends on how fast the machine is. Shorter than the watchdog of a session waits
+    /// (`session.hang_ms`), so that the strategy is stopped and not the session.
     pub event_ms_max: u64,
     /// Bytes of a component's file.
     pub file_max: u64,
