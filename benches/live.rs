@@ -2,11 +2,13 @@
 //! that takes unsafe code, which this repository forbids.
 //!
 //! `cargo bench --bench live` prints the table of `benches/README.md`; `-- --only NAME` repeats one part for long, for
-//! `perf record`. Names: trade, depth, tell, order, tape.
+//! `perf record`, and `-- --counted NAME` runs it once without a clock, for `valgrind --tool=callgrind`, which does not
+//! know the clock. Names: trade, depth, tell, order, tape.
 
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bellwether::config::Durability;
@@ -33,7 +35,13 @@ const RUNS: usize = 11;
 const BTC: InstrumentId = InstrumentId(0);
 const START: i64 = 1_750_000_000_000_000_000;
 
+/// Nothing is timed: instructions are counted.
+static COUNTED: AtomicBool = AtomicBool::new(false);
+
 fn cpu() -> Duration {
+    if COUNTED.load(Ordering::Relaxed) {
+        return Duration::ZERO;
+    }
     let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
 }
@@ -371,12 +379,15 @@ fn main() {
     let args: Vec<String> = std::env::args().collect();
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on a disk");
     let dir = dir.path();
-    if let Some(at) = args.iter().position(|a| a == "--only") {
+    if let Some(at) = args.iter().position(|a| a == "--only" || a == "--counted") {
+        let counted = args[at] == "--counted";
+        COUNTED.store(counted, Ordering::Relaxed);
+        let runs = if counted { 2 } else { 100 };
         let spent = match args.get(at + 1).map(String::as_str) {
-            Some("trade") => trade(100),
-            Some("depth") => depth(100),
-            Some("tell") => tell_trade(40, dir),
-            Some("order") => order(100),
+            Some("trade") => trade(runs),
+            Some("depth") => depth(runs),
+            Some("tell") => tell_trade(runs.div_ceil(2), dir),
+            Some("order") => order(runs),
             Some("tape") => commit(dir, Durability::Staged, 1_000_000).0 as f64,
             _ => panic!("trade, depth, tell, order or tape"),
         };

@@ -96,9 +96,16 @@ fn enter(hash: &mut Sha256, orders: &[OrderRecord], fills: &[FillRecord], words:
     }
 }
 
+/// A byte as two lower-case hex digits.
+pub const fn hex_of(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [DIGITS[(byte >> 4) as usize], DIGITS[(byte & 15) as usize]]
+}
+
 /// Bytes as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |d: u8| char::from(DIGITS[usize::from(d & 15)]);
-    bytes.iter().flat_map(|b| [digit(b >> 4), digit(*b)]).collect()
+    let mut digits = vec![0; 2 * bytes.len()];
+    digits.chunks_exact_mut(2).zip(bytes).for_each(|(pair, byte)| pair.copy_from_slice(&hex_of(*byte)));
+    // ASCII, so nothing is lost.
+    String::from_utf8(digits).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ mod record;
 pub use answer::{Answer, REASONS, reason_of};
 pub use away::PutAway;
 pub use book::{OrderError, Orders};
-pub use hash::{Named, hex};
+pub use hash::{Named, hex, hex_of};
 pub use life::{Life, Step};
 pub use record::{FillRecord, OrderRecord, OrderType, TifType, WordId, Words};
 

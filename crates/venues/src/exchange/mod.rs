@@ -41,8 +41,8 @@ pub use listing::{Listing, Listings, Rules};
 pub use note::{AccountNote, FillNote, NO_INSTRUMENT, Note, OrderNote, OrderStatus, Sink, TradeReply};
 pub use venue::{BookRule, Continuity, Facts, Heartbeat, Plan, SnapshotBy, SocketUse, Stamp, Topic, Urls, Venue};
 pub use vocab::{
-    Act, ActReply, Amend, Ask, Balance, BookRow, Cancel, ClientId, FundingRow, MovedRow, OrderRef, OrderRow, PaidRow,
-    Permissions, Place, Position, Product, Reply, Span, TickerRow, TradeRow,
+    Act, ActReply, Amend, Ask, Balance, BookRow, Cancel, ClientHex, ClientId, FundingRow, MovedRow, OrderRef, OrderRow,
+    PaidRow, Permissions, Place, Position, Product, Reply, Span, TickerRow, TradeRow,
 };
 pub use wire::{Digits, WireError, mantissa, rate};
 

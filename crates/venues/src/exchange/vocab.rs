@@ -8,7 +8,7 @@ use bellwether_sdk::{OrderKind, TimeInForce};
 
 use super::Rules;
 use super::note::OrderStatus;
-use crate::orders::Order;
+use crate::orders::{Order, hex_of};
 use crate::risk::Approved;
 
 /// Which of a venue's markets.
@@ -47,6 +47,16 @@ impl ClientId {
         self.number & Self::CONDITIONAL != 0
     }
 
+    /// How it is written.
+    pub fn hex(self) -> ClientHex {
+        let value = (u128::from(self.session) << 64) | u128::from(self.number);
+        let mut digits = [0; 32];
+        for (byte, pair) in value.to_be_bytes().into_iter().zip(digits.chunks_exact_mut(2)) {
+            pair.copy_from_slice(&hex_of(byte));
+        }
+        ClientHex(digits)
+    }
+
     /// The order's number, without the mark.
     pub const fn order(self) -> u64 {
         self.number & !Self::CONDITIONAL
@@ -55,7 +65,19 @@ impl ClientId {
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:016x}", self.session, self.number)
+        f.write_str(self.hex().as_str())
+    }
+}
+
+/// A client order id as its 32 hex digits.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientHex([u8; 32]);
+
+impl ClientHex {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        // ASCII, so nothing is lost.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) fn moved(d: &Dialect, span: &Span) -> Result<Request, VenueError> {
         Way::Deposits => listed("/sapi/v1/capital/deposit/hisrec", 1, range),
         Way::Withdrawals => listed("/sapi/v1/capital/withdraw/history", 10, range),
         Way::Transfers(kind, _) => {
-            let params = Params::new().text("type", kind).and(range);
+            let params = Params::new().text("type", *kind).and(range);
             let params = params.number("current", page + 1).number("size", TRANSFERS);
             get(&Route { path: "/sapi/v1/asset/transfer", weight: 1 }, &params).signed()
         }

@@ -15,7 +15,7 @@ use bellwether_sdk::{OrderKind, Price, Qty, Rate, Side, TimeInForce, Trail};
 use super::super::{Act, Amend, Cancel, Fault, Listing, Listings, OrderRef, Place as Placing, Product};
 use super::super::{Request, VenueError};
 use super::dialect::{Dialect, Door, Verb};
-use super::params::Params;
+use super::params::{Exact, Params};
 use super::rest::listing;
 use super::words::side_word;
 use crate::exchange::http::Method;
@@ -56,7 +56,7 @@ pub(super) fn named(
     venue: &'static str,
 ) -> Result<Params, VenueError> {
     match order {
-        OrderRef::Client(id) => Ok(params.text(client, id)),
+        OrderRef::Client(id) => Ok(params.text(client, *id)),
         OrderRef::Venue(id) => Ok(params.number(venue, venue_number(id)?)),
     }
 }
@@ -109,7 +109,7 @@ pub(super) fn cancel_after(d: &Dialect, within_ms: u64, listings: &Listings) -> 
 }
 
 fn symbol(listing: &Listing) -> Params {
-    Params::new().text("symbol", &listing.rules.name)
+    Params::new().text("symbol", listing.rules.name.as_str())
 }
 
 fn placing(d: &Dialect, place: &Placing, listings: &Listings) -> Result<(Verb, Params), VenueError> {
@@ -130,12 +130,12 @@ fn no(what: &str) -> VenueError {
     VenueError::unsupported(what)
 }
 
-fn price(listing: &Listing, price: Price) -> String {
-    format_mantissa(price.mantissa(), listing.rules.price_scale)
+fn price(listing: &Listing, price: Price) -> Exact {
+    Exact(price.mantissa(), listing.rules.price_scale)
 }
 
-fn qty(listing: &Listing, qty: Qty) -> String {
-    format_mantissa(qty.mantissa(), listing.rules.qty_scale)
+fn qty(listing: &Listing, qty: Qty) -> Exact {
+    Exact(qty.mantissa(), listing.rules.qty_scale)
 }
 
 /// Symbol, side, type and quantity.
@@ -225,7 +225,7 @@ fn futures_tif(order: &Order) -> (&'static str, Option<i64>) {
 }
 
 /// Time in force and price of an order that ends in the book.
-fn futures_limit(params: Params, order: &Order, limit: String) -> Params {
+fn futures_limit(params: Params, order: &Order, limit: Exact) -> Params {
     let (tif, till) = futures_tif(order);
     let params = params.text("timeInForce", tif).text("price", limit);
     match till {
@@ -325,7 +325,7 @@ fn amending(d: &Dialect, amend: &Amend, listings: &Listings) -> Result<Params, V
     match (d.product, amend.price, amend.qty) {
         (Product::Spot, None, Some(new)) => match &amend.order {
             // Said again, or the venue would make up a new one.
-            OrderRef::Client(id) => Ok(named.text("newClientOrderId", id).text("newQty", qty(listing, new))),
+            OrderRef::Client(id) => Ok(named.text("newClientOrderId", *id).text("newQty", qty(listing, new))),
             OrderRef::Venue(_) => Err(no("name the order by our id: by the venue's it would lose its client id")),
         },
         (Product::Spot, ..) => {

@@ -69,13 +69,13 @@ fn unsign(text: &mut String) {
 ///
 /// # Errors
 /// [`KeyError`].
-pub(super) fn params(params: Params, signer: &dyn Signer, stamp: Stamp) -> Result<String, KeyError> {
+pub(super) fn params(params: Params, signer: &dyn Signer, stamp: Stamp) -> Result<Params, KeyError> {
     let mut params = params.text("apiKey", signer.key_id()).number("timestamp", millis(stamp));
     let signature = signature(&params.payload(), signer)?;
-    Ok(params.text("signature", signature).object())
+    Ok(params.text("signature", signature))
 }
 
 /// Parameters of a message on a connection that is logged on: the time alone.
-pub(super) fn logged_on(params: Params, stamp: Stamp) -> String {
-    params.number("timestamp", millis(stamp)).object()
+pub(super) fn logged_on(params: Params, stamp: Stamp) -> Params {
+    params.number("timestamp", millis(stamp))
 }

@@ -3,6 +3,8 @@
 //! A connection of an Ed25519 key logs on once, and its orders need no signature of their own; with other keys each is
 //! signed. Requests carry our numbers as ids; what is not a request of the gateway carries a word.
 
+use std::fmt::Write;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -28,7 +30,7 @@ pub(super) fn plan(d: &Dialect, urls: &Urls, signer: &dyn Signer, stamp: Stamp) 
     }
     let signed = |id: &str, method: &str| {
         let params = sign::params(Params::new(), signer, stamp)?;
-        Ok(format!("{{\"id\":\"{id}\",\"method\":\"{method}\",\"params\":{params}}}"))
+        Ok(format!("{{\"id\":\"{id}\",\"method\":\"{method}\",\"params\":{}}}", params.object()))
     };
     let login = logs_on(signer).then(|| signed(LOGON, "session.logon")).transpose()?;
     let messages = match d.product {
@@ -61,7 +63,12 @@ pub(super) fn say(
     } else {
         sign::params(params, signer, stamp).map_err(|e| VenueError::new(Fault::Authentication, "", e.to_string()))?
     };
-    Ok(Some(format!("{{\"id\":{number},\"method\":\"{method}\",\"params\":{params}}}")))
+    let mut text = String::with_capacity(640);
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{{\"id\":{number},\"method\":\"{method}\",\"params\":");
+    params.object_into(&mut text);
+    text.push('}');
+    Ok(Some(text))
 }
 
 #[derive(Deserialize)]

@@ -67,10 +67,10 @@ fn messages_of_the_socket_are_signed_over_sorted_parameters() {
         .text("timeInForce", "GTC")
         .text("quantity", "0.01000000")
         .text("price", "52000.00")
-        .number("recvWindow", 100);
+        .number("recvWindow", 100_u64);
     let said = super::super::sign::params(params, &key(), at_millis(1_645_423_376_532)).expect("signed");
     assert_eq!(
-        said,
+        said.object(),
         format!(
             "{{\"apiKey\":\"{KEY_ID}\",\"price\":\"52000.00\",\"quantity\":\"0.01000000\",\"recvWindow\":100,\"side\":\"SELL\",\"symbol\":\"BTCUSDT\",\"timeInForce\":\"GTC\",\"timestamp\":1645423376532,\"type\":\"LIMIT\",\"signature\":\"aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24\"}}"
         )
