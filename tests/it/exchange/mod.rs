@@ -2,11 +2,14 @@
 //! with a venue of our own making.
 
 mod conformance;
+mod cut;
 mod driver;
 mod feed;
 mod foreign;
 mod gateway;
+mod outage;
 mod server;
+mod shop;
 mod storm;
 mod toy;
 pub mod world;

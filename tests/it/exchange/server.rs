@@ -66,6 +66,8 @@ pub struct Server {
     pub fills: Vec<Value>,
     /// Whether some orders fill as they come.
     pub eager: bool,
+    /// Whether some orders are refused.
+    pub picky: bool,
     pub clients_seen: BTreeSet<String>,
     pub clients_twice: Vec<String>,
     pub truncate: Option<usize>,
@@ -97,6 +99,7 @@ impl Server {
             orders: Vec::new(),
             fills: Vec::new(),
             eager: true,
+            picky: true,
             clients_seen: BTreeSet::new(),
             clients_twice: Vec::new(),
             truncate,
@@ -196,7 +199,7 @@ impl Server {
                     self.clients_twice.push(client);
                     return (json!({ "code": "twice" }), Vec::new());
                 }
-                if dice.chance(300) {
+                if self.picky && dice.chance(300) {
                     return (json!({ "code": "funds", "msg": "no money" }), Vec::new());
                 }
                 let id = format!("v{}", self.orders.len() + 1);
@@ -245,9 +248,14 @@ impl Server {
 
     /// An order fills, in whole or part.
     fn fill(&mut self, at: usize, dice: &mut Dice, ms: i64) -> Vec<String> {
-        let o = &mut self.orders[at];
-        let left = o.qty - o.filled;
+        let left = self.orders[at].qty - self.orders[at].filled;
         let qty = if dice.chance(5_000) { left } else { 1 + dice.below(left as u64) as i64 };
+        self.fill_of(at, qty, ms)
+    }
+
+    /// So much of an order fills: what the private stream says.
+    pub fn fill_of(&mut self, at: usize, qty: i64, ms: i64) -> Vec<String> {
+        let o = &mut self.orders[at];
         o.filled += qty;
         o.status = if o.filled == o.qty { "filled" } else { "part" };
         let o = o.clone();
@@ -277,6 +285,7 @@ impl Server {
         };
         match path {
             "/time" => json!({ "time": ms }),
+            "/ticket" => json!({ "ticket": "one of many" }),
             "/book" => {
                 let (bids, asks) = self.seen(&self.state);
                 let v: Value = serde_json::from_str(&self.depth(true, 0, &bids, &asks)).expect("JSON");

@@ -66,6 +66,20 @@ impl Toy {
         toy
     }
 
+    /// "Not found" may mean "not yet" for so many milliseconds only.
+    pub fn that_settles(ms: u64) -> Self {
+        let mut toy = Self::numbers();
+        toy.facts.settle_ms = ms;
+        toy
+    }
+
+    /// Private connections need a ticket.
+    pub fn with_tickets() -> Self {
+        let mut toy = Self::numbers();
+        toy.facts.ticket = Some(300_000);
+        toy
+    }
+
     pub fn numbers() -> Self {
         Self::new(Continuity::Numbers, SnapshotBy::Rest(1_000), false)
     }
@@ -334,6 +348,7 @@ impl Venue for Toy {
                 let (a, b) = (from.nanos() / 1_000_000, to.nanos() / 1_000_000);
                 Request::get("/bars", format!("s={}&i={interval}&from={a}&to={b}", name(id)?), 5)
             }
+            Ask::StreamTicket | Ask::KeepTicket(_) => Request::get("/ticket", "", 1).signed(),
             Ask::OpenOrders(_) => Request::get("/open", "", 5).signed(),
             Ask::Order(id, order) => {
                 let (key, value) = by(order);
@@ -358,6 +373,10 @@ impl Venue for Toy {
                 .map(|ms| Reply::Time(Ts::from_millis(ms)))
                 .ok_or_else(|| VenueError::malformed("no time")),
             Ask::Instruments => Ok(Reply::Instruments(vec![rules()], Vec::new())),
+            Ask::StreamTicket | Ask::KeepTicket(_) => {
+                let ticket = v["ticket"].as_str().ok_or_else(|| VenueError::malformed("no ticket"))?;
+                Ok(Reply::StreamTicket(ticket.to_owned()))
+            }
             Ask::Book(id, _) => {
                 let rules = &listings.get(*id).ok_or_else(|| VenueError::malformed("not listed"))?.rules;
                 let last_id = v["last"].as_i64().ok_or_else(|| VenueError::malformed("no last"))?;

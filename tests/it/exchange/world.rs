@@ -25,6 +25,9 @@ pub const BTC: InstrumentId = InstrumentId(0);
 pub const START: i64 = 1_750_000_000_000_000_000;
 pub const MS: i64 = 1_000_000;
 
+/// What the transport says of a name that cannot be looked up.
+const NO_NAME: &str = "failed to lookup address information";
+
 /// How often what goes wrong, of ten thousand messages or requests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
@@ -99,6 +102,7 @@ pub struct World {
     pub now: i64,
     pub dice: Dice,
     pub faults: Faults,
+    /// Names cannot be looked up: nothing is opened, no request is sent.
     pub outage: bool,
     pub server: Server,
     pub feed: Feed,
@@ -112,6 +116,8 @@ pub struct World {
     pub notes: Vec<String>,
     pub ticking: bool,
     pub halts: Vec<String>,
+    /// Whether the private stream is on, each time it was told.
+    pub private: Vec<bool>,
     /// Orders of others: seen, ready to be taken over, and not to be.
     pub foreign: Vec<OrderRow>,
     pub adoptable: Vec<Adoptable>,
@@ -205,6 +211,7 @@ impl World {
             notes: Vec::new(),
             ticking: true,
             halts: Vec::new(),
+            private: Vec::new(),
             foreign: Vec::new(),
             adoptable: Vec::new(),
             left_alone: Vec::new(),
@@ -310,7 +317,7 @@ impl World {
             }
             Ev::Open(who, link, url) => {
                 if self.outage || self.dice.chance(self.faults.refuse) {
-                    self.closed(who, link, "refused");
+                    self.closed(who, link, if self.outage { NO_NAME } else { "refused" });
                     return;
                 }
                 self.conns.insert((who, link), Conn { url, ..Conn::default() });
@@ -446,7 +453,7 @@ impl World {
         let f = self.faults;
         let answer = |status: u16, body: String, headers: Vec<(String, String)>| Ok(Response { status, headers, body });
         if self.outage {
-            return Err(TransportError::NotSent("name not found".to_owned()));
+            return Err(TransportError::NotSent(NO_NAME.to_owned()));
         }
         if self.dice.chance(f.refuse) {
             return match self.dice.below(3) {
@@ -528,6 +535,7 @@ impl World {
                 GatewayEvent::AmendRefused(id, why) => self.amends.push(format!("{} {why}", id.0)),
                 GatewayEvent::Note(words) => self.notes.push(words),
                 GatewayEvent::Halt(why) => self.halts.push(why),
+                GatewayEvent::Private(on) => self.private.push(on),
                 GatewayEvent::Foreign(row) => self.foreign.push(row),
                 GatewayEvent::Adoptable(order) => self.adoptable.push(order),
                 GatewayEvent::LeftAlone(left) => self.left_alone.push(left.why),
@@ -611,6 +619,13 @@ impl World {
         }
         self.gateway.start(now);
         self.carry_out();
+    }
+
+    /// So much of the venue's order at a place fills.
+    pub fn fill(&mut self, at: usize, qty: i64) {
+        for text in self.server.fill_of(at, qty, self.now / MS) {
+            self.broadcast("orders", &text);
+        }
     }
 
     /// Cuts all connections.
