@@ -1,6 +1,7 @@
 //! The exchange door: the machines in a simulated storm, the driver on a real socket, and the conformance suite, all
 //! with a venue of our own making.
 
+mod changeover;
 mod conformance;
 mod cut;
 mod driver;
