@@ -12,7 +12,7 @@ use crate::exchange::feed::{Feed, FeedSettings};
 use crate::exchange::machine::Limits;
 use crate::exchange::transport::Transport;
 use crate::exchange::{
-    Ask, Fault, Listings, Product, Reply, Rules, Topic, Urls, VENUES, Venue, venue, venue_on_testnet,
+    ActCount, Ask, Fault, Listings, Product, Reply, Rules, Topic, Urls, VENUES, Venue, venue, venue_on_testnet,
 };
 use crate::market::Kind;
 
@@ -205,9 +205,13 @@ pub(super) async fn places(
         }
         let facts = venue.facts();
         let own = settings.venue.get(&settings_key(facts.venue, facts.product));
-        let limits = Limits::new(
+        let limits = Limits::with_acts(
             own.and_then(|v| v.weight_per_minute).unwrap_or(facts.weight_per_minute),
             own.and_then(|v| v.orders_per_10s).unwrap_or(facts.orders_per_10s),
+            facts.act_count.map(|count| ActCount {
+                max: own.and_then(|v| v.act_count_max).unwrap_or(count.max),
+                empties_ms: own.and_then(|v| v.act_count_empties_ms).unwrap_or(count.empties_ms),
+            }),
         );
         places.push(Place { venue, urls, listings: Listings::new(listed), limits });
     }

@@ -8,6 +8,7 @@ mod driver;
 mod feed;
 mod foreign;
 mod gateway;
+mod limits;
 mod outage;
 mod server;
 mod shop;

@@ -71,6 +71,8 @@ pub struct Server {
     pub clients_seen: BTreeSet<String>,
     pub clients_twice: Vec<String>,
     pub truncate: Option<usize>,
+    /// Changes of orders that were asked for.
+    pub amends: u32,
     mid: i64,
 }
 
@@ -103,6 +105,7 @@ impl Server {
             clients_seen: BTreeSet::new(),
             clients_twice: Vec::new(),
             truncate,
+            amends: 0,
             mid,
         }
     }
@@ -229,6 +232,7 @@ impl Server {
             }
             // It is taken down, and looked at later.
             Some("amend") => {
+                self.amends += 1;
                 let o = self.orders.iter().find(|o| v["id"] == json!(o.id) || v["client"] == json!(o.client));
                 (o.map_or(json!({ "code": "no_order" }), |o| json!({ "id": o.id, "client": o.client })), Vec::new())
             }

@@ -4,9 +4,10 @@
 //! REST behind it, and account notes have a stream of their own.
 
 use bellwether::exchange::{
-    AccountNote, Act, ActReply, Ask, BookRow, BookRule, Continuity, Facts, Fault, FillNote, Heartbeat, Listing,
-    Listings, Method, Note, OrderNote, OrderRef, OrderRow, OrderStatus, Plan, Product, Reply, Request, Response, Rules,
-    Sink, SnapshotBy, Span, Stamp, Topic, TradeReply, Urls, Venue, VenueError, WireError, mantissa,
+    AccountNote, Act, ActCount, ActReply, Ask, BookRow, BookRule, Continuity, Facts, Fault, FillNote, Heartbeat,
+    Listing, Listings, Method, Note, OrderNote, OrderRef, OrderRow, OrderStatus, Plan, Product, Reply, Request,
+    Response, Rules, Sink, SnapshotBy, Span, Stamp, Topic, TradeReply, Urls, Used, Venue, VenueError, WireError,
+    mantissa,
 };
 use bellwether::keys::{KeyError, Scheme, Signer};
 use bellwether_sdk::num::format_mantissa;
@@ -37,6 +38,7 @@ impl Toy {
             connection_life_ms: Some(600_000),
             weight_per_minute: 6_000,
             orders_per_10s: 100,
+            act_count: None,
             says_per_second: 10,
             ticket: None,
             account_on_trade: false,
@@ -70,6 +72,13 @@ impl Toy {
     pub fn that_settles(ms: u64) -> Self {
         let mut toy = Self::numbers();
         toy.facts.settle_ms = ms;
+        toy
+    }
+
+    /// What is done about orders counts: an order one, a cancel the more the younger the order is.
+    pub fn that_counts_acts(max: u32, empties_ms: u64) -> Self {
+        let mut toy = Self::numbers();
+        toy.facts.act_count = Some(ActCount { max, empties_ms });
         toy
     }
 
@@ -425,6 +434,25 @@ impl Venue for Toy {
         };
         let rules = &listings.get(id).ok_or_else(|| VenueError::malformed("not listed"))?.rules;
         Ok(vec![act_row(&v, rules).map_err(malformed)?])
+    }
+
+    fn used(&self, response: &Response) -> Used {
+        let number = |name: &str| response.header(name)?.parse().ok();
+        Used { weight: number("x-used-weight"), orders: number("x-used-orders") }
+    }
+
+    fn used_said(&self, text: &str) -> Used {
+        let v = serde_json::from_str::<Value>(text).unwrap_or_default();
+        let number = |name: &str| v[name].as_u64().and_then(|n| u32::try_from(n).ok());
+        Used { weight: number("used_weight"), orders: number("used_orders") }
+    }
+
+    fn cost(&self, act: &Act, age_ms: u64) -> u32 {
+        match act {
+            Act::Place(_) | Act::Amend(_) => 1,
+            Act::Cancel(_) | Act::CancelAll(_) if age_ms < 5_000 => 3,
+            _ => 0,
+        }
     }
 
     fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError> {

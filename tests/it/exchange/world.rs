@@ -131,6 +131,10 @@ pub struct World {
     pub no_reads: bool,
     /// What came of changes of orders.
     pub amends: Vec<String>,
+    /// Questions of the gateway that the venue was asked by REST.
+    pub asked: u32,
+    /// Weight and orders that the venue says were used by all.
+    pub used: Option<(u32, u32)>,
     checksum: bool,
     conns: BTreeMap<(Who, Link), Conn>,
     heap: BinaryHeap<Reverse<(i64, u64)>>,
@@ -186,7 +190,7 @@ impl World {
     pub fn at_venue(toy: Toy, seed: u64, checksum: bool, settings: FeedSettings) -> Self {
         let venue: Arc<dyn Venue> = Arc::new(toy);
         let facts = venue.facts().clone();
-        let limits = Limits::new(facts.weight_per_minute, facts.orders_per_10s);
+        let limits = Limits::with_acts(facts.weight_per_minute, facts.orders_per_10s, facts.act_count);
         let depth = if checksum { 10 } else { 1_000 };
         let topics = [Topic::Trades(BTC), Topic::Depth(BTC, depth)];
         let settings = FeedSettings { seed, ..settings };
@@ -220,6 +224,8 @@ impl World {
             overtaken: 0,
             no_reads: false,
             amends: Vec::new(),
+            asked: 0,
+            used: None,
             checksum,
             conns: BTreeMap::new(),
             heap: BinaryHeap::new(),
@@ -338,6 +344,7 @@ impl World {
                 }
             }
             Ev::Arrive(who, tag, request) => {
+                self.asked += u32::from(who == Who::Gateway && request.path != "/act");
                 let answer = self.rest(&request, ms);
                 let wait = self.delay();
                 self.at(wait, Ev::Answer(who, tag, answer));
@@ -438,6 +445,9 @@ impl World {
                 let mut answer = answer;
                 answer["t"] = json!("re");
                 answer["n"] = v["n"].clone();
+                if let Some((weight, orders)) = self.used {
+                    (answer["used_weight"], answer["used_orders"]) = (json!(weight), json!(orders));
+                }
                 if !self.dice.chance(self.faults.lose_answer) {
                     say.push(answer.to_string());
                 }
@@ -493,7 +503,10 @@ impl World {
             };
         }
         let status = if body["code"].is_null() { 200 } else { 400 };
-        answer(status, body.to_string(), Vec::new())
+        let used = |(weight, orders): (u32, u32)| {
+            [("x-used-weight", weight), ("x-used-orders", orders)].map(|(name, n)| (name.to_owned(), n.to_string()))
+        };
+        answer(status, body.to_string(), self.used.map_or(Vec::new(), |all| used(all).to_vec()))
     }
 
     /// What the machines want done.

@@ -30,6 +30,7 @@ pub(super) fn spot() -> Facts {
         connection_life_ms: Some(DAY_MS),
         weight_per_minute: 6000,
         orders_per_10s: 100,
+        act_count: None,
         says_per_second: 5,
         ticket: None,
         account_on_trade: true,
@@ -68,6 +69,7 @@ pub(super) fn futures() -> Facts {
         connection_life_ms: Some(DAY_MS),
         weight_per_minute: 2400,
         orders_per_10s: 300,
+        act_count: None,
         says_per_second: 10,
         // A ticket lives for an hour.
         ticket: Some(1_800_000),

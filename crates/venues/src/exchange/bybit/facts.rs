@@ -84,6 +84,7 @@ pub(super) fn facts(product: Product, table: &Table) -> Facts {
         // 600 requests in 5 s per address.
         weight_per_minute: 7200,
         orders_per_10s: table.orders_per_10s,
+        act_count: None,
         says_per_second: 20,
         ticket: None,
         account_on_trade: false,

@@ -37,6 +37,7 @@ pub(super) fn facts() -> Facts {
         // 10,000 an hour per key is what is documented.
         weight_per_minute: 166,
         orders_per_10s: 100,
+        act_count: None,
         says_per_second: 8,
         ticket: None,
         account_on_trade: false,

@@ -12,6 +12,7 @@
 //! It decides nothing: what was not approved cannot be given to it, and what ended is not replaced.
 
 mod account;
+mod counts;
 mod eras;
 mod fees;
 mod foreign;

@@ -434,6 +434,7 @@ impl Gateway {
     /// A message came on a connection.
     pub fn on_text(&mut self, link: Link, text: &str, now: Ts) {
         self.on_alive(link, now);
+        let now = self.now;
         let Some(at) = self.which(link) else { return };
         if at.1 == SocketUse::Account {
             match self.venue.read_account(text, &self.listings) {
@@ -443,6 +444,7 @@ impl Gateway {
         } else {
             match self.venue.read_trade(text, &self.listings) {
                 Ok(TradeReply::Answered(number, outcome)) => {
+                    self.limits.told(self.venue.used_said(text), now);
                     if let Some(flight) = self.said.remove(&number) {
                         self.on_act(flight, outcome);
                     }

@@ -36,6 +36,7 @@ pub(super) fn linear(on_mainnet: bool) -> Facts {
         weight_per_minute: 1_200,
         // There is no limit per time but one per traded value; this keeps below 100 requests in flight.
         orders_per_10s: 100,
+        act_count: None,
         // 2000 per minute.
         says_per_second: 30,
         ticket: None,

@@ -68,6 +68,7 @@ pub(super) fn facts(product: Product) -> Facts {
         weight_per_minute: 300,
         // 60 in 2 s per instrument.
         orders_per_10s: 300,
+        act_count: None,
         says_per_second: 20,
         ticket: None,
         account_on_trade: false,
