@@ -207,7 +207,7 @@ fn order_row(v: &Value, l: &Listing) -> Result<OrderRow, WireError> {
 
 fn fill_note(v: &Value, l: &Listing) -> Result<FillNote, WireError> {
     let fee = Decimal::parse(ok_text(v, "fee")?.as_bytes()).map_err(|e| WireError::shape(e, &v.to_string()))?;
-    Ok(FillNote {
+    FillNote {
         instrument: l.id,
         trade_id: ok_text(v, "trade")?.to_owned(),
         venue_id: v["id"].as_str().unwrap_or_default().to_owned(),
@@ -219,7 +219,8 @@ fn fill_note(v: &Value, l: &Listing) -> Result<FillNote, WireError> {
         fee_currency: "USD".to_owned(),
         liquidity: Liquidity::Maker,
         ts_venue: time(v),
-    })
+    }
+    .checked()
 }
 
 fn act_row(v: &Value, rules: &Rules) -> Result<ActReply, WireError> {
