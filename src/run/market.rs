@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bellwether_sdk::{Bar, Instrument, InstrumentId, InstrumentKind, Interval, Price, Qty, Symbol, Ts};
+use bellwether_sdk::{Bar, Instrument, InstrumentId, InstrumentKind, Interval, Price, Qty, Rate, Symbol, Ts};
 
 use super::RunError;
 use super::supply::{Offer, Offers};
@@ -200,7 +200,10 @@ pub(super) async fn places(
             if product == Product::Linear {
                 kinds.push(Kind::Funding);
             }
-            rows.push((id, Offer { instrument: rules.instrument(id), fees: None, kinds }));
+            // No venue says in its list of instruments what this account pays.
+            let usual = venue.facts().fees_bps;
+            let fees = usual.and_then(|(maker, taker)| Rate::from_bps(maker).ok().zip(Rate::from_bps(taker).ok()));
+            rows.push((id, Offer { instrument: rules.instrument(id), fees, fees_are_assumed: true, kinds }));
             listed.push((id, rules.clone()));
         }
         let facts = venue.facts();

@@ -38,6 +38,7 @@ impl Toy {
             connection_life_ms: Some(600_000),
             weight_per_minute: 6_000,
             orders_per_10s: 100,
+            fees_bps: None,
             act_count: None,
             says_per_second: 10,
             ticket: None,

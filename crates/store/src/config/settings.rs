@@ -182,11 +182,11 @@ pub struct SimSettings {
     pub fill_profile: Option<String>,
     /// `ohlc-path@1`: visit the extreme nearest to the open first, instead of the high.
     pub nearest_extreme_first: bool,
-    /// Maker fee in basis points; by default the catalog's, else 10.
+    /// Maker fee in basis points; by default the catalog's, on a venue's feed its lowest tier's, else 10.
     #[schemars(with = "Option<NumberForm>")]
     #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
     pub maker_bps: Option<Decimal>,
-    /// Taker fee in basis points; by default the catalog's, else 10.
+    /// Taker fee in basis points; by default the catalog's, on a venue's feed its lowest tier's, else 10.
     #[schemars(with = "Option<NumberForm>")]
     #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
     pub taker_bps: Option<Decimal>,

@@ -1,6 +1,6 @@
 //! What a venue's folder provides: facts and a codec. Nothing else differs between venues.
 
-use bellwether_sdk::{InstrumentId, Interval, Ts};
+use bellwether_sdk::{Decimal, InstrumentId, Interval, Ts};
 
 use super::{
     AccountNote, Act, ActReply, Ask, Listings, Product, Reply, Request, Response, Sink, TradeReply, VenueError,
@@ -156,6 +156,9 @@ pub struct Facts {
     pub weight_per_minute: u32,
     /// Orders per ten seconds.
     pub orders_per_10s: u32,
+    /// What it takes of a fill, maker and taker, in basis points, at the lowest tier of its public schedule: what an account
+    /// pays depends on more. `None` where it is not known.
+    pub fees_bps: Option<(Decimal, Decimal)>,
     /// The count of acts per instrument, where there is one.
     pub act_count: Option<ActCount>,
     /// Messages per second that we may say on one connection.

@@ -1,5 +1,7 @@
 //! What is fixed of Kraken's spot market (docs.kraken.com, November 2026).
 
+use bellwether_sdk::Decimal;
+
 use crate::exchange::{ActCount, BookRule, Continuity, Facts, Heartbeat, Product, SnapshotBy, Urls};
 
 /// The facts.
@@ -24,6 +26,8 @@ pub(super) fn spot() -> Facts {
         connection_life_ms: None,
         weight_per_minute: 60,
         orders_per_10s: 100,
+        // The first step of the schedule that the answer about pairs gives for each (`fees`, `fees_maker`).
+        fees_bps: Some((Decimal::new(25, 0), Decimal::new(40, 0))),
         act_count: Some(ActCount { max: 60, empties_ms: 60_000 }),
         says_per_second: 10,
         // The ticket lives as long as the subscriptions made with it.
