@@ -71,7 +71,7 @@ pub(super) async fn places(
         // Of a newer publisher we may not know every kind.
         let kinds: Vec<Kind> = found.kinds.iter().filter_map(|k| k.parse().ok()).collect();
         let instrument = Instrument { inferred: found.inferred, ..found.rules.instrument(id) };
-        rows.push(Offer { instrument, fees: found.fees, kinds });
+        rows.push(Offer { instrument, fees: found.fees, fees_are_assumed: false, kinds });
         listed.push((id, found.rules.clone()));
     }
     let place = url.clone();

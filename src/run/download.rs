@@ -260,7 +260,10 @@ impl Way {
             }
             tries += 1;
             let answer = match self.transport.http(&self.urls.rest, &request).await {
-                Ok(response) => self.venue.reply(ask, &response, &self.listings),
+                Ok(response) => {
+                    self.limits.told(self.venue.used(&response), wall_now());
+                    self.venue.reply(ask, &response, &self.listings)
+                }
                 Err(e) => Err(VenueError::new(Fault::Transient, "", e.to_string())),
             };
             match answer {

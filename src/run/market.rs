@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bellwether_sdk::{Bar, Instrument, InstrumentId, InstrumentKind, Interval, Price, Qty, Symbol, Ts};
+use bellwether_sdk::{Bar, Instrument, InstrumentId, InstrumentKind, Interval, Price, Qty, Rate, Symbol, Ts};
 
 use super::RunError;
 use super::supply::{Offer, Offers};
@@ -12,7 +12,7 @@ use crate::exchange::feed::{Feed, FeedSettings};
 use crate::exchange::machine::Limits;
 use crate::exchange::transport::Transport;
 use crate::exchange::{
-    Ask, Fault, Listings, Product, Reply, Rules, Topic, Urls, VENUES, Venue, venue, venue_on_testnet,
+    ActCount, Ask, Fault, Listings, Product, Reply, Rules, Topic, Urls, VENUES, Venue, venue, venue_on_testnet,
 };
 use crate::market::Kind;
 
@@ -200,14 +200,21 @@ pub(super) async fn places(
             if product == Product::Linear {
                 kinds.push(Kind::Funding);
             }
-            rows.push((id, Offer { instrument: rules.instrument(id), fees: None, kinds }));
+            // No venue says in its list of instruments what this account pays.
+            let usual = venue.facts().fees_bps;
+            let fees = usual.and_then(|(maker, taker)| Rate::from_bps(maker).ok().zip(Rate::from_bps(taker).ok()));
+            rows.push((id, Offer { instrument: rules.instrument(id), fees, fees_are_assumed: true, kinds }));
             listed.push((id, rules.clone()));
         }
         let facts = venue.facts();
         let own = settings.venue.get(&settings_key(facts.venue, facts.product));
-        let limits = Limits::new(
+        let limits = Limits::with_acts(
             own.and_then(|v| v.weight_per_minute).unwrap_or(facts.weight_per_minute),
             own.and_then(|v| v.orders_per_10s).unwrap_or(facts.orders_per_10s),
+            facts.act_count.map(|count| ActCount {
+                max: own.and_then(|v| v.act_count_max).unwrap_or(count.max),
+                empties_ms: own.and_then(|v| v.act_count_empties_ms).unwrap_or(count.empties_ms),
+            }),
         );
         places.push(Place { venue, urls, listings: Listings::new(listed), limits });
     }

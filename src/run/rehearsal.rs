@@ -189,7 +189,10 @@ mod tests {
         let instrument = rules.instrument(InstrumentId(0));
         let listings = crate::exchange::Listings::new([(InstrumentId(0), rules)]);
         let kinds = vec![crate::market::Kind::Quotes];
-        let offers = Offers { rows: vec![Offer { instrument, fees: None, kinds }], place: "binance".to_owned() };
+        let offers = Offers {
+            rows: vec![Offer { instrument, fees: None, fees_are_assumed: false, kinds }],
+            place: "binance".to_owned(),
+        };
         let nowhere = "ws://127.0.0.1:9".to_owned();
         let urls = Urls { rest: String::new(), market: nowhere.clone(), account: String::new(), trade: nowhere };
         let place = Place { venue, urls, listings, limits: Limits::new(100, 100) };

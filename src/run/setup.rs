@@ -15,7 +15,7 @@ use crate::risk::{Guard, Limits};
 use crate::signal::{Combination, Conflict, Rule};
 use crate::sim::{MarginTerms, Sim, SimConfig, SlippageModel};
 
-/// The fee where neither settings nor venue say one: 10 basis points.
+/// The fee where neither settings nor data nor venue say one: 10 basis points.
 const DEFAULT_FEE: Rate = Rate::from_mantissa(1_000_000_000);
 
 /// A run whose settings have been understood and whose data is known to be there.
@@ -94,6 +94,11 @@ impl Setup {
     }
 }
 
+/// A rate in basis points, for reading.
+fn in_bps(rate: Rate) -> Decimal {
+    Decimal::new(rate.mantissa(), Rate::SCALE - 4).normalized()
+}
+
 fn combination(settings: &SignalSettings) -> Combination {
     Combination {
         rule: match settings.combine {
@@ -130,10 +135,18 @@ fn sim_config(
     let mut fees = Vec::new();
     for instrument in &plan.instruments {
         let stated = supply.fees(&instrument.symbol, &plan.range);
-        if (maker.is_none() || taker.is_none()) && stated.is_none() {
-            plan.notes.push(format!("{}: no fee stated; 10 basis points assumed", instrument.symbol));
-        }
         let (stated_maker, stated_taker) = stated.unwrap_or((DEFAULT_FEE, DEFAULT_FEE));
+        if maker.is_none() || taker.is_none() {
+            let symbol = &instrument.symbol;
+            if stated.is_none() {
+                plan.notes.push(format!("{symbol}: no fee stated; {} basis points assumed", in_bps(DEFAULT_FEE)));
+            } else if supply.fees_are_assumed(symbol) {
+                let (maker, taker) = (in_bps(stated_maker), in_bps(stated_taker));
+                plan.notes.push(format!(
+                    "{symbol}: no fee stated; the venue's lowest tier assumed: maker {maker}, taker {taker} basis points"
+                ));
+            }
+        }
         fees.push((maker.unwrap_or(stated_maker), taker.unwrap_or(stated_taker)));
     }
     let pct = |d: Decimal, what: &str| {

@@ -29,6 +29,11 @@ pub(super) trait Supply {
     /// Maker and taker fee then, where they are known.
     fn fees(&self, symbol: &Symbol, range: &Range<Ts>) -> Option<(Rate, Rate)>;
 
+    /// Whether these fees are what the venue takes of most, and nobody said that they are ours.
+    fn fees_are_assumed(&self, _: &Symbol) -> bool {
+        false
+    }
+
     /// When within the range other rules begin.
     fn rule_changes(&self, _: &Symbol, _: &Range<Ts>) -> Vec<Ts> {
         Vec::new()
@@ -84,11 +89,13 @@ fn within(catalog: &Catalog, symbol: &Symbol, range: &Range<Ts>) -> Range<Ts> {
     range.start.max(first)..range.end.min(end)
 }
 
-/// An instrument that is listed somewhere else than in a catalog: its rules, fees, and the kinds of data there will be.
+/// An instrument that is listed somewhere else than in a catalog: its rules, fees, whether these are only what the venue takes
+/// of most, and the kinds of data there will be.
 #[derive(Debug, Clone)]
 pub(super) struct Offer {
     pub(super) instrument: Instrument,
     pub(super) fees: Option<(Rate, Rate)>,
+    pub(super) fees_are_assumed: bool,
     pub(super) kinds: Vec<Kind>,
 }
 
@@ -113,6 +120,10 @@ impl Supply for Offers {
 
     fn fees(&self, symbol: &Symbol, _: &Range<Ts>) -> Option<(Rate, Rate)> {
         self.rows.iter().find(|o| o.instrument.symbol == *symbol).and_then(|o| o.fees)
+    }
+
+    fn fees_are_assumed(&self, symbol: &Symbol) -> bool {
+        self.rows.iter().any(|o| o.instrument.symbol == *symbol && o.fees_are_assumed)
     }
 
     fn place(&self) -> String {

@@ -235,6 +235,7 @@ pub(super) fn parts_of(start: &Start, registry: &Registry) -> Result<Parts, RunE
         rows.push(Offer {
             instrument: record.instrument(InstrumentId(id)).ok_or_else(damaged)?,
             fees: record.fees,
+            fees_are_assumed: false,
             kinds: record.kinds.iter().filter_map(|k| k.parse::<Kind>().ok()).collect(),
         });
     }

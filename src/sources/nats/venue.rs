@@ -71,6 +71,8 @@ impl BusVenue {
             connection_life_ms: None,
             weight_per_minute: 600,
             orders_per_10s: 0,
+            fees_bps: None,
+            act_count: None,
             says_per_second: 100,
             ticket: None,
             account_on_trade: false,

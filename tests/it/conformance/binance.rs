@@ -41,6 +41,7 @@ fn spot() -> Script {
             (Ask::Balances, ok(r#"{"canTrade":true,"balances":[{"asset":"BTC","free":"1.5","locked":"0.25000000"}]}"#)),
             (Ask::OpenOrders(None), ok(format!("[{}]", row("")))),
             (by_client(), ok(row(""))),
+            (fills(), ok(r#"[{"symbol":"BTCUSDT","id":3,"orderId":9,"price":"100.25","qty":"0.5","commission":"-0.001","commissionAsset":"BNB","time":5,"isBuyer":true,"isMaker":true}]"#)),
         ],
         act_replies: vec![
             (placed(), ok(row(""))),

@@ -48,6 +48,12 @@ pub(super) fn script(product: Product) -> Script {
         ),
         (Ask::OpenOrders(None), wrapped(&format!(r#"{{"list":[{}]}}"#, order_row(category)))),
         (by_client(), wrapped(&format!(r#"{{"list":[{}]}}"#, order_row(category)))),
+        (
+            fills(),
+            wrapped(
+                r#"{"list":[{"symbol":"BTCUSDT","orderId":"v1","orderLinkId":"c1","side":"Sell","execId":"e1","execPrice":"30","execQty":"1","execFee":"0.01","execType":"Trade","execTime":"5","isMaker":true}],"nextPageCursor":""}"#,
+            ),
+        ),
     ];
     script.act_replies = vec![
         (placed(), wrapped(&format!(r#"{{"orderId":"v1","orderLinkId":"{CLIENT_TEXT}"}}"#))),

@@ -42,10 +42,7 @@ pub(super) fn script() -> Script {
         (Ask::OpenOrders(None), ok(format!(r#"{{"orders":[{row}],"has_next":false}}"#))),
         (by_client(), ok(format!(r#"{{"orders":[{row}],"has_next":false}}"#))),
         (
-            Ask::Fills(
-                BTC,
-                bellwether::exchange::Span::new(bellwether_sdk::Ts::from_nanos(0), bellwether_sdk::Ts::from_nanos(0)),
-            ),
+            fills(),
             ok(
                 r#"{"fills":[{"trade_id":"t1","order_id":"v1","trade_time":"1970-01-01T00:00:05Z","trade_type":"FILL","price":"3","size":"0.5","commission":"1.14","product_id":"BTC-USD","liquidity_indicator":"MAKER","size_in_quote":false,"side":"BUY"}],"cursor":""}"#,
             ),

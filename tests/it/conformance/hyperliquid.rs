@@ -58,6 +58,12 @@ pub(super) fn script() -> Script {
         ),
         (Ask::OpenOrders(None), ok(format!("[{row}]"))),
         (
+            fills(),
+            ok(
+                r#"[{"coin":"BTC","px":"90","sz":"0.0002","side":"B","time":5,"oid":7,"crossed":true,"fee":"0.25","tid":99,"feeToken":"USDC","startPosition":"0.0"}]"#,
+            ),
+        ),
+        (
             by_client(),
             ok(format!(r#"{{"status":"order","order":{{"order":{row},"status":"open","statusTimestamp":1}}}}"#)),
         ),

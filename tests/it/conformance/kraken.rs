@@ -48,6 +48,12 @@ pub(super) fn script() -> Script {
         (Ask::Balances, result(r#"{"XXBT":{"balance":"1.5","hold_trade":"0.5"},"ZUSD":{"balance":"0.0000"}}"#)),
         (Ask::OpenOrders(None), result(&format!(r#"{{"open":{{"O1":{row}}}}}"#))),
         (by_client(), result(&format!(r#"{{"open":{{"O1":{row}}}}}"#))),
+        (
+            fills(),
+            result(
+                r#"{"trades":{"TA":{"ordertxid":"O1","pair":"XXBTZUSD","time":1700000001.5,"type":"sell","ordertype":"limit","price":"100.5","cost":"1","fee":"1.23","vol":"0.5","trade_id":9,"maker":true}},"count":1}"#,
+            ),
+        ),
         (Ask::StreamTicket, result(r#"{"token":"abc","expires":900}"#)),
     ];
     script.act_replies = vec![

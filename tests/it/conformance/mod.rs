@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use bellwether::exchange::testing::{Script, check};
 use bellwether::exchange::{
-    Act, Ask, Cancel, ClientId, Listings, OrderRef, Place, Product, Response, Rules, VENUES, venue,
+    Act, Ask, Cancel, ClientId, Listings, OrderRef, Place, Product, Response, Rules, Span, VENUES, venue,
 };
 use bellwether::keys::{Credential, Scheme, Signer};
-use bellwether_sdk::{Decimal, OrderId, OrderKind, Price, Qty, Side};
+use bellwether_sdk::{Decimal, OrderId, OrderKind, Price, Qty, Side, Ts};
 
 use crate::exchange::world::{BTC, approved, order};
 
@@ -147,4 +147,9 @@ fn script(listings: Listings, (signers, secrets): (Vec<Arc<dyn Signer>>, Vec<Str
         mutations: 100,
         seed: 20_261_124,
     }
+}
+
+/// The question after what filled.
+fn fills() -> Ask {
+    Ask::Fills(BTC, Span::new(Ts::from_millis(0), Ts::from_millis(0)))
 }

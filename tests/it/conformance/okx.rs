@@ -15,6 +15,9 @@ pub(super) fn script(product: Product) -> Script {
     let row = format!(
         r#"{{"instType":"{kind}","instId":"{id}","ordId":"v1","clOrdId":"{CLIENT_TEXT}","side":"buy","ordType":"limit","posSide":"net","px":"9000.0","sz":"0.05","state":"partially_filled","accFillSz":"0.03","avgPx":"9000","cTime":"1746947317401","uTime":"1746947317403","cancelSource":"","execType":"M","fee":"-0.05","feeCcy":"USDT","fillFee":"-0.02","fillFeeCcy":"USDT","fillPx":"9000","fillSz":"0.01","fillTime":"1746947317402","tradeId":"t1"}}"#
     );
+    let filled = format!(
+        r#"{{"instId":"{id}","tradeId":"t1","ordId":"v1","clOrdId":"{CLIENT_TEXT}","fillPx":"9000","fillSz":"0.01","side":"buy","execType":"M","feeCcy":"USDT","fee":"-0.02","ts":"5"}}"#
+    );
     let named = |text: &str| text.replace("ID", id);
     let taken = format!(r#"{{"clOrdId":"{CLIENT_TEXT}","ordId":"v1","sCode":"0","sMsg":"","tag":"","ts":"1"}}"#);
     let mut script = super::script(
@@ -50,6 +53,7 @@ pub(super) fn script(product: Product) -> Script {
         (Ask::Ticker(BTC), wrapped(r#"{"last":"2.5","bidPx":"2","bidSz":"1","askPx":"","askSz":"","ts":"5"}"#)),
         (Ask::OpenOrders(None), wrapped(&row)),
         (by_client(), wrapped(&row)),
+        (fills(), wrapped(&filled)),
     ];
     script.act_replies = vec![(placed(), wrapped(&taken)), (cancel(), wrapped(&taken))];
     script

@@ -1,137 +1,21 @@
 //! The driver and the network transport, over real sockets on this machine.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse, Redirect};
-use axum::routing::{any, get};
 use bellwether::exchange::drive::{Desk, Drive, Hands, Latency, WallClock};
 use bellwether::exchange::feed::{Feed, FeedEvent, FeedSettings};
 use bellwether::exchange::gateway::{Gateway, GatewayEvent, GatewaySettings};
 use bellwether::exchange::machine::Limits;
 use bellwether::exchange::transport::{Frame, Live, LiveSettings, Socket, Transport, TransportError};
-use bellwether::exchange::{Listings, Request, Topic, Urls, Venue};
+use bellwether::exchange::{Listings, Request, Topic, Venue};
 use bellwether::orders::Answer;
 use bellwether_sdk::{OrderId, Price, Side, Ts};
-use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::broadcast;
 
-use super::server::{Dice, Server};
+use super::shop::{Shop, urls};
 use super::toy::{Toy, listings};
 use super::world::{BTC, approved, credential, order};
-
-/// The toy venue on a real port.
-#[derive(Clone)]
-struct Shop {
-    server: Arc<Mutex<Server>>,
-    news: broadcast::Sender<(&'static str, String)>,
-    /// WebSocket pings, each so many milliseconds.
-    ping_ms: u64,
-}
-
-fn ms() -> i64 {
-    std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_millis() as i64)
-}
-
-impl Shop {
-    async fn open() -> (Self, String) {
-        Self::that_pings(60_000).await
-    }
-
-    async fn that_pings(ping_ms: u64) -> (Self, String) {
-        let (news, _) = broadcast::channel(1_024);
-        let shop = Self { server: Arc::new(Mutex::new(Server::new(None))), news, ping_ms };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let at = listener.local_addr().expect("an address").to_string();
-        let ticker = shop.clone();
-        tokio::spawn(async move {
-            let mut dice = Dice(1);
-            loop {
-                let told = ticker.server.lock().expect("the server").tick(&mut dice, ms());
-                for news in told {
-                    let _ = ticker.news.send(news);
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-        let app = Router::new()
-            .route(
-                "/ws",
-                get(|upgrade: WebSocketUpgrade, State(shop): State<Self>| async move {
-                    upgrade.on_upgrade(move |socket| shop.talk(socket))
-                }),
-            )
-            .route("/agent", get(|headers: HeaderMap| async move { format!("{:?}", headers.get("user-agent")) }))
-            .route("/elsewhere", get(|| async { Redirect::temporary("/time") }))
-            .route("/large", get(|| async { "x".repeat(100_000) }))
-            .fallback(any(|uri: Uri, RawQuery(query): RawQuery, State(shop): State<Self>| async move {
-                let body = shop.server.lock().expect("the server").read(uri.path(), &query.unwrap_or_default(), ms());
-                let status = if body["code"].is_null() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-                (status, body.to_string()).into_response()
-            }))
-            .with_state(shop.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        (shop, at)
-    }
-
-    async fn talk(self, mut socket: WebSocket) {
-        let mut news = self.news.subscribe();
-        let mut topics: Vec<String> = Vec::new();
-        let mut dice = Dice(5);
-        let every = Duration::from_millis(self.ping_ms);
-        let mut pings = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
-        loop {
-            let said = tokio::select! {
-                _ = pings.tick() => {
-                    if socket.send(Message::Ping(Vec::new().into())).await.is_err() {
-                        return;
-                    }
-                    continue;
-                },
-                message = socket.recv() => match message {
-                    Some(Ok(Message::Text(text))) => self.heard(&text, &mut topics, &mut dice),
-                    Some(Ok(_)) => continue,
-                    _ => return,
-                },
-                Ok((topic, text)) = news.recv() => {
-                    if topics.iter().any(|t| t == topic) { vec![text] } else { continue }
-                }
-            };
-            for text in said {
-                if socket.send(Message::Text(text.into())).await.is_err() {
-                    return;
-                }
-            }
-        }
-    }
-
-    fn heard(&self, text: &str, topics: &mut Vec<String>, dice: &mut Dice) -> Vec<String> {
-        let v: Value = serde_json::from_str(text).expect("JSON");
-        match v["op"].as_str().unwrap_or_default() {
-            "login" => vec![json!({ "t": "login" }).to_string()],
-            "sub" => {
-                let topic = v["topic"].as_str().unwrap_or_default();
-                topics.push(topic.split(':').next().unwrap_or_default().to_owned());
-                vec![json!({ "t": "ok" }).to_string()]
-            }
-            "ping" => vec![json!({ "t": "pong" }).to_string()],
-            _ => {
-                let (mut answer, notes) = self.server.lock().expect("the server").act(&v, dice, ms());
-                for note in notes {
-                    let _ = self.news.send(("orders", note));
-                }
-                answer["t"] = json!("re");
-                answer["n"] = v["n"].clone();
-                vec![answer.to_string()]
-            }
-        }
-    }
-}
 
 /// Buys once when the book is there and the private stream is on, cancels when it is accepted, and stops.
 #[derive(Default)]
@@ -183,7 +67,7 @@ impl Hands for Trader {
     }
 }
 
-fn block_on<F: Future>(future: F) -> F::Output {
+pub fn block_on<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), future).await.expect("in time") })
 }
@@ -192,9 +76,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 fn an_order_goes_out_and_is_cancelled_over_real_sockets_and_its_way_is_measured() {
     block_on(async {
         let (shop, at) = Shop::open().await;
-        let socket = format!("ws://{at}/ws");
-        let urls =
-            Urls { rest: format!("http://{at}"), market: socket.clone(), account: socket.clone(), trade: socket };
+        let urls = urls(&at);
         let venue: Arc<dyn Venue> = Arc::new(Toy::numbers());
         let limits = Limits::new(6_000, 100);
         let topics = [Topic::Trades(BTC), Topic::Depth(BTC, 100)];
@@ -219,9 +101,7 @@ fn an_order_goes_out_and_is_cancelled_over_real_sockets_and_its_way_is_measured(
 fn lost_in_silence(ping_ms: u64) -> u32 {
     block_on(async {
         let (_shop, at) = Shop::that_pings(ping_ms).await;
-        let socket = format!("ws://{at}/ws");
-        let urls =
-            Urls { rest: format!("http://{at}"), market: socket.clone(), account: socket.clone(), trade: socket };
+        let urls = urls(&at);
         let venue: Arc<dyn Venue> = Arc::new(Toy::that_wants_no_words(1_000));
         let gateway = Gateway::new(
             venue,

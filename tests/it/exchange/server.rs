@@ -66,9 +66,13 @@ pub struct Server {
     pub fills: Vec<Value>,
     /// Whether some orders fill as they come.
     pub eager: bool,
+    /// Whether some orders are refused.
+    pub picky: bool,
     pub clients_seen: BTreeSet<String>,
     pub clients_twice: Vec<String>,
     pub truncate: Option<usize>,
+    /// Changes of orders that were asked for.
+    pub amends: u32,
     mid: i64,
 }
 
@@ -97,9 +101,11 @@ impl Server {
             orders: Vec::new(),
             fills: Vec::new(),
             eager: true,
+            picky: true,
             clients_seen: BTreeSet::new(),
             clients_twice: Vec::new(),
             truncate,
+            amends: 0,
             mid,
         }
     }
@@ -196,7 +202,7 @@ impl Server {
                     self.clients_twice.push(client);
                     return (json!({ "code": "twice" }), Vec::new());
                 }
-                if dice.chance(300) {
+                if self.picky && dice.chance(300) {
                     return (json!({ "code": "funds", "msg": "no money" }), Vec::new());
                 }
                 let id = format!("v{}", self.orders.len() + 1);
@@ -226,6 +232,7 @@ impl Server {
             }
             // It is taken down, and looked at later.
             Some("amend") => {
+                self.amends += 1;
                 let o = self.orders.iter().find(|o| v["id"] == json!(o.id) || v["client"] == json!(o.client));
                 (o.map_or(json!({ "code": "no_order" }), |o| json!({ "id": o.id, "client": o.client })), Vec::new())
             }
@@ -245,9 +252,14 @@ impl Server {
 
     /// An order fills, in whole or part.
     fn fill(&mut self, at: usize, dice: &mut Dice, ms: i64) -> Vec<String> {
-        let o = &mut self.orders[at];
-        let left = o.qty - o.filled;
+        let left = self.orders[at].qty - self.orders[at].filled;
         let qty = if dice.chance(5_000) { left } else { 1 + dice.below(left as u64) as i64 };
+        self.fill_of(at, qty, ms)
+    }
+
+    /// So much of an order fills: what the private stream says.
+    pub fn fill_of(&mut self, at: usize, qty: i64, ms: i64) -> Vec<String> {
+        let o = &mut self.orders[at];
         o.filled += qty;
         o.status = if o.filled == o.qty { "filled" } else { "part" };
         let o = o.clone();
@@ -277,6 +289,7 @@ impl Server {
         };
         match path {
             "/time" => json!({ "time": ms }),
+            "/ticket" => json!({ "ticket": "one of many" }),
             "/book" => {
                 let (bids, asks) = self.seen(&self.state);
                 let v: Value = serde_json::from_str(&self.depth(true, 0, &bids, &asks)).expect("JSON");

@@ -4,9 +4,10 @@
 //! REST behind it, and account notes have a stream of their own.
 
 use bellwether::exchange::{
-    AccountNote, Act, ActReply, Ask, BookRow, BookRule, Continuity, Facts, Fault, FillNote, Heartbeat, Listing,
-    Listings, Method, Note, OrderNote, OrderRef, OrderRow, OrderStatus, Plan, Product, Reply, Request, Response, Rules,
-    Sink, SnapshotBy, Span, Stamp, Topic, TradeReply, Urls, Venue, VenueError, WireError, mantissa,
+    AccountNote, Act, ActCount, ActReply, Ask, BookRow, BookRule, Continuity, Facts, Fault, FillNote, Heartbeat,
+    Listing, Listings, Method, Note, OrderNote, OrderRef, OrderRow, OrderStatus, Plan, Product, Reply, Request,
+    Response, Rules, Sink, SnapshotBy, Span, Stamp, Topic, TradeReply, Urls, Used, Venue, VenueError, WireError,
+    mantissa,
 };
 use bellwether::keys::{KeyError, Scheme, Signer};
 use bellwether_sdk::num::format_mantissa;
@@ -37,6 +38,8 @@ impl Toy {
             connection_life_ms: Some(600_000),
             weight_per_minute: 6_000,
             orders_per_10s: 100,
+            fees_bps: None,
+            act_count: None,
             says_per_second: 10,
             ticket: None,
             account_on_trade: false,
@@ -63,6 +66,27 @@ impl Toy {
     pub fn with_rising_nonces() -> Self {
         let mut toy = Self::numbers();
         toy.facts.signed_in_turn = true;
+        toy
+    }
+
+    /// "Not found" may mean "not yet" for so many milliseconds only.
+    pub fn that_settles(ms: u64) -> Self {
+        let mut toy = Self::numbers();
+        toy.facts.settle_ms = ms;
+        toy
+    }
+
+    /// What is done about orders counts: an order one, a cancel the more the younger the order is.
+    pub fn that_counts_acts(max: u32, empties_ms: u64) -> Self {
+        let mut toy = Self::numbers();
+        toy.facts.act_count = Some(ActCount { max, empties_ms });
+        toy
+    }
+
+    /// Private connections need a ticket.
+    pub fn with_tickets() -> Self {
+        let mut toy = Self::numbers();
+        toy.facts.ticket = Some(300_000);
         toy
     }
 
@@ -184,7 +208,7 @@ fn order_row(v: &Value, l: &Listing) -> Result<OrderRow, WireError> {
 
 fn fill_note(v: &Value, l: &Listing) -> Result<FillNote, WireError> {
     let fee = Decimal::parse(ok_text(v, "fee")?.as_bytes()).map_err(|e| WireError::shape(e, &v.to_string()))?;
-    Ok(FillNote {
+    FillNote {
         instrument: l.id,
         trade_id: ok_text(v, "trade")?.to_owned(),
         venue_id: v["id"].as_str().unwrap_or_default().to_owned(),
@@ -196,7 +220,8 @@ fn fill_note(v: &Value, l: &Listing) -> Result<FillNote, WireError> {
         fee_currency: "USD".to_owned(),
         liquidity: Liquidity::Maker,
         ts_venue: time(v),
-    })
+    }
+    .checked()
 }
 
 fn act_row(v: &Value, rules: &Rules) -> Result<ActReply, WireError> {
@@ -334,6 +359,7 @@ impl Venue for Toy {
                 let (a, b) = (from.nanos() / 1_000_000, to.nanos() / 1_000_000);
                 Request::get("/bars", format!("s={}&i={interval}&from={a}&to={b}", name(id)?), 5)
             }
+            Ask::StreamTicket | Ask::KeepTicket(_) => Request::get("/ticket", "", 1).signed(),
             Ask::OpenOrders(_) => Request::get("/open", "", 5).signed(),
             Ask::Order(id, order) => {
                 let (key, value) = by(order);
@@ -358,6 +384,10 @@ impl Venue for Toy {
                 .map(|ms| Reply::Time(Ts::from_millis(ms)))
                 .ok_or_else(|| VenueError::malformed("no time")),
             Ask::Instruments => Ok(Reply::Instruments(vec![rules()], Vec::new())),
+            Ask::StreamTicket | Ask::KeepTicket(_) => {
+                let ticket = v["ticket"].as_str().ok_or_else(|| VenueError::malformed("no ticket"))?;
+                Ok(Reply::StreamTicket(ticket.to_owned()))
+            }
             Ask::Book(id, _) => {
                 let rules = &listings.get(*id).ok_or_else(|| VenueError::malformed("not listed"))?.rules;
                 let last_id = v["last"].as_i64().ok_or_else(|| VenueError::malformed("no last"))?;
@@ -406,6 +436,25 @@ impl Venue for Toy {
         };
         let rules = &listings.get(id).ok_or_else(|| VenueError::malformed("not listed"))?.rules;
         Ok(vec![act_row(&v, rules).map_err(malformed)?])
+    }
+
+    fn used(&self, response: &Response) -> Used {
+        let number = |name: &str| response.header(name)?.parse().ok();
+        Used { weight: number("x-used-weight"), orders: number("x-used-orders") }
+    }
+
+    fn used_said(&self, text: &str) -> Used {
+        let v = serde_json::from_str::<Value>(text).unwrap_or_default();
+        let number = |name: &str| v[name].as_u64().and_then(|n| u32::try_from(n).ok());
+        Used { weight: number("used_weight"), orders: number("used_orders") }
+    }
+
+    fn cost(&self, act: &Act, age_ms: u64) -> u32 {
+        match act {
+            Act::Place(_) | Act::Amend(_) => 1,
+            Act::Cancel(_) | Act::CancelAll(_) if age_ms < 5_000 => 3,
+            _ => 0,
+        }
     }
 
     fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError> {

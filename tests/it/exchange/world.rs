@@ -25,6 +25,9 @@ pub const BTC: InstrumentId = InstrumentId(0);
 pub const START: i64 = 1_750_000_000_000_000_000;
 pub const MS: i64 = 1_000_000;
 
+/// What the transport says of a name that cannot be looked up.
+const NO_NAME: &str = "failed to lookup address information";
+
 /// How often what goes wrong, of ten thousand messages or requests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Faults {
@@ -99,6 +102,7 @@ pub struct World {
     pub now: i64,
     pub dice: Dice,
     pub faults: Faults,
+    /// Names cannot be looked up: nothing is opened, no request is sent.
     pub outage: bool,
     pub server: Server,
     pub feed: Feed,
@@ -112,6 +116,8 @@ pub struct World {
     pub notes: Vec<String>,
     pub ticking: bool,
     pub halts: Vec<String>,
+    /// Whether the private stream is on, each time it was told.
+    pub private: Vec<bool>,
     /// Orders of others: seen, ready to be taken over, and not to be.
     pub foreign: Vec<OrderRow>,
     pub adoptable: Vec<Adoptable>,
@@ -125,6 +131,10 @@ pub struct World {
     pub no_reads: bool,
     /// What came of changes of orders.
     pub amends: Vec<String>,
+    /// Questions of the gateway that the venue was asked by REST.
+    pub asked: u32,
+    /// Weight and orders that the venue says were used by all.
+    pub used: Option<(u32, u32)>,
     checksum: bool,
     conns: BTreeMap<(Who, Link), Conn>,
     heap: BinaryHeap<Reverse<(i64, u64)>>,
@@ -180,7 +190,7 @@ impl World {
     pub fn at_venue(toy: Toy, seed: u64, checksum: bool, settings: FeedSettings) -> Self {
         let venue: Arc<dyn Venue> = Arc::new(toy);
         let facts = venue.facts().clone();
-        let limits = Limits::new(facts.weight_per_minute, facts.orders_per_10s);
+        let limits = Limits::with_acts(facts.weight_per_minute, facts.orders_per_10s, facts.act_count);
         let depth = if checksum { 10 } else { 1_000 };
         let topics = [Topic::Trades(BTC), Topic::Depth(BTC, depth)];
         let settings = FeedSettings { seed, ..settings };
@@ -205,6 +215,7 @@ impl World {
             notes: Vec::new(),
             ticking: true,
             halts: Vec::new(),
+            private: Vec::new(),
             foreign: Vec::new(),
             adoptable: Vec::new(),
             left_alone: Vec::new(),
@@ -213,6 +224,8 @@ impl World {
             overtaken: 0,
             no_reads: false,
             amends: Vec::new(),
+            asked: 0,
+            used: None,
             checksum,
             conns: BTreeMap::new(),
             heap: BinaryHeap::new(),
@@ -310,7 +323,7 @@ impl World {
             }
             Ev::Open(who, link, url) => {
                 if self.outage || self.dice.chance(self.faults.refuse) {
-                    self.closed(who, link, "refused");
+                    self.closed(who, link, if self.outage { NO_NAME } else { "refused" });
                     return;
                 }
                 self.conns.insert((who, link), Conn { url, ..Conn::default() });
@@ -331,6 +344,7 @@ impl World {
                 }
             }
             Ev::Arrive(who, tag, request) => {
+                self.asked += u32::from(who == Who::Gateway && request.path != "/act");
                 let answer = self.rest(&request, ms);
                 let wait = self.delay();
                 self.at(wait, Ev::Answer(who, tag, answer));
@@ -431,6 +445,9 @@ impl World {
                 let mut answer = answer;
                 answer["t"] = json!("re");
                 answer["n"] = v["n"].clone();
+                if let Some((weight, orders)) = self.used {
+                    (answer["used_weight"], answer["used_orders"]) = (json!(weight), json!(orders));
+                }
                 if !self.dice.chance(self.faults.lose_answer) {
                     say.push(answer.to_string());
                 }
@@ -446,7 +463,7 @@ impl World {
         let f = self.faults;
         let answer = |status: u16, body: String, headers: Vec<(String, String)>| Ok(Response { status, headers, body });
         if self.outage {
-            return Err(TransportError::NotSent("name not found".to_owned()));
+            return Err(TransportError::NotSent(NO_NAME.to_owned()));
         }
         if self.dice.chance(f.refuse) {
             return match self.dice.below(3) {
@@ -486,7 +503,10 @@ impl World {
             };
         }
         let status = if body["code"].is_null() { 200 } else { 400 };
-        answer(status, body.to_string(), Vec::new())
+        let used = |(weight, orders): (u32, u32)| {
+            [("x-used-weight", weight), ("x-used-orders", orders)].map(|(name, n)| (name.to_owned(), n.to_string()))
+        };
+        answer(status, body.to_string(), self.used.map_or(Vec::new(), |all| used(all).to_vec()))
     }
 
     /// What the machines want done.
@@ -528,6 +548,7 @@ impl World {
                 GatewayEvent::AmendRefused(id, why) => self.amends.push(format!("{} {why}", id.0)),
                 GatewayEvent::Note(words) => self.notes.push(words),
                 GatewayEvent::Halt(why) => self.halts.push(why),
+                GatewayEvent::Private(on) => self.private.push(on),
                 GatewayEvent::Foreign(row) => self.foreign.push(row),
                 GatewayEvent::Adoptable(order) => self.adoptable.push(order),
                 GatewayEvent::LeftAlone(left) => self.left_alone.push(left.why),
@@ -611,6 +632,13 @@ impl World {
         }
         self.gateway.start(now);
         self.carry_out();
+    }
+
+    /// So much of the venue's order at a place fills.
+    pub fn fill(&mut self, at: usize, qty: i64) {
+        for text in self.server.fill_of(at, qty, self.now / MS) {
+            self.broadcast("orders", &text);
+        }
     }
 
     /// Cuts all connections.

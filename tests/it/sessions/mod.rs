@@ -239,6 +239,14 @@ fn announced_funding_is_booked_when_it_settles() {
     assert_eq!(outcome.fills.len(), 1);
     // One contract at a mark of 100 pays a thousandth.
     assert_eq!(outcome.funding.to_text(outcome.reporting.scale), "-0.1", "{:?}", outcome.notes);
+    assert_fees_of_the_lowest_tier(&outcome);
+}
+
+/// Where nobody states a fee, the venue's lowest tier is taken and told: a taker pays five basis points of a hundred.
+fn assert_fees_of_the_lowest_tier(outcome: &Outcome) {
+    assert_eq!(outcome.fees.to_text(outcome.reporting.scale), "0.05");
+    let told = "binance:BTC/USDT:USDT: no fee stated; the venue's lowest tier assumed: maker 2, taker 5 basis points";
+    assert!(outcome.notes.iter().any(|n| n == told), "{:?}", outcome.notes);
 }
 
 #[test]
@@ -260,6 +268,8 @@ fn funding_that_settled_while_a_paper_session_was_down_is_booked_when_it_goes_on
     std::thread::sleep(Duration::from_millis(200));
     let after = run(None, Some(tape.clone()));
     assert_eq!(after.funding.to_text(after.reporting.scale), "-0.1", "{:?}", after.notes);
+    // The tape has the fee.
+    assert_eq!(after.fees.to_text(after.reporting.scale), "0.05");
     let again = run(None, Some(tape));
     assert_eq!(again.funding.to_text(again.reporting.scale), "-0.1", "it is booked once: {:?}", again.notes);
 }

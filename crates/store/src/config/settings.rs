@@ -182,11 +182,11 @@ pub struct SimSettings {
     pub fill_profile: Option<String>,
     /// `ohlc-path@1`: visit the extreme nearest to the open first, instead of the high.
     pub nearest_extreme_first: bool,
-    /// Maker fee in basis points; by default the catalog's, else 10.
+    /// Maker fee in basis points; by default the catalog's, on a venue's feed its lowest tier's, else 10.
     #[schemars(with = "Option<NumberForm>")]
     #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
     pub maker_bps: Option<Decimal>,
-    /// Taker fee in basis points; by default the catalog's, else 10.
+    /// Taker fee in basis points; by default the catalog's, on a venue's feed its lowest tier's, else 10.
     #[schemars(with = "Option<NumberForm>")]
     #[serde(deserialize_with = "decimal_option", skip_serializing_if = "Option::is_none")]
     pub taker_bps: Option<Decimal>,
@@ -343,6 +343,14 @@ pub struct VenueSettings {
     /// used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orders_per_10s: Option<u32>,
+    /// How far the venue's count of what is done about orders may go, per instrument, where it keeps one and it is not what
+    /// its documents say of the lowest tier: at Kraken 125 for an intermediate account, 180 for a pro.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act_count_max: Option<u32>,
+    /// Milliseconds in which that count falls from there to nothing: at Kraken 53400 for an intermediate account, 48000 for a
+    /// pro.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act_count_empties_ms: Option<u64>,
 }
 
 /// Where the tape has an order before it leaves the process.

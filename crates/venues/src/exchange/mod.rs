@@ -39,7 +39,9 @@ pub use error::{Fault, VenueError};
 pub use http::{Base, Method, Request, Response};
 pub use listing::{Listing, Listings, Rules};
 pub use note::{AccountNote, FillNote, NO_INSTRUMENT, Note, OrderNote, OrderStatus, Sink, TradeReply};
-pub use venue::{BookRule, Continuity, Facts, Heartbeat, Plan, SnapshotBy, SocketUse, Stamp, Topic, Urls, Venue};
+pub use venue::{
+    ActCount, BookRule, Continuity, Facts, Heartbeat, Plan, SnapshotBy, SocketUse, Stamp, Topic, Urls, Used, Venue,
+};
 pub use vocab::{
     Act, ActReply, Amend, Ask, Balance, BookRow, Cancel, ClientHex, ClientId, FundingRow, MovedRow, OrderRef, OrderRow,
     PaidRow, Permissions, Place, Position, Product, Reply, Span, TickerRow, TradeRow,

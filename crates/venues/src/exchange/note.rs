@@ -2,7 +2,7 @@
 
 use bellwether_sdk::{Bar, Decimal, Depth, InstrumentId, Liquidity, Price, Qty, Quote, Rate, Side, Trade, Ts};
 
-use super::{ActReply, Balance, Position, VenueError};
+use super::{ActReply, Balance, Position, VenueError, WireError};
 
 /// Takes notes as a message is read. Depth levels are borrowed for the time of the call.
 pub trait Sink {
@@ -137,6 +137,24 @@ pub struct FillNote {
     pub liquidity: Liquidity,
     /// The venue's time.
     pub ts_venue: Ts,
+}
+
+impl FillNote {
+    /// The same, where its price and its quantity are above zero: nothing else can be booked.
+    ///
+    /// # Errors
+    /// [`WireError::Number`].
+    pub fn checked(self) -> Result<Self, WireError> {
+        let (price, qty) = (self.price.mantissa(), self.qty.mantissa());
+        match [("fill price", price), ("fill quantity", qty)].into_iter().find(|(_, number)| *number <= 0) {
+            None => Ok(self),
+            Some((field, number)) => Err(WireError::Number {
+                field,
+                text: number.to_string(),
+                why: format!("nothing fills at or below zero (fill {})", self.trade_id),
+            }),
+        }
+    }
 }
 
 /// Something a private socket said.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bellwether_sdk::{Bar, InstrumentId, Interval, Level, Price, Qty, Ts};
 
 use super::{
-    Act, ActReply, Ask, Cancel, ClientId, Fault, Listings, Note, OrderRef, Place, Reply, Request, Response, Span,
-    Stamp, Topic, TradeReply, Venue, VenueError,
+    AccountNote, Act, ActReply, Ask, Cancel, ClientId, Fault, FillNote, Listings, Note, OrderRef, Place, Reply,
+    Request, Response, Span, Stamp, Topic, TradeReply, Venue, VenueError,
 };
 use crate::keys::Signer;
 
@@ -365,8 +365,20 @@ impl Check<'_> {
                 self.expect(RULE, odd.is_none(), || format!("{odd:?} of {hostile}"));
             }
         }
+        for text in script.account.iter().chain(&script.trade).flat_map(|text| hostile(text)) {
+            let notes = self.venue.read_account(&text, &script.listings).unwrap_or_default();
+            let spoken = match self.venue.read_trade(&text, &script.listings) {
+                Ok(TradeReply::Account(notes)) => notes,
+                _ => Vec::new(),
+            };
+            let odd = notes.iter().chain(&spoken).find(|n| matches!(n, AccountNote::Fill(f) if !fill_is_sane(f)));
+            self.expect("what fills is above zero", odd.is_none(), || format!("{odd:?} of {text}"));
+        }
         for (ask, response) in &script.replies {
-            if !matches!(ask, Ask::Ticker(_) | Ask::Book(..) | Ask::Trades(..) | Ask::TradesFrom(..) | Ask::Bars(..)) {
+            if !matches!(
+                ask,
+                Ask::Ticker(_) | Ask::Book(..) | Ask::Trades(..) | Ask::TradesFrom(..) | Ask::Bars(..) | Ask::Fills(..)
+            ) {
                 continue;
             }
             for body in hostile(&response.body) {
@@ -477,6 +489,11 @@ fn level_is_sane(level: &Level) -> bool {
     price_is_sane(level.price) && level.qty >= Qty::ZERO
 }
 
+/// One execution: something changed hands.
+fn fill_is_sane(fill: &FillNote) -> bool {
+    price_is_sane(fill.price) && fill.qty > Qty::ZERO
+}
+
 fn bar_is_sane(bar: &Bar) -> bool {
     [bar.open, bar.high, bar.low, bar.close].into_iter().all(price_is_sane) && bar.volume >= Qty::ZERO
 }
@@ -498,6 +515,7 @@ fn reply_is_sane(reply: &Reply) -> bool {
         Reply::Book(b) => b.levels.iter().all(level_is_sane),
         Reply::Trades(rows) => rows.iter().all(|t| price_is_sane(t.price) && t.qty >= Qty::ZERO),
         Reply::Bars(rows) => rows.iter().all(bar_is_sane),
+        Reply::Fills(rows, _) => rows.iter().all(fill_is_sane),
         _ => true,
     }
 }

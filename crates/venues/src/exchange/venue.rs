@@ -1,6 +1,6 @@
 //! What a venue's folder provides: facts and a codec. Nothing else differs between venues.
 
-use bellwether_sdk::{InstrumentId, Interval, Ts};
+use bellwether_sdk::{Decimal, InstrumentId, Interval, Ts};
 
 use super::{
     AccountNote, Act, ActReply, Ask, Listings, Product, Reply, Request, Response, Sink, TradeReply, VenueError,
@@ -115,6 +115,26 @@ pub struct BookRule {
     pub truncate: bool,
 }
 
+/// A count that a venue keeps of what is done about orders, per instrument: [`Venue::cost`] is added to it, it falls with
+/// time, and while it is full orders and changes of them are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActCount {
+    /// How far it may go.
+    pub max: u32,
+    /// Milliseconds in which a full one falls to nothing.
+    pub empties_ms: u64,
+}
+
+/// What a venue says was used so far of its limits, in the present minute and the present ten seconds, by all who share
+/// them. `None` where it says nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Request weight of a minute.
+    pub weight: Option<u32>,
+    /// Orders of ten seconds.
+    pub orders: Option<u32>,
+}
+
 /// What is fixed of a venue's product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -136,6 +156,11 @@ pub struct Facts {
     pub weight_per_minute: u32,
     /// Orders per ten seconds.
     pub orders_per_10s: u32,
+    /// What it takes of a fill, maker and taker, in basis points, at the lowest tier of its public schedule: what an account
+    /// pays depends on more. `None` where it is not known.
+    pub fees_bps: Option<(Decimal, Decimal)>,
+    /// The count of acts per instrument, where there is one.
+    pub act_count: Option<ActCount>,
     /// Messages per second that we may say on one connection.
     pub says_per_second: u32,
     /// Whether the private stream needs [`Ask::StreamTicket`], and how often, milliseconds, it is kept alive.
@@ -236,6 +261,22 @@ pub trait Venue: Send + Sync {
     /// [`VenueError`], sorted into its class.
     fn cancel_after_reply(&self, _response: &Response) -> Result<(), VenueError> {
         Ok(())
+    }
+
+    /// What the venue says in an answer, good or bad, of its limits.
+    fn used(&self, _response: &Response) -> Used {
+        Used::default()
+    }
+
+    /// The same of a message of the trading socket that answers an act.
+    fn used_said(&self, _text: &str) -> Used {
+        Used::default()
+    }
+
+    /// What an act adds to the [count of acts](Facts::act_count), for each order that it concerns: one that was sent or
+    /// changed so many milliseconds ago, or is sent now.
+    fn cost(&self, _act: &Act, _age_ms: u64) -> u32 {
+        0
     }
 
     /// Adds key, time and signature to a request.

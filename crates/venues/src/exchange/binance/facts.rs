@@ -1,5 +1,7 @@
 //! Where Binance's products are, and what the shared machine must know of them.
 
+use bellwether_sdk::Decimal;
+
 use super::super::{BookRule, Continuity, Facts, Heartbeat, Product, SnapshotBy, Urls};
 
 /// Connections are cut after a day.
@@ -30,6 +32,9 @@ pub(super) fn spot() -> Facts {
         connection_life_ms: Some(DAY_MS),
         weight_per_minute: 6000,
         orders_per_10s: 100,
+        // A regular user, without a discount for paying in BNB (binance.com/en/fee/trading, November 2026).
+        fees_bps: Some((Decimal::new(10, 0), Decimal::new(10, 0))),
+        act_count: None,
         says_per_second: 5,
         ticket: None,
         account_on_trade: true,
@@ -68,6 +73,9 @@ pub(super) fn futures() -> Facts {
         connection_life_ms: Some(DAY_MS),
         weight_per_minute: 2400,
         orders_per_10s: 300,
+        // A regular user (binance.com/en/fee/futureFee, November 2026).
+        fees_bps: Some((Decimal::new(2, 0), Decimal::new(5, 0))),
+        act_count: None,
         says_per_second: 10,
         // A ticket lives for an hour.
         ticket: Some(1_800_000),

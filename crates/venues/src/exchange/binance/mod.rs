@@ -23,6 +23,7 @@ mod rest;
 mod rows;
 mod sign;
 mod trade;
+mod used;
 mod usual;
 mod words;
 
@@ -34,7 +35,7 @@ use bellwether_sdk::{Symbol, Ts};
 use self::dialect::Dialect;
 use super::{
     AccountNote, Act, ActReply, Ask, Facts, Listings, Method, Plan, Product, Reply, Request, Response, Sink, Stamp,
-    Topic, TradeReply, Urls, Venue, VenueError, WireError,
+    Topic, TradeReply, Urls, Used, Venue, VenueError, WireError,
 };
 use crate::keys::{KeyError, Signer};
 
@@ -86,6 +87,14 @@ impl Venue for Binance {
 
     fn cancel_after_reply(&self, response: &Response) -> Result<(), VenueError> {
         if response.is_ok() { Ok(()) } else { Err(errors::of_response(response, true)) }
+    }
+
+    fn used(&self, response: &Response) -> Used {
+        used::of_headers(response)
+    }
+
+    fn used_said(&self, text: &str) -> Used {
+        used::of_message(text)
     }
 
     fn sign(&self, request: &mut Request, signer: &dyn Signer, stamp: Stamp) -> Result<(), KeyError> {

@@ -555,7 +555,7 @@ struct FillWire<'a> {
 fn fills(body: &str, span: &Span, l: &Listing) -> Result<Reply, VenueError> {
     let rows: Vec<FillWire<'_>> = parse(body)?;
     let rows = rows.into_iter().map(|f| {
-        Ok(FillNote {
+        FillNote {
             instrument: l.id,
             trade_id: f.id.text().to_owned(),
             venue_id: f.order_id.text().to_owned(),
@@ -567,7 +567,8 @@ fn fills(body: &str, span: &Span, l: &Listing) -> Result<Reply, VenueError> {
             fee_currency: f.commission_asset,
             liquidity: liquidity(f.is_maker),
             ts_venue: Ts::from_millis(f.time),
-        })
+        }
+        .checked()
     });
     let rows = rows.collect::<Result<Vec<_>, WireError>>()?;
     let full = rows.len() >= ROWS_MAX as usize;

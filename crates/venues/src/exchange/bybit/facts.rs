@@ -1,5 +1,7 @@
 //! What is fixed of Bybit, and the table of what differs between its products.
 
+use bellwether_sdk::Decimal;
+
 use crate::exchange::{BookRule, Continuity, Facts, Heartbeat, Product, SnapshotBy, Urls};
 
 /// What differs between spot and linear.
@@ -15,6 +17,9 @@ pub(super) struct Table {
     pub batch_max: u32,
     /// Orders per ten seconds.
     pub orders_per_10s: u32,
+    /// Maker and taker fee of those who are no VIP, in basis points (Bybit's help centre, "Trading Fee Structure", November
+    /// 2026).
+    pub fees_bps: (Decimal, Decimal),
     /// What the private stream is asked for.
     pub account_topics: &'static [&'static str],
 }
@@ -29,6 +34,7 @@ impl Table {
                 trades_max: 60,
                 batch_max: 10,
                 orders_per_10s: 200,
+                fees_bps: (Decimal::new(10, 0), Decimal::new(10, 0)),
                 account_topics: &["order", "execution", "wallet"],
             },
             Product::Linear => Self {
@@ -37,6 +43,7 @@ impl Table {
                 trades_max: 1000,
                 batch_max: 20,
                 orders_per_10s: 100,
+                fees_bps: (Decimal::new(2, 0), Decimal::new(55, 1)),
                 account_topics: &["order", "execution", "position", "wallet"],
             },
         }
@@ -84,6 +91,8 @@ pub(super) fn facts(product: Product, table: &Table) -> Facts {
         // 600 requests in 5 s per address.
         weight_per_minute: 7200,
         orders_per_10s: table.orders_per_10s,
+        fees_bps: Some(table.fees_bps),
+        act_count: None,
         says_per_second: 20,
         ticket: None,
         account_on_trade: false,

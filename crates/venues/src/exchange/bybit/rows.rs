@@ -204,7 +204,7 @@ impl Execution<'_> {
         let settled =
             if rules.symbol.kind() == bellwether_sdk::InstrumentKind::Spot { "" } else { rules.symbol.settle() };
         let liquidity: Liquidity = liquidity(self.is_maker);
-        Ok(FillNote {
+        FillNote {
             instrument: listing.id,
             trade_id: self.exec_id.to_owned(),
             venue_id: self.order_id.to_owned(),
@@ -216,7 +216,8 @@ impl Execution<'_> {
             fee_currency: self.fee_currency.filter(|c| !c.is_empty()).unwrap_or(settled).to_owned(),
             liquidity,
             ts_venue: millis_if("execTime", Some(self.exec_time))?,
-        })
+        }
+        .checked()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is fixed of Coinbase.
 
+use bellwether_sdk::Decimal;
+
 use crate::exchange::{BookRule, Continuity, Facts, Heartbeat, Product, SnapshotBy, Urls};
 
 /// The host that tokens are made out to, whatever address requests are sent to.
@@ -37,6 +39,9 @@ pub(super) fn facts() -> Facts {
         // 10,000 an hour per key is what is documented.
         weight_per_minute: 166,
         orders_per_10s: 100,
+        // Below a thousand dollars in thirty days (help.coinbase.com, "Coinbase Advanced fees", November 2026).
+        fees_bps: Some((Decimal::new(60, 0), Decimal::new(120, 0))),
+        act_count: None,
         says_per_second: 8,
         ticket: None,
         account_on_trade: false,

@@ -147,7 +147,7 @@ impl Fill<'_> {
             let why = "it is an amount of quote, whose quantity is not stated".to_owned();
             return Err(WireError::Number { field: "size", text, why });
         }
-        Ok(FillNote {
+        FillNote {
             instrument: listing.id,
             trade_id: self.trade_id.to_owned(),
             venue_id: self.order_id.to_owned(),
@@ -159,7 +159,8 @@ impl Fill<'_> {
             fee_currency: rules.symbol.quote().to_owned(),
             liquidity: liquidity(self.liquidity_indicator == "MAKER"),
             ts_venue: iso("trade_time", self.trade_time)?,
-        })
+        }
+        .checked()
     }
 }
 

@@ -176,6 +176,9 @@ impl Feed {
     /// An answer came, or did not.
     pub fn on_http(&mut self, tag: Tag, answer: Result<&Response, &TransportError>, now: Ts, sink: &mut dyn FeedSink) {
         let now = self.at(now);
+        if let Ok(response) = answer {
+            self.limits.told(self.venue.used(response), now);
+        }
         let Some(job) = self.asked.remove(&tag) else { return };
         let Some(ask) = self.question(&job) else { return };
         let reply = match answer {

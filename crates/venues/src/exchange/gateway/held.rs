@@ -63,6 +63,8 @@ pub(super) struct Held {
     pub(super) first: Ts,
     /// When it was sent last.
     pub(super) sent: Ts,
+    /// When a change of it was sent last.
+    pub(super) touched: Ts,
     pub(super) venue_id: String,
     /// What fills were told.
     pub(super) told: Qty,
@@ -108,6 +110,7 @@ impl Held {
             qty,
             first: now,
             sent: Ts::NONE,
+            touched: Ts::NONE,
             venue_id: String::new(),
             told: Qty::ZERO,
             fills: Vec::new(),

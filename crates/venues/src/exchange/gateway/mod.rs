@@ -12,6 +12,7 @@
 //! It decides nothing: what was not approved cannot be given to it, and what ended is not replaced.
 
 mod account;
+mod counts;
 mod eras;
 mod fees;
 mod foreign;
@@ -218,9 +219,11 @@ pub struct Gateway {
     /// Funding, where it is followed.
     payments: Option<account::Payments>,
     wires: Wires,
-    /// Connections of the key that comes next, and of the one before.
+    /// Connections that come, and those that go: of another key, or of the same before the venue cuts them.
     next: Option<Wires>,
     old: Option<Wires>,
+    /// They are not renewed before this time.
+    renew_due: Ts,
     next_link: u32,
     asked: BTreeMap<Tag, Flight>,
     said: BTreeMap<u64, Flight>,
@@ -279,6 +282,7 @@ impl Gateway {
             wires,
             next: None,
             old: None,
+            renew_due: Ts::NONE,
             next_link: 0,
             asked: BTreeMap::new(),
             said: BTreeMap::new(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bellwether_sdk::{InstrumentId, OrderId, Ts};
 
+use super::counts::wait_until;
 use super::held::{Cancelling, State};
 use super::wires::Era;
 use super::{FILLS_MARGIN_NS, Gateway, GatewayEvent, nanos};
@@ -199,7 +200,9 @@ impl Gateway {
             self.end(id, OrderStatus::Rejected, why);
             return;
         }
-        if let Err(later) = self.limits.order(now) {
+        let (instrument, act) = (held.order().instrument, held.placement().map(Act::Place));
+        let cost = act.map_or(0, |act| self.venue.cost(&act, 0));
+        if let Err(later) = self.limits.may_act(instrument, cost, now).and_then(|()| self.limits.order(now)) {
             held.state = State::Waiting(later);
             held.why = "rate_limited";
             return;
@@ -278,6 +281,9 @@ impl Gateway {
         }
         if job.is_act() {
             if let Some(act) = self.act(&job) {
+                if let Err(wait_ms) = self.count_act(&job, &act) {
+                    return self.later(wait_ms, job, tries);
+                }
                 self.send_act(job, tries, act);
             }
         } else if let Some(ask) = self.ask(&job) {
@@ -464,8 +470,11 @@ impl Gateway {
         if flight.signed && self.is_not_its_turn() {
             return self.wait_for_turn(flight, request);
         }
-        if let Err(later) = self.limits.spend(request.weight, self.now) {
-            let wait_ms = u64::try_from(later.nanos().saturating_sub(self.now.nanos()) / 1_000_000 + 1).unwrap_or(1);
+        let (weight, now) = (request.weight, self.now);
+        let is_act = flight.job.is_act();
+        let spent = if is_act { self.limits.spend_on_act(weight, now) } else { self.limits.spend(weight, now) };
+        if let Err(later) = spent {
+            let wait_ms = wait_until(later, now);
             match flight.job {
                 // Nothing was sent: the order waits, and the next attempt has a new id.
                 Job::Place(id) => self.wait_to_place(id, wait_ms, "rate_limited"),
@@ -505,7 +514,10 @@ impl Gateway {
 
     /// An answer came, or did not.
     pub fn on_http(&mut self, tag: Tag, answer: Result<&Response, &TransportError>, now: Ts) {
-        self.at(now);
+        let now = self.at(now);
+        if let Ok(response) = answer {
+            self.limits.told(self.venue.used(response), now);
+        }
         let Some(flight) = self.asked.remove(&tag) else { return };
         match answer {
             Ok(response) => self.answered(flight, Ok(response)),

@@ -1,8 +1,8 @@
 //! The gateway's connections: the private stream and the trading socket, with the ticket that they may need.
 //!
-//! They are replaced by reconnecting, also before the venue cuts them; what was missed meanwhile is asked for. When the key
-//! changes it is otherwise: the new key's connections come up beside those of the old one, and only when they carry does
-//! it sign ([`Era`]). What was said on the old ones is still answered there; then they close.
+//! One that broke is opened again, and what was missed meanwhile is asked for. Before the venue cuts them, and when the key
+//! changes, it is otherwise: new ones come up beside the old, and only when they carry do orders go over them ([`Era`]).
+//! The old ones are heard for a moment longer, and until what was said on them is answered; then they close.
 
 use std::sync::Arc;
 
@@ -100,7 +100,8 @@ impl Wires {
     }
 }
 
-/// Whose connections: those that orders go over, those of the key that comes next, those of the key before.
+/// Which connections: those that orders go over; those that will be these, of the same key or of the one that comes next;
+/// those that were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Era {
     Now,
@@ -280,18 +281,17 @@ impl Gateway {
             self.private_began(at);
         } else if let LineEvent::Dead(why) = event {
             self.kill_wire(at, &why);
-        } else if at.0 == Era::Now && self.is_old(opened) && self.said.is_empty() {
-            self.kill_wire(at, "replaced before the venue cuts it");
-            self.connect(at);
+        } else if at.0 == Era::Now && now >= self.renew_at(opened) {
+            self.renew();
         }
     }
 
-    fn life(&self) -> i64 {
-        self.facts.connection_life_ms.map_or(i64::MAX, |ms| nanos(ms - ms / 48))
-    }
-
-    fn is_old(&self, opened: Ts) -> bool {
-        opened != Ts::NONE && self.now >= opened.plus(self.life())
+    /// When the successor of a connection is to be opened: some time before the venue cuts it.
+    fn renew_at(&self, opened: Ts) -> Ts {
+        match self.facts.connection_life_ms {
+            Some(ms) if opened != Ts::NONE && self.may_renew() => opened.plus(nanos(ms - ms / 48)).max(self.renew_due),
+            _ => Ts::MAX,
+        }
     }
 
     pub(super) fn wires_due(&self) -> Ts {
@@ -304,9 +304,7 @@ impl Gateway {
                     None if era == Era::Now && self.halted.is_some() => Ts::MAX,
                     None => wire.retry_at,
                     Some(line) if line.is_subscribed() && wire.subscribed == Ts::NONE => Ts::NONE,
-                    Some(line) if line.opened() != Ts::NONE && self.said.is_empty() => {
-                        line.next_due().min(line.opened().plus(self.life()))
-                    }
+                    Some(line) if era == Era::Now => line.next_due().min(self.renew_at(line.opened())),
                     Some(line) => line.next_due(),
                 });
             }
@@ -369,7 +367,7 @@ impl Gateway {
     pub(super) fn on_ticket(&mut self, ticket: String, key: Option<&Arc<Key>>) {
         let now = self.now;
         let Some(era) = ERAS.into_iter().find(|era| {
-            let set = self.set(*era);
+            let set = self.set(*era).filter(|set| set.ticket.is_none());
             set.is_some_and(|set| key.is_some_and(|key| set.is_of(key)))
         }) else {
             return;
@@ -436,6 +434,7 @@ impl Gateway {
     /// A message came on a connection.
     pub fn on_text(&mut self, link: Link, text: &str, now: Ts) {
         self.on_alive(link, now);
+        let now = self.now;
         let Some(at) = self.which(link) else { return };
         if at.1 == SocketUse::Account {
             match self.venue.read_account(text, &self.listings) {
@@ -445,6 +444,7 @@ impl Gateway {
         } else {
             match self.venue.read_trade(text, &self.listings) {
                 Ok(TradeReply::Answered(number, outcome)) => {
+                    self.limits.told(self.venue.used_said(text), now);
                     if let Some(flight) = self.said.remove(&number) {
                         self.on_act(flight, outcome);
                     }
@@ -500,6 +500,8 @@ impl Gateway {
         match note {
             AccountNote::Order(order) => self.on_order(order),
             AccountNote::Fill(fill) => self.on_fill_told(fill),
+            // The successor tells what is newer.
+            AccountNote::Balance(_) | AccountNote::Position(_) if at.0 == Era::Old => {}
             AccountNote::Balance(balance) => self.events.push_back(GatewayEvent::Balance(balance)),
             AccountNote::Position(position) => self.events.push_back(GatewayEvent::Position(position)),
             AccountNote::Sequence(n) => {

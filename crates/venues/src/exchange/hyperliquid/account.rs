@@ -85,7 +85,7 @@ pub(super) struct FillWords<'a> {
 impl FillWords<'_> {
     /// The fill.
     pub(super) fn fill(self, listing: &Listing) -> Result<FillNote, WireError> {
-        Ok(FillNote {
+        FillNote {
             instrument: listing.id,
             trade_id: self.tid.text().to_owned(),
             venue_id: self.oid.to_string(),
@@ -97,7 +97,8 @@ impl FillWords<'_> {
             fee_currency: self.fee_token.unwrap_or_default(),
             liquidity: liquidity(!self.crossed),
             ts_venue: Ts::from_millis(self.time),
-        })
+        }
+        .checked()
     }
 }
 

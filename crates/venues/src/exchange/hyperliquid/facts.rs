@@ -1,5 +1,7 @@
 //! What is fixed of Hyperliquid's perpetuals (its documents and SDK, November 2026).
 
+use bellwether_sdk::Decimal;
+
 use crate::exchange::{BookRule, Continuity, Facts, Heartbeat, Product, SnapshotBy, Urls};
 
 /// Where the main network is.
@@ -36,6 +38,9 @@ pub(super) fn linear(on_mainnet: bool) -> Facts {
         weight_per_minute: 1_200,
         // There is no limit per time but one per traded value; this keeps below 100 requests in flight.
         orders_per_10s: 100,
+        // Tier 0 (hyperliquid.gitbook.io/hyperliquid-docs/trading/fees, November 2026).
+        fees_bps: Some((Decimal::new(15, 1), Decimal::new(45, 1))),
+        act_count: None,
         // 2000 per minute.
         says_per_second: 30,
         ticket: None,

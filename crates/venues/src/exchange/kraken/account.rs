@@ -173,7 +173,7 @@ fn fill(row: &Execution<'_>, listing: &Listing, ts_venue: Ts) -> Result<FillNote
             return Err(WireError::Number { field: "exec_id", text: String::new(), why: "a trade must say it".into() });
         }
     };
-    Ok(FillNote {
+    FillNote {
         instrument: listing.id,
         trade_id,
         venue_id: row.order_id.clone(),
@@ -185,7 +185,8 @@ fn fill(row: &Execution<'_>, listing: &Listing, ts_venue: Ts) -> Result<FillNote
         fee_currency,
         liquidity: liquidity(row.liquidity_ind.as_deref() == Some("m")),
         ts_venue,
-    })
+    }
+    .checked()
 }
 
 /// The fee: of the first currency that one is paid in. Kraken takes a fill's fee in one currency.

@@ -1,12 +1,14 @@
 //! What is fixed of Kraken's spot market (docs.kraken.com, November 2026).
 
-use crate::exchange::{BookRule, Continuity, Facts, Heartbeat, Product, SnapshotBy, Urls};
+use bellwether_sdk::Decimal;
+
+use crate::exchange::{ActCount, BookRule, Continuity, Facts, Heartbeat, Product, SnapshotBy, Urls};
 
 /// The facts.
 ///
 /// Budgets are those of the lowest account tier: a counter of 15 that falls by a third per second, where private reads
-/// count one; here such a read weighs 3 of 60 per minute, a public one 1. Orders count toward a limit per pair of 60 that
-/// falls by one per second.
+/// count one; here such a read weighs 3 of 60 per minute, a public one 1. What is done about orders counts per pair, up to
+/// 60, which falls by one per second; it is all that limits orders.
 pub(super) fn spot() -> Facts {
     Facts {
         venue: "kraken",
@@ -23,7 +25,10 @@ pub(super) fn spot() -> Facts {
         heartbeat: Heartbeat { say: Some((r#"{"method":"ping"}"#.to_owned(), 3_000)), dead_after_ms: 8_000 },
         connection_life_ms: None,
         weight_per_minute: 60,
-        orders_per_10s: 10,
+        orders_per_10s: 100,
+        // The first step of the schedule that the answer about pairs gives for each (`fees`, `fees_maker`).
+        fees_bps: Some((Decimal::new(25, 0), Decimal::new(40, 0))),
+        act_count: Some(ActCount { max: 60, empties_ms: 60_000 }),
         says_per_second: 10,
         // The ticket lives as long as the subscriptions made with it.
         ticket: Some(600_000),

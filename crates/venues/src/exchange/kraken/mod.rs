@@ -46,6 +46,10 @@ impl Venue for Kraken {
         &self.facts
     }
 
+    fn cost(&self, act: &Act, age_ms: u64) -> u32 {
+        acts::cost(act, age_ms)
+    }
+
     fn guess_name(&self, symbol: &Symbol) -> String {
         names::alternative(symbol)
     }

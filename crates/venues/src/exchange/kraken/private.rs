@@ -223,7 +223,7 @@ pub(super) fn fills(result: &str, listing: &Listing, listings: &Listings, span: 
             continue;
         }
         let fill = || {
-            Ok(FillNote {
+            FillNote {
                 instrument: listing.id,
                 trade_id: id.clone(),
                 venue_id: row.ordertxid,
@@ -236,7 +236,8 @@ pub(super) fn fills(result: &str, listing: &Listing, listings: &Listings, span: 
                 fee_currency: listing.rules.symbol.quote().to_owned(),
                 liquidity: liquidity(row.maker.unwrap_or(false)),
                 ts_venue: time::seconds("time", row.time)?,
-            })
+            }
+            .checked()
         };
         fills.push(fill().map_err(wrong)?);
     }

@@ -1,5 +1,7 @@
 //! What is fixed of OKX, and the table of what differs between its products.
 
+use bellwether_sdk::Decimal;
+
 use crate::exchange::{BookRule, Continuity, Facts, Heartbeat, Product, SnapshotBy, Urls};
 
 /// What differs between spot and swaps.
@@ -11,14 +13,20 @@ pub(super) struct Table {
     pub kind: &'static str,
     /// How orders are paid for: own cash, or margin shared by all positions.
     pub mode: &'static str,
+    /// Maker and taker fee of a regular user of the first level, in basis points (okx.com/fees, November 2026).
+    pub fees_bps: (Decimal, Decimal),
 }
 
 impl Table {
     /// The table of a product.
     pub(super) const fn of(product: Product) -> Self {
         match product {
-            Product::Spot => Self { product, kind: "SPOT", mode: "cash" },
-            Product::Linear => Self { product, kind: "SWAP", mode: "cross" },
+            Product::Spot => {
+                Self { product, kind: "SPOT", mode: "cash", fees_bps: (Decimal::new(8, 0), Decimal::new(10, 0)) }
+            }
+            Product::Linear => {
+                Self { product, kind: "SWAP", mode: "cross", fees_bps: (Decimal::new(2, 0), Decimal::new(5, 0)) }
+            }
         }
     }
 }
@@ -68,6 +76,8 @@ pub(super) fn facts(product: Product) -> Facts {
         weight_per_minute: 300,
         // 60 in 2 s per instrument.
         orders_per_10s: 300,
+        fees_bps: Some(Table::of(product).fees_bps),
+        act_count: None,
         says_per_second: 20,
         ticket: None,
         account_on_trade: false,

@@ -152,7 +152,7 @@ impl Order<'_> {
             (None, Some(fee)) if self.filled(rules)? == Some(filled) => (fee, self.fee_ccy),
             _ => return Ok(None),
         };
-        Ok(Some(FillNote {
+        FillNote {
             instrument: listing.id,
             trade_id: self.trade_id.to_owned(),
             venue_id: self.ord_id.to_owned(),
@@ -165,7 +165,9 @@ impl Order<'_> {
             fee_currency: currency.to_owned(),
             liquidity: liquidity(self.exec_type == "M"),
             ts_venue: millis_if("fillTime", self.fill_time)?,
-        }))
+        }
+        .checked()
+        .map(Some)
     }
 
     /// The row of an answer. The size of a spot market order may be in quote: then what filled stands for it.
@@ -228,7 +230,7 @@ impl Fill<'_> {
     pub(super) fn row(&self, listing: &Listing) -> Result<FillNote, WireError> {
         let rules = &listing.rules;
         let fee = present(self.fee).map(|d| d.decimal("fee")).transpose()?;
-        Ok(FillNote {
+        FillNote {
             instrument: listing.id,
             trade_id: self.trade_id.to_owned(),
             venue_id: self.ord_id.to_owned(),
@@ -240,7 +242,8 @@ impl Fill<'_> {
             fee_currency: if fee.is_some() { self.fee_ccy.to_owned() } else { String::new() },
             liquidity: liquidity(self.exec_type == "M"),
             ts_venue: millis("ts", self.ts)?,
-        })
+        }
+        .checked()
     }
 }
 

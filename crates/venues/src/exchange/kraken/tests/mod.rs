@@ -63,6 +63,18 @@ fn reply(ask: &Ask, result: &str) -> Reply {
 // Signatures -------------------------------------------------------------------------------------
 
 #[test]
+fn what_is_done_about_an_order_costs_the_more_the_younger_it_is() {
+    let kraken = Kraken::spot();
+    let cost = |act: &Act| [0, 4_999, 5_000, 10_000, 15_000, 45_000, 90_000, 300_000].map(|age| kraken.cost(act, age));
+    let order = OrderRef::Client(CLIENT);
+    assert_eq!(cost(&Act::Place(buy(LIMIT, |_| ()))), [1; 8]);
+    let amend = Amend { instrument: ID, order: order.clone(), side: Side::Buy, price: None, qty: None };
+    assert_eq!(cost(&Act::Amend(amend)), [4, 4, 3, 2, 1, 1, 1, 1]);
+    assert_eq!(cost(&Act::Cancel(Cancel { instrument: ID, order })), [8, 8, 6, 5, 4, 2, 1, 0]);
+    assert_eq!(cost(&Act::CancelAll(ID)), [8, 8, 6, 5, 4, 2, 1, 0]);
+}
+
+#[test]
 fn the_official_signature_of_a_form_is_met() {
     let body = "ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25";
     let mut request = super::rest::write("AddOrder", super::rest::FORM, body.to_owned(), 0);
