@@ -13,7 +13,7 @@ use super::{RunError, market};
 use crate::config::{KeyScope, KeySettings, OnRevoke, Settings};
 use crate::exchange::probe::{Counter, Probed};
 use crate::exchange::transport::Transport;
-use crate::exchange::{Product, Urls, VENUES, Venue};
+use crate::exchange::{Product, Urls, Venue, venues};
 use crate::keys::{
     Credential, Key, KeyError, Material, Office, Reference, Remark, Scope, Source, Stage, Verdict, fingerprint_of,
     judge,
@@ -98,7 +98,7 @@ pub fn all_entries(settings: &Settings) -> Result<Vec<KeyEntry>, KeyError> {
     let lists = accounts.iter().map(|(venue, account)| entries(&settings.key, venue, account));
     let mut all = lists.collect::<Result<Vec<_>, _>>()?.concat();
     let account = settings.session.account.as_str();
-    let names: BTreeSet<&str> = VENUES.iter().map(|(name, _)| *name).collect();
+    let names: BTreeSet<&str> = venues().into_iter().map(|(name, _)| name).collect();
     for venue in names.into_iter().filter(|venue| !accounts.contains(&(*venue, account))) {
         let of_environment = entries(&[], venue, account)?;
         all.extend(of_environment.into_iter().filter(|e| !matches!(load(e), Err(KeyError::Absent { .. }))));
@@ -200,12 +200,13 @@ pub(super) struct Place {
 impl Place {
     /// That of a venue's name in the settings.
     pub(super) fn of(settings: &Settings, key: &str) -> Result<Self, RunError> {
-        let found = VENUES.iter().find(|(name, product)| {
-            market::settings_key(name, *product) == key || *name == key && !VENUES.contains(&(*name, Product::Spot))
-        });
-        let (name, product) = found.ok_or_else(|| RunError::Settings(format!("no venue {key:?} is built in")))?;
+        let known = venues();
+        let has_spot = |name| known.contains(&(name, Product::Spot));
+        let found =
+            known.iter().find(|(name, of)| market::settings_key(name, *of) == key || *name == key && !has_spot(name));
+        let (name, product) = found.ok_or_else(|| RunError::Settings(format!("no venue {key:?} is known")))?;
         let (venue, urls) = market::open(settings, name, *product)?;
-        let spot = VENUES.contains(&(*name, Product::Spot)).then(|| market::open(settings, name, Product::Spot));
+        let spot = has_spot(name).then(|| market::open(settings, name, Product::Spot));
         let spot_rest = match spot {
             Some(Ok((_, spot))) => spot.rest,
             _ => urls.rest.clone(),

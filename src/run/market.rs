@@ -12,7 +12,7 @@ use crate::exchange::feed::{Feed, FeedSettings};
 use crate::exchange::machine::Limits;
 use crate::exchange::transport::Transport;
 use crate::exchange::{
-    ActCount, Ask, Fault, Listings, Product, Reply, Rules, Topic, Urls, VENUES, Venue, venue, venue_on_testnet,
+    ActCount, Ask, Fault, Listings, Product, Reply, Rules, Topic, Urls, Venue, venue, venue_on_testnet, venues,
 };
 use crate::market::Kind;
 
@@ -102,15 +102,15 @@ fn is_loopback(url: &str) -> bool {
 /// A venue's product with its addresses, as the settings say.
 ///
 /// # Errors
-/// [`RunError::Settings`] for a venue that is not built in, or a test network that it does not have.
+/// [`RunError::Settings`] for a venue that is not known, or a test network that it does not have.
 pub(super) fn open(settings: &Settings, name: &str, product: Product) -> Result<(Arc<dyn Venue>, Urls), RunError> {
     let none = VenueSettings::default();
     let own = settings.venue.get(&settings_key(name, product)).unwrap_or(&none);
     let made = if own.testnet { venue_on_testnet(name, product) } else { venue(name, product) };
     let made = made.ok_or_else(|| {
-        let known: Vec<String> = VENUES.iter().map(|(n, p)| settings_key(n, *p)).collect();
+        let known: Vec<String> = venues().into_iter().map(|(n, p)| settings_key(n, p)).collect();
         RunError::Settings(format!(
-            "no venue {:?} is built in; there are: {}",
+            "no venue {:?} is known; there are: {}",
             settings_key(name, product),
             known.join(", ")
         ))

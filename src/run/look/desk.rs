@@ -11,8 +11,8 @@ use crate::config::{KeySettings, Settings, VenueSettings};
 use crate::exchange::machine::ClockOffset;
 use crate::exchange::transport::{Live, LiveSettings, Transport, TransportError};
 use crate::exchange::{
-    Act, ActReply, Ask, Base, ClientId, Fault, Listings, Product, Reply, Request, Response, Rules, Stamp, Urls, VENUES,
-    Venue, VenueError,
+    Act, ActReply, Ask, Base, ClientId, Fault, Listings, Product, Reply, Request, Response, Rules, Stamp, Urls, Venue,
+    VenueError, venues,
 };
 use crate::keys::{Credential, Signer};
 use crate::run::keyring;
@@ -55,14 +55,15 @@ pub(super) struct Desk {
 
 /// A venue's name and product from its key in the settings.
 fn named(key: &str) -> Result<(&'static str, Product), LookError> {
-    let all = VENUES.iter().map(|(name, product)| (market::settings_key(name, *product), *name, *product));
+    let known = venues();
+    let all = known.iter().map(|(name, product)| (market::settings_key(name, *product), *name, *product));
     let found = all.clone().find(|(k, ..)| k == key).or_else(|| {
         // A venue with contracts only is also known by its bare name.
         all.clone().find(|(_, name, _)| *name == key)
     });
     found.map(|(_, name, product)| (name, product)).ok_or_else(|| {
         let known: Vec<String> = all.map(|(k, ..)| k).collect();
-        LookError::Unknown(format!("no venue {key:?} is built in; there are: {}", known.join(", ")))
+        LookError::Unknown(format!("no venue {key:?} is known; there are: {}", known.join(", ")))
     })
 }
 
@@ -87,7 +88,7 @@ impl Desk {
         let is_play = settings.venue.get(&key).is_some_and(|own| market::is_play(own, own.rest_url.as_deref()));
         let unknown = |e: crate::run::RunError| LookError::Unknown(e.to_string());
         let (venue, urls) = market::open(&settings, name, product).map_err(unknown)?;
-        let spot = VENUES.contains(&(name, Product::Spot)).then(|| market::open(&settings, name, Product::Spot));
+        let spot = venues().contains(&(name, Product::Spot)).then(|| market::open(&settings, name, Product::Spot));
         let spot_rest = match spot {
             Some(Ok((_, spot))) => spot.rest,
             _ => urls.rest.clone(),

@@ -10,6 +10,7 @@ mod foreign;
 mod gateway;
 mod limits;
 mod outage;
+mod own;
 mod server;
 mod shop;
 mod storm;

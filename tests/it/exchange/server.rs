@@ -289,6 +289,8 @@ impl Server {
         };
         match path {
             "/time" => json!({ "time": ms }),
+            // The codec knows them.
+            "/instruments" => json!({}),
             "/ticket" => json!({ "ticket": "one of many" }),
             "/book" => {
                 let (bids, asks) = self.seen(&self.state);

@@ -23,6 +23,7 @@ mod listing;
 pub mod machine;
 mod note;
 mod okx;
+mod own;
 pub mod probe;
 mod scan;
 pub mod testing;
@@ -39,6 +40,7 @@ pub use error::{Fault, VenueError};
 pub use http::{Base, Method, Request, Response};
 pub use listing::{Listing, Listings, Rules};
 pub use note::{AccountNote, FillNote, NO_INSTRUMENT, Note, OrderNote, OrderStatus, Sink, TradeReply};
+pub use own::{MakeVenue, VenueTaken, add_venue, venues};
 pub use venue::{
     ActCount, BookRule, Continuity, Facts, Heartbeat, Plan, SnapshotBy, SocketUse, Stamp, Topic, Urls, Used, Venue,
 };
@@ -48,7 +50,7 @@ pub use vocab::{
 };
 pub use wire::{Digits, WireError, mantissa, rate};
 
-/// A venue's product by the venue's name in symbols; `None` for one that is not built in.
+/// A venue's product by the venue's name in symbols; `None` for one that is neither built in nor [added](add_venue).
 pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
     match (name, product) {
         ("binance", _) => Some(Box::new(binance::Binance::new(product))),
@@ -57,7 +59,7 @@ pub fn venue(name: &str, product: Product) -> Option<Box<dyn Venue>> {
         ("hyperliquid", Product::Linear) => Some(Box::new(hyperliquid::Hyperliquid::mainnet())),
         ("kraken", Product::Spot) => Some(Box::new(kraken::Kraken::spot())),
         ("okx", _) => Some(Box::new(okx::Okx::new(product))),
-        _ => None,
+        _ => own::added(name, product, false),
     }
 }
 
@@ -67,11 +69,11 @@ pub fn venue_on_testnet(name: &str, product: Product) -> Option<Box<dyn Venue>> 
     match (name, product) {
         ("hyperliquid", Product::Linear) => Some(Box::new(hyperliquid::Hyperliquid::testnet())),
         ("okx", _) => Some(Box::new(okx::Okx::demo(product))),
-        _ => venue(name, product),
+        _ => own::added(name, product, true).or_else(|| venue(name, product)),
     }
 }
 
-/// The venues built in, with their products.
+/// The venues built in, with their products; [`venues`] has those that were added too.
 pub const VENUES: &[(&str, Product)] = &[
     ("binance", Product::Spot),
     ("binance", Product::Linear),

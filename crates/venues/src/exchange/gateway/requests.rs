@@ -200,7 +200,8 @@ impl Gateway {
             self.end(id, OrderStatus::Rejected, why);
             return;
         }
-        let (instrument, act) = (held.order().instrument, held.placement().map(Act::Place));
+        let instrument = held.order().instrument;
+        let act = self.facts.act_count.and_then(|_| held.placement()).map(Act::Place);
         let cost = act.map_or(0, |act| self.venue.cost(&act, 0));
         if let Err(later) = self.limits.may_act(instrument, cost, now).and_then(|()| self.limits.order(now)) {
             held.state = State::Waiting(later);
