@@ -255,9 +255,9 @@ fn a_newcomer_that_works_too_long_in_its_warm_up_is_taken_back() {
 }
 
 #[test]
-fn a_strategy_that_heaps_up_timers_bars_or_words_is_halted() {
-    let halted = |trade: fn(&mut Context<'_>)| {
-        let mut place = Place::of(Does { trade, ..IDLE }, OnHalt::Cancel);
+fn a_strategy_that_heaps_up_timers_bars_words_or_orders_is_halted() {
+    let halted_of = |does: Does| {
+        let mut place = Place::of(does, OnHalt::Cancel);
         for second in 1..=40 {
             let _ = place.trade(second);
             let open = place.circuit.engine().open_orders().next().map(|o| o.id);
@@ -274,6 +274,7 @@ fn a_strategy_that_heaps_up_timers_bars_or_words_is_halted() {
         let second = ctx.now().nanos() / 1_000_000_000;
         ctx.subscribe_bars(ONE, Interval::from_nanos(second).expect("an interval"));
     };
+    let halted = |trade: fn(&mut Context<'_>)| halted_of(Does { trade, ..IDLE });
     assert_eq!(halted(intervals), "it asks for bars of more than 16 intervals per instrument");
     let words = |ctx: &mut Context<'_>| {
         let tag = format!("{}{}", ctx.now().nanos(), "x".repeat(1 << 20));
@@ -283,3 +284,10 @@ fn a_strategy_that_heaps_up_timers_bars_or_words_is_halted() {
     assert_eq!(halted(words), "its orders have tags of more than 16 MiB");
     assert_eq!(halted(|ctx| ctx.timer(ctx.now().plus(1), 1)), "");
 }
+    let later = |ctx: &mut Context<'_>| ctx.timer(ctx.now().plus(1_000_000_000), 1);
+    let on_and_on = |ctx: &mut Context<'_>| {
+        (0..500).for_each(|_| bid(ctx));
+        ctx.timer(ctx.now().plus(1_000_000_000), 1);
+    };
+    let orders = halted_of(Does { trade: later, timer: on_and_on, ..IDLE });
+    assert_eq!(orders, "more than 10000 of its orders are open");

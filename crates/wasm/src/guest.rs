@@ -16,9 +16,6 @@ use crate::load::Loaded;
 use crate::names::plain;
 use crate::{asked, seen};
 
-/// Actions of one event; the engine's own limit is the same.
-const ACTIONS_MAX: u32 = 10_000;
-
 /// An instance and its store.
 pub(crate) struct Instance {
     store: Store<Bounds>,
@@ -307,8 +304,8 @@ impl WasmStrategy {
 }
 
 fn take(instance: &mut Instance, asked: u32, own: &OwnView, out: &mut Outbox, signal_only: bool) -> Result<(), String> {
-    if asked > ACTIONS_MAX {
-        return Err(format!("it asked for {asked} things in one event; the limit is {ACTIONS_MAX}"));
+    if asked as usize > Outbox::ACTIONS_MAX {
+        return Err(format!("it asked for more than {} things in one event", Outbox::ACTIONS_MAX));
     }
     let actions = instance.call(|guest, store| guest.call_take(store))?;
     asked::actions(actions, own, out, signal_only)

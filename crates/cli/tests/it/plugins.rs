@@ -90,9 +90,7 @@ fn whatever_a_component_does_wrong_stops_it_alone_and_the_other_strategy_trades_
         ("panic", "it panicked"),
         ("recursion", "stack is used up"),
         ("memory", "MiB of memory"),
-        // A million orders do not fit into its memory; fewer are counted.
-        ("flood", "MiB of memory"),
-        ("many-orders", "20000 things in one event"),
+        ("flood", "more than 10000 things in one event"),
         ("timers", "timers at one time"),
         ("nan-strength", "the strength of a signal is NaN"),
         ("nan-size", "inf per cent of equity"),

@@ -69,6 +69,18 @@ pub(super) struct Slot {
     /// By instrument.
     pub(super) lots: Vec<Lots>,
     /// By instrument: whether it is one of this strategy's.
+/// When something last happened, and how often at that very time.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Rush(Ts, usize);
+
+impl Rush {
+    /// It happens once more; says whether that makes it more than `max` at this time.
+    pub(super) fn is_over(&mut self, now: Ts, max: usize) -> bool {
+        *self = if self.0 == now { Self(now, self.1 + 1) } else { Self(now, 1) };
+        self.1 > max
+    }
+}
+
     pub(super) trades_it: Vec<bool>,
     /// By instrument: events seen, for the warm-up.
     pub(super) seen: Vec<u64>,
@@ -77,8 +89,10 @@ pub(super) struct Slot {
     pub(super) on_halt: OnHalt,
     /// Bytes of the tags that it was the first to use.
     pub(super) words: usize,
-    /// When a timer of it was last due, and how many were at that very time.
-    pub(super) fired: (Ts, usize),
+    /// Its timers and unsent orders that were due at one time.
+    pub(super) fired: Rush,
+    /// Orders and signals that it asked for at one time.
+    pub(super) placed: Rush,
     /// Set once it is not called any more.
     pub(super) halted: bool,
     /// Set while it has just taken another's place.
@@ -122,7 +136,8 @@ impl Slot {
             more_bars: Vec::new(),
             on_halt: config.on_halt,
             words: 0,
-            fired: (Ts::NONE, 0),
+            fired: Rush::default(),
+            placed: Rush::default(),
             halted: false,
             trial: None,
             form: None,
@@ -142,12 +157,6 @@ impl Slot {
             on_halt: OnHalt::Keep,
         };
         Self { halted: true, house: true, ..Self::new(config, instruments) }
-    }
-
-    /// A timer of it is due; says whether there have been more than `max` at this time.
-    pub(super) fn is_hurried(&mut self, now: Ts, max: usize) -> bool {
-        self.fired = if self.fired.0 == now { (now, self.fired.1 + 1) } else { (now, 1) };
-        self.fired.1 > max
     }
 
     pub(super) fn wants_bars(&self, instrument: InstrumentId, interval: Interval) -> bool {

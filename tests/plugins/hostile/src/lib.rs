@@ -22,7 +22,6 @@ pub enum How {
     Recursion,
     Memory,
     Flood,
-    ManyOrders,
     Timers,
     NanStrength,
     HugeQty,
@@ -89,9 +88,6 @@ impl Hostile {
                 self.hoard.push(std::hint::black_box(Vec::with_capacity(1 << 20)));
             },
             How::Flood => (0..1_000_000).for_each(|_| {
-                ctx.place(order(1, 1));
-            }),
-            How::ManyOrders => (0..20_000).for_each(|_| {
                 ctx.place(order(1, 1));
             }),
             How::Timers => ctx.timer(ctx.now(), 0),

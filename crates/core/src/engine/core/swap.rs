@@ -261,7 +261,7 @@ impl Engine {
     pub(super) fn failure(&self) -> Option<String> {
         let actions = &self.outbox.actions;
         if actions.len() > ACTIONS_MAX {
-            return Some(format!("{} actions in one event; the limit is {ACTIONS_MAX}", actions.len()));
+            return Some(format!("more than {ACTIONS_MAX} actions in one event"));
         }
         actions.iter().find_map(|action| match action {
             Action::Halt(why) => Some(why.to_string()),
