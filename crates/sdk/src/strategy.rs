@@ -183,6 +183,13 @@ pub trait Strategy: Send {
         None
     }
 
+    /// From now on it hears of the past, to take another's place (or, with `false`, no longer): its host gives it the time of
+    /// one event for all of it. Strategies leave this as it is.
+    #[doc(hidden)]
+    fn warms_up(&mut self, on: bool) {
+        let _ = on;
+    }
+
     /// Takes up a state that [`save`](Self::save) made.
     ///
     /// # Errors
@@ -318,6 +325,11 @@ pub struct Outbox {
     pub next_order: u64,
 }
 
+impl Outbox {
+    /// The most that may be asked for during one event. A strategy that asks for more is halted, and nothing of it counts.
+    pub const ACTIONS_MAX: usize = 10_000;
+}
+
 /// What a hook is given: the time, the view, and the ways to act.
 ///
 /// ```
@@ -325,11 +337,6 @@ pub struct Outbox {
 /// use bellwether_sdk::{Bar, Context, Interval, Signal, Strategy};
 ///
 /// struct Looks;
-impl Outbox {
-    /// The most that may be asked for during one event. A strategy that asks for more is halted, and nothing of it counts.
-    pub const ACTIONS_MAX: usize = 10_000;
-}
-
 ///
 /// impl Strategy for Looks {
 ///     fn on_start(&mut self, ctx: &mut Context<'_>) {
@@ -476,13 +483,6 @@ impl<'a> Context<'a> {
         self.view.features.get(name, self.instrument)
     }
 
-    /// Emits a signal; the sizer and risk decide what becomes of it.
-    pub fn signal(&mut self, signal: Signal) {
-        self.ask(Action::Signal(signal));
-    }
-
-    /// Asks for an order and gives its number.
-    pub fn place(&mut self, intent: Intent) -> OrderId {
     /// Of a flood no more is kept than shows that it is one: a loop without end takes no memory.
     #[inline]
     fn ask(&mut self, action: Action) {
@@ -491,6 +491,13 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Emits a signal; the sizer and risk decide what becomes of it.
+    pub fn signal(&mut self, signal: Signal) {
+        self.ask(Action::Signal(signal));
+    }
+
+    /// Asks for an order and gives its number.
+    pub fn place(&mut self, intent: Intent) -> OrderId {
         let id = OrderId(self.out.next_order);
         self.out.next_order += 1;
         self.ask(Action::Place(id, intent));

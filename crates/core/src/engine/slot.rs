@@ -20,6 +20,18 @@ pub struct Input {
     pub depth: bool,
 }
 
+impl Input {
+    /// Whether bars are given to a strategy that asked for `more` beside this.
+    pub(super) fn has_bars(
+        &self,
+        is_its_own: bool,
+        more: &[(InstrumentId, Interval)],
+        bars: (InstrumentId, Interval),
+    ) -> bool {
+        is_its_own && self.bars == Some(bars.1) || more.contains(&bars)
+    }
+}
+
 /// A strategy and how it is to be run.
 pub struct SlotConfig {
     /// Its name in the run.
@@ -57,18 +69,6 @@ pub struct Halt {
     pub reason: String,
 }
 
-/// A strategy at work.
-pub(super) struct Slot {
-    pub(super) id: String,
-    pub(super) strategy: Box<dyn Strategy>,
-    pub(super) input: Input,
-    pub(super) sizer: Sizer,
-    /// By instrument: what its sizer measures; empty for one that measures nothing.
-    pub(super) gauges: Vec<Gauge>,
-    pub(super) own: OwnView,
-    /// By instrument.
-    pub(super) lots: Vec<Lots>,
-    /// By instrument: whether it is one of this strategy's.
 /// When something last happened, and how often at that very time.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Rush(Ts, usize);
@@ -81,6 +81,18 @@ impl Rush {
     }
 }
 
+/// A strategy at work.
+pub(super) struct Slot {
+    pub(super) id: String,
+    pub(super) strategy: Box<dyn Strategy>,
+    pub(super) input: Input,
+    pub(super) sizer: Sizer,
+    /// By instrument: what its sizer measures; empty for one that measures nothing.
+    pub(super) gauges: Vec<Gauge>,
+    pub(super) own: OwnView,
+    /// By instrument.
+    pub(super) lots: Vec<Lots>,
+    /// By instrument: whether it is one of this strategy's.
     pub(super) trades_it: Vec<bool>,
     /// By instrument: events seen, for the warm-up.
     pub(super) seen: Vec<u64>,
@@ -160,7 +172,6 @@ impl Slot {
     }
 
     pub(super) fn wants_bars(&self, instrument: InstrumentId, interval: Interval) -> bool {
-        self.trades_it[instrument.index()] && self.input.bars == Some(interval)
-            || self.more_bars.contains(&(instrument, interval))
+        self.input.has_bars(self.trades_it[instrument.index()], &self.more_bars, (instrument, interval))
     }
 }

@@ -2,8 +2,8 @@
 //! `HOSTILE_SIGNAL_ONLY` in the environment it says that it looks at events alone.
 
 use bellwether_sdk::{
-    Bar, Capabilities, Choice, Context, InstrumentId, Intent, OrderKinds, ParamError, Params, Plugin, Price, Probe,
-    Qty, Side, Signal, Size, Strategy,
+    Bar, Capabilities, Choice, Context, InstrumentId, Intent, OrderKinds, OrderUpdate, ParamError, Params, Plugin, Price,
+    Probe, Qty, Side, Signal, Size, Strategy,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Choice)]
@@ -151,6 +151,12 @@ impl Strategy for Hostile {
         }
         if self.bars == self.at || self.bars > self.at && self.how == How::Work {
             self.misbehave(ctx, bar);
+        }
+    }
+
+    fn on_order(&mut self, _: &mut Context<'_>, _: &OrderUpdate) {
+        if self.how == How::Work {
+            rounds(self.work * 1000);
         }
     }
 
