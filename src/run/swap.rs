@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bellwether_sdk::{
     AccountKind, Action, Aggressor, Bar, Context, Instrument, InstrumentId, Interval, Outbox, OwnView, ParamValues,
@@ -21,12 +21,15 @@ use super::backtest::panic_text;
 use super::control::{Claims, Reply};
 use super::plan::{Form, make};
 use crate::config::Settings;
-use crate::engine::{Engine, Fresh, Newcomer, Step, Swap};
+use crate::engine::{Engine, Fresh, History, Newcomer, Step, Swap};
 use crate::host::{EVENT_MS_MAX, Entry, Registry, is_file};
 use crate::signal::{excludes, is_sizing};
 
 /// How often files are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How long a newcomer may take to be warmed up: the session waits for it.
+const WARM_UP_MAX: Duration = Duration::from_secs(1);
 
 /// A change that is asked of a session's strategy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +124,8 @@ struct Job {
     /// What the strategy sees at that moment, and when that is: what is tried out sees it too.
     view: View,
     at: Ts,
+    /// What it would be warmed up by.
+    history: Option<History>,
 }
 
 /// What the thread has done.
@@ -250,7 +255,8 @@ impl Swapper {
         let form = self.form(&asked)?;
         let now = engine.form_of(&form.id).map_or_else(|| form.clone(), |swap| form_of(swap, form.directional));
         let given = engine.given_to(&form.id).unwrap_or_default().to_vec();
-        Ok(Job { asked, now, given, view: engine.view().clone(), at: engine.now() })
+        let history = engine.history(&form.id);
+        Ok(Job { asked, now, given, view: engine.view().clone(), at: engine.now(), history })
     }
 
     /// Whether there is something to take.
@@ -317,7 +323,8 @@ impl Swapper {
 impl Drop for Swapper {
     fn drop(&mut self) {
         drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
+        // One that is being tried may never return: the session does not wait for it.
+        if let Some(thread) = self.thread.take().filter(|_| !self.is_busy) {
             let _ = thread.join();
         }
     }
@@ -428,7 +435,8 @@ impl Bench {
             && entry.manifest.state_version != 0
             && entry.manifest.state_version == now.state_version
             && own == own_of(&now.params);
-        try_out(&entry, &made.own, job)?;
+        let takes_state = fits && !asked.without_state;
+        try_out(&entry, &made.own, job, takes_state)?;
         self.registry.keep(plugin, &entry.sha256).map_err(|e| e.to_string())?;
         if let Some((watched, last)) = self.watched.get_mut(&now.id)
             && watched != plugin
@@ -443,7 +451,7 @@ impl Bench {
             version: entry.manifest.version.clone(),
             state_version: entry.manifest.state_version,
             params,
-            takes_state: fits && !asked.without_state,
+            takes_state,
             operator: asked.operator.clone(),
         };
         Ok(Some((swap, Fresh::new(made.newcomer))))
@@ -463,13 +471,17 @@ fn own_of(params: &ParamValues) -> ParamValues {
     params.iter().filter(|(name, _)| !is_sizing(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-/// Lets a copy of a newcomer start, hear one event of each kind and give its state to another, before the session has to do
-/// with it: what fails at once fails here. It sees the market as it is; where there is no price yet, it hears of none.
-fn try_out(entry: &Entry, own: &ParamValues, job: &Job) -> Result<(), String> {
+/// Lets a copy of a newcomer start, hear what it will be warmed up by (if it will) and one event of each kind, and give its
+/// state to another, before the session has to do with it: what fails at once fails here, and so does what takes long. It sees
+/// the market as it is; where there is no price yet, it hears of none.
+fn try_out(entry: &Entry, own: &ParamValues, job: &Job, takes_state: bool) -> Result<(), String> {
     let made = || (entry.make)(own).map_err(|e| e.to_string());
     let mut stage = Stage::new(job);
     let mut copy = made()?;
     stage.start(copy.as_mut())?;
+    if !takes_state {
+        stage.warm_up(copy.as_mut())?;
+    }
     for id in &job.given {
         let Some(seen) = job.view.instruments.get(id.index()).filter(|seen| !seen.last.is_zero()) else { continue };
         let (price, at) = (seen.last, job.at);
@@ -510,20 +522,44 @@ fn try_out(entry: &Entry, own: &ParamValues, job: &Job) -> Result<(), String> {
 /// What a copy sees while it is tried out.
 struct Stage<'a> {
     job: &'a Job,
+    at: Ts,
     own: OwnView,
     out: Outbox,
+    /// Bars that it asked for.
+    bars: Vec<(InstrumentId, Interval)>,
 }
 
 impl<'a> Stage<'a> {
     fn new(job: &'a Job) -> Self {
         let positions = vec![PositionView::default(); job.view.instruments.len()];
         let own = OwnView { positions, orders: Vec::new(), instruments: job.given.clone() };
-        Self { job, own, out: Outbox { actions: Vec::new(), next_order: 1 } }
+        Self { job, at: job.at, own, out: Outbox { actions: Vec::new(), next_order: 1 }, bars: Vec::new() }
     }
 
     fn start(&mut self, copy: &mut dyn Strategy) -> Result<(), String> {
         let first = self.job.given.first().copied().unwrap_or_default();
         self.hear(copy, first, |s, ctx| s.on_start(ctx))
+    }
+
+    /// Lets it hear what the session will let it hear on its own thread, and holds it to the time that may take.
+    fn warm_up(&mut self, copy: &mut dyn Strategy) -> Result<(), String> {
+        let Some(history) = &self.job.history else { return Ok(()) };
+        copy.warms_up(true);
+        let begun = Instant::now();
+        for seen in history.last(copy.rebuild_window(), &self.bars)? {
+            self.at = seen.ts();
+            self.hear(copy, seen.instrument(), |s, ctx| seen.tell(s, ctx))?;
+            if begun.elapsed() > WARM_UP_MAX {
+                return Err(format!(
+                    "tried out, it takes longer than {} ms to be warmed up, and the session would stand still meanwhile; \
+                     let it say a smaller `rebuild_window`",
+                    WARM_UP_MAX.as_millis()
+                ));
+            }
+        }
+        copy.warms_up(false);
+        self.at = self.job.at;
+        Ok(())
     }
 
     fn hear(
@@ -532,13 +568,16 @@ impl<'a> Stage<'a> {
         id: InstrumentId,
         hook: impl FnOnce(&mut dyn Strategy, &mut Context<'_>),
     ) -> Result<(), String> {
-        let mut ctx = Context::new(self.job.at, id, &self.job.view, &self.own, &mut self.out);
+        let mut ctx = Context::new(self.at, id, &self.job.view, &self.own, &mut self.out);
         hook(copy, &mut ctx);
-        let halted = self.out.actions.drain(..).find_map(|action| match action {
-            Action::Halt(why) => Some(why),
-            _ => None,
-        });
-        halted.map_or(Ok(()), |why| Err(format!("tried out, it stops: {why}")))
+        for action in self.out.actions.drain(..) {
+            match action {
+                Action::Halt(why) => return Err(format!("tried out, it stops: {why}")),
+                Action::SubscribeBars(id, interval) => self.bars.push((id, interval)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 

@@ -373,7 +373,7 @@ fn a_native_strategy_that_floods_is_stopped_before_one_of_its_orders_leaves() {
         }
     });
     let [halt] = outcome.halts.as_slice() else { panic!("{:?}", outcome.halts) };
-    assert_eq!(halt.reason, "10001 actions in one event; the limit is 10000");
+    assert_eq!(halt.reason, "more than 10000 actions in one event");
     assert_eq!(states_text(&outcome), "1 cancelled requested", "only the order before it, which goes with it");
 }
 

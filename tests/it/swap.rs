@@ -139,6 +139,19 @@ kind!(FailsAtOnce, "fails_at_once", {
     }
 });
 
+kind!(Slow, "slow", {
+    fn gives_up(_: u64) -> Option<&'static str> {
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        None
+    }
+});
+kind!(Hangs, "hangs", {
+    fn gives_up(_: u64) -> Option<&'static str> {
+        loop {
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
+    }
+});
 kind!(Guarded, "guarded", {
     fn minds(ctx: &Context<'_>, trade: &Trade) -> Option<&'static str> {
         let (last, price) = (ctx.f64(ctx.last(trade.instrument)), ctx.f64(trade.price));
@@ -156,6 +169,8 @@ fn registry() -> Registry {
         .with::<Counts<Breaks>>()
         .with::<Counts<TakesNothing>>()
         .with::<Counts<FailsAtOnce>>()
+        .with::<Counts<Slow>>()
+        .with::<Counts<Hangs>>()
         .with::<Counts<Guarded>>()
 }
 
@@ -272,6 +287,28 @@ fn swaps_with_state_or_history_and_swaps_that_fail_leave_the_orders_as_they_woul
     assert_eq!(swapped.order_hash, plain.order_hash);
     assert_eq!(swapped.replay.divergence, None);
     assert_eq!(swapped.replay.recorded_hash.as_deref(), Some(plain.order_hash.as_str()));
+}
+
+#[test]
+fn one_that_takes_long_to_be_warmed_up_is_refused_beside_the_session() {
+    let plain = session(Vec::new());
+    let heard = session(vec![ChangeAsked { with_state: false, ..to("slow") }]);
+    let [(step, why)] = heard.replies.as_slice() else { panic!("{:?}", heard.replies) };
+    assert_eq!(step, "refused");
+    assert!(why.contains("longer than 1000 ms to be warmed up"), "{why}");
+    assert!(!heard.lines.iter().any(|l| l.starts_with("swap ")), "the session has nothing to do with it");
+    assert_eq!(heard.order_hash, plain.order_hash);
+}
+
+#[test]
+fn a_session_does_not_wait_for_one_that_never_returns_as_it_is_tried_out() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let settings = settings();
+    let plan = SessionPlan { state: Some(dir.path().to_owned()), ..crate::signals::desk::plan(None, &settings) };
+    let mut asks = Asks { state: dir.path(), changes: vec![to("hangs")], replies: Vec::new(), asked: 0 };
+    let report = run::paper(&settings, &registry(), plan, &mut asks, &AtomicBool::new(false)).expect("a session");
+    assert_eq!((asks.asked, asks.replies.len()), (1, 0));
+    assert_eq!(report.outcome.order_hash, session(Vec::new()).order_hash);
 }
 
 #[test]

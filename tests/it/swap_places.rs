@@ -41,6 +41,8 @@ struct Notes {
     heard: Heard,
     count: u64,
     open: Option<OrderId>,
+    /// What it hears is the past.
+    is_past: bool,
 }
 
 impl Notes {
@@ -52,7 +54,7 @@ impl Notes {
 
 impl Strategy for Notes {
     fn on_trade(&mut self, ctx: &mut Context<'_>, _: &Trade) {
-        self.note("trade", ctx.now());
+        self.note(if self.is_past { "past" } else { "trade" }, ctx.now());
         self.count += 1;
         if self.open.is_none() {
             let next = ctx.parts().2.next_order;
@@ -70,6 +72,10 @@ impl Strategy for Notes {
         if Some(update.order) == self.open && !update.state.is_open() {
             self.open = None;
         }
+    }
+
+    fn warms_up(&mut self, on: bool) {
+        self.is_past = on;
     }
 
     fn work(&self) -> u64 {
@@ -101,7 +107,7 @@ impl Place {
     }
 
     fn notes(name: &'static str, does: Does, heard: &Heard) -> Box<Notes> {
-        Box::new(Notes { name, does, heard: Arc::clone(heard), count: 0, open: None })
+        Box::new(Notes { name, does, heard: Arc::clone(heard), count: 0, open: None, is_past: false })
     }
 
     fn trade(&mut self, second: i64) -> String {
@@ -190,7 +196,7 @@ fn cancels_of_a_warm_up_are_not_sent_and_its_timers_are_due_when_they_were() {
     };
     place.swap("new", Does { trade: cancels, ..IDLE }, false, 8);
     assert_eq!(out(&mut place.circuit), "", "what is open stays");
-    assert_eq!(place.heard(), "new trade 1, new timer 3, new trade 4, new timer 6, new trade 7");
+    assert_eq!(place.heard(), "new past 1, new timer 3, new past 4, new timer 6, new past 7");
     assert_eq!(place.trade(10), "cancel 1, cancel 1", "from now on what it asks for counts");
     assert_eq!(place.heard(), "new timer 9, new trade 10");
 }
@@ -219,7 +225,7 @@ fn a_timer_at_which_a_newcomer_fails_is_heard_once_and_its_own_not_at_all() {
     let _ = place.trade(1);
     place.swap("new", Does { trade: own, timer: fails, ..IDLE }, false, 2);
     let _ = place.trade(6);
-    assert_eq!(place.heard(), "old trade 1, new trade 1, new timer 5, old trade 6");
+    assert_eq!(place.heard(), "old trade 1, new past 1, new timer 5, old trade 6");
 }
 
 #[test]
@@ -237,7 +243,7 @@ fn another_ends_a_trial_and_takes_up_the_state_of_the_one_before() {
     let _ = place.trade(7);
     assert_eq!(
         place.heard(),
-        "fourth trade 1, fourth trade 4, fifth trade 1, fifth trade 4, fifth trade 7",
+        "fourth past 1, fourth past 4, fifth past 1, fifth past 4, fifth trade 7",
         "it is warmed up too"
     );
 }
@@ -255,9 +261,9 @@ fn a_newcomer_that_works_too_long_in_its_warm_up_is_taken_back() {
 }
 
 #[test]
-fn a_strategy_that_heaps_up_timers_bars_or_words_is_halted() {
-    let halted = |trade: fn(&mut Context<'_>)| {
-        let mut place = Place::of(Does { trade, ..IDLE }, OnHalt::Cancel);
+fn a_strategy_that_heaps_up_timers_bars_words_or_orders_is_halted() {
+    let halted_of = |does: Does| {
+        let mut place = Place::of(does, OnHalt::Cancel);
         for second in 1..=40 {
             let _ = place.trade(second);
             let open = place.circuit.engine().open_orders().next().map(|o| o.id);
@@ -268,6 +274,7 @@ fn a_strategy_that_heaps_up_timers_bars_or_words_is_halted() {
         }
         place.circuit.engine().halts().first().map(|h| h.reason.clone()).unwrap_or_default()
     };
+    let halted = |trade: fn(&mut Context<'_>)| halted_of(Does { trade, ..IDLE });
     let far = |ctx: &mut Context<'_>| (0..9_000).for_each(|n| ctx.timer(at(1_000_000), n));
     assert_eq!(halted(far), "more than 100000 timers are pending");
     let intervals = |ctx: &mut Context<'_>| {
@@ -281,5 +288,12 @@ fn a_strategy_that_heaps_up_timers_bars_or_words_is_halted() {
         ctx.place(order.tag(tag));
     };
     assert_eq!(halted(words), "its orders have tags of more than 16 MiB");
+    let later = |ctx: &mut Context<'_>| ctx.timer(ctx.now().plus(1_000_000_000), 1);
+    let on_and_on = |ctx: &mut Context<'_>| {
+        (0..500).for_each(|_| bid(ctx));
+        ctx.timer(ctx.now().plus(1_000_000_000), 1);
+    };
+    let orders = halted_of(Does { trade: later, timer: on_and_on, ..IDLE });
+    assert_eq!(orders, "more than 10000 of its orders are open");
     assert_eq!(halted(|ctx| ctx.timer(ctx.now().plus(1), 1)), "");
 }

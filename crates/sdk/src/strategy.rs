@@ -183,6 +183,13 @@ pub trait Strategy: Send {
         None
     }
 
+    /// From now on it hears of the past, to take another's place (or, with `false`, no longer): its host gives it the time of
+    /// one event for all of it. Strategies leave this as it is.
+    #[doc(hidden)]
+    fn warms_up(&mut self, on: bool) {
+        let _ = on;
+    }
+
     /// Takes up a state that [`save`](Self::save) made.
     ///
     /// # Errors
@@ -316,6 +323,11 @@ pub struct Outbox {
     pub actions: Vec<Action>,
     /// The number the next order gets.
     pub next_order: u64,
+}
+
+impl Outbox {
+    /// The most that may be asked for during one event. A strategy that asks for more is halted, and nothing of it counts.
+    pub const ACTIONS_MAX: usize = 10_000;
 }
 
 /// What a hook is given: the time, the view, and the ways to act.
@@ -471,43 +483,51 @@ impl<'a> Context<'a> {
         self.view.features.get(name, self.instrument)
     }
 
+    /// Of a flood no more is kept than shows that it is one: a loop without end takes no memory.
+    #[inline]
+    fn ask(&mut self, action: Action) {
+        if self.out.actions.len() <= Outbox::ACTIONS_MAX {
+            self.out.actions.push(action);
+        }
+    }
+
     /// Emits a signal; the sizer and risk decide what becomes of it.
     pub fn signal(&mut self, signal: Signal) {
-        self.out.actions.push(Action::Signal(signal));
+        self.ask(Action::Signal(signal));
     }
 
     /// Asks for an order and gives its number.
     pub fn place(&mut self, intent: Intent) -> OrderId {
         let id = OrderId(self.out.next_order);
         self.out.next_order += 1;
-        self.out.actions.push(Action::Place(id, intent));
+        self.ask(Action::Place(id, intent));
         id
     }
 
     /// Asks to end an order.
     pub fn cancel(&mut self, order: OrderId) {
-        self.out.actions.push(Action::Cancel(order));
+        self.ask(Action::Cancel(order));
     }
 
     /// Asks to end all its orders of an instrument.
     pub fn cancel_all(&mut self, instrument: InstrumentId) {
-        self.out.actions.push(Action::CancelAll(instrument));
+        self.ask(Action::CancelAll(instrument));
     }
 
     /// Asks for [`Strategy::on_timer`] at `at`; at once if that is past.
     pub fn timer(&mut self, at: Ts, timer: u64) {
-        self.out.actions.push(Action::Timer(at, timer));
+        self.ask(Action::Timer(at, timer));
     }
 
     /// Asks for bars of another interval, built from finer data. Call it in [`Strategy::on_start`].
     pub fn subscribe_bars(&mut self, instrument: InstrumentId, interval: Interval) {
-        self.out.actions.push(Action::SubscribeBars(instrument, interval));
+        self.ask(Action::SubscribeBars(instrument, interval));
     }
 
     /// Gives up: this strategy is not called again in this run, and the reason stands in the report and on the tape. What
     /// becomes of its open orders is a setting; other strategies go on.
     pub fn halt(&mut self, reason: impl Into<Tag>) {
-        self.out.actions.push(Action::Halt(reason.into()));
+        self.ask(Action::Halt(reason.into()));
     }
 }
 

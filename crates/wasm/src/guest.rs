@@ -12,17 +12,15 @@ use wasmtime::Store;
 
 use crate::bindings::{Strategy as Bindings, wit};
 use crate::limits::{Bounds, Budget, TICK_MS, why};
-use crate::load::Loaded;
+use crate::load::{Clock, Loaded};
 use crate::names::plain;
 use crate::{asked, seen};
-
-/// Actions of one event; the engine's own limit is the same.
-const ACTIONS_MAX: u32 = 10_000;
 
 /// An instance and its store.
 pub(crate) struct Instance {
     store: Store<Bounds>,
     bindings: Bindings,
+    clock: Arc<Clock>,
     /// What the calls of now may use.
     budget: Budget,
     /// Instructions of all calls so far.
@@ -40,7 +38,7 @@ impl Instance {
         store.set_epoch_deadline(budget.ms / TICK_MS + 1);
         let made = store.set_fuel(budget.fuel).and_then(|()| loaded.pre.instantiate(&mut store));
         match made {
-            Ok(bindings) => Ok(Self { store, bindings, budget, work: 0 }),
+            Ok(bindings) => Ok(Self { store, bindings, clock: Arc::clone(&loaded.clock), budget, work: 0 }),
             Err(e) => Err(why(&e, store.data(), budget)),
         }
     }
@@ -48,8 +46,15 @@ impl Instance {
     /// The calls to come may use so much. Their time runs from now on, for all of them together.
     #[inline]
     fn allow(&mut self, budget: Budget) {
+        self.allow_since(budget, self.clock.ticks());
+    }
+
+    /// The same, with time that has been running since that tick of the clock.
+    #[inline]
+    fn allow_since(&mut self, budget: Budget, began: u64) {
         self.budget = budget;
-        self.store.set_epoch_deadline(budget.ms / TICK_MS + 1);
+        let ends = began.saturating_add(budget.ms / TICK_MS + 1);
+        self.store.set_epoch_deadline(ends.saturating_sub(self.clock.ticks()));
     }
 
     /// Calls into it.
@@ -146,6 +151,10 @@ pub(crate) struct WasmStrategy {
     account: AccountKind,
     warmup: u64,
     mirror: Option<Mirror>,
+    /// The last event that began by itself: engine time, and since which tick of the clock it is heard.
+    began: Option<(Ts, u64)>,
+    /// It hears of the past, since that tick of the clock.
+    warms_up: Option<u64>,
     /// It is not called any more.
     over: bool,
     /// Why it cannot be called any more, where that was found between two events: it is stopped at the next.
@@ -180,6 +189,8 @@ impl WasmStrategy {
             },
             warmup: created.warmup,
             mirror: None,
+            began: None,
+            warms_up: None,
             over: false,
             failed: RefCell::default(),
             singly: false,
@@ -199,6 +210,19 @@ impl WasmStrategy {
     /// the strategy of the view.
     #[inline]
     fn hear(
+        &mut self,
+        ctx: &mut Context<'_>,
+        implied: impl FnOnce(&mut Mirror),
+        hook: impl FnOnce(&wit::Guest, &mut Store<Bounds>, wit::Moment) -> wasmtime::Result<u32>,
+    ) {
+        self.began = None;
+        self.hear_on(ctx, implied, hook);
+    }
+
+    /// The same for what may come of an event at once: then it is heard in what is left of that event's time, since a session
+    /// waits for all of it.
+    #[inline]
+    fn hear_on(
         &mut self,
         ctx: &mut Context<'_>,
         implied: impl FnOnce(&mut Mirror),
@@ -229,7 +253,17 @@ impl WasmStrategy {
             return Err(why);
         }
         let (begins, limits) = (self.mirror.is_none(), &self.loaded.limits);
-        self.instance.get_mut().allow(if begins { limits.to_start() } else { limits.to_hear(1) });
+        let since = match (self.warms_up, self.began) {
+            (Some(since), _) => since,
+            (None, Some((at, since))) if at == now => since,
+            _ => self.began.insert((now, self.loaded.clock.ticks())).1,
+        };
+        let budget = match self.warms_up {
+            _ if begins => limits.to_start(),
+            None => limits.to_hear(1),
+            Some(_) => limits.to_warm_up(),
+        };
+        self.instance.get_mut().allow_since(budget, since);
         if begins {
             self.begin(view, own)?;
         }
@@ -278,6 +312,7 @@ impl WasmStrategy {
             row(event, &mut rows);
         }
         let mut heard = events.len();
+        self.began = None;
         let (_, own, out) = ctx.parts();
         let instance = self.instance.get_mut();
         let (limits, worked) = (&self.loaded.limits, instance.work);
@@ -307,8 +342,8 @@ impl WasmStrategy {
 }
 
 fn take(instance: &mut Instance, asked: u32, own: &OwnView, out: &mut Outbox, signal_only: bool) -> Result<(), String> {
-    if asked > ACTIONS_MAX {
-        return Err(format!("it asked for {asked} things in one event; the limit is {ACTIONS_MAX}"));
+    if asked as usize > Outbox::ACTIONS_MAX {
+        return Err(format!("it asked for more than {} things in one event", Outbox::ACTIONS_MAX));
     }
     let actions = instance.call(|guest, store| guest.call_take(store))?;
     asked::actions(actions, own, out, signal_only)
@@ -364,15 +399,15 @@ impl Strategy for WasmStrategy {
     }
 
     fn on_order(&mut self, ctx: &mut Context<'_>, update: &OrderUpdate) {
-        self.hear(ctx, nothing, |guest, store, at| guest.call_on_order(store, at, &seen::update(update)));
+        self.hear_on(ctx, nothing, |guest, store, at| guest.call_on_order(store, at, &seen::update(update)));
     }
 
     fn on_fill(&mut self, ctx: &mut Context<'_>, fill: &Fill) {
-        self.hear(ctx, nothing, |guest, store, at| guest.call_on_fill(store, at, seen::fill(fill)));
+        self.hear_on(ctx, nothing, |guest, store, at| guest.call_on_fill(store, at, seen::fill(fill)));
     }
 
     fn on_timer(&mut self, ctx: &mut Context<'_>, timer: u64) {
-        self.hear(ctx, nothing, |guest, store, at| guest.call_on_timer(store, at, timer));
+        self.hear_on(ctx, nothing, |guest, store, at| guest.call_on_timer(store, at, timer));
     }
 
     fn on_stop(&mut self, ctx: &mut Context<'_>) {
@@ -460,6 +495,10 @@ impl Strategy for WasmStrategy {
                 Err(why)
             }
         }
+    }
+
+    fn warms_up(&mut self, on: bool) {
+        self.warms_up = on.then(|| self.loaded.clock.ticks());
     }
 
     fn failure(&self) -> Option<String> {

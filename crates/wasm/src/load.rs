@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -29,8 +30,8 @@ pub(crate) struct Loaded {
     pub(crate) pre: StrategyPre<Bounds>,
     pub(crate) limits: Limits,
     pub(crate) names: Arc<Names>,
-    /// The clock of deadlines runs as long as somebody has a strategy.
-    _clock: Arc<Clock>,
+    /// It runs as long as somebody has a strategy.
+    pub(crate) clock: Arc<Clock>,
 }
 
 /// The host of strategies that are WebAssembly components.
@@ -43,21 +44,29 @@ pub struct WasmHost {
     clock: Arc<Clock>,
 }
 
-/// Moves the engine's epochs on, on a thread of its own, until it is dropped.
-struct Clock;
+/// The clock of deadlines: moves the engine's epochs on, on a thread of its own, until it is dropped.
+#[derive(Default)]
+pub(crate) struct Clock(AtomicU64);
 
 impl Clock {
     fn start(engine: &Engine) -> Arc<Self> {
-        let clock = Arc::new(Self);
+        let clock = Arc::new(Self::default());
         let (alive, engine): (Weak<Self>, _) = (Arc::downgrade(&clock), engine.weak());
         std::thread::spawn(move || {
-            while alive.strong_count() > 0 {
+            loop {
                 std::thread::sleep(Duration::from_millis(TICK_MS));
-                let Some(engine) = engine.upgrade() else { return };
+                let (Some(clock), Some(engine)) = (alive.upgrade(), engine.upgrade()) else { return };
+                clock.0.fetch_add(1, Ordering::Relaxed);
                 engine.increment_epoch();
             }
         });
         clock
+    }
+
+    /// Its ticks so far.
+    #[inline]
+    pub(crate) fn ticks(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -117,7 +126,7 @@ impl WasmHost {
         let (limits, names) = (self.limits, Arc::new(self.names.another()));
         let clock = Arc::clone(&self.clock);
         let mut loaded =
-            Loaded { name: "it".to_owned(), signal_only: false, pre, limits, names: Arc::clone(&names), _clock: clock };
+            Loaded { name: "it".to_owned(), signal_only: false, pre, limits, names: Arc::clone(&names), clock };
         let mut instance = Instance::new(&loaded)?;
         let told = instance.call(|guest, store| guest.call_describe(store))?;
         let specs = told.params.iter().map(|p| spec(p, &names)).collect::<Option<Vec<_>>>();

@@ -11,6 +11,7 @@ pub fn root() -> PathBuf {
 /// A clean folder to run the command in.
 pub struct Desk {
     folder: tempfile::TempDir,
+    program: PathBuf,
     cwd: Option<PathBuf>,
     env: Vec<(String, String)>,
 }
@@ -25,7 +26,15 @@ pub struct Answer {
 
 impl Desk {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), cwd: None, env: Vec::new() }
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder, program: env!("CARGO_BIN_EXE_bellwether").into(), cwd: None, env: Vec::new() }
+    }
+
+    /// The same with another program in the command's place.
+    #[allow(dead_code)]
+    pub fn program(mut self, program: PathBuf) -> Self {
+        self.program = program;
+        self
     }
 
     /// The same, but the command runs in the repository's root, beside the shipped data and settings.
@@ -56,7 +65,7 @@ impl Desk {
     }
 
     pub fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
+        let mut command = Command::new(&self.program);
         for name in std::env::vars_os().map(|(name, _)| name) {
             if name.to_string_lossy().starts_with("BELLWETHER") {
                 command.env_remove(name);

@@ -26,5 +26,5 @@ pub use pair::Pair;
 pub use replay::{Replay, ReplayError, SeriesPart};
 pub use slot::{HOUSE, Halt, Input, OnHalt, SlotConfig};
 pub use state::{Maker, StateError};
-pub use swap::{Fresh, Newcomer, Step, Swap, Swapped};
+pub use swap::{Fresh, History, Newcomer, Seen, Step, Swap, Swapped};
 pub use timers::Class;

@@ -20,6 +20,18 @@ pub struct Input {
     pub depth: bool,
 }
 
+impl Input {
+    /// Whether bars are given to a strategy that asked for `more` beside this.
+    pub(super) fn has_bars(
+        &self,
+        is_its_own: bool,
+        more: &[(InstrumentId, Interval)],
+        bars: (InstrumentId, Interval),
+    ) -> bool {
+        is_its_own && self.bars == Some(bars.1) || more.contains(&bars)
+    }
+}
+
 /// A strategy and how it is to be run.
 pub struct SlotConfig {
     /// Its name in the run.
@@ -57,6 +69,18 @@ pub struct Halt {
     pub reason: String,
 }
 
+/// When something last happened, and how often at that very time.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Rush(Ts, usize);
+
+impl Rush {
+    /// It happens once more; says whether that makes it more than `max` at this time.
+    pub(super) fn is_over(&mut self, now: Ts, max: usize) -> bool {
+        *self = if self.0 == now { Self(now, self.1 + 1) } else { Self(now, 1) };
+        self.1 > max
+    }
+}
+
 /// A strategy at work.
 pub(super) struct Slot {
     pub(super) id: String,
@@ -77,8 +101,10 @@ pub(super) struct Slot {
     pub(super) on_halt: OnHalt,
     /// Bytes of the tags that it was the first to use.
     pub(super) words: usize,
-    /// When a timer of it was last due, and how many were at that very time.
-    pub(super) fired: (Ts, usize),
+    /// Its timers and unsent orders that were due at one time.
+    pub(super) fired: Rush,
+    /// Orders and signals that it asked for at one time.
+    pub(super) placed: Rush,
     /// Set once it is not called any more.
     pub(super) halted: bool,
     /// Set while it has just taken another's place.
@@ -122,7 +148,8 @@ impl Slot {
             more_bars: Vec::new(),
             on_halt: config.on_halt,
             words: 0,
-            fired: (Ts::NONE, 0),
+            fired: Rush::default(),
+            placed: Rush::default(),
             halted: false,
             trial: None,
             form: None,
@@ -144,14 +171,7 @@ impl Slot {
         Self { halted: true, house: true, ..Self::new(config, instruments) }
     }
 
-    /// A timer of it is due; says whether there have been more than `max` at this time.
-    pub(super) fn is_hurried(&mut self, now: Ts, max: usize) -> bool {
-        self.fired = if self.fired.0 == now { (now, self.fired.1 + 1) } else { (now, 1) };
-        self.fired.1 > max
-    }
-
     pub(super) fn wants_bars(&self, instrument: InstrumentId, interval: Interval) -> bool {
-        self.trades_it[instrument.index()] && self.input.bars == Some(interval)
-            || self.more_bars.contains(&(instrument, interval))
+        self.input.has_bars(self.trades_it[instrument.index()], &self.more_bars, (instrument, interval))
     }
 }

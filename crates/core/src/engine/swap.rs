@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bellwether_sdk::{Bar, Context, InstrumentId, Interval, ParamValues, Quote, Strategy, Trade, Ts};
 use serde::{Deserialize, Serialize};
 
+use super::slot::Input;
 use crate::risk::Declared;
 use crate::signal::{Gauge, Sizer};
 
@@ -128,11 +129,34 @@ impl Trial {
     }
 }
 
+/// What one would be warmed up by that took a strategy's place now: a copy, to be heard beside the session.
+pub struct History {
+    pub(super) past: Past,
+    pub(super) input: Input,
+    pub(super) given: Vec<InstrumentId>,
+}
+
+impl History {
+    /// The events, in order, for one that wants the last `window` of each kind and asks for `more` bars beside its input.
+    ///
+    /// # Errors
+    /// When it wants more than is remembered.
+    pub fn last(&self, window: u64, more: &[(InstrumentId, Interval)]) -> Result<Vec<Seen>, String> {
+        self.past.last(window, |seen| match seen {
+            Seen::Bar(b) => self.input.has_bars(self.given.contains(&b.instrument), more, (b.instrument, b.interval)),
+            Seen::Trade(_) | Seen::Quote(_) => true,
+        })
+    }
+}
+
 /// An event that is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) enum Seen {
+pub enum Seen {
+    /// A trade.
     Trade(Trade),
+    /// A quote.
     Quote(Quote),
+    /// A bar.
     Bar(Bar),
 }
 
@@ -145,7 +169,8 @@ impl Seen {
         }
     }
 
-    pub(super) const fn instrument(&self) -> InstrumentId {
+    /// Whose it is.
+    pub const fn instrument(&self) -> InstrumentId {
         match self {
             Self::Trade(t) => t.instrument,
             Self::Quote(q) => q.instrument,
@@ -154,7 +179,7 @@ impl Seen {
     }
 
     /// Engine time at which it was heard.
-    pub(super) const fn ts(&self) -> Ts {
+    pub const fn ts(&self) -> Ts {
         match self {
             Self::Trade(t) => t.ts,
             Self::Quote(q) => q.ts,
@@ -162,7 +187,8 @@ impl Seen {
         }
     }
 
-    pub(super) fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {
+    /// Lets a strategy hear it.
+    pub fn tell(&self, strategy: &mut dyn Strategy, ctx: &mut Context<'_>) {
         match self {
             Self::Trade(t) => strategy.on_trade(ctx, t),
             Self::Quote(q) => strategy.on_quote(ctx, q),

@@ -2,8 +2,8 @@
 //! `HOSTILE_SIGNAL_ONLY` in the environment it says that it looks at events alone.
 
 use bellwether_sdk::{
-    Bar, Capabilities, Choice, Context, InstrumentId, Intent, OrderKinds, ParamError, Params, Plugin, Price, Probe,
-    Qty, Side, Signal, Size, Strategy,
+    Bar, Capabilities, Choice, Context, InstrumentId, Intent, OrderKinds, OrderUpdate, ParamError, Params, Plugin, Price,
+    Probe, Qty, Side, Signal, Size, Strategy,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Choice)]
@@ -22,7 +22,6 @@ pub enum How {
     Recursion,
     Memory,
     Flood,
-    ManyOrders,
     Timers,
     NanStrength,
     HugeQty,
@@ -91,9 +90,6 @@ impl Hostile {
             How::Flood => (0..1_000_000).for_each(|_| {
                 ctx.place(order(1, 1));
             }),
-            How::ManyOrders => (0..20_000).for_each(|_| {
-                ctx.place(order(1, 1));
-            }),
             How::Timers => ctx.timer(ctx.now(), 0),
             How::NanStrength => ctx.signal(Signal { strength: f64::NAN, ..Signal::long(id) }),
             How::HugeQty => {
@@ -155,6 +151,12 @@ impl Strategy for Hostile {
         }
         if self.bars == self.at || self.bars > self.at && self.how == How::Work {
             self.misbehave(ctx, bar);
+        }
+    }
+
+    fn on_order(&mut self, _: &mut Context<'_>, _: &OrderUpdate) {
+        if self.how == How::Work {
+            rounds(self.work * 1000);
         }
     }
 

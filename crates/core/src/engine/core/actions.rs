@@ -7,10 +7,15 @@ impl Engine {
     pub(super) fn act(&mut self, i: usize) -> Result<(), EngineError> {
         let mut actions = std::mem::take(&mut self.outbox.actions);
         if actions.len() > ACTIONS_MAX {
-            let reason = format!("{} actions in one event; the limit is {ACTIONS_MAX}", actions.len());
-            actions = vec![Action::Halt(reason.into())];
+            actions = vec![Action::Halt(format!("more than {ACTIONS_MAX} actions in one event").into())];
         }
         for action in actions.drain(..) {
+            // Each by itself is one order: asked for at every answer to the one before, they have no end.
+            let is_order = matches!(action, Action::Place(..) | Action::Signal(_));
+            if is_order && self.slots[i].placed.is_over(self.now, ACTIONS_MAX) {
+                self.halt(i, format!("more than {ACTIONS_MAX} orders at one time"));
+                break;
+            }
             match action {
                 Action::Signal(signal) => self.on_signal(i, signal),
                 Action::Place(id, intent) if self.paused && !intent.reduce_only => {
@@ -56,6 +61,8 @@ impl Engine {
             Some(format!("more than {TIMERS_MAX} timers are pending"))
         } else if slot.more_bars.len() > INTERVALS_MAX * slot.own.instruments.len().max(1) {
             Some(format!("it asks for bars of more than {INTERVALS_MAX} intervals per instrument"))
+        } else if slot.own.orders.len() > OPEN_MAX {
+            Some(format!("more than {OPEN_MAX} of its orders are open"))
         } else if slot.words > WORDS_MAX {
             Some(format!("its orders have tags of more than {} MiB", WORDS_MAX >> 20))
         } else {

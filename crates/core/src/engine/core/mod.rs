@@ -38,8 +38,11 @@ use crate::signal::{Combiner, Heard, Sized, SizingView, size};
 /// Levels of a book that strategies see, per side.
 const BOOK_LEVELS: usize = 20;
 
-/// Actions one event may cause before the engine calls it a flood.
-const ACTIONS_MAX: usize = 10_000;
+/// Actions of one event, and timers and orders at one time, before the engine calls it a flood.
+const ACTIONS_MAX: usize = Outbox::ACTIONS_MAX;
+
+/// Orders of a strategy that may be open at one time.
+const OPEN_MAX: usize = 10_000;
 
 /// Timers of a strategy that may be pending at one time.
 const TIMERS_MAX: usize = 100_000;
@@ -497,10 +500,10 @@ impl Engine {
         let Some((ts, due)) = self.timers.take_before(at, class) else { return Ok(false) };
         self.now = self.now.max(ts);
         match due {
-            Due::Timer(slot, _) if self.slots[slot].is_hurried(self.now, ACTIONS_MAX) => {
+            Due::Timer(slot, _) if self.slots[slot].fired.is_over(self.now, ACTIONS_MAX) => {
                 self.halt(slot, format!("more than {ACTIONS_MAX} timers at one time"));
             }
-            Due::Unsent(slot, ..) if self.slots[slot].is_hurried(self.now, ACTIONS_MAX) => {
+            Due::Unsent(slot, ..) if self.slots[slot].fired.is_over(self.now, ACTIONS_MAX) => {
                 self.halt(slot, format!("it placed more than {ACTIONS_MAX} orders at one time that cannot leave"));
             }
             Due::Unsent(slot, instrument, order, why) => {

@@ -7,7 +7,7 @@ use super::super::state::{Maker, StateError, carried, get, put};
 use super::*;
 
 impl Slot {
-    carried!(gauges, lots, trades_it, seen, more_bars, words, fired, halted, form, past);
+    carried!(gauges, lots, trades_it, seen, more_bars, words, fired, placed, halted, form, past);
 
     fn put_state(&self, out: &mut Vec<u8>) -> Result<(), StateError> {
         self.put_fields(out)?;

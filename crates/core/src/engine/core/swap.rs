@@ -2,7 +2,7 @@
 
 use super::super::swap::{Past, Seen, Step, Swap, Swapped, Trial};
 use super::*;
-use crate::engine::Newcomer;
+use crate::engine::{History, Newcomer};
 use crate::orders::{OrderRecord, OrderType};
 
 /// Timers and dropped orders that a newcomer may hear of while it takes its place.
@@ -54,6 +54,13 @@ impl Engine {
         self.slots.iter().find(|s| s.id == strategy).map(|s| s.own.instruments.as_slice())
     }
 
+    /// What another in a strategy's place would be warmed up by.
+    pub fn history(&self, strategy: &str) -> Option<History> {
+        let slot = self.slots.iter().find(|s| s.id == strategy)?;
+        let (input, given) = (slot.input, slot.own.instruments.clone());
+        Some(History { past: slot.past.clone()?, input, given })
+    }
+
     /// Puts a newcomer in a strategy's place. Positions and open orders stay. It is on trial until it has heard its first
     /// event: if it fails until then, or another comes, the one before has its place again and hears that event. One that
     /// stays without having taken up the state does not know the resting orders of the one before: they are cancelled, but
@@ -88,6 +95,7 @@ impl Engine {
             Some(state) => self.continue_from(i, state),
             None => self.warm_up_from_past(i),
         };
+        self.slots[i].strategy.warms_up(false);
         match begun {
             Ok(how) => {
                 let params: Vec<String> = swap.params.iter().map(|(k, v)| format!("{k}={v}")).collect();
@@ -153,6 +161,7 @@ impl Engine {
         let last = |slot: &Slot, wants: &dyn Fn(&Seen) -> bool| {
             slot.past.as_ref().map_or(Ok(Vec::new()), |past| past.last(window, wants))
         };
+        self.slots[i].strategy.warms_up(true);
         let begin = last(&self.slots[i], &|_| true).ok().and_then(|all| all.first().map(Seen::ts));
         let mut rehearsal = self.rehearsal(i);
         self.rehearse(i, begin.unwrap_or(self.now), Early::Start, &mut rehearsal)?;
@@ -261,7 +270,7 @@ impl Engine {
     pub(super) fn failure(&self) -> Option<String> {
         let actions = &self.outbox.actions;
         if actions.len() > ACTIONS_MAX {
-            return Some(format!("{} actions in one event; the limit is {ACTIONS_MAX}", actions.len()));
+            return Some(format!("more than {ACTIONS_MAX} actions in one event"));
         }
         actions.iter().find_map(|action| match action {
             Action::Halt(why) => Some(why.to_string()),
