@@ -61,7 +61,8 @@ fn fills_told_at_the_changeover_are_booked_once_and_the_stream_is_never_off() {
 #[test]
 fn orders_under_way_at_the_changeover_are_answered_where_they_were_sent() {
     let (mut world, _) = before_the_changeover(Toy::numbers(), 34);
-    world.faults = Faults { delay_ms: 80, lose_request: 10_000, ..Faults::default() };
+    // Answers take longer than the old ones would be heard without them.
+    world.faults = Faults { delay_ms: 900, lose_request: 10_000, ..Faults::default() };
     let (mut sent, mut under_way) = (Vec::new(), 0);
     for _ in 0..40_000 {
         let before = renewed(&world);

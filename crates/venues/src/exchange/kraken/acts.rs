@@ -121,7 +121,7 @@ pub(super) fn cost(act: &Act, age_ms: u64) -> u32 {
     let (always, steps): (u32, &[(u64, u32)]) = match act {
         Act::Place(_) => (1, &[]),
         Act::Amend(_) => (1, &[(5, 3), (10, 2), (15, 1)]),
-        Act::Cancel(_) | Act::CancelAll(_) => (0, &[(5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1)]),
+        Act::Cancel(_) => (0, &[(5, 8), (10, 6), (15, 5), (45, 4), (90, 2), (300, 1)]),
         _ => (0, &[]),
     };
     always + steps.iter().find(|(below_s, _)| age_ms < below_s * 1_000).map_or(0, |(_, more)| *more)

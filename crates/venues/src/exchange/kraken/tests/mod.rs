@@ -71,7 +71,6 @@ fn what_is_done_about_an_order_costs_the_more_the_younger_it_is() {
     let amend = Amend { instrument: ID, order: order.clone(), side: Side::Buy, price: None, qty: None };
     assert_eq!(cost(&Act::Amend(amend)), [4, 4, 3, 2, 1, 1, 1, 1]);
     assert_eq!(cost(&Act::Cancel(Cancel { instrument: ID, order })), [8, 8, 6, 5, 4, 2, 1, 0]);
-    assert_eq!(cost(&Act::CancelAll(ID)), [8, 8, 6, 5, 4, 2, 1, 0]);
 }
 
 #[test]
