@@ -6,7 +6,7 @@ use std::time::Duration;
 use bellwether_sdk::{Decimal, InstrumentId, OrderKind, Symbol, Ts};
 use serde_json::{Value, json};
 
-use super::{LookAt, LookError, ONE, What, concerned, headed, rules};
+use super::{LookAt, LookError, ONE, What, concerned, dry, headed, rules};
 use crate::config::{KeySettings, Settings, VenueSettings};
 use crate::exchange::machine::ClockOffset;
 use crate::exchange::transport::{Live, LiveSettings, Transport, TransportError};
@@ -18,9 +18,6 @@ use crate::keys::{Credential, Signer};
 use crate::run::keyring;
 use crate::run::market;
 use crate::run::paper::wall_now;
-
-/// What stands where a secret would.
-const HIDDEN: &str = "(hidden)";
 
 /// A request that asks for nothing being changed is tried so often while the venue or the way to it fails.
 const READ_TRIES: u32 = 3;
@@ -51,6 +48,8 @@ pub(super) struct Desk {
     nonce: u64,
     /// In a dry run: what would have been sent.
     requests: Option<Vec<Value>>,
+    /// In a dry run: what a session would have said instead, on its trading socket.
+    said: Option<Value>,
 }
 
 /// A venue's name and product from its key in the settings.
@@ -119,6 +118,7 @@ impl Desk {
             fixed: at.now,
             nonce: 0,
             requests: at.dry_run.then(Vec::new),
+            said: None,
         })
     }
 
@@ -162,8 +162,13 @@ impl Desk {
         self.fixed.unwrap_or_else(wall_now)
     }
 
-    pub(super) fn take_requests(&mut self) -> Vec<Value> {
-        self.requests.take().unwrap_or_default()
+    /// What a dry run wrote.
+    pub(super) fn take_written(&mut self) -> Value {
+        let mut written = json!({"dry_run": true, "requests": self.requests.take().unwrap_or_default()});
+        if let Some(said) = self.said.take() {
+            written["socket"] = said;
+        }
+        written
     }
 
     pub(super) fn document(&self, what: &What, body: Value) -> Value {
@@ -344,7 +349,13 @@ impl Desk {
         let request = self.venue.act(act, &self.listings).map_err(LookError::Venue)?;
         self.rests_on_no_guess(&request, |listings| self.venue.act(act, listings))?;
         for last in [false, true] {
-            let done = match self.send(request.clone()).await? {
+            let sent = self.send(request.clone()).await;
+            if let (true, Some(signer)) = (self.is_dry(), &self.signer) {
+                // Of the same moment and with the same number: only one of the two would be sent.
+                let stamp = Stamp { now: self.clock.venue_time(self.now()), nonce: self.nonce };
+                self.said = dry::said(&*self.venue, &self.urls, &self.listings, act, signer, stamp)?;
+            }
+            let done = match sent? {
                 Ok(response) => self.venue.act_reply(act, &response, &self.listings),
                 Err(e) => {
                     let fault = if e.nothing_sent() { Fault::Transient } else { Fault::Unknown };
@@ -401,7 +412,7 @@ impl Desk {
         };
         if let Some(requests) = &mut self.requests {
             let secret = self.signer.as_ref().map(Signer::passphrase).unwrap_or_default();
-            requests.push(written(&base, &request, secret));
+            requests.push(dry::written(&base, &request, secret));
             return Err(LookError::NotSent);
         }
         match &self.transport {
@@ -427,23 +438,4 @@ impl Desk {
     pub(super) fn unexpected(&self) -> LookError {
         LookError::Venue(VenueError::malformed("the answer is of another kind than the question"))
     }
-}
-
-/// A request as it would go out, without what only the venue may see.
-fn written(base: &str, request: &Request, passphrase: &str) -> Value {
-    let headers: serde_json::Map<String, Value> = request
-        .headers
-        .iter()
-        .map(|(name, value)| {
-            let shown = if !passphrase.is_empty() && value == passphrase { HIDDEN } else { value };
-            (name.clone(), json!(shown))
-        })
-        .collect();
-    json!({
-        "method": request.method.name(),
-        "url": format!("{base}{}", request.target()),
-        "headers": headers,
-        "body": request.body,
-        "signed": request.signed,
-    })
 }

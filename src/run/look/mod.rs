@@ -4,6 +4,7 @@
 //! order after its answer, and repeats no write: a write whose outcome is unknown is asked about by its id.
 
 mod desk;
+mod dry;
 mod error;
 mod place;
 mod rows;
@@ -207,12 +208,13 @@ pub fn look(settings: &Settings, at: &LookAt, what: &What, symbol: Option<&str>)
     runtime.block_on(async {
         desk.list(what, symbol).await?;
         let told = answer(settings, &mut desk, what, symbol.is_some()).await;
-        match (desk.take_requests(), told) {
+        match told {
             // The request is written: what its answer would have been is not of interest.
-            (requests, Ok(_) | Err(LookError::NotSent)) if at.dry_run => {
-                Ok(desk.document(what, json!({"dry_run": true, "requests": requests})))
+            Ok(_) | Err(LookError::NotSent) if at.dry_run => {
+                let written = desk.take_written();
+                Ok(desk.document(what, written))
             }
-            (_, told) => Ok(desk.document(what, told?)),
+            told => Ok(desk.document(what, told?)),
         }
     })
 }
@@ -579,10 +581,15 @@ mod tests {
         assert!(dry("bybit_linear", "ETH/USDT", &place, None).is_ok(), "which counts no contracts");
         let symbol: Symbol = "okx:ETH/USDT:USDT".parse().expect("a symbol");
         let known = guess(&*venue("okx", Product::Linear).expect("built in"), &symbol);
-        let known = crate::exchange::Rules { contract: Decimal::new(1, 1), ..known };
+        let known = crate::exchange::Rules { contract: Decimal::new(1, 1), index: 7, ..known };
         let written = dry("okx_linear", "ETH/USDT", &place, Some(vec![known])).expect("written");
         let body = written["requests"][0]["body"].as_str().expect("a body");
         assert!(body.contains(r#""sz":"1""#), "{body}");
+        // A session says it on its trading socket, whose login has the passphrase.
+        let (said, opens) = (written["socket"]["message"].as_str(), written["socket"]["opens"].to_string());
+        assert!(said.is_some_and(|said| said.contains(r#""sz":"1""#)), "{written}");
+        assert!(opens.contains("key-0001") && opens.contains("(hidden)"), "{opens}");
+        assert!(!written.to_string().contains("word") && !written.to_string().contains("secret"), "{written}");
     }
 
     #[test]

@@ -271,6 +271,7 @@ fn text(document: &Value) -> String {
     for (name, value) in fields.iter().filter(|(name, _)| !HEAD.contains(&name.as_str())) {
         match value {
             Value::Array(rows) if name == "requests" => rows.iter().for_each(|r| text.push_str(&request(r))),
+            Value::Object(_) if name == "socket" => text.push_str(&said(value)),
             Value::Array(rows) if rows.is_empty() => text.push_str(&format!("{name}: none\n")),
             Value::Array(rows) if rows[0].is_object() => text.push_str(&format!("{}\n", table(rows))),
             Value::Array(rows) => {
@@ -316,6 +317,14 @@ fn cell(name: &str, value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// What a session would say instead of the request.
+fn said(socket: &Value) -> String {
+    let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let opens = socket["opens"].as_array().into_iter().flatten();
+    let opens: String = opens.map(|text| format!("{}\n", of(text))).collect();
+    format!("\na session says it on {}\n{opens}{}\n", of(&socket["url"]), of(&socket["message"]))
 }
 
 fn request(request: &Value) -> String {

@@ -143,6 +143,17 @@ fn a_dry_run_signs_as_the_venues_example_and_shows_no_secret() {
     let url = placed["requests"][0]["url"].as_str().expect("text");
     assert!(url.contains("symbol=LTCBTC&side=BUY&type=LIMIT"), "{url}");
     assert!(url.contains("timestamp=1499827319559&signature="), "{url}");
+    // What a session says on its socket, signed over the sorted parameters.
+    let message: serde_json::Value =
+        serde_json::from_str(placed["socket"]["message"].as_str().expect("text")).expect("JSON");
+    let params = message["params"].as_object().expect("an object");
+    let payload: Vec<String> = params
+        .iter()
+        .filter(|(name, _)| *name != "signature")
+        .map(|(name, value)| format!("{name}={}", value.as_str().map_or(value.to_string(), str::to_owned)))
+        .collect();
+    assert_eq!(params["signature"], hmac_sha256(SECRET.as_bytes(), payload.join("&").as_bytes()), "{message}");
+    assert_eq!(message["method"], "order.place");
     let text = desk.done("exchange binance balances --dry-run --now 1578963600000");
     assert!(text.starts_with("GET https://api.binance.com/") && !text.contains(SECRET), "{text}");
     let kraken = Desk::new().env("BELLWETHER_KEY_KRAKEN_MAIN_ID", "public").env(
