@@ -22,7 +22,8 @@ pub struct LatencyReport {
     pub schema_version: u32,
     /// The stages, in order: `parse` (bytes read until understood), `decide` (until strategies and risk are done),
     /// `sign` (until an order's bytes are ready), `own` (these three together), `write` (until the system has taken the
-    /// bytes), `whole` (all). The last four are of messages that led to a request.
+    /// bytes), `whole` (all). The last four are of messages that led to a request. A session on stored data reads no bytes
+    /// and writes none: it has `decide`, with the tape's and the simulated exchange's part in it.
     pub stages: Vec<StageLatency>,
 }
 
@@ -73,7 +74,7 @@ impl LatencyReport {
     pub fn read(tape: &Path) -> Result<Self, RunError> {
         let path = Self::path(tape);
         let text = std::fs::read(&path).map_err(|e| {
-            RunError::File(format!("reading {}: {e}; only sessions on a venue's feed measure latency", path.display()))
+            RunError::File(format!("reading {}: {e}; a session whose tape is not kept measures none", path.display()))
         })?;
         serde_json::from_slice(&text).map_err(|e| RunError::File(format!("reading {}: {e}", path.display())))
     }

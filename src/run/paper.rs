@@ -1,6 +1,7 @@
 //! Paper mode over stored data: the catalog's events at their own pace, against the simulated exchange, with a tape.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,6 +12,7 @@ use super::backtest::Prepared;
 use super::bus::offerings;
 use super::control::{Asked, Reply};
 use super::digest::Digest;
+use super::latency::LatencyKeeper;
 use super::news::Outside;
 use super::report::Reporter;
 use super::session::{Session, Status, Taping, status};
@@ -24,6 +26,7 @@ use crate::config::{OnStop, Settings};
 use crate::data::Catalog;
 use crate::data::news::SignalForm;
 use crate::engine::{Circuit, Ending, Engine, Merge, Person, Told};
+use crate::exchange::drive::{Histogram, Stages};
 use crate::host::{ARTEFACTS, Registry};
 use crate::signal::News;
 use crate::sinks::About;
@@ -132,8 +135,10 @@ pub fn paper(
     let mut swapper =
         standing.swapper(registry, session.circuit.engine(), forms, (plan.watch, settings.session.hang_ms));
     let around = (&outside, &mut standing, &mut swapper);
-    let ran = hear_all(&mut session, settings, &plan, &mut merge, around, &mut reporter, stop);
-    drop(swapper);
+    let stages = Arc::<Stages>::default();
+    let latency = session.tape_path().map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
+    let ran = hear_all(&mut session, settings, &plan, &mut merge, around, &mut reporter, (&stages.decide, stop));
+    drop((swapper, latency));
     let sent = reporter.ended(wall_now(), ran.as_ref().err());
     ran?;
     let series: Vec<SeriesRead> = merge
@@ -168,7 +173,8 @@ pub(super) fn with_artefacts(registry: &Registry, plan: &SessionPlan<'_>) -> Reg
     }
 }
 
-/// Hears the data and what comes from outside, until one of them or a person ends the session.
+/// Hears the data and what comes from outside, until one of them or a person ends the session. How long each event took is
+/// counted.
 fn hear_all(
     session: &mut Session,
     settings: &Settings,
@@ -176,7 +182,7 @@ fn hear_all(
     merge: &mut Merge,
     (outside, standing, swapper): (&Outside, &mut Standing, &mut Swapper),
     reporter: &mut Reporter<'_>,
-    stop: &AtomicBool,
+    (decide, stop): (&Histogram, &AtomicBool),
 ) -> Result<(), RunError> {
     let watch = standing.watch(settings, &[], session.tape_path().as_deref());
     let mut killed = None;
@@ -241,8 +247,14 @@ fn hear_all(
         }
         if by_itself {
             session.tell(Told::Clock(at))?;
-        } else if let Some(told) = merge.next(|told| session.tell(told)).map_err(|e| RunError::Data(e.to_string()))? {
-            told?;
+        } else {
+            let heard = merge.next(|told| {
+                let began = Instant::now();
+                session.tell(told)?;
+                decide.record(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX));
+                Ok(())
+            });
+            heard.map_err(|e| RunError::Data(e.to_string()))?.unwrap_or(Ok::<_, RunError>(()))?;
         }
         swapper.answer(session.circuit.engine());
         if pace.is_time_to_tell() {

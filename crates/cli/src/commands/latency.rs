@@ -43,7 +43,7 @@ pub(crate) fn run(global: &Global, args: &LatencyArgs) -> Result<(), Failure> {
         "{:<8}{:>12}{:>10}{:>10}{:>10}{:>10}{:>10}\n",
         "stage", "count", "p50", "p90", "p99", "p99.9", "max"
     ));
-    for s in &report.stages {
+    for s in report.stages.iter().filter(|s| s.count > 0) {
         text.push_str(&format!("{:<8}{:>12}", s.stage, s.count));
         for ns in [s.p50_ns, s.p90_ns, s.p99_ns, s.p999_ns, s.max_ns] {
             text.push_str(&format!("{:>10.2}", ns as f64 / 1000.0));

@@ -101,6 +101,20 @@ fn a_flipped_byte_is_named_by_its_record_and_a_torn_end_is_none() {
     assert_eq!((&found["torn_bytes"], &found["order_hash"]["recorded"]), (&3.into(), &Value::Null));
 }
 
+#[test]
+fn how_long_each_event_of_stored_data_took_is_kept() {
+    let desk = Desk::new().at_root();
+    let session = paper(&desk, "state", &format!("--strategy ema_cross {BTC} --kind quotes --no-save"));
+    let kept = desk.json(&format!("latency {} --json", tape(&session).display()));
+    let stages = kept["stages"].as_array().expect("stages").iter().filter(|s| s["count"] != 0).collect::<Vec<_>>();
+    let [decide] = stages.as_slice() else { panic!("{kept}") };
+    let read = session["run"]["data"].as_array().into_iter().flatten();
+    let rows: u64 = read.filter_map(|series| series["rows"].as_u64()).sum();
+    assert!(rows > 1_000 && decide["stage"] == "decide" && decide["count"] == rows, "{rows}: {kept}");
+    let [p50, max] = ["p50_ns", "max_ns"].map(|name| decide[name].as_u64().expect("a number"));
+    assert!(0 < p50 && p50 <= max, "{kept}");
+}
+
 /// A catalog that has grown at its beginning, or has other prices, is not gone on with at another place.
 #[test]
 fn a_session_does_not_go_on_with_data_that_it_did_not_hear() {
