@@ -143,7 +143,8 @@ fn sim_config(
             } else if supply.fees_are_assumed(symbol) {
                 let (maker, taker) = (in_bps(stated_maker), in_bps(stated_taker));
                 plan.notes.push(format!(
-                    "{symbol}: no fee stated; the venue's lowest tier assumed: maker {maker}, taker {taker} basis points"
+                    "{symbol}: no fee stated; the venue's lowest tier assumed: \
+                     maker {maker}, taker {taker} basis points"
                 ));
             }
         }

@@ -89,8 +89,8 @@ fn within(catalog: &Catalog, symbol: &Symbol, range: &Range<Ts>) -> Range<Ts> {
     range.start.max(first)..range.end.min(end)
 }
 
-/// An instrument that is listed somewhere else than in a catalog: its rules, fees, whether these are only what the venue takes
-/// of most, and the kinds of data there will be.
+/// An instrument that is listed somewhere else than in a catalog: its rules, fees, whether these are only what the
+/// venue takes of most, and the kinds of data there will be.
 #[derive(Debug, Clone)]
 pub(super) struct Offer {
     pub(super) instrument: Instrument,

@@ -1,7 +1,7 @@
-//! Connections that are cut after every single byte of what the venue says, over real sockets: the driver and the network
-//! transport against the toy venue, whose first connections send so many bytes and then end. Handshakes, frames and answers
-//! of REST are cut alike, wherever the count of bytes falls; the next connections are whole. Many such sessions run beside
-//! each other, so that every byte has its turn in seconds.
+//! Connections that are cut after every single byte of what the venue says, over real sockets: the driver and the
+//! network transport against the toy venue, whose first connections send so many bytes and then end. Handshakes,
+//! frames and answers of REST are cut alike, wherever the count of bytes falls; the next connections are whole. Many
+//! such sessions run beside each other, so that every byte has its turn in seconds.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Six orders that the venue takes while its name cannot be looked up any more: through the machine in virtual time, and
-//! over real sockets with a name that does not resolve.
+//! Six orders that the venue takes while its name cannot be looked up any more: through the machine in virtual time,
+//! and over real sockets with a name that does not resolve.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

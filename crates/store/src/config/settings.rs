@@ -343,12 +343,12 @@ pub struct VenueSettings {
     /// used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orders_per_10s: Option<u32>,
-    /// How far the venue's count of what is done about orders may go, per instrument, where it keeps one and it is not what
-    /// its documents say of the lowest tier: at Kraken 125 for an intermediate account, 180 for a pro.
+    /// How far the venue's count of what is done about orders may go, per instrument, where it keeps one and it is
+    /// not what its documents say of the lowest tier: at Kraken 125 for an intermediate account, 180 for a pro.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act_count_max: Option<u32>,
-    /// Milliseconds in which that count falls from there to nothing: at Kraken 53400 for an intermediate account, 48000 for a
-    /// pro.
+    /// Milliseconds in which that count falls from there to nothing: at Kraken 53400 for an intermediate account,
+    /// 48000 for a pro.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub act_count_empties_ms: Option<u64>,
 }

@@ -115,8 +115,8 @@ pub struct BookRule {
     pub truncate: bool,
 }
 
-/// A count that a venue keeps of what is done about orders, per instrument: [`Venue::cost`] is added to it, it falls with
-/// time, and while it is full orders and changes of them are refused.
+/// A count that a venue keeps of what is done about orders, per instrument: [`Venue::cost`] is added to it, it falls
+/// with time, and while it is full orders and changes of them are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActCount {
     /// How far it may go.
@@ -156,8 +156,8 @@ pub struct Facts {
     pub weight_per_minute: u32,
     /// Orders per ten seconds.
     pub orders_per_10s: u32,
-    /// What it takes of a fill, maker and taker, in basis points, at the lowest tier of its public schedule: what an account
-    /// pays depends on more. `None` where it is not known.
+    /// What it takes of a fill, maker and taker, in basis points, at the lowest tier of its public schedule: what an
+    /// account pays depends on more. `None` where it is not known.
     pub fees_bps: Option<(Decimal, Decimal)>,
     /// The count of acts per instrument, where there is one.
     pub act_count: Option<ActCount>,

@@ -1,5 +1,5 @@
-//! What Binance says in its answers of the limits that all share: weight by address and minute, orders by account and ten
-//! seconds. REST says it in headers, the trading socket in rows.
+//! What Binance says in its answers of the limits that all share: weight by address and minute, orders by account and
+//! ten seconds. REST says it in headers, the trading socket in rows.
 
 use serde::Deserialize;
 

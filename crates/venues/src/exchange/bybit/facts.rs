@@ -17,8 +17,8 @@ pub(super) struct Table {
     pub batch_max: u32,
     /// Orders per ten seconds.
     pub orders_per_10s: u32,
-    /// Maker and taker fee of those who are no VIP, in basis points (Bybit's help centre, "Trading Fee Structure", November
-    /// 2026).
+    /// Maker and taker fee of those who are no VIP, in basis points (Bybit's help centre, "Trading Fee Structure",
+    /// November 2026).
     pub fees_bps: (Decimal, Decimal),
     /// What the private stream is asked for.
     pub account_topics: &'static [&'static str],

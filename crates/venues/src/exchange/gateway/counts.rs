@@ -8,8 +8,8 @@ use super::requests::Job;
 use crate::exchange::Act;
 
 impl Gateway {
-    /// Counts an act where the venue does: for each order that it concerns. A change has to wait while the count is full, and
-    /// for how long, milliseconds; a new order waited already, and a cancel never does.
+    /// Counts an act where the venue does: for each order that it concerns. A change has to wait while the count is
+    /// full, and for how long, milliseconds; a new order waited already, and a cancel never does.
     pub(super) fn count_act(&mut self, job: &Job, act: &Act) -> Result<(), u64> {
         if self.facts.act_count.is_none() {
             return Ok(());

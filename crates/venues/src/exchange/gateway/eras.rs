@@ -1,6 +1,6 @@
-//! How a gateway goes from one set of connections to another. From one key to another: the connections of the next come
-//! up, it signs, those of the one before are left to be answered; and back, when the venue refuses it. With the same key,
-//! before the venue cuts them: new ones come up, and nothing is missed between them.
+//! How a gateway goes from one set of connections to another. From one key to another: the connections of the next
+//! come up, it signs, those of the one before are left to be answered; and back, when the venue refuses it. With the
+//! same key, before the venue cuts them: new ones come up, and nothing is missed between them.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::keys::Key;
 
 /// The next connections must be up by then; answers on the old ones are awaited so long.
 const NEXT_WITHIN: i64 = nanos(20_000);
-/// The old connections are heard for so long at least: what the venue told before it heard of the new ones may be under way.
+/// The old connections are heard for so long at least: what the venue told before it heard of the new ones may be
+/// under way.
 const OLD_HEARD: i64 = nanos(500);
 /// Connections whose successors did not come up are renewed again after so long.
 const RENEW_AGAIN: i64 = nanos(30_000);

@@ -1,8 +1,9 @@
 //! The gateway's connections: the private stream and the trading socket, with the ticket that they may need.
 //!
-//! One that broke is opened again, and what was missed meanwhile is asked for. Before the venue cuts them, and when the key
-//! changes, it is otherwise: new ones come up beside the old, and only when they carry do orders go over them ([`Era`]).
-//! The old ones are heard for a moment longer, and until what was said on them is answered; then they close.
+//! One that broke is opened again, and what was missed meanwhile is asked for. Before the venue cuts them, and when
+//! the key changes, it is otherwise: new ones come up beside the old, and only when they carry do orders go over them
+//! ([`Era`]). The old ones are heard for a moment longer, and until what was said on them is answered; then they
+//! close.
 
 use std::sync::Arc;
 
@@ -100,8 +101,8 @@ impl Wires {
     }
 }
 
-/// Which connections: those that orders go over; those that will be these, of the same key or of the one that comes next;
-/// those that were.
+/// Which connections: those that orders go over; those that will be these, of the same key or of the one that comes
+/// next; those that were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Era {
     Now,

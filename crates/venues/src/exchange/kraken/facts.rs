@@ -6,9 +6,9 @@ use crate::exchange::{ActCount, BookRule, Continuity, Facts, Heartbeat, Product,
 
 /// The facts.
 ///
-/// Budgets are those of the lowest account tier: a counter of 15 that falls by a third per second, where private reads
-/// count one; here such a read weighs 3 of 60 per minute, a public one 1. What is done about orders counts per pair, up to
-/// 60, which falls by one per second; it is all that limits orders.
+/// Budgets are those of the lowest account tier: a counter of 15 that falls by a third per second, where private
+/// reads count one; here such a read weighs 3 of 60 per minute, a public one 1. What is done about orders counts per
+/// pair, up to 60, which falls by one per second; it is all that limits orders.
 pub(super) fn spot() -> Facts {
     Facts {
         venue: "kraken",

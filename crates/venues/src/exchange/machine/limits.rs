@@ -1,8 +1,8 @@
 //! A venue's limits, obeyed before it complains. Shared by all machines that speak to it from one address.
 //!
-//! Three things hold a request back: what we spent, by a bucket per limit; what all who share the limit used, as far as the
-//! venue says it in its answers; and, where a venue counts acts per instrument, that count. The buckets are `governor`'s,
-//! driven by the machines' time: nothing here reads a clock.
+//! Three things hold a request back: what we spent, by a bucket per limit; what all who share the limit used, as far
+//! as the venue says it in its answers; and, where a venue counts acts per instrument, that count. The buckets are
+//! `governor`'s, driven by the machines' time: nothing here reads a clock.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -73,7 +73,8 @@ const SECOND: i64 = 1_000_000_000;
 /// Of what all may use, questions leave a twentieth for acts.
 const FOR_ACTS: u32 = 20;
 
-/// What was used of a limit within the venue's present window: what we spent, and what others did as far as it was told.
+/// What was used of a limit within the venue's present window: what we spent, and what others did as far as it was
+/// told.
 struct Window {
     limit: u32,
     long: i64,
@@ -222,7 +223,8 @@ impl Limits {
         }
     }
 
-    /// Whether an instrument's count has room for an act that costs so much; it is counted when it is [sent](Self::acted).
+    /// Whether an instrument's count has room for an act that costs so much; it is counted when it is
+    /// [sent](Self::acted).
     ///
     /// # Errors
     /// The time from which on it has.
