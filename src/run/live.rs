@@ -61,7 +61,7 @@ pub fn session(
     let transport = with_way(settings, plan.tokens, transport)?;
     runtime.block_on(async {
         let signings = match keys {
-            Some(ring) => Some(ring.begin(settings, &*transport).await?),
+            Some(ring) => Some(unless_stopped(stop, ring.begin(settings, &*transport)).await?),
             None => None,
         };
         let around = Surroundings::of_this_machine(transport);
@@ -90,11 +90,14 @@ pub async fn session_in(
     let symbols = market::symbols(settings)?;
     let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
     let standing = Standing::take(plan.state.as_deref(), settings, mode, &symbols, tapes)?;
-    let (places, offers) = market::places(settings, &symbols, &*transport).await?;
+    let (places, offers) = unless_stopped(stop, market::places(settings, &symbols, &*transport)).await?;
     // What the venue booked before its account was looked at is in what the account holds.
     let looked = wall_now();
     let found = match keys.as_ref().filter(|_| plan.resume.is_none()) {
-        Some(keys) => Some(with_cash_of_venues(settings, &places, &offers, keys, &*transport, &wall_now).await?),
+        Some(keys) => {
+            let asking = with_cash_of_venues(settings, &places, &offers, keys, &*transport, &wall_now);
+            Some(unless_stopped(stop, asking).await?)
+        }
         None => None,
     };
     let (found, held) = found.map_or((None, Vec::new()), |(settings, held)| (Some(settings), held));
@@ -108,7 +111,7 @@ pub async fn session_in(
         notes.extend(setup.plan.left_out());
     }
     let range = setup.plan.range.clone();
-    let seconds = market::seconds(settings, &instruments, &*transport).await?;
+    let seconds = unless_stopped(stop, market::seconds(settings, &instruments, &*transport)).await?;
     for form in &forms {
         watchdog_waits(settings.session.hang_ms, &form.sha256).map_err(RunError::Settings)?;
     }
@@ -132,11 +135,7 @@ pub async fn session_in(
     };
     if plan.resume.is_none() && settings.backtest.warmup > 0 {
         let past = past_of(&builds, &series, settings.backtest.warmup);
-        // The venue's past may take minutes, and whoever ends the session does not wait for it.
-        tokio::select! {
-            warm = warm_up(&mut session, &places, &past, wall_now(), &*transport) => warm?,
-            () = asked_to_stop(stop, None) => return Err(RunError::Interrupted),
-        }
+        unless_stopped(stop, warm_up(&mut session, &places, &past, wall_now(), &*transport)).await?;
     }
     // In paper nobody else books what settled while the session was down.
     let (mut settled, mut unsettled) = (Vec::new(), None);
@@ -322,6 +321,17 @@ fn gateway(
     let scale = |l: &Listing| (l.rules.symbol.settle().to_owned(), engine.money_scale(l.id));
     settings.money_scales = place.listings.iter().map(scale).collect();
     Ok(Gateway::new(Arc::clone(&place.venue), place.listings.clone(), signer, settings, Arc::clone(&place.limits)))
+}
+
+/// What is asked of venues before a session begins may take minutes, and whoever ends it does not wait: nothing was done yet.
+async fn unless_stopped<T, E: Into<RunError>>(
+    stop: &AtomicBool,
+    asking: impl Future<Output = Result<T, E>>,
+) -> Result<T, RunError> {
+    tokio::select! {
+        found = asking => found.map_err(Into::into),
+        () = asked_to_stop(stop, None) => Err(RunError::Interrupted),
+    }
 }
 
 /// Completes when the person asks to stop or the time is up.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bellwether::config::{Feed, Settings, SourceSettings, StrategySettings, WebhookSource};
 use bellwether::engine::Outcome;
@@ -175,6 +175,24 @@ fn session_until(
         tokens: &crate::signals::desk::token,
     };
     run::session(&settings, &registry, plan, None, &mut Nobody, stop).map(|report| report.outcome)
+}
+
+#[test]
+fn whoever_ends_a_session_does_not_wait_for_a_venue_that_is_silent() {
+    // It takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = silent.local_addr().expect("an address");
+    let stop = AtomicBool::new(false);
+    let begun = Instant::now();
+    let ended = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(300));
+            stop.store(true, Ordering::Relaxed);
+        });
+        session_until(at, "buy_once", Duration::from_secs(60), (None, None), &stop, |_| {})
+    });
+    assert!(matches!(ended, Err(RunError::Interrupted)), "{ended:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 fn with_second(settings: &mut Settings) {
