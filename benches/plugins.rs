@@ -3,6 +3,7 @@
 //!
 //! `cargo bench -p bellwether-cli --features wasm --bench plugins` prints the table of `benches/README.md`. The components are
 //! built on the way, which takes the target for WebAssembly; `-- --build` only builds them, `-- --built` takes what is there.
+//! `-- FILE.wasm FILE.wasm` measures only these, a bar at a time, with what they cost to compile: those of other languages.
 
 mod shared;
 
@@ -14,8 +15,8 @@ use std::time::{Duration, Instant};
 use bellwether::host::Loader;
 use bellwether::market::{Batch, Kind};
 use bellwether_sdk::{
-    Context, InstrumentId, InstrumentView, Outbox, OwnView, ParamValues, Params, Plugin, PositionView, Price, Quote,
-    Strategy, Trade, Ts, View,
+    Bar, Context, InstrumentId, InstrumentView, Interval, Outbox, OwnView, ParamValues, Params, Plugin, PositionView,
+    Price, Quote, Strategy, Trade, Ts, View,
 };
 use bellwether_wasm::{Limits, WasmHost};
 use shared::{ID, cpu, ema, instrument, median, replay, trades};
@@ -127,6 +128,54 @@ fn many(strategy: &mut dyn Strategy, trades: &[Trade], seat: &mut Seat) {
     }
 }
 
+/// What a bar costs in components that are given as files.
+fn per_bar(files: &[PathBuf]) {
+    let trades = trades(2_000);
+    println!("| component | µs a bar | s of CPU to compile | MB |\n|---|---|---|---|");
+    for file in files {
+        let host = WasmHost::new(Limits::default(), None).expect("a host");
+        let begun = process_cpu();
+        let entry = host.load(&file.to_string_lossy(), None).expect("a component");
+        let compiled = process_cpu() - begun;
+        let a_bar = |_| {
+            let mut it = (entry.make)(&ParamValues::new()).expect("a strategy");
+            let (ns, _) = spent(trades.len(), |seat| {
+                seat.tell(trades[0].ts, |ctx| it.on_start(ctx));
+                for trade in &trades {
+                    let bar = bar_of(trade);
+                    seat.view.instruments[0].last = bar.close;
+                    seat.tell(bar.ts_close, |ctx| it.on_bar(ctx, &bar));
+                }
+            });
+            ns / 1e3
+        };
+        let (name, mb) = (&entry.manifest.sdk, file.metadata().map_or(0.0, |m| m.len() as f64 / 1e6));
+        let us = middle((0..RUNS).map(a_bar).collect());
+        println!("| {name} | {us:.1} | {:.1} | {mb:.1} |", compiled.as_secs_f64());
+    }
+}
+
+/// A bar of one trade.
+fn bar_of(trade: &Trade) -> Bar {
+    Bar {
+        ts_open: trade.ts,
+        ts_close: trade.ts.plus(1),
+        open: trade.price,
+        high: trade.price,
+        low: trade.price,
+        close: trade.price,
+        volume: trade.qty,
+        interval: Interval::MINUTE,
+        instrument: trade.instrument,
+    }
+}
+
+/// CPU time of the process, compiling threads with it.
+fn process_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
+
 fn middle(mut all: Vec<f64>) -> f64 {
     all.sort_by(f64::total_cmp);
     all[all.len() / 2]
@@ -212,6 +261,10 @@ fn backtests(typed: &Path, batched: &Path) {
 }
 
 fn main() {
+    let files: Vec<PathBuf> = std::env::args().skip(1).filter(|a| a.ends_with(".wasm")).map(PathBuf::from).collect();
+    if !files.is_empty() {
+        return per_bar(&files);
+    }
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let typed = built(target, "typed.wasm", false);
     let batched = built(target, "batched.wasm", true);

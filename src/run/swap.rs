@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use bellwether_sdk::{
-    AccountKind, Action, Aggressor, Bar, Context, Instrument, InstrumentId, Interval, Outbox, OwnView, ParamValues,
-    PositionView, Qty, Quote, Strategy, Trade, Ts, View,
+    AccountKind, Action, Aggressor, Bar, Context, Instrument, InstrumentId, Interval, OrderId, OrderState, OrderUpdate,
+    Outbox, OwnView, ParamValues, PositionView, Qty, Quote, Strategy, Trade, Ts, View,
 };
 use serde::{Deserialize, Serialize};
 
@@ -527,13 +527,22 @@ struct Stage<'a> {
     out: Outbox,
     /// Bars that it asked for.
     bars: Vec<(InstrumentId, Interval)>,
+    /// Orders that it asked for, which come to nothing.
+    unsent: Vec<(OrderId, InstrumentId)>,
 }
 
 impl<'a> Stage<'a> {
     fn new(job: &'a Job) -> Self {
         let positions = vec![PositionView::default(); job.view.instruments.len()];
         let own = OwnView { positions, orders: Vec::new(), instruments: job.given.clone() };
-        Self { job, at: job.at, own, out: Outbox { actions: Vec::new(), next_order: 1 }, bars: Vec::new() }
+        Self {
+            job,
+            at: job.at,
+            own,
+            out: Outbox { actions: Vec::new(), next_order: 1 },
+            bars: Vec::new(),
+            unsent: Vec::new(),
+        }
     }
 
     fn start(&mut self, copy: &mut dyn Strategy) -> Result<(), String> {
@@ -546,16 +555,24 @@ impl<'a> Stage<'a> {
         let Some(history) = &self.job.history else { return Ok(()) };
         copy.warms_up(true);
         let begun = Instant::now();
+        let in_time = || match begun.elapsed() {
+            spent if spent <= WARM_UP_MAX => Ok(()),
+            _ => Err(format!(
+                "tried out, it takes longer than {} ms to be warmed up, and the session would stand still meanwhile; let it \
+                 say a smaller `rebuild_window`",
+                WARM_UP_MAX.as_millis()
+            )),
+        };
         for seen in history.last(copy.rebuild_window(), &self.bars)? {
             self.at = seen.ts();
             self.hear(copy, seen.instrument(), |s, ctx| seen.tell(s, ctx))?;
-            if begun.elapsed() > WARM_UP_MAX {
-                return Err(format!(
-                    "tried out, it takes longer than {} ms to be warmed up, and the session would stand still meanwhile; \
-                     let it say a smaller `rebuild_window`",
-                    WARM_UP_MAX.as_millis()
-                ));
+            while let Some((order, instrument)) = self.unsent.pop() {
+                let (ts, state, reason) = (self.at, OrderState::Rejected, "warm_up");
+                let update = OrderUpdate { order, instrument, ts, state, reason };
+                self.hear(copy, instrument, |s, ctx| s.on_order(ctx, &update))?;
+                in_time()?;
             }
+            in_time()?;
         }
         copy.warms_up(false);
         self.at = self.job.at;
@@ -574,6 +591,8 @@ impl<'a> Stage<'a> {
             match action {
                 Action::Halt(why) => return Err(format!("tried out, it stops: {why}")),
                 Action::SubscribeBars(id, interval) => self.bars.push((id, interval)),
+                Action::Place(order, intent) => self.unsent.push((order, intent.instrument)),
+                Action::Signal(signal) => self.unsent.push((OrderId(0), signal.instrument)),
                 _ => {}
             }
         }

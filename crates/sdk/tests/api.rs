@@ -46,7 +46,9 @@ fn item(attrs: &[Attribute], what: impl ToTokens) -> String {
 
 /// The lines of a module whose own modules lie in `folder`.
 fn read(folder: &Path, module: &str, items: &[Item], lines: &mut BTreeSet<String>) {
-    let mut line = |text: String| drop(lines.insert(format!("{module}{text}")));
+    let mut line = |text: String| {
+        lines.insert(format!("{module}{text}"));
+    };
     for it in items {
         match it {
             // What a hidden module has may be given on under other names.

@@ -23,8 +23,8 @@ pub struct Limits {
     /// Instructions to be made; a fifth of it to start, a tenth to save a state or to take one up.
     pub fuel_to_begin: u64,
     /// Milliseconds of all calls of one event by the clock on the wall, for what instructions do not count well, and of what it
-    /// is told of its orders and timers at the same time; half of
-    /// it to start and to hear of the past, a quarter to save a state or to take one up: one that takes another's place has all of it together.
+    /// is told of its orders and timers at the same time; half of it to start, three quarters to start and hear of the past, a
+    /// quarter to save a state or to take one up: one that takes another's place has all of it together.
     /// Only what takes so long depends on how fast the machine is. Shorter than the watchdog of a session waits
     /// (`session.hang_ms`), so that the strategy is stopped and not the session.
     pub event_ms_max: u64,
@@ -69,7 +69,7 @@ impl Limits {
 
     /// To hear of the past in another's place: each event so many instructions, all of them and the start so much time.
     pub(crate) const fn to_warm_up(self) -> Budget {
-        Budget { fuel: self.fuel_per_event, to: "to hear of the past", ..self.to_start() }
+        Budget { fuel: self.fuel_per_event, ms: self.event_ms_max / 4 * 3, to: "to hear of the past" }
     }
 
     /// To hear so many events at once.

@@ -469,7 +469,7 @@ fn the_past_is_heard_in_the_time_of_one_event() {
     let mut newcomer = worker(file, 300, thousands);
     newcomer.strategy.warms_up(true);
     let halted = newcomer.bars(40, false);
-    assert!(matches!(&halted, Some((_, why)) if why == "it took longer than 150 ms to hear of the past"), "{halted:?}");
+    assert!(matches!(&halted, Some((_, why)) if why == "it took longer than 225 ms to hear of the past"), "{halted:?}");
     let mut taken = worker(file, 300, thousands);
     taken.strategy.warms_up(true);
     taken.strategy.warms_up(false);
