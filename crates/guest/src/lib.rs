@@ -26,7 +26,7 @@ mod seen;
 
 use std::cell::RefCell;
 
-use bellwether_sdk::{AccountKind, ParamError, Params, Plugin, Signal};
+use bellwether_sdk::{AccountKind, ParamError, ParamValues, Params, Plugin, Signal};
 use bindings::exports::bellwether::strategy::plugin as wit;
 
 use seat::Seat;
@@ -86,7 +86,11 @@ impl<T: Packaged> wit::Guest for T {
     }
 
     fn create(params: Vec<(String, String)>) -> Result<wit::Created, wit::ParamError> {
-        let values = params.into_iter().collect();
+        // One by one: collected at once they would be sorted, by code that nothing else here needs.
+        let mut values = ParamValues::new();
+        for (name, value) in params {
+            values.insert(name, value);
+        }
         let made = <T::Plugin as Plugin>::Params::from_values(&values).and_then(T::Plugin::new);
         let strategy = made.map_err(|error| match error {
             ParamError::Unknown { name, known } => wit::ParamError::Unknown((name, known)),

@@ -146,6 +146,8 @@ fn a_component_names_no_folder_of_its_author() {
     let folder = desk.path("my-cross");
     let folder = folder.to_str().expect("text").as_bytes();
     assert!(!component.windows(folder.len()).any(|window| window == folder), "the author's folder is in it");
+    // What is loaded is compiled: no numbers as text and no sorting where a strategy needs none, of 20 and 5 kB.
+    assert!(component.len() < 140_000, "{} bytes", component.len());
 }
 
 #[test]

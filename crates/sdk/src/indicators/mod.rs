@@ -212,7 +212,8 @@ pub enum IndicatorError {
         period: usize,
     },
     /// A width is not a finite number of zero or more.
-    #[error("the width of {name} is {width}; write a finite number of zero or more")]
+    // The number would bring 20 kB of code into every component: what writes an `f64` as text.
+    #[error("the width of {name} is no finite number of zero or more; write one")]
     Width {
         /// The indicator.
         name: &'static str,
