@@ -29,9 +29,14 @@ fn file(path: &Path) -> SinkSettings {
     SinkSettings::new(SinkKind::File, path.display().to_string())
 }
 
+/// The lines that are whole: another may be under way.
 fn lines(path: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect()
+    text.rsplit_once('\n')
+        .map_or("", |(whole, _)| whole)
+        .lines()
+        .map(|l| serde_json::from_str(l).expect("JSON"))
+        .collect()
 }
 
 /// Waits until so many lines stand in a file.
