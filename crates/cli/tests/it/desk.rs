@@ -26,15 +26,13 @@ pub struct Answer {
 
 impl Desk {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        Self { folder, program: env!("CARGO_BIN_EXE_bellwether").into(), cwd: None, env: Vec::new() }
+        Self::of(env!("CARGO_BIN_EXE_bellwether").into())
     }
 
     /// The same with another program in the command's place.
-    #[allow(dead_code)]
-    pub fn program(mut self, program: PathBuf) -> Self {
-        self.program = program;
-        self
+    pub fn of(program: PathBuf) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder, program, cwd: None, env: Vec::new() }
     }
 
     /// The same, but the command runs in the repository's root, beside the shipped data and settings.
