@@ -3,7 +3,7 @@
 //! `cargo bench --bench roundtrip -- [SECONDS] [MESSAGES_PER_SECOND]` starts itself twice more: as the sandbox venue,
 //! and as a bare WebSocket echo. A live session with a strategy that answers every marked quote, risk, tape and signed
 //! orders over the WebSocket API runs against the first; a bare tokio-tungstenite client against the second, under the
-//! same load and right after, turn by turn. Both servers measure from handing a marked message to the system until the
+//! same load and right after, turn by turn; and the same client once more, kept awake as the session's thread is. Both servers measure from handing a marked message to the system until the
 //! answer came in.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -214,15 +214,27 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-/// A bare client: gives marked messages back.
-fn echo_client(address: &str, lasts: Duration) {
+/// A bare client: gives marked messages back. An awake one looks at its socket for `awake` after each message before it
+/// sleeps, as a live session does.
+fn echo_client(address: &str, lasts: Duration, awake: Duration) {
     runtime().block_on(async {
         let url = format!("ws://{address}/");
         let (mut socket, _) = tokio_tungstenite::connect_async_with_config(url, None, true).await.expect("connected");
         let begun = Instant::now();
         let mut before = b'1';
         while begun.elapsed() < lasts {
-            let Some(Ok(message)) = socket.next().await else { return };
+            let (heard, mut next) = (Instant::now(), None);
+            while next.is_none() && heard.elapsed() < awake {
+                next = socket.next().now_or_never();
+                if next.is_none() {
+                    tokio::task::yield_now().await;
+                }
+            }
+            let next = match next {
+                Some(next) => next,
+                None => socket.next().await,
+            };
+            let Some(Ok(message)) = next else { return };
             let Message::Text(text) = &message else { continue };
             let much = text.find("\"B\":\"").map_or(before, |at| text.as_bytes()[at + 5]);
             if std::mem::replace(&mut before, much) != much {
@@ -289,12 +301,15 @@ fn main() {
     let (seconds, rate) = (number(0, 30), number(1, 20_000));
     let lasts = Duration::from_secs(u64::from(seconds)) / TURNS as u32;
     let dir = tempfile::tempdir().expect("a folder");
-    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    let awake = Duration::from_micros(Settings::default().session.awake_us);
+    let (mut ours, mut bare, mut awake_too) = (Vec::new(), Vec::new(), Vec::new());
     let mut best: Option<LatencyReport> = None;
     for turn in 0..TURNS {
-        let other = Other::start("echo", rate);
-        echo_client(&other.text("address"), lasts);
-        let mut echoes = other.end();
+        let [mut echoes, awakes] = [Duration::ZERO, awake].map(|awake| {
+            let other = Other::start("echo", rate);
+            echo_client(&other.text("address"), lasts, awake);
+            other.end()
+        });
         let other = Other::start("sandbox", rate);
         let report = session(&other.text("address"), lasts, &dir.path().join(format!("{turn}.tape")));
         let mut answers = other.end();
@@ -315,21 +330,25 @@ fn main() {
         }
         ours.extend(answers);
         bare.extend(echoes);
+        awake_too.extend(awakes);
     }
+    awake_too.sort_unstable();
     ours.sort_unstable();
     bare.sort_unstable();
     println!("\n{rate} messages per second; all turns together, microseconds");
     println!("| what | count | p50 | p90 | p99 |\n|---|---|---|---|---|");
-    for (what, all) in [("marked message to order, at the exchange", &ours), ("bare echo, at the server", &bare)] {
+    for (what, all) in [
+        ("marked message to order, at the exchange", &ours),
+        ("bare echo, at the server", &bare),
+        ("bare echo by a client that stays awake too", &awake_too),
+    ] {
         let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|q| quantile(all, q));
         println!("| {what} | {} | {p50:.1} | {p90:.1} | {p99:.1} |", all.len());
     }
-    println!(
-        "| ratio | | {:.2} | {:.2} | {:.2} |",
-        quantile(&ours, 0.5) / quantile(&bare, 0.5),
-        quantile(&ours, 0.9) / quantile(&bare, 0.9),
-        quantile(&ours, 0.99) / quantile(&bare, 0.99)
-    );
+    for (what, all) in [("ratio to the bare echo", &bare), ("ratio to the one that stays awake", &awake_too)] {
+        let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|q| quantile(&ours, q) / quantile(all, q));
+        println!("| {what} | | {p50:.2} | {p90:.2} | {p99:.2} |");
+    }
     println!("\nstages of the best turn, microseconds");
     println!("| stage | count | p50 | p90 | p99 | p99.9 | max |\n|---|---|---|---|---|---|---|");
     for s in best.iter().flat_map(|b| &b.stages) {

@@ -153,6 +153,10 @@ pub async fn session_in(
     let keeper =
         session.tape_path().filter(|_| in_real_time).map(|tape| LatencyKeeper::begin(Arc::clone(&stages), tape));
     let mut drive = Drive::new(transport, clock()).with_probe(Box::new(latency));
+    // With one processor only, others would wait for it.
+    if keys.is_some() && in_real_time && std::thread::available_parallelism().is_ok_and(|n| n.get() > 1) {
+        drive = drive.awake_for(Duration::from_micros(settings.session.awake_us));
+    }
     let mut by_instrument = BTreeMap::new();
     let mut accounts = Accounts::new(settings);
     for place in &places {

@@ -39,6 +39,7 @@ fn relevant(settings: &Settings) -> Settings {
     relevant.sink.clear();
     let usual = crate::config::SessionSettings::default();
     (relevant.session.durability, relevant.session.segment_kib) = (usual.durability, usual.segment_kib);
+    relevant.session.awake_us = usual.awake_us;
     relevant.session.orders_kept = usual.orders_kept;
     // What was done about others' orders stands on the tape.
     (relevant.session.foreign, relevant.session.adopt_for) = (usual.foreign, usual.adopt_for);

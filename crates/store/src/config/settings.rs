@@ -266,6 +266,9 @@ pub struct SessionSettings {
     pub disk_free_min_mb: u64,
     /// Where the tape has an order before it leaves: `staged`, `direct` or `sync`.
     pub durability: Durability,
+    /// While messages of the venue come within so many microseconds of each other, a live session's thread does not sleep
+    /// between them: it hears the next one sooner, and keeps a processor busy. Not on a machine with one processor; 0 never.
+    pub awake_us: u64,
     /// A tape's file of about so many KiB is followed by another, with a snapshot to go on from; 0 keeps one file, and none.
     pub segment_kib: u64,
     /// A session on a venue's feed keeps so many ended orders in memory, with their fills and the closed trades of their time,
@@ -305,6 +308,7 @@ impl Default for SessionSettings {
             stale_trades_ms: 60_000,
             disk_free_min_mb: 500,
             durability: Durability::Staged,
+            awake_us: 100,
             segment_kib: 32 << 10,
             orders_kept: 16_384,
             hang_ms: 10_000,

@@ -174,7 +174,32 @@ pub struct Drive {
     opening: BTreeMap<(Of, Link), bool>,
     /// Rings when the hands have something to look at.
     bell: Option<Arc<Notify>>,
+    wakefulness: Wakefulness,
     stop: bool,
+}
+
+/// How long the thread goes on looking at its sockets before it sleeps. A processor that sleeps between two messages
+/// takes longer to hear the next than the thread takes to handle it. So while messages come faster than this, it does not
+/// sleep between them; after the first longer silence it does, until two come quickly again.
+#[derive(Debug, Default)]
+struct Wakefulness {
+    /// Nanoseconds; 0 for never.
+    lasts: i64,
+    heard: Ts,
+    until: Ts,
+}
+
+impl Wakefulness {
+    fn hear(&mut self, now: Ts) {
+        if self.lasts > 0 {
+            let quick = now.nanos().saturating_sub(self.heard.nanos()) <= self.lasts;
+            (self.heard, self.until) = (now, if quick { now.plus(self.lasts) } else { Ts::NONE });
+        }
+    }
+
+    fn is_awake(&self, now: Ts) -> bool {
+        now < self.until
+    }
 }
 
 impl Drive {
@@ -192,6 +217,7 @@ impl Drive {
             actions: Vec::new(),
             opening: BTreeMap::new(),
             bell: None,
+            wakefulness: Wakefulness::default(),
             stop: false,
         }
     }
@@ -200,6 +226,14 @@ impl Drive {
     #[must_use]
     pub fn with_probe(self, probe: Box<dyn Probe>) -> Self {
         Self { probe, ..self }
+    }
+
+    /// While messages come within so long of each other, the thread stays awake between them: it answers sooner, and keeps a
+    /// processor busy. For real clocks only: a clock that stands still while the thread is awake would never move.
+    #[must_use]
+    pub fn awake_for(mut self, lasts: Duration) -> Self {
+        self.wakefulness.lasts = i64::try_from(lasts.as_nanos()).unwrap_or(i64::MAX);
+        self
     }
 
     /// Adds a feed whose REST base is at an address; gives its number.
@@ -297,7 +331,7 @@ impl Drive {
                     }
                 }
                 () = &mut sleep, if set_for != Ts::MAX => set_for = Ts::MAX,
-                () = tokio::task::yield_now(), if settled == Settled::Unfinished => {}
+                () = tokio::task::yield_now(), if settled == Settled::Unfinished || self.wakefulness.is_awake(now) => {}
             }
         }
         // What the last callback wanted sent, such as cancels, still goes out.
@@ -329,6 +363,7 @@ impl Drive {
     /// A frame of a socket.
     fn frame(&mut self, of: Of, link: Link, frame: Frame, hands: &mut dyn Hands) {
         let now = self.clock.now();
+        self.wakefulness.hear(now);
         let (gateways, stop, probe) = (&mut self.gateways, &mut self.stop, &mut self.probe);
         match (of, frame) {
             (Of::Feed(i), Frame::Text(text)) => {
@@ -475,5 +510,27 @@ impl Drive {
                 }));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thread_stays_awake_while_messages_come_quickly_and_sleeps_after_a_silence() {
+        let at = |us: i64| Ts::from_nanos(us * 1_000);
+        let mut w = Wakefulness { lasts: 100_000, heard: at(0), until: Ts::NONE };
+        assert!(!w.is_awake(at(1)), "nothing was heard yet");
+        w.hear(at(5_000));
+        assert!(!w.is_awake(at(5_001)), "one message after a silence");
+        w.hear(at(5_080));
+        assert!(w.is_awake(at(5_100)) && w.is_awake(at(5_179)), "a second one soon after");
+        assert!(!w.is_awake(at(5_180)), "a silence");
+        w.hear(at(6_000));
+        assert!(!w.is_awake(at(6_001)));
+        let mut never = Wakefulness::default();
+        (0..3).for_each(|n| never.hear(at(n)));
+        assert!(!never.is_awake(at(3)));
     }
 }
