@@ -113,10 +113,14 @@ fn answer_line(answer: &Answer, instruments: &[Instrument], money_scale: impl Fn
         Answer::Expired(id, why) => format!("expired {} {why}", id.0),
         Answer::Unknown(id) => format!("unknown {}", id.0),
         Answer::Funding(id, amount) => format!("funding {} {}", id.0, amount.to_text(money_scale(*id))),
-        Answer::Fill { order, instrument, price, qty, fee, liquidity, .. } => {
+        Answer::Fill { order, instrument, price, qty, withheld, fee, liquidity, .. } => {
             let scales = instruments.get(instrument.index()).map_or((0, 0), |i| (i.price_scale, i.qty_scale));
+            let kept = match withheld.is_zero() {
+                true => String::new(),
+                false => format!(" withheld {}", withheld.to_text(scales.1)),
+            };
             format!(
-                "filled {} {} @ {} fee {} {}",
+                "filled {} {} @ {} fee {} {}{kept}",
                 order.0,
                 qty.to_text(scales.1),
                 price.to_text(scales.0),

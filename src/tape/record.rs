@@ -249,6 +249,8 @@ pub enum AnswerRecord {
         price: Price,
         /// The quantity.
         qty: Qty,
+        /// What the exchange kept of it as its fee.
+        withheld: Qty,
         /// The order's whole quantity.
         qty_total: Qty,
         /// Mantissa of the fee, as text: it may be wider than 64 bits.
@@ -278,17 +280,20 @@ impl AnswerRecord {
             Answer::Expired(id, why) => Self::Expired(id, why.to_owned()),
             Answer::Unknown(id) => Self::Unknown(id),
             Answer::Funding(instrument, amount) => Self::Funding(instrument, amount.mantissa().to_string()),
-            Answer::Fill { order, instrument, side, price, qty, qty_total, fee, liquidity, bar_ts } => Self::Fill {
-                order,
-                instrument,
-                side,
-                price,
-                qty,
-                qty_total,
-                fee: fee.mantissa().to_string(),
-                liquidity,
-                bar_ts,
-            },
+            Answer::Fill { order, instrument, side, price, qty, withheld, qty_total, fee, liquidity, bar_ts } => {
+                Self::Fill {
+                    order,
+                    instrument,
+                    side,
+                    price,
+                    qty,
+                    withheld,
+                    qty_total,
+                    fee: fee.mantissa().to_string(),
+                    liquidity,
+                    bar_ts,
+                }
+            }
         }
     }
 
@@ -303,17 +308,20 @@ impl AnswerRecord {
             Self::Expired(id, why) => Answer::Expired(*id, reason_of(why)),
             Self::Unknown(id) => Answer::Unknown(*id),
             Self::Funding(instrument, amount) => Answer::Funding(*instrument, money(amount)?),
-            Self::Fill { order, instrument, side, price, qty, qty_total, fee, liquidity, bar_ts } => Answer::Fill {
-                order: *order,
-                instrument: *instrument,
-                side: *side,
-                price: *price,
-                qty: *qty,
-                qty_total: *qty_total,
-                fee: money(fee)?,
-                liquidity: *liquidity,
-                bar_ts: *bar_ts,
-            },
+            Self::Fill { order, instrument, side, price, qty, withheld, qty_total, fee, liquidity, bar_ts } => {
+                Answer::Fill {
+                    order: *order,
+                    instrument: *instrument,
+                    side: *side,
+                    price: *price,
+                    qty: *qty,
+                    withheld: *withheld,
+                    qty_total: *qty_total,
+                    fee: money(fee)?,
+                    liquidity: *liquidity,
+                    bar_ts: *bar_ts,
+                }
+            }
         })
     }
 }

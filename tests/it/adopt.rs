@@ -55,6 +55,7 @@ fn fills(circuit: &mut Circuit, order: OrderId, units: i64, value: i64, second: 
         side: Side::Buy,
         price: price(value),
         qty: qty(units),
+        withheld: Qty::ZERO,
         qty_total: qty(5),
         fee: Money::ZERO,
         liquidity: Liquidity::Maker,

@@ -46,6 +46,7 @@ fn fill(circuit: &mut Circuit, order: u64, side: Side, units: i64, value: i64, s
         side,
         price: Price::from_mantissa(value * 100),
         qty: Qty::from_mantissa(units * 1_000),
+        withheld: Qty::ZERO,
         qty_total: Qty::from_mantissa(2_000),
         fee: Money::ZERO,
         liquidity: Liquidity::Taker,
@@ -136,4 +137,38 @@ fn a_target_goes_with_everything_else_that_the_strategy_cancels() {
     circuit.tell(Told::Answer(Answer::Cancelled(OrderId(2), "requested"), at(6))).expect("told");
     trade(&mut circuit, 7, 115);
     assert_eq!(out(&mut circuit), "", "nothing is sold, nor protected, that it does not want to be");
+}
+
+#[test]
+fn what_the_venue_kept_of_a_purchase_is_neither_protected_nor_sold() {
+    let mut circuit = live_of(Box::new(Brackets { trades: 0, then: Then::Leave }), OnHalt::Cancel, Limits::default());
+    trade(&mut circuit, 1, 100);
+    assert_eq!(out(&mut circuit), "Buy 1");
+    let cash = |c: &Circuit| c.engine().ledger().cash(0).mantissa();
+    let (scale, before) = (circuit.engine().money_scale(ONE), cash(&circuit));
+    let money = |hundredths: i128| hundredths * 10_i128.pow(u32::from(scale) - 2);
+    let bought = |qty: i64, withheld: i64, fee: i128| Answer::Fill {
+        order: OrderId(1),
+        instrument: ONE,
+        side: Side::Buy,
+        price: Price::from_mantissa(100 * 100),
+        qty: Qty::from_mantissa(qty),
+        withheld: Qty::from_mantissa(withheld),
+        qty_total: Qty::from_mantissa(2_000),
+        fee: Money::from_mantissa(money(fee)),
+        liquidity: Liquidity::Taker,
+        bar_ts: Ts::NONE,
+    };
+    // Two of 2,000 thousandths stay at the venue, worth 20 cents; of the last one all.
+    circuit.tell(Told::Answer(bought(1_999, 2, 20), at(2))).expect("told");
+    assert_eq!(out(&mut circuit), "Sell 2");
+    circuit.tell(Told::Answer(bought(1, 1, 10), at(2))).expect("told");
+    assert_eq!(out(&mut circuit), "", "nothing came that could be protected");
+    let engine = circuit.engine();
+    assert_eq!(engine.orders().get(OrderId(2)).expect("the stop").qty, Qty::from_mantissa(1_997));
+    assert_eq!(engine.orders().get(OrderId(1)).expect("the entry").filled, Qty::from_mantissa(2_000));
+    assert_eq!(engine.ledger().position(ONE).qty, Qty::from_mantissa(1_997));
+    assert_eq!(before - cash(&circuit), money(200 * 100), "what was paid is the price of all of it");
+    let (have, should) = engine.ledger().conservation(0);
+    assert_eq!(have, should);
 }

@@ -87,9 +87,12 @@ def with_ccxt(rest):
     mine = exchange.fetch_my_trades("BTC/USDT")
     assert sum(t["amount"] for t in mine if t["order"] == bought["id"]) == 0.01, mine
     after = exchange.fetch_balance()
-    near(after["BTC"]["total"], spent["filled"], 6)
+    # A purchase pays its fee in what it bought.
+    assert {(t["side"], t["fee"]["currency"]) for t in mine} == {("buy", "BTC"), ("sell", "USDT")}, mine
+    fees = {code: sum(t["fee"]["cost"] for t in mine if t["fee"]["currency"] == code) for code in ("BTC", "USDT")}
+    near(after["BTC"]["total"], spent["filled"] - fees["BTC"], 6)
     sides = {"buy": -1, "sell": 1}
-    cash = sum(sides[t["side"]] * t["cost"] - t["fee"]["cost"] for t in mine)
+    cash = sum(sides[t["side"]] * t["cost"] for t in mine) - fees["USDT"]
     near(after["USDT"]["total"] - before["USDT"]["total"], cash, 4)
 
     stop = exchange.create_order(

@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bellwether::sandbox::{ApiKey, Sandbox, SandboxSettings};
+use bellwether::sandbox::{ApiKey, Commission, Sandbox, SandboxSettings};
 use ring::hmac;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
@@ -68,6 +68,7 @@ impl Venue {
             instruments: vec!["binance:BTC/USDT".parse().expect("a symbol")],
             pace: 0.0,
             history_ns: 60_000_000_000,
+            commission: Commission::Quote,
             balances: vec![
                 ("USDT".into(), "100000".parse().expect("money")),
                 ("BTC".into(), "2".parse().expect("money")),

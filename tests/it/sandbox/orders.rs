@@ -1,5 +1,6 @@
 //! Orders over REST and over the WebSocket API: filters, life, cancel-replace, amend, the events they cause.
 
+use bellwether::sandbox::Commission;
 use serde_json::{Value, json};
 
 use super::{Socket, Venue, cents, price, signed_params, units};
@@ -336,4 +337,26 @@ fn under_trade_1_a_market_order_waits_for_the_next_trade_and_under_quote_1_it_ta
     let ask = venue.best().1;
     let placed = venue.order("side=BUY&type=MARKET&quantity=0.001").done();
     assert_eq!((&placed["status"], cents(&placed["fills"][0]["price"])), (&json!("FILLED"), ask));
+}
+
+#[test]
+fn a_purchase_gives_less_than_it_filled_where_commission_is_taken_of_it() {
+    let venue = Venue::with(|s| s.commission = Commission::Received);
+    let (_, ask) = venue.best();
+    let (usdt, high) = (units(&json!(venue.balance("USDT").0)), price(ask + 100_000));
+    let bought = venue.order(&format!("side=BUY&type=LIMIT&timeInForce=IOC&quantity=0.01333&price={high}")).done();
+    let fills = bought["fills"].as_array().expect("fills");
+    assert!(fills.iter().all(|f| f["commissionAsset"] == "BTC"), "{bought}");
+    // Ten basis points, rounded up to the eighth digit for each fill.
+    let taken: i128 = fills.iter().map(|f| units(&f["commission"])).sum();
+    let exact = fills.iter().map(|f| (units(&f["qty"]) + 999) / 1_000).sum::<i128>();
+    assert_eq!(taken, exact, "{bought}");
+    assert_eq!(usdt - units(&json!(venue.balance("USDT").0)), units(&bought["cummulativeQuoteQty"]));
+    assert_eq!(units(&json!(venue.balance("BTC").0)), 200_000_000 + units(&bought["executedQty"]) - taken);
+
+    // All that was filled is more than there is; what there is can be sold, and pays in quote.
+    let sell = |qty: &str| venue.order(&format!("side=SELL&type=MARKET&quantity={qty}"));
+    assert_eq!(sell("2.01333").refused(), (400, -2010));
+    let sold = sell("2.01331").done();
+    assert!(sold["fills"].as_array().expect("fills").iter().all(|f| f["commissionAsset"] == "USDT"), "{sold}");
 }

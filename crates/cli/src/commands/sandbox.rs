@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bellwether::data::DataError;
-use bellwether::sandbox::{ApiKey, Faults, LimitSettings, Sandbox, SandboxError, SandboxSettings};
+use bellwether::sandbox::{ApiKey, Commission, Faults, LimitSettings, Sandbox, SandboxError, SandboxSettings};
 use bellwether_sdk::{Decimal, Interval, Symbol};
 use clap::Args;
 use serde_json::{Value, json};
@@ -43,6 +43,9 @@ pub(crate) struct SandboxArgs {
     /// What an account begins with; repeat for more currencies [default: USDT=100000].
     #[arg(long, value_name = "CODE=AMOUNT", value_parser = balance)]
     balance: Vec<(String, Decimal)>,
+    /// What commission is taken in: `received`, as at the venue, where a purchase gives less than it filled, or `quote`.
+    #[arg(long, value_name = "WHERE", default_value = "received")]
+    commission: Commission,
     /// A key: id[@account]:secret:perm[,perm][:ip[,ip]][:expiry]; perms read, trade, withdraw; the secret may be
     /// ed25519=PUBLIC or rsa=PUBLIC in base64 [default: a random one that may read and trade].
     #[arg(long, value_name = "KEY", value_parser = key)]
@@ -131,6 +134,7 @@ pub(crate) fn run(global: &Global, args: &SandboxArgs) -> Result<(), Failure> {
     }
     let seed = args.seed.unwrap_or_else(seed_of_the_moment);
     let mut settings = SandboxSettings {
+        commission: args.commission,
         port: args.port,
         data,
         instruments: args.instrument.clone(),

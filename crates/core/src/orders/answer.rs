@@ -21,6 +21,9 @@ pub enum Answer {
         price: Price,
         /// The quantity.
         qty: Qty,
+        /// What the exchange kept of a spot purchase as its fee, in whole lots: the position grows by the rest. Its value
+        /// is in `fee`.
+        withheld: Qty,
         /// The order's whole quantity (notional orders learn it here).
         qty_total: Qty,
         /// The fee in settlement currency.

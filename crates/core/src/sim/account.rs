@@ -259,6 +259,7 @@ impl Sim {
                 side,
                 price: at,
                 qty,
+                withheld: Qty::ZERO,
                 qty_total: qty,
                 fee,
                 liquidity: Liquidity::Taker,

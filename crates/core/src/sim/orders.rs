@@ -392,6 +392,7 @@ impl Sim {
             side,
             price,
             qty,
+            withheld: Qty::ZERO,
             qty_total: Qty::from_mantissa(total),
             fee,
             liquidity,

@@ -1,9 +1,9 @@
 //! One account: its simulated exchange, its orders as the venue tells of them, its balances.
 //!
 //! Matching is [`Sim`]'s. What a venue has beside matching is here: locked balances, client order ids, stop orders
-//! that sleep until the last price wakes them, and the events of the user data stream. Commission is in the quote
-//! currency, for buys too (at the venue it is in what is bought). Accounts do not see each other's orders, and no order
-//! changes the book that clients see.
+//! that sleep until the last price wakes them, and the events of the user data stream. The simulated exchange takes its
+//! fees in quote currency; where commission is taken in what is received, that is given back for a purchase, and what was
+//! bought is less. Accounts do not see each other's orders, and no order changes the book that clients see.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,8 @@ use bellwether_sdk::{
     Instrument, InstrumentId, Liquidity, Money, OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInForce, Ts,
 };
 
+use super::Commission;
+use super::digits::{DIGITS, at_eight};
 use super::error::Refused;
 use super::market::Market;
 use super::shown::message;
@@ -84,9 +86,17 @@ pub(super) struct Execution {
     pub(super) price: Price,
     pub(super) qty: Qty,
     pub(super) value: Money,
-    pub(super) fee: Money,
+    pub(super) fee: Fee,
     pub(super) maker: bool,
     pub(super) ts: Ts,
+}
+
+/// What was taken of a fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fee {
+    Quote(Money),
+    /// At [`DIGITS`] digits.
+    Base(i128),
 }
 
 /// A balance, at the currency's scale.
@@ -123,6 +133,9 @@ pub(super) struct Account {
     by_client: BTreeMap<String, u64>,
     pub(super) executions: Vec<Execution>,
     pub(super) moved: Vec<Moved>,
+    commission: Commission,
+    /// Taken of what was bought, by instrument, at [`DIGITS`] digits.
+    fees_in_base: Vec<i128>,
     /// The exchange has not seen the present book of the market: nothing of ours rests there.
     behind: Vec<bool>,
     /// Events for the user data stream, in order.
@@ -139,7 +152,9 @@ impl Account {
         profile: Profile,
         rules: Vec<Instrument>,
         currencies: Vec<Currency>,
+        commission: Commission,
     ) -> Self {
+        let markets = rules.len();
         Self {
             name: name.to_owned(),
             sim,
@@ -152,6 +167,8 @@ impl Account {
             by_client: BTreeMap::new(),
             executions: Vec::new(),
             moved: Vec::new(),
+            commission,
+            fees_in_base: vec![0; markets],
             events: Vec::new(),
             updated: Ts::from_nanos(0),
             skew_ns: 0,
@@ -183,14 +200,11 @@ impl Account {
             all.push(Balance { asset: currency.code.clone(), scale: currency.scale, free: total - locked, locked });
         }
         for (i, rules) in self.rules.iter().enumerate() {
-            let total = i128::from(ledger.position(InstrumentId(i as u16)).qty.mantissa());
+            let held = ledger.position(InstrumentId(i as u16)).qty;
+            let total = at_eight(held, rules.qty_scale) - self.fees_in_base[i];
             let locked = self.locked_base(i).min(total.max(0));
-            all.push(Balance {
-                asset: rules.symbol.base().to_owned(),
-                scale: rules.qty_scale,
-                free: total - locked,
-                locked,
-            });
+            let asset = rules.symbol.base().to_owned();
+            all.push(Balance { asset, scale: DIGITS, free: total - locked, locked });
         }
         all
     }
@@ -222,7 +236,7 @@ impl Account {
 
     fn locked_base(&self, market: usize) -> i128 {
         let sells = self.open_orders().filter(|o| o.wish.side == Side::Sell && o.market == market);
-        sells.map(|o| i128::from(left(o).mantissa())).sum()
+        sells.map(|o| at_eight(left(o), self.rules[market].qty_scale)).sum()
     }
 
     /// What a quantity costs at a price, fee of a taker included.
@@ -363,7 +377,7 @@ impl Account {
 
     fn check_money(&self, wish: &Wish, market: &Market) -> Result<(), Refused> {
         let (needed, asset) = match wish.side {
-            Side::Sell => (i128::from(wish.qty.mantissa()), market.rules.symbol.base()),
+            Side::Sell => (at_eight(wish.qty, market.rules.qty_scale), market.rules.symbol.base()),
             Side::Buy if limit_of(wish).is_zero() => (self.cost_in_book(market, wish.qty), market.rules.symbol.quote()),
             Side::Buy => (self.cost_at(market.index, limit_of(wish), wish.qty), market.rules.symbol.quote()),
         };
@@ -518,9 +532,29 @@ impl Account {
         }
         let number = EXECUTIONS_FROM + self.executions.len() as i64;
         let market = instrument.index();
+        let fee = self.take_fee(instrument, side, qty, fee, maker);
         let execution = Execution { id: number, order: id, market, side, price, qty, value, fee, maker, ts: now };
         self.executions.push(execution.clone());
         self.tell(id, "TRADE", Some(&execution), now);
+    }
+
+    /// The commission of a fill, in the currency that it is taken in. What the exchange took of a purchase is given back.
+    fn take_fee(&mut self, instrument: InstrumentId, side: Side, qty: Qty, fee: Money, maker: bool) -> Fee {
+        if self.commission == Commission::Quote || side == Side::Sell || fee <= Money::ZERO {
+            return Fee::Quote(fee);
+        }
+        let i = instrument.index();
+        let rate = if maker { self.sim.maker_rate(instrument) } else { self.sim.taker_rate(instrument) };
+        let unit = 10_i128.pow(u32::from(bellwether_sdk::Rate::SCALE));
+        let amount = at_eight(qty, self.rules[i].qty_scale).saturating_mul(i128::from(rate.mantissa()));
+        let taken = (amount + unit - 1) / unit;
+        match self.sim.pay_in(self.settle(i), fee) {
+            Ok(()) => {
+                self.fees_in_base[i] += taken;
+                Fee::Base(taken)
+            }
+            Err(_) => Fee::Quote(fee),
+        }
     }
 
     fn end(&mut self, id: u64, status: Status, reason: &'static str, now: Ts) {

@@ -28,6 +28,16 @@ pub(super) fn qty(qty: Qty, scale: u8) -> String {
     eight(i128::from(qty.mantissa()), scale)
 }
 
+/// A quantity at [`DIGITS`] digits.
+pub(super) fn at_eight(qty: Qty, scale: u8) -> i128 {
+    let mantissa = i128::from(qty.mantissa());
+    if scale > DIGITS {
+        mantissa / 10i128.pow(u32::from(scale - DIGITS))
+    } else {
+        mantissa * 10i128.pow(u32::from(DIGITS - scale))
+    }
+}
+
 /// An amount as text.
 pub(super) fn money(money: Money, scale: u8) -> String {
     eight(money.mantissa(), scale)

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bellwether_sdk::{Decimal, Instrument, InstrumentId, Money, Rate, Symbol, Ts};
 
+use super::Commission;
 use super::account::Account;
 use super::digits;
 use super::error::SandboxError;
@@ -40,6 +41,7 @@ pub(super) struct Plan {
     pub(super) catalog: Catalog,
     pub(super) instruments: Vec<Symbol>,
     pub(super) profile: Profile,
+    pub(super) commission: Commission,
     pub(super) balances: Vec<(String, Decimal)>,
     pub(super) pace: f64,
     pub(super) again: bool,
@@ -52,6 +54,7 @@ pub(super) struct Plan {
 /// What every new account begins with.
 struct Opening {
     config: SimConfig,
+    commission: Commission,
     rules: Vec<Instrument>,
     currencies: Vec<Currency>,
     terms: Vec<Terms>,
@@ -100,7 +103,7 @@ impl Floor {
         }
         let fees: Vec<(Rate, Rate)> =
             rules.iter().map(|r| catalog.fees(&r.symbol, bellwether_sdk::Ts::MAX).unwrap_or((FEE, FEE))).collect();
-        let opening = Opening::new(rules, &fees, plan.profile, plan.balances)?;
+        let opening = Opening::new(rules, &fees, (plan.profile, plan.commission), plan.balances)?;
         let mut floor = Self {
             markets,
             tapes,
@@ -350,7 +353,7 @@ impl Opening {
     fn new(
         rules: Vec<Instrument>,
         fees: &[(Rate, Rate)],
-        profile: Profile,
+        (profile, commission): (Profile, Commission),
         balances: Vec<(String, Decimal)>,
     ) -> Result<Self, SandboxError> {
         let mut currencies: Vec<Currency> = Vec::new();
@@ -379,7 +382,7 @@ impl Opening {
             latency_ns: 0,
             margin: None,
         };
-        Ok(Self { config, rules, currencies, terms, balances })
+        Ok(Self { config, commission, rules, currencies, terms, balances })
     }
 
     fn account(&self, name: &str, markets: &[Market]) -> Result<Account, SandboxError> {
@@ -407,6 +410,6 @@ impl Opening {
             ledger.fill(id, bellwether_sdk::Side::Buy, price, qty, Money::ZERO)?;
         }
         let sim = Sim::new(self.config.clone(), self.rules.clone(), ledger);
-        Ok(Account::new(name, sim, self.config.profile, self.rules.clone(), self.currencies.clone()))
+        Ok(Account::new(name, sim, self.config.profile, self.rules.clone(), self.currencies.clone(), self.commission))
     }
 }

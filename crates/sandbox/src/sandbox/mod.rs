@@ -63,6 +63,8 @@ pub struct SandboxSettings {
     pub instruments: Vec<Symbol>,
     /// Fill rules: `book@1` (against the book that clients see), `quote@1` or `trade@1`.
     pub profile: Profile,
+    /// What commission is taken in.
+    pub commission: Commission,
     /// What every account begins with.
     pub balances: Vec<(String, Decimal)>,
     /// Times real time; 0 plays nothing by itself, only steps that are asked for.
@@ -90,6 +92,7 @@ impl Default for SandboxSettings {
             data: PathBuf::from("backtest-data"),
             instruments: Vec::new(),
             profile: Profile::Book,
+            commission: Commission::default(),
             balances: vec![("USDT".to_owned(), Decimal::new(100_000, 0))],
             pace: 1.0,
             again: true,
@@ -99,6 +102,27 @@ impl Default for SandboxSettings {
             faults: Faults::default(),
             seed: 0,
             keys: Vec::new(),
+        }
+    }
+}
+
+/// What commission is taken in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Commission {
+    /// In what a fill gives, as at the venue: a purchase gives less than it filled.
+    #[default]
+    Received,
+    /// In quote currency, always.
+    Quote,
+}
+
+impl std::str::FromStr for Commission {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "received" => Ok(Self::Received),
+            "quote" => Ok(Self::Quote),
+            _ => Err(format!("commission is taken in {text:?}: write received or quote")),
         }
     }
 }
@@ -136,6 +160,7 @@ impl Sandbox {
             catalog,
             instruments: instruments.clone(),
             profile: settings.profile,
+            commission: settings.commission,
             balances: settings.balances,
             pace: settings.pace,
             again: settings.again,

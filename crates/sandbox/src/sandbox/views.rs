@@ -3,7 +3,7 @@
 use bellwether_sdk::{Price, Side, Ts};
 use serde_json::{Value, json};
 
-use super::account::{Account, Execution, Held};
+use super::account::{Account, Execution, Fee, Held};
 use super::digits;
 use super::klines::millis;
 use super::wish::Telling;
@@ -101,13 +101,22 @@ pub(super) fn placed(account: &Account, held: &Held, telling: Telling) -> Value 
     row
 }
 
+/// The commission as text, and its currency.
+fn fee_of<'a>(account: &'a Account, e: &Execution) -> (String, &'a str) {
+    let quote = account.quote(e.market);
+    match e.fee {
+        Fee::Quote(fee) => (digits::money(fee, quote.scale), &quote.code),
+        Fee::Base(taken) => (digits::eight(taken, digits::DIGITS), account.rules[e.market].symbol.base()),
+    }
+}
+
 fn fill(account: &Account, e: &Execution) -> Value {
-    let (rules, quote) = (&account.rules[e.market], account.quote(e.market));
+    let (rules, (fee, asset)) = (&account.rules[e.market], fee_of(account, e));
     json!({
         "price": digits::price(e.price, rules.price_scale),
         "qty": digits::qty(e.qty, rules.qty_scale),
-        "commission": digits::money(e.fee, quote.scale),
-        "commissionAsset": quote.code,
+        "commission": fee,
+        "commissionAsset": asset,
         "tradeId": e.id,
     })
 }
@@ -142,6 +151,7 @@ pub(super) fn amended(account: &Account, held: &Held, before: &str) -> Value {
 /// A row of `myTrades`.
 pub(super) fn my_trade(account: &Account, e: &Execution) -> Value {
     let (rules, quote) = (&account.rules[e.market], account.quote(e.market));
+    let (fee, asset) = fee_of(account, e);
     json!({
         "symbol": name_of(account, e.market),
         "id": e.id,
@@ -150,8 +160,8 @@ pub(super) fn my_trade(account: &Account, e: &Execution) -> Value {
         "price": digits::price(e.price, rules.price_scale),
         "qty": digits::qty(e.qty, rules.qty_scale),
         "quoteQty": digits::money(e.value, quote.scale),
-        "commission": digits::money(e.fee, quote.scale),
-        "commissionAsset": quote.code,
+        "commission": fee,
+        "commissionAsset": asset,
         "time": stamp(account, e.ts),
         "isBuyer": e.side == Side::Buy,
         "isMaker": e.maker,
@@ -193,8 +203,8 @@ pub(super) fn report(account: &Account, held: &Held, kind: &str, execution: Opti
         "l": execution.map_or_else(zero, |e| qty(e.qty)),
         "z": qty(held.filled),
         "L": execution.map_or_else(zero, |e| digits::price(e.price, rules.price_scale)),
-        "n": execution.map_or_else(|| "0".to_owned(), |e| digits::money(e.fee, quote.scale)),
-        "N": execution.map(|_| quote.code.as_str()),
+        "n": execution.map_or_else(|| "0".to_owned(), |e| fee_of(account, e).0),
+        "N": execution.map(|e| fee_of(account, e).1),
         "T": now,
         "t": execution.map_or(-1, |e| e.id),
         "I": held.id,

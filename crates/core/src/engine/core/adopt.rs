@@ -59,7 +59,7 @@ impl Engine {
                     side: order.side,
                     liquidity: bellwether_sdk::Liquidity::Taker,
                 };
-                self.filled(fill, adoption.qty, Role::Intent)?;
+                self.filled(fill, Qty::ZERO, adoption.qty, Role::Intent)?;
                 // A fill marks the position at its price: the market's counts.
                 let last = self.view.instruments[order.instrument.index()].last;
                 if !last.is_zero() {

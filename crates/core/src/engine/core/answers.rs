@@ -55,7 +55,7 @@ impl Engine {
             Answer::Fill { order: OrderId(0), instrument, side, price, qty, fee, bar_ts, .. } => {
                 self.liquidated(instrument, side, price, qty, fee, bar_ts)
             }
-            Answer::Fill { order, instrument, side, price, qty, qty_total, fee, liquidity, bar_ts } => {
+            Answer::Fill { order, instrument, side, price, qty, withheld, qty_total, fee, liquidity, bar_ts } => {
                 let record = self.orders.get(order)?;
                 let role = record.role;
                 let fill = FillRecord {
@@ -70,7 +70,7 @@ impl Engine {
                     side,
                     liquidity,
                 };
-                self.filled(fill, qty_total, role)
+                self.filled(fill, withheld, qty_total, role)
             }
         }
     }
@@ -87,7 +87,15 @@ impl Engine {
         }
     }
 
-    pub(super) fn filled(&mut self, fill: FillRecord, qty_total: Qty, role: Role) -> Result<(), EngineError> {
+    pub(super) fn filled(
+        &mut self,
+        fill: FillRecord,
+        withheld: Qty,
+        qty_total: Qty,
+        role: Role,
+    ) -> Result<(), EngineError> {
+        // What the order did is one thing, what we have of it another.
+        let kept = Qty::from_mantissa(fill.qty.mantissa() - withheld.mantissa().clamp(0, fill.qty.mantissa().max(0)));
         let state = match self.orders.fill(fill, qty_total) {
             Ok(state) => state,
             // A venue may fill what it had called ended, and even too much: what it did counts.
@@ -99,7 +107,7 @@ impl Engine {
         let record = self.orders.get(fill.order)?;
         let left = qty_total.mantissa().saturating_sub(record.filled.mantissa()).max(0);
         let (tag, qty_left) = (record.tag, Qty::from_mantissa(left));
-        self.ledger.fill(fill.instrument, fill.side, fill.price, fill.qty, fill.fee)?;
+        self.ledger.fill(fill.instrument, fill.side, fill.price, kept, fill.fee)?;
         let i = fill.strategy as usize;
         let lots = &mut self.slots[i].lots[fill.instrument.index()];
         let held = lots.qty().mantissa().signum();
@@ -108,7 +116,7 @@ impl Engine {
             strategy: fill.strategy,
             side: fill.side,
             price: fill.price,
-            qty: fill.qty,
+            qty: kept,
             fee: fill.fee,
             ts: fill.ts,
             bar_ts: fill.bar_ts,
@@ -158,7 +166,7 @@ impl Engine {
             self.tried.remove(&fill.order);
         }
         self.sell_at_targets(fill.instrument);
-        self.protect(&fill, state)?;
+        self.protect(&fill, kept, state)?;
         let told = Fill {
             order: fill.order,
             instrument: fill.instrument,
@@ -183,7 +191,7 @@ impl Engine {
     }
 
     /// Places the protective orders of an entry for what has just filled and opened (not for what closed).
-    pub(super) fn protect(&mut self, fill: &FillRecord, state: OrderState) -> Result<(), EngineError> {
+    pub(super) fn protect(&mut self, fill: &FillRecord, kept: Qty, state: OrderState) -> Result<(), EngineError> {
         if self.brackets.is_empty() {
             return Ok(());
         }
@@ -192,7 +200,7 @@ impl Engine {
             self.brackets.remove(&fill.order);
         }
         let held = self.slots[fill.strategy as usize].lots[fill.instrument.index()].qty().mantissa();
-        let opened = if held.signum() == fill.side.sign() { held.abs().min(fill.qty.mantissa()) } else { 0 };
+        let opened = if held.signum() == fill.side.sign() { held.abs().min(kept.mantissa()) } else { 0 };
         if opened == 0 {
             return Ok(());
         }
@@ -289,7 +297,7 @@ impl Engine {
                 side,
                 liquidity: bellwether_sdk::Liquidity::Taker,
             };
-            self.filled(fill, Qty::from_mantissa(part), Role::Liquidation)?;
+            self.filled(fill, Qty::ZERO, Qty::from_mantissa(part), Role::Liquidation)?;
             if left == 0 {
                 break;
             }

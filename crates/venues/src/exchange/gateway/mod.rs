@@ -75,8 +75,8 @@ pub enum GatewayEvent {
     Positions(Vec<Position>),
     /// Funding that the venue booked, for the first time.
     Paid(PaidRow),
-    /// A fill's fee was paid in another currency than the settlement's: whose fill, the fee and its currency, and what
-    /// the fill has of it in settlement currency.
+    /// A fill's fee was paid in another currency than the settlement's: whose fill, the fee less what the fill says was
+    /// withheld, its currency, and what our cash paid for it in settlement currency.
     FeePaid(InstrumentId, Decimal, String, Money),
     /// An open order in the account that this gateway did not send.
     Foreign(OrderRow),
@@ -237,6 +237,7 @@ pub struct Gateway {
     nonce: u64,
     next_number: u64,
     reconcile_due: Ts,
+    spare: fees::Spare,
     account_due: Ts,
     switch_due: Ts,
     switch_failed: bool,
@@ -294,6 +295,7 @@ impl Gateway {
             nonce: 0,
             next_number: 0,
             reconcile_due: Ts::MAX,
+            spare: fees::Spare::default(),
             account_due: Ts::MAX,
             switch_due: Ts::MAX,
             switch_failed: false,

@@ -1,10 +1,10 @@
 //! What the venue says of orders by itself: states and fills, twice, late or out of order as they may come.
 
-use bellwether_sdk::{InstrumentId, Money, OrderId, Qty, Ts};
+use bellwether_sdk::{InstrumentId, Money, OrderId, Qty, Side, Ts};
 
 use super::held::{Cancelling, Held, State, order_of};
 use super::requests::Job;
-use super::{Gateway, GatewayEvent, fees, nanos};
+use super::{Gateway, GatewayEvent, nanos};
 use crate::exchange::{ClientId, FillNote, NO_INSTRUMENT, OrderNote, OrderStatus};
 use crate::orders::Answer;
 
@@ -316,12 +316,12 @@ impl Gateway {
         let settle = rules.symbol.settle().to_owned();
         let scale = self.settings.money_scales.get(&settle).copied();
         let scale = scale.unwrap_or_else(|| (rules.price_scale + rules.qty_scale).min(18));
-        let fee = fees::in_settlement(fill, rules, scale);
+        let booked = self.spare.book(fill, rules, scale);
         let Some(held) = self.orders.get_mut(&id) else { return };
         held.told = Qty::from_mantissa(held.told.mantissa().saturating_add(fill.qty.mantissa()));
         held.filled = held.filled.max(held.told);
         let (qty_total, ended, over) = (held.qty, held.ended, held.told > held.qty);
-        if fee.is_none() {
+        if booked.is_none() {
             self.events.push_back(GatewayEvent::FeeElsewhere(id, fill.fee, fill.fee_currency.clone()));
         }
         self.events.push_back(GatewayEvent::FillId(id, fill.trade_id.clone()));
@@ -331,16 +331,19 @@ impl Gateway {
             side: fill.side,
             price: fill.price,
             qty: fill.qty,
+            withheld: booked.map_or(Qty::ZERO, |b| b.withheld),
             qty_total,
-            fee: fee.unwrap_or(Money::ZERO),
+            fee: booked.map_or(Money::ZERO, |b| b.fee),
             liquidity: fill.liquidity,
             bar_ts: Ts::NONE,
         });
-        let elsewhere = !fill.fee_currency.is_empty() && !fill.fee_currency.eq_ignore_ascii_case(&settle);
-        if elsewhere && fill.fee.mantissa() != 0 {
-            let booked = fee.unwrap_or(Money::ZERO);
-            let paid = GatewayEvent::FeePaid(fill.instrument, fill.fee, fill.fee_currency.clone(), booked);
-            self.events.push_back(paid);
+        // Where lots were withheld, our cash is as the venue's; else our books paid a fee that the venue took elsewhere.
+        let (paid, ours) = match booked {
+            None => (Some(fill.fee), Money::ZERO),
+            Some(b) => (b.elsewhere, if fill.side == Side::Buy { Money::ZERO } else { b.fee }),
+        };
+        if let Some(paid) = paid.filter(|paid| paid.mantissa() != 0) {
+            self.events.push_back(GatewayEvent::FeePaid(fill.instrument, paid, fill.fee_currency.clone(), ours));
         }
         if let Some(ended) = ended {
             self.note(format!("order {} filled after it was {}", id.0, ended.name()));
