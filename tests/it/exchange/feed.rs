@@ -43,6 +43,21 @@ fn a_connected_but_silent_socket_is_noticed_and_replaced() {
 }
 
 #[test]
+fn a_book_that_falls_silent_while_its_market_trades_is_lost_and_asked_for_anew() {
+    let mut world = World::new(4, false, FeedSettings::default());
+    world.run(5_000, |_| {});
+    world.mute_depth();
+    world.run(11_000, |_| {});
+    assert_eq!((count(&world, "Stale(Depth"), count(&world, "Stale(Trades")), (1, 0), "{:?}", world.log);
+    world.run(20_000, |_| {});
+    assert_eq!(count(&world, "while it trades"), 1, "{:?}", world.log);
+    assert_eq!(count(&world, "book lost: disconnected"), 1, "{:?}", world.log);
+    assert!(count(&world, "Alive(Depth") == 1 && world.feed.book(BTC).is_some(), "{:?}", world.log);
+    world.run(60_000, |_| {});
+    assert_eq!(count(&world, "Reconnecting"), 1, "once: {:?}", world.log);
+}
+
+#[test]
 fn a_disconnection_is_told_and_the_book_comes_back() {
     let mut world = World::new(5, false, FeedSettings::default());
     world.run(5_000, |_| {});

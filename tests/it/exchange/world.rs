@@ -673,6 +673,13 @@ impl World {
         }
     }
 
+    /// The feed's connections say nothing more of books, and all else.
+    pub fn mute_depth(&mut self) {
+        for ((who, _), conn) in &mut self.conns {
+            conn.subs.retain(|topic| *who != Who::Feed || !topic.contains("depth"));
+        }
+    }
+
     pub fn open_urls(&self) -> Vec<&str> {
         self.conns.values().map(|c| c.url.as_str()).collect()
     }

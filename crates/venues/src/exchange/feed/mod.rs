@@ -420,7 +420,7 @@ impl Feed {
         self.unexpected.tell(now, sink);
     }
 
-    /// Tells what became stale; a connection all of whose topics are stale is replaced.
+    /// Tells what became stale; a connection all of whose topics are stale is replaced, and one that lost a single topic.
     fn watch_topics(&mut self, sink: &mut dyn FeedSink) {
         let now = self.now;
         for state in &mut self.topics.states {
@@ -428,19 +428,27 @@ impl Feed {
         }
         for i in 0..self.lanes.len() {
             if now >= self.silent_at(i) {
-                self.kill(i, Place::Current, "connected, and silent on every topic", sink);
+                let lost = self.lanes[i].topics.iter().find(|t| self.topics.is_lost(**t, &self.settings.stale));
+                let why = match lost {
+                    Some(t) => format!("connected, and silent on {:?} while it trades", self.topics.states[*t].topic),
+                    None => "connected, and silent on every topic".to_owned(),
+                };
+                self.kill(i, Place::Current, &why, sink);
             }
         }
     }
 
-    /// When a connection is given up because all its topics have been stale for long.
+    /// When a connection is given up because all its topics have been stale for long, or one that is lost.
     fn silent_at(&self, lane: usize) -> Ts {
         let lane = &self.lanes[lane];
         if !lane.current.as_ref().is_some_and(|c| c.line.is_subscribed()) {
             return Ts::MAX;
         }
-        let at = lane.topics.iter().map(|t| self.topics.states[*t].given_up_at(&self.settings.stale));
-        at.max().unwrap_or(Ts::MAX)
+        let stale = &self.settings.stale;
+        let given_up_at = |t: &usize| self.topics.states[*t].given_up_at(stale);
+        let all = lane.topics.iter().map(given_up_at).max();
+        let lost = lane.topics.iter().filter(|t| self.topics.is_lost(**t, stale)).map(given_up_at).min();
+        all.unwrap_or(Ts::MAX).min(lost.unwrap_or(Ts::MAX))
     }
 
     /// When [`on_time`](Self::on_time) has something to do; [`Ts::NONE`] for at once.

@@ -21,6 +21,8 @@ pub(super) struct TopicState {
     /// When a connection of it was opened last.
     opened: Ts,
     stale: bool,
+    /// It was heard of on some connection: the venue has it.
+    is_known: bool,
     doubt_until: Ts,
     seen: Vec<u64>,
     oldest: usize,
@@ -37,6 +39,7 @@ impl TopicState {
             heard: Ts::NONE,
             opened: Ts::NONE,
             stale: false,
+            is_known: false,
             doubt_until: Ts::NONE,
             seen: Vec::new(),
             oldest: 0,
@@ -68,7 +71,7 @@ impl TopicState {
     /// It was heard of.
     #[inline]
     pub(super) fn heard(&mut self, now: Ts, sink: &mut dyn FeedSink) {
-        self.heard = now;
+        (self.heard, self.is_known) = (now, true);
         if self.stale {
             self.stale = false;
             sink.feed(FeedEvent::Alive(self.topic));
@@ -215,6 +218,15 @@ impl Topics {
 
     pub(super) fn bars(&self, id: InstrumentId, interval: Interval) -> Option<usize> {
         self.bars.iter().find(|b| b.0 == id && b.1 == interval).map(|b| b.2)
+    }
+
+    /// Whether quotes or a book, heard of before, have been silent too long while the instrument traded: quiet markets are
+    /// silent too, but a trade changes what is offered.
+    pub(super) fn is_lost(&self, at: usize, after: &StaleAfter) -> bool {
+        let state = &self.states[at];
+        let (Topic::Quotes(id) | Topic::Depth(id, _)) = state.topic else { return false };
+        let trades = self.trades(id).map_or(Ts::NONE, |t| self.states[t].heard);
+        state.stale && state.is_known && state.limit(after).is_some_and(|limit| trades >= state.heard.plus(limit))
     }
 
     /// Ends bars whose time is over by the venue's clock.
