@@ -161,9 +161,8 @@ fn what_the_venue_kept_of_a_purchase_is_neither_protected_nor_sold() {
     };
     // Two of 2,000 thousandths stay at the venue, worth 20 cents; of the last one all.
     circuit.tell(Told::Answer(bought(1_999, 2, 20), at(2))).expect("told");
-    assert_eq!(out(&mut circuit), "Sell 2");
     circuit.tell(Told::Answer(bought(1, 1, 10), at(2))).expect("told");
-    assert_eq!(out(&mut circuit), "", "nothing came that could be protected");
+    assert_eq!(out(&mut circuit), "Sell 2");
     let engine = circuit.engine();
     assert_eq!(engine.orders().get(OrderId(2)).expect("the stop").qty, Qty::from_mantissa(1_997));
     assert_eq!(engine.orders().get(OrderId(1)).expect("the entry").filled, Qty::from_mantissa(2_000));
@@ -171,4 +170,25 @@ fn what_the_venue_kept_of_a_purchase_is_neither_protected_nor_sold() {
     assert_eq!(before - cash(&circuit), money(200 * 100), "what was paid is the price of all of it");
     let (have, should) = engine.ledger().conservation(0);
     assert_eq!(have, should);
+}
+
+#[test]
+fn a_market_order_that_fills_in_pieces_is_protected_once() {
+    let begun = || {
+        let strategy = Box::new(Brackets { trades: 0, then: Then::Nothing });
+        let mut circuit = live_of(strategy, OnHalt::Cancel, Limits::default());
+        trade(&mut circuit, 1, 100);
+        assert_eq!(out(&mut circuit), "Buy 1");
+        fill(&mut circuit, 1, Side::Buy, 1, 100, 2);
+        assert_eq!(out(&mut circuit), "", "the rest comes in a moment");
+        circuit
+    };
+    let stop = |circuit: &Circuit| circuit.engine().orders().get(OrderId(2)).expect("the stop").qty;
+    let mut circuit = begun();
+    fill(&mut circuit, 1, Side::Buy, 1, 101, 2);
+    assert_eq!((out(&mut circuit).as_str(), stop(&circuit)), ("Sell 2", Qty::from_mantissa(2_000)));
+    // It ends without the rest.
+    let mut circuit = begun();
+    circuit.tell(Told::Answer(Answer::Expired(OrderId(1), "no_liquidity"), at(2))).expect("told");
+    assert_eq!((out(&mut circuit).as_str(), stop(&circuit)), ("Sell 2", Qty::from_mantissa(1_000)));
 }

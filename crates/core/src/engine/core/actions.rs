@@ -335,7 +335,7 @@ impl Engine {
         };
         let sent = self.send(order);
         if sent && !intent.bracket.is_empty() {
-            self.brackets.insert(id, intent.bracket);
+            self.brackets.insert(id, (intent.bracket, Qty::ZERO));
         }
         sent
     }

@@ -166,7 +166,7 @@ impl Engine {
             self.tried.remove(&fill.order);
         }
         self.sell_at_targets(fill.instrument);
-        self.protect(&fill, kept, state)?;
+        self.protect(fill.order, kept, state)?;
         let told = Fill {
             order: fill.order,
             instrument: fill.instrument,
@@ -190,28 +190,38 @@ impl Engine {
         profit.is_some()
     }
 
-    /// Places the protective orders of an entry for what has just filled and opened (not for what closed).
-    pub(super) fn protect(&mut self, fill: &FillRecord, kept: Qty, state: OrderState) -> Result<(), EngineError> {
+    /// Places the protective orders of an entry for what has just filled and opened (not for what closed). A market order
+    /// at a venue fills in many pieces in a moment, and is protected once, when it has ended: venues bound how many stops
+    /// there may be, and how small.
+    pub(super) fn protect(&mut self, entry: OrderId, kept: Qty, state: OrderState) -> Result<(), EngineError> {
         if self.brackets.is_empty() {
             return Ok(());
         }
-        let Some(bracket) = self.brackets.get(&fill.order).copied() else { return Ok(()) };
-        if !state.is_open() {
-            self.brackets.remove(&fill.order);
+        let record = *self.orders.get(entry)?;
+        let waits = self.at_venue && record.order_type == OrderType::Market && state.is_open();
+        let Some((bracket, waiting)) = self.brackets.get_mut(&entry) else { return Ok(()) };
+        let filled = waiting.mantissa().saturating_add(kept.mantissa());
+        if waits {
+            *waiting = Qty::from_mantissa(filled);
+            return Ok(());
         }
-        let held = self.slots[fill.strategy as usize].lots[fill.instrument.index()].qty().mantissa();
-        let opened = if held.signum() == fill.side.sign() { held.abs().min(kept.mantissa()) } else { 0 };
+        let bracket = *bracket;
+        *waiting = Qty::ZERO;
+        if !state.is_open() {
+            self.brackets.remove(&entry);
+        }
+        let held = self.slots[record.strategy as usize].lots[record.instrument.index()].qty().mantissa();
+        let opened = if held.signum() == record.side.sign() { held.abs().min(filled) } else { 0 };
         if opened == 0 {
             return Ok(());
         }
-        let record = *self.orders.get(fill.order)?;
         let wanted = [
             bracket.stop_loss.map(|trigger| (Role::StopLoss, OrderKind::StopMarket { trigger })),
             bracket.trailing_stop.map(|trail| (Role::TrailingStop, OrderKind::TrailingStop { trail })),
             bracket.take_profit.map(|price| (Role::TakeProfit, OrderKind::Limit { price })),
         ];
-        let reduce_only = self.is_alone(fill.strategy as usize, fill.instrument);
-        let one_sale = self.holds_targets(fill.instrument) && wanted.iter().flatten().count() > 1;
+        let reduce_only = self.is_alone(record.strategy as usize, record.instrument);
+        let one_sale = self.holds_targets(record.instrument) && wanted.iter().flatten().count() > 1;
         let group = OrderId(self.outbox.next_order);
         for (role, kind) in wanted.into_iter().flatten() {
             let held_here = one_sale && role == Role::TakeProfit;
@@ -219,16 +229,16 @@ impl Engine {
             self.outbox.next_order += u64::from(!held_here);
             let order = Order {
                 id,
-                strategy: fill.strategy,
-                instrument: fill.instrument,
-                side: fill.side.opposite(),
+                strategy: record.strategy,
+                instrument: record.instrument,
+                side: record.side.opposite(),
                 size: Size::Qty(Qty::from_mantissa(opened)),
                 kind,
                 tif: TimeInForce::Gtc,
                 post_only: false,
                 reduce_only,
                 role,
-                parent: fill.order,
+                parent: entry,
                 oco: group,
                 tag: record.tag,
             };
@@ -310,6 +320,8 @@ impl Engine {
         if self.count_closed(id) && self.watching {
             self.judge();
         }
+        // What came of it and waited.
+        self.protect(id, Qty::ZERO, state)?;
         self.brackets.remove(&id);
         self.protective.remove(&id);
         self.restore_protection(id);
