@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::toy::Toy;
 use super::world::{Faults, MS, World};
 
-fn calm(seed: u64) -> World {
+/// A world in which nothing goes wrong, and its market stands still.
+pub fn calm(seed: u64) -> World {
     let mut world = World::new(seed, false, FeedSettings::default());
     world.run(3_000, |_| {});
     world.ticking = false;
@@ -180,6 +181,7 @@ fn a_quantity_that_fills_do_not_explain_is_asked_for() {
 /// An order that filled in 23 parts while the private stream was off; five of them are on a page, the newest first.
 fn filled_unheard(seed: u64) -> (World, OrderId) {
     let mut world = calm(seed);
+    (world.server.eager, world.server.picky) = (false, false);
     let id = world.submit(Side::Buy, 500);
     world.run(200, |_| {});
     world.outage = true;
@@ -240,48 +242,6 @@ fn a_skewed_clock_is_measured_and_the_order_repeated_once() {
         assert_eq!(world.server.orders.len(), sent);
         assert_eq!(world.told[&id].ends.len(), 1 - sent, "{:?}", world.told[&id]);
     }
-}
-
-#[test]
-fn a_refused_key_is_reported_and_nothing_more_is_sent() {
-    let mut world = calm(26);
-    world.force = vec![json!({ "code": "key", "msg": "who are you" })];
-    let first = world.submit(Side::Buy, 500);
-    world.run(1_000, |_| {});
-    assert_eq!(world.halts.len(), 1);
-    assert_eq!(world.told[&first].ends, ["rejected: authentication"]);
-    let second = world.submit(Side::Buy, 500);
-    world.run(10_000, |_| {});
-    assert_eq!(world.told[&second].ends, ["rejected: halted"]);
-    assert!(world.server.orders.is_empty());
-    let now = world.ts();
-    world.gateway.resume(super::world::credential(), now);
-    world.submit(Side::Buy, 500);
-    world.run(1_000, |_| {});
-    assert_eq!(world.server.orders.len(), 1, "it goes on with a good key");
-}
-
-#[test]
-fn a_key_that_was_refused_for_a_question_and_is_taken_again_signs_again() {
-    let mut world = calm(26);
-    world.server.eager = false;
-    let resting = world.submit(Side::Buy, 500);
-    world.run(1_000, |_| {});
-    world.no_reads = true;
-    world.run(70_000, |_| {});
-    assert_eq!(world.halts.len(), 1, "{:?}", world.notes);
-    world.cancel(resting);
-    let refused = world.submit(Side::Buy, 500);
-    world.run(30_000, |_| {});
-    assert_eq!((&world.told[&refused].ends[0][..], world.told[&resting].ends.len()), ("rejected: halted", 0));
-    world.no_reads = false;
-    // It asks less and less often.
-    world.run(200_000, |_| {});
-    assert!(world.gateway.halted().is_none() && world.halts.len() == 1, "{:?}", world.halts);
-    assert_eq!(world.told[&resting].ends, ["cancelled: requested"], "what waited goes out");
-    let after = world.submit(Side::Buy, 500);
-    world.run(1_000, |_| {});
-    assert_eq!((world.told[&after].accepted, world.server.orders.len()), (1, 2));
 }
 
 #[test]

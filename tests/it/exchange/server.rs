@@ -297,6 +297,7 @@ impl Server {
                 let v: Value = serde_json::from_str(&self.depth(true, 0, &bids, &asks)).expect("JSON");
                 json!({ "last": self.state.id, "b": v["b"], "a": v["a"], "ts": ms })
             }
+            "/balances" => json!({}),
             "/bars" => json!({ "bars": [] }),
             "/open" => {
                 let open = self.orders.iter().filter(|o| matches!(o.status, "open" | "part"));

@@ -127,8 +127,10 @@ pub struct World {
     /// The highest nonce that arrived by REST, and how many arrived that were not above it.
     nonce: u64,
     pub overtaken: u32,
-    /// The venue refuses the key for questions.
+    /// The venue refuses the key for questions, for acts by REST, for logins.
     pub no_reads: bool,
+    pub no_acts: bool,
+    pub no_logins: bool,
     /// What came of changes of orders.
     pub amends: Vec<String>,
     /// Questions of the gateway that the venue was asked by REST.
@@ -223,6 +225,8 @@ impl World {
             nonce: 0,
             overtaken: 0,
             no_reads: false,
+            no_acts: false,
+            no_logins: false,
             amends: Vec::new(),
             asked: 0,
             used: None,
@@ -406,6 +410,9 @@ impl World {
         let mut say = Vec::new();
         match v["op"].as_str().unwrap_or_default() {
             "ping" => say.push(json!({ "t": "pong" }).to_string()),
+            "login" if self.no_logins => {
+                say.push(json!({ "t": "login", "code": "key", "msg": "who are you" }).to_string());
+            }
             "login" => {
                 if let Some(c) = self.conns.get_mut(&(who, link)) {
                     c.logged_in = true;
@@ -476,7 +483,7 @@ impl World {
             return Err(TransportError::Unknown("reset".to_owned()));
         }
         if request.signed {
-            if self.no_reads && request.path != "/act" {
+            if if request.path == "/act" { self.no_acts } else { self.no_reads } {
                 return answer(401, String::new(), Vec::new());
             }
             let header = |name: &str| request.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value);

@@ -372,6 +372,16 @@ fn the_private_stream_tells_what_filled_in_all() {
     assert_eq!(read(&on.replace("user", "heartbeats"))[1], AccountNote::Ignored);
     let refused = read(r#"{"type":"error","message":"authentication failure"}"#);
     assert!(matches!(&refused[0], AccountNote::Refused(e) if e.fault.name() == "authentication"));
+    for (words, fault) in [
+        ("authentication_failure", "authentication"),
+        ("jwt is not valid", "authentication"),
+        ("rate limit exceeded", "rate_limited"),
+        ("too many subscriptions", "rate_limited"),
+        ("failure to subscribe", "rejected"),
+    ] {
+        let refused = read(&format!(r#"{{"type":"error","message":"{words}"}}"#));
+        assert!(matches!(&refused[0], AccountNote::Refused(e) if e.fault.name() == fault), "{words}: {refused:?}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod counts;
 mod eras;
 mod fees;
 mod foreign;
+mod halt;
 mod held;
 mod known;
 mod leaving;
@@ -92,8 +93,8 @@ pub enum GatewayEvent {
     Clock(i64, i64),
     /// Something odd, in words.
     Note(String),
-    /// The key was refused: nothing is sent until [`Gateway::resume`], until another key signs, or until a question that
-    /// was refused is answered.
+    /// The key was refused: nothing but cancels is sent until [`Gateway::resume`], until another key signs, or until a
+    /// question that was refused is answered; after a refused login, that for the balances.
     Halt(String),
     /// Such a question was answered: it sends again.
     Resumed,
@@ -241,8 +242,10 @@ pub struct Gateway {
     switch_due: Ts,
     switch_failed: bool,
     halted: Option<String>,
-    /// The question whose refusal halted it: it is asked again, how often it was, and when next.
+    /// The question whose answer ends the halt: it is asked again, how often it was, and when next.
     refused: Option<(Job, u32, Ts)>,
+    /// How often a login was refused since the connections were up.
+    logins_refused: u32,
     out: VecDeque<Action>,
     events: VecDeque<GatewayEvent>,
     now: Ts,
@@ -299,6 +302,7 @@ impl Gateway {
             switch_failed: false,
             halted: None,
             refused: None,
+            logins_refused: 0,
             out: VecDeque::new(),
             events: VecDeque::new(),
             now: Ts::NONE,
@@ -350,28 +354,6 @@ impl Gateway {
     /// All orders that it knows, by number.
     pub fn orders(&self) -> impl Iterator<Item = OrderView> + '_ {
         self.orders.values().map(Held::view)
-    }
-
-    /// Why nothing is sent any more, if so.
-    pub fn halted(&self) -> Option<&str> {
-        self.halted.as_deref()
-    }
-
-    /// Goes on after a halt, with keys that may be others.
-    pub fn resume(&mut self, signing: impl Into<Signing>, now: Ts) {
-        self.at(now);
-        self.signing = signing.into();
-        self.keys_seen = self.signing.changes();
-        self.wires.key = self.signing.in_force();
-        self.go_on();
-        self.on_time(now);
-    }
-
-    /// Sends again.
-    fn go_on(&mut self) {
-        (self.halted, self.refused) = (None, None);
-        self.wires.begin(self.now);
-        self.reconcile();
     }
 
     /// Whether all is known of every order: nothing is on its way, no answer, cancel or fill is awaited.
@@ -467,12 +449,14 @@ impl Gateway {
     /// Ends an order; its answer comes when the venue has said so.
     pub fn cancel(&mut self, id: OrderId, now: Ts) {
         self.at(now);
+        let halted = self.halted.is_some();
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
         match held.state {
             State::Waiting(_) => self.end(id, OrderStatus::Cancelled, "requested"),
             State::Sent | State::Unknown if planted!("cancel_forgotten") => {}
             State::Sent | State::Unknown => held.cancelling = Cancelling::Wanted,
-            State::Open if held.cancelling == Cancelling::No => {
+            // One that was refused with the key is tried again at once where somebody asks for it again.
+            State::Open if held.cancelling == Cancelling::No || halted && held.cancelling == Cancelling::Wanted => {
                 held.cancelling = Cancelling::Wanted;
                 self.later(0, Job::Cancel(id), 0);
                 self.pump();
@@ -668,13 +652,5 @@ impl Gateway {
             "{answer:?}"
         );
         self.events.push_back(GatewayEvent::Answer(answer));
-    }
-
-    /// The key was refused.
-    fn halt(&mut self, why: String) {
-        if self.halted.is_none() {
-            self.halted = Some(why.clone());
-            self.events.push_back(GatewayEvent::Halt(why));
-        }
     }
 }

@@ -12,7 +12,7 @@ use bellwether_sdk::Ts;
 use super::requests::Job;
 use super::{Gateway, GatewayEvent};
 use crate::exchange::machine::{Action, Backoff, BackoffSettings, Line, LineEvent, Link, nanos};
-use crate::exchange::{AccountNote, Fault, Plan, SocketUse, TradeReply, VenueError};
+use crate::exchange::{AccountNote, Plan, SocketUse, TradeReply};
 use crate::keys::{Key, KeyError, Use};
 
 /// A connection, or the wait for its next attempt.
@@ -256,6 +256,9 @@ impl Gateway {
             self.watch_wire(at);
         }
         self.watch_eras();
+        if self.wires.is_up(self.now) {
+            self.logins_refused = 0;
+        }
         if self.now >= self.wires.keep_due && self.halted.is_none() {
             self.wires.keep_due = Ts::MAX;
             if let Some(ticket) = self.wires.ticket.clone() {
@@ -473,28 +476,6 @@ impl Gateway {
             line.on_logged_in(now, &mut self.out);
         }
         self.watch_wires();
-    }
-
-    fn login_refused(&mut self, at: (Era, SocketUse), error: &VenueError) {
-        let which = at.1;
-        if error.fault == Fault::ClockSkew {
-            self.clock.doubt();
-            self.later(0, Job::Time, 0);
-        }
-        let words = format!("login refused: {error}");
-        if error.fault == Fault::Authentication {
-            match at.0 {
-                Era::Next => return self.next_failed(&words),
-                Era::Old => {}
-                Era::Now => {
-                    let key = self.wires.key.clone();
-                    if !key.is_some_and(|key| self.key_refused(&key, &words)) {
-                        self.halt(format!("the venue refused the login of the {which:?} connection: {error}"));
-                    }
-                }
-            }
-        }
-        self.kill_wire(at, &words);
     }
 
     fn on_note(&mut self, at: (Era, SocketUse), note: AccountNote) {
