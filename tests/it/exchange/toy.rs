@@ -359,7 +359,8 @@ impl Venue for Toy {
                 let (a, b) = (from.nanos() / 1_000_000, to.nanos() / 1_000_000);
                 Request::get("/bars", format!("s={}&i={interval}&from={a}&to={b}", name(id)?), 5)
             }
-            Ask::StreamTicket | Ask::KeepTicket(_) => Request::get("/ticket", "", 1).signed(),
+            Ask::StreamTicket => Request::get("/ticket", "", 1).signed(),
+            Ask::KeepTicket(_) => Request::get("/ticket/keep", "", 1).signed(),
             Ask::Balances => Request::get("/balances", "", 5).signed(),
             Ask::OpenOrders(_) => Request::get("/open", "", 5).signed(),
             Ask::Order(id, order) => {

@@ -9,7 +9,7 @@ use super::held::{Cancelling, State};
 use super::requests::{Flight, Job, Sent, Waiting};
 use super::wires::Era;
 use super::{Gateway, GatewayEvent, nanos};
-use crate::exchange::{ActReply, Ask, Fault, OrderRef, OrderRow, OrderStatus, Reply, VenueError};
+use crate::exchange::{ActReply, Ask, Fault, OrderRef, OrderRow, OrderStatus, Reply, SocketUse, VenueError};
 use crate::keys::Key;
 
 /// "Not found" that must be heard after the settling time before an order is believed not to be there.
@@ -351,9 +351,11 @@ impl Gateway {
             (Fault::RateLimited { retry_after_ms }, job) => self.ask_again(job, tries, retry_after_ms),
             // Without a key there is no asking; the order stays unknown, and is asked for when sending goes on.
             (_, job @ Job::Ticket(_)) => self.ask_again(job, tries, None),
-            (_, Job::KeepTicket(_)) => {
-                self.wires.ticket = None;
-                self.ask_again(Job::Ticket(Era::Now), tries, None);
+            // What opened no connection that is there need not be kept.
+            (_, Job::KeepTicket(ticket)) if self.wires.ticket.as_ref() != Some(&ticket) => {}
+            // The venue does not know it: a stream of its own hears nothing more, and is opened with another.
+            (Fault::Rejected, Job::KeepTicket(_)) if !self.facts.account_on_trade => {
+                self.kill_wire((Era::Now, SocketUse::Account), &format!("its ticket is not kept: {error}"));
             }
             (_, job) => {
                 if tries == 0 {
@@ -386,6 +388,7 @@ impl Gateway {
                 | Job::Conditional
                 | Job::Time
                 | Job::Ticket(_)
+                | Job::KeepTicket(_)
         );
         if must || tries < ASK_TRIES {
             let wait = wait_ms.unwrap_or_else(|| self.wait_ms(tries));
