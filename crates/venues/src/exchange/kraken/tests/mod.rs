@@ -136,7 +136,7 @@ fn questions_are_these_requests() {
         (
             Ask::Fills(ID, Span::new(from, to)),
             "POST /0/private/TradesHistory",
-            "type=all&start=59.999999999",
+            "type=all&consolidate_taker=false&start=59.999999999",
         ),
         (Ask::Permissions, "POST /0/private/GetApiKeyInfo", ""),
         (Ask::StreamTicket, "POST /0/private/GetWebSocketsToken", ""),
@@ -463,7 +463,7 @@ fn account_answers_are_read() {
     let Reply::Fills(_, Some(older)) = reply(&Ask::Fills(ID, Span::new(NOW, NOW)), &more) else { panic!("a page") };
     let next = Kraken::spot().ask(&Ask::Fills(ID, older.clone()), &listings()).expect("a request");
     assert_eq!(
-        next.body, "type=all&start=1699999999.999999999&ofs=3",
+        next.body, "type=all&consolidate_taker=false&start=1699999999.999999999&ofs=3",
         "those of other pairs count"
     );
     let Reply::Fills(_, None) = reply(&Ask::Fills(ID, older), &more) else { panic!("the last page") };
