@@ -90,3 +90,22 @@ fn not_every_refused_login_is_a_refused_key() {
         assert!(matches!(&refused, TradeReply::LoggedIn(Err(e)) if e.fault.name() == fault), "{words}: {refused:?}");
     }
 }
+
+#[test]
+fn a_spot_fill_that_names_no_currency_paid_in_what_was_got() {
+    let (venue, l) = spot();
+    let fill = |side: &str, fee: &str, code: &str| {
+        let text = format!(
+            r#"{{"topic":"execution","id":"x","creationTime":1,"data":[{{"category":"spot","symbol":"BTCUSDT","execFee":"{fee}",{code}"execId":"t1","execPrice":"95900.1","execQty":"0.5","execType":"Trade","orderId":"v1","side":"{side}","execTime":"1746270400353","isMaker":true}}]}}"#
+        );
+        match &venue.read_account(&text, &l).expect("read")[0] {
+            AccountNote::Fill(fill) => fill.fee_currency.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(fill("Buy", "0.0005", ""), "BTC");
+    assert_eq!(fill("Sell", "47.95", r#""feeCurrency":"","#), "USDT");
+    assert_eq!(fill("Buy", "0.2", r#""feeCurrency":"MNT","#), "MNT", "what is said counts");
+    // A maker that is paid has it in what was given.
+    assert_eq!((fill("Buy", "-4.7", ""), fill("Sell", "-0.00005", "")), ("USDT".to_owned(), "BTC".to_owned()));
+}
