@@ -244,6 +244,50 @@ fn a_skewed_clock_is_measured_and_the_order_repeated_once() {
     }
 }
 
+/// A world at a venue whose sockets may be silent for minutes, with an order that rests; the trading socket is open, and
+/// what is said on it is lost.
+fn with_dead_socket(seed: u64) -> (World, OrderId) {
+    let mut world = World::at_venue(Toy::that_wants_no_words(400_000), seed, false, FeedSettings::default());
+    (world.server.eager, world.server.picky, world.ticking) = (false, false, false);
+    world.run(3_000, |_| {});
+    let resting = world.submit(Side::Buy, 500);
+    world.run(1_000, |_| {});
+    assert_eq!(world.told[&resting].accepted, 1);
+    world.kill_trading_socket();
+    (world, resting)
+}
+
+#[test]
+fn a_cancel_that_a_dead_trading_socket_swallowed_goes_out_again_by_rest_or_on_a_new_one() {
+    let (mut world, resting) = with_dead_socket(34);
+    world.cancel(resting);
+    world.run(4_500, |_| {});
+    assert_eq!(world.told[&resting].ends, ["cancelled: requested"]);
+    assert!(world.notes.iter().any(|n| n.contains("no answer within 3000 ms")), "{:?}", world.notes);
+    let next = world.submit(Side::Buy, 500);
+    world.run(100, |_| {});
+    assert_eq!((world.told[&next].accepted, world.told[&next].unknown), (1, 0), "the new one carries");
+    world.check_orders();
+}
+
+#[test]
+fn while_the_trading_socket_is_opened_anew_acts_go_by_rest_and_what_was_swallowed_is_not_sent_again() {
+    let (mut world, _) = with_dead_socket(35);
+    let swallowed = world.submit(Side::Buy, 500);
+    world.run(2_995, |_| {});
+    // No new connection is made from now on; REST works.
+    world.faults.refuse_sockets = true;
+    world.run(20, |_| {});
+    assert_eq!((world.told[&swallowed].unknown, world.told[&swallowed].ends.len()), (1, 0));
+    let by_rest = world.submit(Side::Buy, 500);
+    world.run(100, |_| {});
+    assert_eq!(world.told[&by_rest].accepted, 1);
+    world.run(20_000, |_| {});
+    assert_eq!(world.told[&swallowed].ends, ["rejected: never_arrived"]);
+    assert_eq!(world.server.orders.len(), 2, "nothing was sent twice");
+    world.check_orders();
+}
+
 #[test]
 fn an_order_refused_for_lack_of_money_says_so() {
     let mut world = calm(27);

@@ -38,6 +38,8 @@ pub struct Faults {
     pub refuse: u64,
     pub lose_request: u64,
     pub lose_answer: u64,
+    /// No connection is opened.
+    pub refuse_sockets: bool,
     pub delay_ms: u64,
 }
 
@@ -49,6 +51,7 @@ pub const STORM: Faults = Faults {
     refuse: 600,
     lose_request: 300,
     lose_answer: 500,
+    refuse_sockets: false,
     delay_ms: 80,
 };
 
@@ -79,6 +82,8 @@ struct Conn {
     to_client: i64,
     /// Open, and saying nothing.
     pub mute: bool,
+    /// Open, and nothing arrives at the other end.
+    dead: bool,
 }
 
 /// What the engine knows of an order by the answers.
@@ -326,7 +331,7 @@ impl World {
                 }
             }
             Ev::Open(who, link, url) => {
-                if self.outage || self.dice.chance(self.faults.refuse) {
+                if self.outage || self.faults.refuse_sockets || self.dice.chance(self.faults.refuse) {
                     self.closed(who, link, if self.outage { NO_NAME } else { "refused" });
                     return;
                 }
@@ -403,7 +408,7 @@ impl World {
     /// The venue reads a message of ours.
     fn serve(&mut self, who: Who, link: Link, text: &str) {
         let ms = self.now / MS;
-        if !self.conns.contains_key(&(who, link)) {
+        if self.conns.get(&(who, link)).is_none_or(|c| c.dead) {
             return;
         }
         let v: Value = serde_json::from_str(text).expect("what we say is JSON");
@@ -677,6 +682,13 @@ impl World {
     pub fn mute_feed(&mut self) {
         for ((who, _), conn) in &mut self.conns {
             conn.mute |= *who == Who::Feed;
+        }
+    }
+
+    /// The trading socket stays open, and what is said on it is lost.
+    pub fn kill_trading_socket(&mut self) {
+        for conn in self.conns.values_mut().filter(|c| c.url.ends_with("trade")) {
+            conn.dead = true;
         }
     }
 

@@ -111,7 +111,8 @@ pub struct GatewaySettings {
     pub backoff: BackoffSettings,
     /// Seed of the jitter.
     pub seed: u64,
-    /// A request on the trading socket without an answer within so many milliseconds has an unknown outcome.
+    /// A request on the trading socket without an answer within so many milliseconds has an unknown outcome, and the socket
+    /// is opened anew: acts go by REST until it is up.
     pub answer_within_ms: u64,
     /// An order that could not be sent is tried again for so many milliseconds, then rejected.
     pub repeat_for_ms: u64,
@@ -523,17 +524,7 @@ impl Gateway {
     pub fn on_time(&mut self, now: Ts) {
         let now = self.at(now);
         self.watch_wires();
-        let late: Vec<u64> = self
-            .said
-            .iter()
-            .filter(|(_, f)| now >= f.at.plus(nanos(self.settings.answer_within_ms)))
-            .map(|(n, _)| *n)
-            .collect();
-        for number in late {
-            if let Some(flight) = self.said.remove(&number) {
-                self.lost(flight, &format!("no answer within {} ms", self.settings.answer_within_ms));
-            }
-        }
+        self.close_unanswered();
         let due: Vec<OrderId> = self.live.iter().copied().filter(|id| self.due_of(*id) <= now).collect();
         for id in due {
             let Some(held) = self.orders.get_mut(&id) else { continue };

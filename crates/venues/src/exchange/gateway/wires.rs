@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bellwether_sdk::Ts;
 
-use super::requests::Job;
+use super::requests::{Flight, Job};
 use super::{Gateway, GatewayEvent};
 use crate::exchange::machine::{Action, Backoff, BackoffSettings, Line, LineEvent, Link, nanos};
 use crate::exchange::{AccountNote, Plan, SocketUse, TradeReply};
@@ -240,6 +240,23 @@ impl Gateway {
             self.out.push_back(Action::Close { link });
         }
         self.wire_ended(at, why);
+    }
+
+    /// A trading socket on which a request had no answer in time may be dead, however it looks: it is opened anew, and what
+    /// else was said on it is asked about with that request.
+    pub(super) fn close_unanswered(&mut self) {
+        let within_ms = self.settings.answer_within_ms;
+        let is_late = |f: &Flight, now: Ts| now >= f.at.plus(nanos(within_ms));
+        while let Some((number, flight)) = self.said.iter().find(|(_, f)| is_late(f, self.now)) {
+            let (number, why) = (*number, format!("no answer within {within_ms} ms"));
+            match flight.link.and_then(|link| self.which(link)) {
+                Some(at) => self.kill_wire(at, &why),
+                None => {
+                    let flight = self.said.remove(&number);
+                    flight.into_iter().for_each(|flight| self.lost(flight, &why));
+                }
+            }
+        }
     }
 
     /// Connects what is due, beats hearts, finds the dead, replaces the old; changes keys where that is due.
