@@ -213,6 +213,8 @@ pub struct Gateway {
     put_away: OrderId,
     /// Orders that are none of ours, or no more.
     foreign: Known,
+    /// The private stream told of orders that others sent; which they are, the list of open orders says later.
+    others_send: bool,
     /// Names of orders by which the venue was asked which they are.
     whose: Known,
     orphans: Vec<(Ts, Orphan)>,
@@ -279,6 +281,7 @@ impl Gateway {
             by_venue: BTreeMap::new(),
             put_away: OrderId(0),
             foreign: Known::default(),
+            others_send: false,
             whose: Known::default(),
             orphans: Vec::new(),
             looked_up: BTreeMap::new(),
@@ -470,7 +473,7 @@ impl Gateway {
     pub fn cancel_all(&mut self, instrument: Option<InstrumentId>, now: Ts) {
         self.at(now);
         // The venue's cancel of all would reach them too.
-        let alone = self.foreign.is_empty();
+        let alone = self.foreign.is_empty() && !self.others_send;
         let mine = |h: &Held| instrument.is_none_or(|i| h.order().instrument == i);
         let ids: Vec<OrderId> = self.live.iter().copied().filter(|id| self.orders.get(id).is_some_and(mine)).collect();
         let mut resting: BTreeMap<InstrumentId, Vec<OrderId>> = BTreeMap::new();
