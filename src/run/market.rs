@@ -224,6 +224,19 @@ pub(super) async fn places(
     Ok((places, Offers { rows: rows.into_iter().map(|r| r.1).collect(), place }))
 }
 
+/// Why orders cannot be sent to these places, or not in one session: for each instrument and each place that is concerned.
+pub(super) fn without_orders(places: &[Place]) -> Vec<String> {
+    let mut why = Vec::new();
+    for place in places {
+        let name = place.venue.facts().venue;
+        for rules in place.listings.iter().map(|l| &l.rules) {
+            let word = rules.closed.iter();
+            why.extend(word.map(|word| format!("{name} takes no orders for {} now: it says {word}", rules.symbol)));
+        }
+    }
+    why
+}
+
 /// A second source of an instrument: where, and how its numbers become the first's.
 pub(super) struct Second {
     pub(super) instrument: InstrumentId,

@@ -111,7 +111,7 @@ pub fn rules() -> Rules {
         multiplier: 1,
         contract: Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     }
 }
 

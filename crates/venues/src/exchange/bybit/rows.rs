@@ -398,7 +398,7 @@ impl Instrument<'_> {
             multiplier: 1,
             contract: Decimal::new(1, 0),
             significant_digits: 0,
-            trading: self.status == "Trading",
+            closed: (self.status != "Trading").then(|| self.status.to_owned()),
         })
     }
 }

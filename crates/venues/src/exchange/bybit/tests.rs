@@ -380,13 +380,13 @@ fn instruments_give_their_rules_and_what_is_not_understood_is_named() {
         (btc.price_scale, btc.qty_scale, btc.tick, btc.lot),
         (2, 3, Price::from_mantissa(50), Qty::from_mantissa(1))
     );
-    assert_eq!((btc.qty_min, btc.notional_min, btc.trading), (Qty::from_mantissa(2), 500_000, true));
+    assert_eq!((btc.qty_min, btc.notional_min, btc.closed.is_none()), (Qty::from_mantissa(2), 500_000, true));
     let (spot, s) = spot();
     let body = wrapped(
         r#"{"list":[{"symbol":"ETHUSDC","status":"PreLaunch","baseCoin":"ETH","quoteCoin":"USDC","lotSizeFilter":{"basePrecision":"0.00001","minOrderQty":"0.001","minOrderAmt":"1"},"priceFilter":{"tickSize":"0.01"}}]}"#,
     );
     let Reply::Instruments(rows, _) = told(&spot, &Ask::Instruments, &body, &s) else { panic!("no instruments") };
-    assert_eq!((rows[0].symbol.as_str(), rows[0].qty_scale, rows[0].trading), ("bybit:ETH/USDC", 5, false));
+    assert_eq!((rows[0].symbol.as_str(), rows[0].qty_scale, rows[0].closed.is_none()), ("bybit:ETH/USDC", 5, false));
     assert_eq!(spot.guess_name(&"bybit:ETH/USDC".parse().expect("a symbol")), "ETHUSDC");
     assert_eq!(linear.guess_name(&"bybit:ETH/USDC:USDC".parse().expect("a symbol")), "ETHPERP");
 }

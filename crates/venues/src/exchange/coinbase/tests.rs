@@ -410,7 +410,7 @@ fn answers_are_read() {
         ("coinbase:BTC/USD", 2, Price::from_mantissa(50))
     );
     assert_eq!(
-        (rules[0].qty_min, rules[0].notional_min, rules[0].trading),
+        (rules[0].qty_min, rules[0].notional_min, rules[0].closed.is_none()),
         (Qty::from_mantissa(10_000), 10_000_000_000, true)
     );
     let bars = r#"{"candles":[{"start":"120","low":"1","high":"4","open":"2","close":"3","volume":"1"},{"start":"60","low":"1","high":"4","open":"2","close":"3","volume":"1"}]}"#;

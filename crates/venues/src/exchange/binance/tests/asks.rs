@@ -334,8 +334,8 @@ fn instruments_are_read_and_what_is_not_understood_is_named() {
         ("binance:BTC/USDT", "BTCUSDT", "btcusdt")
     );
     assert_eq!((btc.price_scale, btc.tick.mantissa(), btc.qty_scale, btc.lot.mantissa()), (5, 1000, 8, 1000));
-    assert_eq!((btc.qty_min.mantissa(), btc.notional_min, btc.trading), (1000, 5 * 10i128.pow(13), true));
-    assert_eq!((rules[1].tick.mantissa(), rules[1].price_scale, rules[1].trading), (1, 8, false));
+    assert_eq!((btc.qty_min.mantissa(), btc.notional_min, btc.closed.is_none()), (1000, 5 * 10i128.pow(13), true));
+    assert_eq!((rules[1].tick.mantissa(), rules[1].price_scale, rules[1].closed.as_deref()), (1, 8, Some("BREAK")));
 
     let body = r#"{"symbols":[
         {"symbol":"BTCUSDT","contractType":"PERPETUAL","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","marginAsset":"USDT","filters":[

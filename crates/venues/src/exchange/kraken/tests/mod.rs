@@ -37,7 +37,7 @@ fn rules() -> Rules {
         multiplier: 1,
         contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     }
 }
 
@@ -363,7 +363,7 @@ fn instruments_get_our_names_and_the_rest_is_named() {
     assert_eq!(names, [("kraken:DOGE/EUR", "XDGEUR", "DOGE/EUR"), ("kraken:BTC/USD", "XXBTZUSD", "BTC/USD")]);
     let btc = &known[1];
     assert_eq!((btc.price_scale, btc.qty_scale, btc.tick.mantissa(), btc.qty_min.mantissa()), (1, 8, 1, 5_000));
-    assert_eq!((btc.notional_min, btc.trading), (500_000_000, true));
+    assert_eq!((btc.notional_min, btc.closed.is_none()), (500_000_000, true));
     assert_eq!(Kraken::spot().guess_name(&"kraken:BTC/USD".parse().expect("a symbol")), "XBTUSD");
 }
 
