@@ -74,7 +74,7 @@ fn rules() -> Rules {
         multiplier: 1,
         contract: Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     }
 }
 

@@ -91,6 +91,11 @@ pub async fn session_in(
     let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
     let standing = Standing::take(plan.state.as_deref(), settings, mode, &symbols, tapes)?;
     let (places, offers) = unless_stopped(stop, market::places(settings, &symbols, &*transport)).await?;
+    let unwanted = market::without_orders(&places);
+    // One that goes on has orders and positions to look after.
+    if let Some(why) = unwanted.first().filter(|_| mode == Mode::Live && plan.resume.is_none()) {
+        return Err(RunError::Venue(why.clone()));
+    }
     // What the venue booked before its account was looked at is in what the account holds.
     let looked = wall_now();
     let found = match keys.as_ref().filter(|_| plan.resume.is_none()) {
@@ -213,7 +218,7 @@ pub async fn session_in(
     (hands.outside, hands.stop, hands.number) = (Some(outside), Some(stop), plan.session);
     hands.seconds = second_by_feed;
     settled.iter().for_each(|f| hands.funding.is_booked(f.instrument, f.ts));
-    unsettled.into_iter().chain(left_out).for_each(|words| hands.note(words));
+    unsettled.into_iter().chain(left_out).chain(unwanted).for_each(|words| hands.note(words));
     hands.accounts = accounts;
     hands.foreigners = Foreigners::new(settings, hands.session.circuit.engine())?;
     match rehearsal {

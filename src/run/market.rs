@@ -224,6 +224,20 @@ pub(super) async fn places(
     Ok((places, Offers { rows: rows.into_iter().map(|r| r.1).collect(), place }))
 }
 
+/// Why orders cannot be sent to these places, or not in one session: for each instrument and each place that is concerned.
+pub(super) fn without_orders(places: &[Place]) -> Vec<String> {
+    let mut why = Vec::new();
+    for place in places {
+        let name = place.venue.facts().venue;
+        for rules in place.listings.iter().map(|l| &l.rules) {
+            let word = rules.closed.iter();
+            why.extend(word.map(|word| format!("{name} takes no orders for {} now: it says {word}", rules.symbol)));
+        }
+        why.extend(place.venue.not_together(&place.listings));
+    }
+    why
+}
+
 /// A second source of an instrument: where, and how its numbers become the first's.
 pub(super) struct Second {
     pub(super) instrument: InstrumentId,
@@ -433,5 +447,22 @@ mod tests {
         let words = not_stood_in_for(&of(0), &series).expect("depth is left");
         assert!(words.ends_with("for trades and quotes only: not for depth"), "{words}");
         assert_eq!(not_stood_in_for(&of(1), &series), None);
+    }
+
+    #[test]
+    fn contracts_of_two_settlement_currencies_are_no_live_session_at_bybit() {
+        let place = |symbols: &[&str]| {
+            let (venue, urls) = open(&Settings::default(), "bybit", Product::Linear).expect("built in");
+            let rules = |(symbol, id): (&&str, u16)| {
+                (InstrumentId(id), crate::run::look::guess(&*venue, &symbol.parse().expect("a symbol")))
+            };
+            let listings = Listings::new(symbols.iter().zip(0..).map(rules));
+            let limits = Limits::new(1, 1);
+            Place { venue, urls, listings, limits }
+        };
+        let (one, other) = ("bybit:BTC/USDT:USDT", "bybit:ETH/USDC:USDC");
+        assert_eq!(without_orders(&[place(&[one, "bybit:ETH/USDT:USDT"])]), Vec::<String>::new());
+        let why = without_orders(&[place(&[one, other])]);
+        assert!(why.len() == 1 && why[0].contains("USDT") && why[0].contains(other), "{why:?}");
     }
 }

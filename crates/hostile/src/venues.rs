@@ -43,7 +43,7 @@ fn listings(name: &str, product: Product) -> Option<Listings> {
         multiplier: 1,
         contract: Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     };
     Some(Listings::new([(BTC, rules)]))
 }

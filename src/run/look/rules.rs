@@ -9,6 +9,8 @@ use crate::exchange::{Rules, Venue};
 
 /// Digits of a guess: more than any instrument here needs, few enough for 64 bits.
 const GUESS_DIGITS: u8 = 8;
+/// What stands for the venue's word where rules are read from a file, which has none.
+const NOT_TRADING: &str = "not trading";
 
 /// A mantissa as text without needless zeros.
 pub(super) fn text(mantissa: i64, scale: u8) -> String {
@@ -51,7 +53,7 @@ pub(super) fn shown(rules: &Rules) -> Value {
         "multiplier": rules.multiplier,
         "contract": rules.contract.to_string(),
         "significant_digits": rules.significant_digits,
-        "trading": rules.trading,
+        "trading": rules.closed.is_none(),
     })
 }
 
@@ -118,7 +120,7 @@ fn of_wire(w: Wire) -> Result<Rules, String> {
         multiplier: positive("multiplier", w.multiplier.unwrap_or(1))?,
         contract: w.contract.filter(|c| c.is_positive()).unwrap_or(Decimal::new(1, 0)),
         significant_digits: w.significant_digits,
-        trading: w.trading.unwrap_or(true),
+        closed: (w.trading == Some(false)).then(|| NOT_TRADING.to_owned()),
         symbol: w.symbol,
     })
 }
@@ -149,7 +151,7 @@ pub(in crate::run) fn guess(venue: &dyn Venue, symbol: &Symbol) -> Rules {
         multiplier: 1,
         contract: Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     }
 }
 
@@ -203,7 +205,7 @@ mod tests {
             multiplier: 1,
             contract: Decimal::new(1, 2),
             significant_digits: 5,
-            trading: false,
+            closed: Some(NOT_TRADING.to_owned()),
         };
         let text = json!({ "instruments": [shown(&rules)] }).to_string();
         assert!(text.contains(r#""tick":"0.01""#) && text.contains(r#""notional_min":"5""#), "{text}");

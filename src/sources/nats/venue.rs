@@ -194,7 +194,7 @@ fn offered(form: &MarketForm) -> Result<Offered, String> {
             multiplier: rules.multiplier,
             contract: Decimal::new(1, 0),
             significant_digits: 0,
-            trading: true,
+            closed: None,
             symbol,
         },
         inferred: rules.inferred,

@@ -76,7 +76,7 @@ fn listing(symbol: &str, name: &str, scales: (u8, u8), contract: Decimal) -> Lis
         multiplier: 1,
         contract,
         significant_digits: 0,
-        trading: true,
+        closed: None,
     };
     Listings::new([(BTC, rules)])
 }

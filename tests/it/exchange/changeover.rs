@@ -123,3 +123,14 @@ fn connections_are_renewed_once_their_successors_can_be_opened() {
     assert_eq!(world.private, [true]);
     world.check_orders();
 }
+
+#[test]
+fn a_stream_whose_ticket_the_venue_forgot_is_opened_with_another() {
+    let mut world = World::at_venue(Toy::with_tickets(), 38, false, FeedSettings::default());
+    world.ticking = false;
+    world.server.forgets_tickets = true;
+    world.run(302_000, |_| {});
+    assert_eq!(world.private, [true, false, true], "{:?}", world.notes);
+    assert!(world.notes.iter().any(|n| n.contains("its ticket is not kept")), "{:?}", world.notes);
+    assert_eq!(private(&world), (1, 1));
+}

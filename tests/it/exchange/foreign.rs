@@ -159,3 +159,24 @@ fn an_order_that_is_gone_or_bears_this_sessions_number_is_left_alone() {
     world.run(10_000, |_| {});
     assert!(world.left_alone[1].starts_with("it is not open any more"), "{:?}", world.left_alone);
 }
+
+#[test]
+fn an_order_of_others_that_the_private_stream_tells_is_not_cancelled_with_ours() {
+    let mut world = World::new(42, false, FeedSettings::default());
+    (world.server.eager, world.server.picky, world.ticking) = (false, false, false);
+    world.run(3_000, |_| {});
+    let ours = [world.submit(Side::Buy, 500), world.submit(Side::Buy, 500)];
+    world.run(1_000, |_| {});
+    // Placed by hand, and told before the next look at what is open.
+    place(&mut world, "x1", "by-hand", 500, 0);
+    world.say_private(&json!({ "t": "order", "s": "BTCUSD", "id": "x1", "client": "by-hand", "status": "open",
+                               "filled": "0", "side": "buy", "p": "900", "q": "0.5" }));
+    assert!(world.foreign.is_empty(), "its row is not known yet");
+    let now = world.ts();
+    world.gateway.cancel_all(None, now);
+    world.run(2_000, |_| {});
+    assert!(ours.iter().all(|id| world.told[id].ends == ["cancelled: requested"]), "{:?}", world.told);
+    assert_eq!(world.server.orders[2].status, "open", "it was cancelled with ours");
+    world.run(61_000, |_| {});
+    assert_eq!(world.foreign.len(), 1, "it is told with its row");
+}

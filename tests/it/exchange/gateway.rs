@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::toy::Toy;
 use super::world::{Faults, MS, World};
 
-fn calm(seed: u64) -> World {
+/// A world in which nothing goes wrong, and its market stands still.
+pub fn calm(seed: u64) -> World {
     let mut world = World::new(seed, false, FeedSettings::default());
     world.run(3_000, |_| {});
     world.ticking = false;
@@ -180,6 +181,7 @@ fn a_quantity_that_fills_do_not_explain_is_asked_for() {
 /// An order that filled in 23 parts while the private stream was off; five of them are on a page, the newest first.
 fn filled_unheard(seed: u64) -> (World, OrderId) {
     let mut world = calm(seed);
+    (world.server.eager, world.server.picky) = (false, false);
     let id = world.submit(Side::Buy, 500);
     world.run(200, |_| {});
     world.outage = true;
@@ -242,46 +244,48 @@ fn a_skewed_clock_is_measured_and_the_order_repeated_once() {
     }
 }
 
-#[test]
-fn a_refused_key_is_reported_and_nothing_more_is_sent() {
-    let mut world = calm(26);
-    world.force = vec![json!({ "code": "key", "msg": "who are you" })];
-    let first = world.submit(Side::Buy, 500);
+/// A world at a venue whose sockets may be silent for minutes, with an order that rests; the trading socket is open, and
+/// what is said on it is lost.
+fn with_dead_socket(seed: u64) -> (World, OrderId) {
+    let mut world = World::at_venue(Toy::that_wants_no_words(400_000), seed, false, FeedSettings::default());
+    (world.server.eager, world.server.picky, world.ticking) = (false, false, false);
+    world.run(3_000, |_| {});
+    let resting = world.submit(Side::Buy, 500);
     world.run(1_000, |_| {});
-    assert_eq!(world.halts.len(), 1);
-    assert_eq!(world.told[&first].ends, ["rejected: authentication"]);
-    let second = world.submit(Side::Buy, 500);
-    world.run(10_000, |_| {});
-    assert_eq!(world.told[&second].ends, ["rejected: halted"]);
-    assert!(world.server.orders.is_empty());
-    let now = world.ts();
-    world.gateway.resume(super::world::credential(), now);
-    world.submit(Side::Buy, 500);
-    world.run(1_000, |_| {});
-    assert_eq!(world.server.orders.len(), 1, "it goes on with a good key");
+    assert_eq!(world.told[&resting].accepted, 1);
+    world.kill_trading_socket();
+    (world, resting)
 }
 
 #[test]
-fn a_key_that_was_refused_for_a_question_and_is_taken_again_signs_again() {
-    let mut world = calm(26);
-    world.server.eager = false;
-    let resting = world.submit(Side::Buy, 500);
-    world.run(1_000, |_| {});
-    world.no_reads = true;
-    world.run(70_000, |_| {});
-    assert_eq!(world.halts.len(), 1, "{:?}", world.notes);
+fn a_cancel_that_a_dead_trading_socket_swallowed_goes_out_again_by_rest_or_on_a_new_one() {
+    let (mut world, resting) = with_dead_socket(34);
     world.cancel(resting);
-    let refused = world.submit(Side::Buy, 500);
-    world.run(30_000, |_| {});
-    assert_eq!((&world.told[&refused].ends[0][..], world.told[&resting].ends.len()), ("rejected: halted", 0));
-    world.no_reads = false;
-    // It asks less and less often.
-    world.run(200_000, |_| {});
-    assert!(world.gateway.halted().is_none() && world.halts.len() == 1, "{:?}", world.halts);
-    assert_eq!(world.told[&resting].ends, ["cancelled: requested"], "what waited goes out");
-    let after = world.submit(Side::Buy, 500);
-    world.run(1_000, |_| {});
-    assert_eq!((world.told[&after].accepted, world.server.orders.len()), (1, 2));
+    world.run(4_500, |_| {});
+    assert_eq!(world.told[&resting].ends, ["cancelled: requested"]);
+    assert!(world.notes.iter().any(|n| n.contains("no answer within 3000 ms")), "{:?}", world.notes);
+    let next = world.submit(Side::Buy, 500);
+    world.run(100, |_| {});
+    assert_eq!((world.told[&next].accepted, world.told[&next].unknown), (1, 0), "the new one carries");
+    world.check_orders();
+}
+
+#[test]
+fn while_the_trading_socket_is_opened_anew_acts_go_by_rest_and_what_was_swallowed_is_not_sent_again() {
+    let (mut world, _) = with_dead_socket(35);
+    let swallowed = world.submit(Side::Buy, 500);
+    world.run(2_995, |_| {});
+    // No new connection is made from now on; REST works.
+    world.faults.refuse_sockets = true;
+    world.run(20, |_| {});
+    assert_eq!((world.told[&swallowed].unknown, world.told[&swallowed].ends.len()), (1, 0));
+    let by_rest = world.submit(Side::Buy, 500);
+    world.run(100, |_| {});
+    assert_eq!(world.told[&by_rest].accepted, 1);
+    world.run(20_000, |_| {});
+    assert_eq!(world.told[&swallowed].ends, ["rejected: never_arrived"]);
+    assert_eq!(world.server.orders.len(), 2, "nothing was sent twice");
+    world.check_orders();
 }
 
 #[test]

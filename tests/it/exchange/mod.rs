@@ -8,6 +8,7 @@ mod driver;
 mod feed;
 mod foreign;
 mod gateway;
+mod halt;
 mod limits;
 mod outage;
 mod own;

@@ -68,6 +68,8 @@ pub struct Server {
     pub eager: bool,
     /// Whether some orders are refused.
     pub picky: bool,
+    /// Whether tickets that are to be kept are not known any more.
+    pub forgets_tickets: bool,
     pub clients_seen: BTreeSet<String>,
     pub clients_twice: Vec<String>,
     pub truncate: Option<usize>,
@@ -102,6 +104,7 @@ impl Server {
             fills: Vec::new(),
             eager: true,
             picky: true,
+            forgets_tickets: false,
             clients_seen: BTreeSet::new(),
             clients_twice: Vec::new(),
             truncate,
@@ -291,12 +294,14 @@ impl Server {
             "/time" => json!({ "time": ms }),
             // The codec knows them.
             "/instruments" => json!({}),
-            "/ticket" => json!({ "ticket": "one of many" }),
+            "/ticket/keep" if self.forgets_tickets => json!({ "code": "no_ticket" }),
+            "/ticket" | "/ticket/keep" => json!({ "ticket": "one of many" }),
             "/book" => {
                 let (bids, asks) = self.seen(&self.state);
                 let v: Value = serde_json::from_str(&self.depth(true, 0, &bids, &asks)).expect("JSON");
                 json!({ "last": self.state.id, "b": v["b"], "a": v["a"], "ts": ms })
             }
+            "/balances" => json!({}),
             "/bars" => json!({ "bars": [] }),
             "/open" => {
                 let open = self.orders.iter().filter(|o| matches!(o.status, "open" | "part"));

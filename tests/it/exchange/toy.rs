@@ -111,7 +111,7 @@ pub fn rules() -> Rules {
         multiplier: 1,
         contract: Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     }
 }
 
@@ -359,7 +359,9 @@ impl Venue for Toy {
                 let (a, b) = (from.nanos() / 1_000_000, to.nanos() / 1_000_000);
                 Request::get("/bars", format!("s={}&i={interval}&from={a}&to={b}", name(id)?), 5)
             }
-            Ask::StreamTicket | Ask::KeepTicket(_) => Request::get("/ticket", "", 1).signed(),
+            Ask::StreamTicket => Request::get("/ticket", "", 1).signed(),
+            Ask::KeepTicket(_) => Request::get("/ticket/keep", "", 1).signed(),
+            Ask::Balances => Request::get("/balances", "", 5).signed(),
             Ask::OpenOrders(_) => Request::get("/open", "", 5).signed(),
             Ask::Order(id, order) => {
                 let (key, value) = by(order);
@@ -398,6 +400,8 @@ impl Venue for Toy {
                 let bars: Result<Vec<Bar>, _> = rows("bars")?.iter().map(|b| bar(b, *id, rules)).collect();
                 Ok(Reply::Bars(bars.map_err(malformed)?))
             }
+            // There are none: they show that the key is taken.
+            Ask::Balances => Ok(Reply::Balances(Vec::new())),
             Ask::Order(..) | Ask::OpenOrders(_) => {
                 let mut out = Vec::new();
                 for row in rows("orders")? {

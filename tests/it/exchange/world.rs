@@ -38,6 +38,8 @@ pub struct Faults {
     pub refuse: u64,
     pub lose_request: u64,
     pub lose_answer: u64,
+    /// No connection is opened.
+    pub refuse_sockets: bool,
     pub delay_ms: u64,
 }
 
@@ -49,6 +51,7 @@ pub const STORM: Faults = Faults {
     refuse: 600,
     lose_request: 300,
     lose_answer: 500,
+    refuse_sockets: false,
     delay_ms: 80,
 };
 
@@ -79,6 +82,8 @@ struct Conn {
     to_client: i64,
     /// Open, and saying nothing.
     pub mute: bool,
+    /// Open, and nothing arrives at the other end.
+    dead: bool,
 }
 
 /// What the engine knows of an order by the answers.
@@ -127,8 +132,10 @@ pub struct World {
     /// The highest nonce that arrived by REST, and how many arrived that were not above it.
     nonce: u64,
     pub overtaken: u32,
-    /// The venue refuses the key for questions.
+    /// The venue refuses the key for questions, for acts by REST, for logins.
     pub no_reads: bool,
+    pub no_acts: bool,
+    pub no_logins: bool,
     /// What came of changes of orders.
     pub amends: Vec<String>,
     /// Questions of the gateway that the venue was asked by REST.
@@ -223,6 +230,8 @@ impl World {
             nonce: 0,
             overtaken: 0,
             no_reads: false,
+            no_acts: false,
+            no_logins: false,
             amends: Vec::new(),
             asked: 0,
             used: None,
@@ -322,7 +331,7 @@ impl World {
                 }
             }
             Ev::Open(who, link, url) => {
-                if self.outage || self.dice.chance(self.faults.refuse) {
+                if self.outage || self.faults.refuse_sockets || self.dice.chance(self.faults.refuse) {
                     self.closed(who, link, if self.outage { NO_NAME } else { "refused" });
                     return;
                 }
@@ -399,13 +408,16 @@ impl World {
     /// The venue reads a message of ours.
     fn serve(&mut self, who: Who, link: Link, text: &str) {
         let ms = self.now / MS;
-        if !self.conns.contains_key(&(who, link)) {
+        if self.conns.get(&(who, link)).is_none_or(|c| c.dead) {
             return;
         }
         let v: Value = serde_json::from_str(text).expect("what we say is JSON");
         let mut say = Vec::new();
         match v["op"].as_str().unwrap_or_default() {
             "ping" => say.push(json!({ "t": "pong" }).to_string()),
+            "login" if self.no_logins => {
+                say.push(json!({ "t": "login", "code": "key", "msg": "who are you" }).to_string());
+            }
             "login" => {
                 if let Some(c) = self.conns.get_mut(&(who, link)) {
                     c.logged_in = true;
@@ -476,7 +488,7 @@ impl World {
             return Err(TransportError::Unknown("reset".to_owned()));
         }
         if request.signed {
-            if self.no_reads && request.path != "/act" {
+            if if request.path == "/act" { self.no_acts } else { self.no_reads } {
                 return answer(401, String::new(), Vec::new());
             }
             let header = |name: &str| request.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value);
@@ -677,6 +689,13 @@ impl World {
     pub fn mute_depth(&mut self) {
         for ((who, _), conn) in &mut self.conns {
             conn.subs.retain(|topic| *who != Who::Feed || !topic.contains("depth"));
+        }
+    }
+
+    /// The trading socket stays open, and what is said on it is lost.
+    pub fn kill_trading_socket(&mut self) {
+        for conn in self.conns.values_mut().filter(|c| c.url.ends_with("trade")) {
+            conn.dead = true;
         }
     }
 

@@ -150,7 +150,7 @@ fn listings(product: Product) -> Listings {
             multiplier: 1,
             contract: bellwether_sdk::Decimal::new(1, 0),
             significant_digits: 0,
-            trading: true,
+            closed: None,
         }
     };
     Listings::new(pairs.iter().map(rules).enumerate().map(|(i, r)| (InstrumentId(i as u16), r)))
@@ -448,7 +448,7 @@ fn check_instruments(rules: &[Rules], unknown: &[String], json: &Value) {
             (r.name.clone(), r.symbol.base(), r.symbol.quote()),
             (words(&s["symbol"]), s["baseAsset"].as_str().unwrap_or(""), s["quoteAsset"].as_str().unwrap_or(""))
         );
-        assert_eq!(r.trading, s["status"] == "TRADING");
+        assert_eq!(r.closed.is_none(), s["status"] == "TRADING");
         let filter = |kind: &str| rows(&s["filters"]).iter().find(|f| f["filterType"] == kind);
         let eight = |mantissa: i64, scale: u8| i128::from(mantissa) * 10i128.pow(8 - u32::from(scale));
         if let Some(f) = filter("PRICE_FILTER") {

@@ -35,7 +35,7 @@ fn listings() -> Listings {
         multiplier: 1,
         contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     };
     Listings::new([(ID, rules)])
 }

@@ -38,7 +38,7 @@ fn rules(coin: &str, price_scale: u8, qty_scale: u8) -> Rules {
         multiplier: 1,
         contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 5,
-        trading: true,
+        closed: None,
     }
 }
 

@@ -53,7 +53,7 @@ fn rules(symbol: &str, name: &str, stream_name: &str, price_scale: u8) -> Rules 
         multiplier: 1,
         contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     }
 }
 

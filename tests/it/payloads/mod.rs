@@ -91,7 +91,7 @@ pub(super) fn rules(symbol: &str, name: &str, price_scale: u8, qty_scale: u8) ->
         multiplier: 1,
         contract: Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     }
 }
 

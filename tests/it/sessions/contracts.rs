@@ -17,7 +17,7 @@ use bellwether::engine::Outcome;
 use bellwether::exchange::transport::{Live, LiveSettings};
 use bellwether::host::Registry;
 use bellwether::keys::{Credential, Key, Scheme, Scope, Signing};
-use bellwether::run::{self, AdoptAsked, AdoptWhat, Asked, SessionPlan, Signings, Surroundings};
+use bellwether::run::{self, AdoptAsked, AdoptWhat, Asked, RunError, SessionPlan, Signings, Surroundings};
 use bellwether_sdk::{Decimal, Ts};
 use serde_json::{Value, json};
 
@@ -161,7 +161,7 @@ impl Desk {
     fn new(account_begins: Account) -> Self {
         let shared = Arc::new(Mutex::new(account_begins));
         let venues = Venues { first: trading("100.0", 600_000), second: trading("100.0", 0) };
-        let at = venues.open_with(account(Arc::clone(&shared)));
+        let at = venues.open_with(account(Arc::clone(&shared)).merge(super::halted()));
         let desk = Self { account: shared, at, dir: tempfile::tempdir().expect("a folder") };
         let key = desk.dir.path().join("key.json");
         std::fs::write(&key, json!({"id": "bot", "secret": "s3cret"}).to_string()).expect("written");
@@ -204,7 +204,10 @@ impl Desk {
 
     /// A session of so many seconds, which goes on with the tape where there is one.
     fn session(&self, plugin: &str, seconds: u64) -> Outcome {
-        let settings = self.settings(plugin);
+        self.session_of(&self.settings(plugin), seconds).expect("a session")
+    }
+
+    fn session_of(&self, settings: &Settings, seconds: u64) -> Result<Outcome, RunError> {
         let tape = self.tape();
         let resumes = tape.exists();
         let plan = SessionPlan {
@@ -214,7 +217,7 @@ impl Desk {
             resume: resumes.then(|| tape.clone()),
             ends_after: Some(Duration::from_secs(seconds)),
             program: ("test", ""),
-            settings_json: serde_json::to_string(&settings).expect("settings"),
+            settings_json: serde_json::to_string(settings).expect("settings"),
             session: 1,
             tokens: &crate::signals::desk::token,
         };
@@ -228,8 +231,8 @@ impl Desk {
         let stop = AtomicBool::new(false);
         let registry = Self::registry();
         let mut watcher = Nobody;
-        let run = run::session_in(&settings, &registry, plan, Some(signings), &mut watcher, &stop, around);
-        runtime.block_on(run).expect("a session").outcome
+        let run = run::session_in(settings, &registry, plan, Some(signings), &mut watcher, &stop, around);
+        runtime.block_on(run).map(|report| report.outcome)
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
@@ -301,6 +304,17 @@ fn funding_is_booked_as_the_venue_paid_it_once_and_cash_of_contracts_is_compared
     std::fs::write(desk.tape(), bytes).expect("written");
     let refused = run::statement(&desk.tape(), &Desk::registry()).map(|_| ()).expect_err("it is damaged");
     assert!(refused.to_string().contains("damaged"), "{refused}");
+}
+
+#[test]
+fn a_session_on_an_instrument_that_the_venue_halted_does_not_begin() {
+    let desk = Desk::new(begun());
+    let mut settings = desk.settings("listener");
+    settings.venue.entry("binance_linear".to_owned()).or_default().rest_url =
+        Some(format!("http://{}/halted", desk.at));
+    let refused = desk.session_of(&settings, 1).map(|_| ()).expect_err("it takes no orders");
+    assert!(refused.to_string().contains(super::HALTED), "{refused}");
+    assert!(!desk.tape().exists(), "nothing began");
 }
 
 #[test]

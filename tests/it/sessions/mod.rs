@@ -351,3 +351,22 @@ fn an_alert_is_traded_on_a_venues_feed_as_soon_as_it_comes() {
     assert_eq!(sender.join().expect("a request").0, 200);
     assert_eq!((outcome.orders.len(), outcome.fills.len()), (1, 1), "{:?}", outcome.notes);
 }
+
+/// The venue's instruments while it takes no orders for them, under `/halted`.
+fn halted() -> axum::Router {
+    let instruments = || async { venue::BINANCE_INSTRUMENTS.replace("TRADING", "BREAK") };
+    axum::Router::new().route("/halted/fapi/v1/exchangeInfo", axum::routing::get(instruments))
+}
+
+/// What is told of them.
+const HALTED: &str = "binance takes no orders for binance:BTC/USDT:USDT now: it says BREAK";
+
+#[test]
+fn a_paper_session_on_an_instrument_that_the_venue_halted_says_so() {
+    let venues = Venues { first: trading("100.0", 60_000), second: trading("100.0", 0) };
+    let at = venues.open_with(halted());
+    let outcome = session_at(at, "listener", Duration::from_secs(1), (None, None), |s| {
+        s.venue.entry("binance_linear".to_owned()).or_default().rest_url = Some(format!("http://{at}/halted"));
+    });
+    assert!(outcome.notes.iter().any(|n| n.starts_with(HALTED)), "{:?}", outcome.notes);
+}

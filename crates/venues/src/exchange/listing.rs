@@ -35,8 +35,8 @@ pub struct Rules {
     pub contract: Decimal,
     /// Most significant digits a price may have (Hyperliquid: 5); zero for no such rule.
     pub significant_digits: u8,
-    /// Whether orders are accepted now.
-    pub trading: bool,
+    /// The venue's word for a state in which it takes no orders, e.g. `HALT`; `None` where it takes them.
+    pub closed: Option<String>,
 }
 
 impl Rules {

@@ -207,6 +207,11 @@ pub trait Venue: Send + Sync {
     /// The venue's own name of a symbol, for asking before its instruments are known.
     fn guess_name(&self, symbol: &bellwether_sdk::Symbol) -> String;
 
+    /// Why these instruments cannot be traded in one session; `None` where they can.
+    fn not_together(&self, _listings: &Listings) -> Option<String> {
+        None
+    }
+
     // REST ---------------------------------------------------------------------------------------
 
     /// The request for a question.

@@ -96,6 +96,9 @@ pub(super) struct Dialect {
     pub algo: Option<Route>,
     /// Our fills.
     pub fills: Route,
+    /// Days that a question about fills reaches from its beginning on, and how many days they are kept; `None` where it
+    /// reaches to now.
+    pub fills_days: Option<(i64, i64)>,
     /// What changed the wallet beside orders, where it is one list.
     pub income: Option<Route>,
     /// The ticket of the private stream.
@@ -165,6 +168,7 @@ pub(super) static SPOT: Dialect = Dialect {
     order: Route { path: "/api/v3/order", weight: 4 },
     algo: None,
     fills: Route { path: "/api/v3/myTrades", weight: 20 },
+    fills_days: None,
     income: None,
     ticket: None,
     doors: &[
@@ -226,6 +230,7 @@ pub(super) static FUTURES: Dialect = Dialect {
     order: Route { path: "/fapi/v1/order", weight: 1 },
     algo: Some(Route { path: "/fapi/v1/algoOrder", weight: 1 }),
     fills: Route { path: "/fapi/v1/userTrades", weight: 5 },
+    fills_days: Some((7, 180)),
     income: Some(Route { path: "/fapi/v1/income", weight: 30 }),
     ticket: Some(Route { path: "/fapi/v1/listenKey", weight: 1 }),
     doors: &[

@@ -97,11 +97,10 @@ fn one(d: &Dialect, row: &str) -> Result<Option<Rules>, VenueError> {
     if d.product == Product::Linear && symbol.settle() != symbol.quote() {
         return Err(VenueError::malformed("a contract that is not settled in its quote currency"));
     }
-    let trading = wire.status == "TRADING" && wire.is_spot_trading_allowed != Some(false);
-    rules(wire, symbol, trading).map(Some).map_err(|e| VenueError::malformed(e.to_string()))
+    rules(wire, symbol).map(Some).map_err(|e| VenueError::malformed(e.to_string()))
 }
 
-fn rules(wire: SymbolWire<'_>, symbol: Symbol, trading: bool) -> Result<Rules, WireError> {
+fn rules(wire: SymbolWire<'_>, symbol: Symbol) -> Result<Rules, WireError> {
     let (mut tick, mut lot, mut least, mut notional) = (None, None, None, None);
     for f in &wire.filters {
         match f.filter_type.as_str() {
@@ -132,7 +131,11 @@ fn rules(wire: SymbolWire<'_>, symbol: Symbol, trading: bool) -> Result<Rules, W
         multiplier: 1,
         contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
-        trading,
+        closed: match (wire.status.as_str(), wire.is_spot_trading_allowed) {
+            ("TRADING", Some(false)) => Some("isSpotTradingAllowed: false".to_owned()),
+            ("TRADING", _) => None,
+            _ => Some(wire.status),
+        },
     })
 }
 

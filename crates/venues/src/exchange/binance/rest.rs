@@ -2,7 +2,7 @@
 
 use bellwether_sdk::{InstrumentId, Ts};
 
-use super::super::{Ask, Base, Listing, Listings, Method, OrderRef, Product, Request, VenueError};
+use super::super::{Ask, Base, Listing, Listings, Method, OrderRef, Product, Request, Span, VenueError};
 use super::dialect::{Dialect, Route};
 use super::flows;
 use super::orders::{self, Place as Where};
@@ -54,8 +54,10 @@ pub(super) fn request(d: &Dialect, ask: &Ask, listings: &Listings) -> Result<Req
         }
         Ask::Order(id, order) => one(d, symbol(listed(id)?), order)?,
         Ask::Fills(id, span) => {
-            let params = symbol(listed(id)?).number("startTime", floor_ms(span.from)).number("limit", ROWS_MAX);
-            get(&d.fills, &params).signed()
+            let (from, end) = fills_stretch(d, span);
+            let params = symbol(listed(id)?).number("startTime", floor_ms(from));
+            let params = if let Some(end) = end { params.number("endTime", floor_ms(end)) } else { params };
+            get(&d.fills, &params.number("limit", ROWS_MAX)).signed()
         }
         Ask::Paid(span) => flows::paid(d, span)?,
         Ask::Moved(span) => flows::moved(d, span)?,
@@ -104,6 +106,13 @@ fn book_size(d: &Dialect, levels: u32) -> (u32, u32) {
 /// Milliseconds, rounded down: what comes twice is known by its id.
 pub(super) fn floor_ms(ts: Ts) -> i64 {
     ts.nanos().max(0).div_euclid(1_000_000)
+}
+
+/// What of a stretch one question about fills reaches: from where, as far as they are kept, and to where.
+pub(super) fn fills_stretch(d: &Dialect, span: &Span) -> (Ts, Option<Ts>) {
+    let Some((days, kept)) = d.fills_days else { return (span.from, None) };
+    let from = span.from.max(span.to.plus(-kept * 86_400_000_000_000));
+    (from, Some(Span::new(from, span.to).end_within(days)))
 }
 
 /// `[from, to)` as the venue's closed range of milliseconds.

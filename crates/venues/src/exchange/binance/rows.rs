@@ -15,7 +15,7 @@ use super::super::{
 };
 use super::dialect::Dialect;
 use super::orders::ALGO;
-use super::rest::{ROWS_MAX, listing};
+use super::rest::{ROWS_MAX, fills_stretch, listing};
 use super::{errors, flows, instruments, words};
 
 impl From<WireError> for VenueError {
@@ -51,7 +51,7 @@ pub(super) fn reply(d: &Dialect, ask: &Ask, response: &Response, listings: &List
             super::orders::Place::Apart => algos(vec![parse(body)?], listings),
             super::orders::Place::Book => orders(vec![parse(body)?], listings),
         },
-        Ask::Fills(id, span) => fills(body, span, listing(listings, *id)?),
+        Ask::Fills(id, span) => fills(d, body, span, listing(listings, *id)?),
         Ask::Paid(span) => flows::read_paid(body, span, listings),
         Ask::Moved(span) => flows::read_moved(d, body, span),
         Ask::Permissions => permissions(d, body),
@@ -551,8 +551,8 @@ struct FillWire<'a> {
     is_maker: bool,
 }
 
-/// The oldest first: a full answer is gone on with from its newest.
-fn fills(body: &str, span: &Span, l: &Listing) -> Result<Reply, VenueError> {
+/// The oldest first: a full answer is gone on with from its newest, another from where the question ended.
+fn fills(d: &Dialect, body: &str, span: &Span, l: &Listing) -> Result<Reply, VenueError> {
     let rows: Vec<FillWire<'_>> = parse(body)?;
     let rows = rows.into_iter().map(|f| {
         FillNote {
@@ -571,8 +571,11 @@ fn fills(body: &str, span: &Span, l: &Listing) -> Result<Reply, VenueError> {
         .checked()
     });
     let rows = rows.collect::<Result<Vec<_>, WireError>>()?;
-    let full = rows.len() >= ROWS_MAX as usize;
-    let further = span.since_newest(rows.iter().map(|f| f.ts_venue)).filter(|_| full);
+    let further = match fills_stretch(d, span) {
+        _ if rows.len() >= ROWS_MAX as usize => span.since_newest(rows.iter().map(|f| f.ts_venue)),
+        (_, Some(end)) => span.after(end),
+        (_, None) => None,
+    };
     Ok(Reply::Fills(rows, further))
 }
 

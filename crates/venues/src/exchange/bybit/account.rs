@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::errors::of_code;
+use super::errors::{of_code, of_login};
 use super::facts::Table;
 use super::rows::{Execution, Held, Order, Wallet};
 use super::sign;
 use crate::exchange::codec::{array, json, quoted};
-use crate::exchange::{AccountNote, Fault, Listings, OrderStatus, Plan, Stamp, Urls, VenueError, WireError};
+use crate::exchange::{AccountNote, Listings, OrderStatus, Plan, Stamp, Urls, WireError};
 use crate::keys::{KeyError, Signer};
 
 /// The connection of the private stream.
@@ -64,13 +64,8 @@ fn answer(message: &Message<'_>, text: &str) -> AccountNote {
         ("ping" | "pong", _) => AccountNote::Alive,
         ("auth", true) => AccountNote::LoggedIn,
         ("subscribe", true) => AccountNote::Ready,
-        ("auth" | "subscribe", false) => {
-            let mut error = of_code(message.code, words, false);
-            if message.op == "auth" && error.fault == Fault::Rejected {
-                error = VenueError::new(Fault::Authentication, error.code, error.text);
-            }
-            AccountNote::Refused(error)
-        }
+        ("auth", false) => AccountNote::Refused(of_login(message.code, words)),
+        ("subscribe", false) => AccountNote::Refused(of_code(message.code, words, false)),
         _ => AccountNote::Unexpected(text.chars().take(200).collect()),
     }
 }

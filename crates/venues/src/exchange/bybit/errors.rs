@@ -86,3 +86,17 @@ pub(super) fn of_code(code: i64, text: &str, write: bool) -> VenueError {
     };
     VenueError::new(fault, code.to_string(), text).reason(reason).unknown_if_timed_out(write)
 }
+
+/// A refused login, sorted: by its code, and where that says nothing by its words.
+pub(super) fn of_login(code: i64, text: &str) -> VenueError {
+    let error = of_code(code, text, false);
+    let words = text.to_ascii_lowercase();
+    let speaks_of = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    let fault = match error.fault {
+        Fault::Rejected if speaks_of(&["key", "sign", "permission", "unmatched ip"]) => Fault::Authentication,
+        // A login whose time is over is called wrong in its parameters.
+        Fault::Rejected if speaks_of(&["params error", "expire", "timestamp"]) => Fault::ClockSkew,
+        fault => fault,
+    };
+    VenueError { fault, ..error }
+}

@@ -53,6 +53,10 @@ impl Venue for Bybit {
         }
     }
 
+    fn not_together(&self, listings: &Listings) -> Option<String> {
+        rest::not_together(&self.table, listings)
+    }
+
     fn ask(&self, ask: &Ask, listings: &Listings) -> Result<Request, VenueError> {
         rest::ask(&self.table, ask, listings)
     }

@@ -257,7 +257,8 @@ pub(super) fn read_trade(text: &str) -> Result<TradeReply, WireError> {
         code => Err(of_code(code, &message.ret_msg, true)),
     };
     match message.op {
-        "auth" => Ok(TradeReply::LoggedIn(verdict())),
+        "auth" if message.ret_code == 0 => Ok(TradeReply::LoggedIn(Ok(()))),
+        "auth" => Ok(TradeReply::LoggedIn(Err(errors::of_login(message.ret_code, &message.ret_msg)))),
         "ping" | "pong" => Ok(TradeReply::Ignored),
         _ => {
             let number = message.req_id.and_then(|d| d.text().parse().ok());

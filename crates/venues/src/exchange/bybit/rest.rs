@@ -13,8 +13,8 @@ use crate::exchange::codec::{
     to_millis, with_cursor,
 };
 use crate::exchange::{
-    Ask, BookRow, Digits, FundingRow, Listings, OrderRef, Permissions, Product, Reply, Request, Response, Rules, Span,
-    TickerRow, TradeRow, VenueError, WireError, rate,
+    Ask, BookRow, Digits, FundingRow, Listing, Listings, OrderRef, Permissions, Product, Reply, Request, Response,
+    Rules, Span, TickerRow, TradeRow, VenueError, WireError, rate,
 };
 
 /// Most bars in one answer.
@@ -92,6 +92,17 @@ pub(super) fn ask(table: &Table, ask: &Ask, listings: &Listings) -> Result<Reque
             return Err(VenueError::unsupported("Bybit's private stream is opened by a login, not by a ticket"));
         }
     })
+}
+
+/// Of contracts of two settlement currencies, half of the positions and open orders would be told as none.
+pub(super) fn not_together(table: &Table, listings: &Listings) -> Option<String> {
+    let first = settle(listings);
+    let settles = |l: &&Listing| l.rules.symbol.settle() != first;
+    let other = listings.iter().find(settles).filter(|_| table.product == Product::Linear)?;
+    Some(format!(
+        "bybit is asked for positions and open orders of one settlement currency, {first}: {} needs a session of its own",
+        other.rules.symbol
+    ))
 }
 
 /// Linear contracts settle in USDT or USDC, and one question is about one of them: that of the run's first instrument.

@@ -1,6 +1,6 @@
 //! Rows that REST answers and private streams have in common: orders, fills, positions, balances; and the rules.
 
-use bellwether_sdk::{Decimal, Liquidity, OrderKind, Price, Qty, Side, TimeInForce};
+use bellwether_sdk::{Decimal, InstrumentKind, Liquidity, OrderKind, Price, Qty, Side, TimeInForce};
 use serde::Deserialize;
 
 use super::facts::Table;
@@ -198,22 +198,27 @@ impl Execution<'_> {
         matches!(self.exec_type, "Trade" | "AdlTrade" | "BustTrade" | "BlockTrade" | "")
     }
 
-    /// The fill. Contracts pay in their settlement currency; spot says in which, or it stays unknown.
+    /// The fill. Where it does not say in which currency its fee was: contracts pay in that of their settlement, spot pays
+    /// in what was got, and has what a maker is paid in what was given (the venue's "spot fee currency instruction").
     pub(super) fn fill(&self, listing: &Listing) -> Result<FillNote, WireError> {
         let rules = &listing.rules;
-        let settled =
-            if rules.symbol.kind() == bellwether_sdk::InstrumentKind::Spot { "" } else { rules.symbol.settle() };
+        let (side, fee, symbol) = (side(self.side)?, self.exec_fee.decimal("execFee")?, &rules.symbol);
+        let usual = match symbol.kind() {
+            InstrumentKind::Spot if (side == Side::Buy) == (fee.mantissa() >= 0) => symbol.base(),
+            InstrumentKind::Spot => symbol.quote(),
+            _ => symbol.settle(),
+        };
         let liquidity: Liquidity = liquidity(self.is_maker);
         FillNote {
             instrument: listing.id,
             trade_id: self.exec_id.to_owned(),
             venue_id: self.order_id.to_owned(),
             client_id: self.order_link_id.to_string(),
-            side: side(self.side)?,
+            side,
             price: Price::from_mantissa(self.exec_price.mantissa("execPrice", rules.price_scale)?),
             qty: Qty::from_mantissa(self.exec_qty.mantissa("execQty", rules.qty_scale)?),
-            fee: self.exec_fee.decimal("execFee")?,
-            fee_currency: self.fee_currency.filter(|c| !c.is_empty()).unwrap_or(settled).to_owned(),
+            fee,
+            fee_currency: self.fee_currency.filter(|c| !c.is_empty()).unwrap_or(usual).to_owned(),
             liquidity,
             ts_venue: millis_if("execTime", Some(self.exec_time))?,
         }
@@ -393,7 +398,7 @@ impl Instrument<'_> {
             multiplier: 1,
             contract: Decimal::new(1, 0),
             significant_digits: 0,
-            trading: self.status == "Trading",
+            closed: (self.status != "Trading").then(|| self.status.to_owned()),
         })
     }
 }

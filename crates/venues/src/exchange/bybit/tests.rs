@@ -1,5 +1,7 @@
 //! Bybit's codec against hand-written messages of its documents' shapes.
 
+mod account;
+
 use bellwether_sdk::{Interval, OrderKind, Price, Qty, Side, TimeInForce, Ts};
 
 use super::Bybit;
@@ -351,77 +353,8 @@ fn market_messages_are_read() {
     }
 }
 
+/// An order on the private stream.
 const ORDER: &str = r#"{"id":"m","topic":"order","creationTime":1672364262474,"data":[{"category":"linear","symbol":"BTCUSDT","orderId":"v1","side":"Buy","orderType":"Limit","cancelType":"UNKNOWN","price":"30000.5","qty":"0.100","timeInForce":"GTC","orderStatus":"PartiallyFilled","orderLinkId":"0000000000000abc0000000000000007","cumExecQty":"0.040","createdTime":"1672364262444","updatedTime":"1672364262457","rejectReason":"EC_NoError","triggerPrice":""}]}"#;
-
-#[test]
-fn the_private_stream_is_read() {
-    let (venue, l) = linear();
-    let read = |text: &str| venue.read_account(text, &l).unwrap_or_else(|e| panic!("{text}: {e}"));
-    let order = |text: &str| match &read(text)[0] {
-        AccountNote::Order(note) => note.clone(),
-        other => panic!("{other:?}"),
-    };
-    let note = order(ORDER);
-    assert_eq!((note.venue_id.as_str(), note.client_id.as_str()), ("v1", CLIENT_TEXT));
-    assert_eq!((note.status, note.filled), (OrderStatus::PartlyFilled, Some(Qty::from_mantissa(40))));
-    assert_eq!((note.reason, note.ts_venue), ("", Ts::from_millis(1_672_364_262_457)));
-    let crossed =
-        order(&ORDER.replace("PartiallyFilled", "Cancelled").replace("EC_NoError", "EC_PostOnlyWillTakeLiquidity"));
-    assert_eq!((crossed.status, crossed.reason), (OrderStatus::Cancelled, "post_only_would_take"));
-    assert_eq!(
-        read(&ORDER.replace("\"linear\"", "\"spot\"")),
-        [AccountNote::Ignored],
-        "the same symbol, another market"
-    );
-    let odd = read(&ORDER.replace("PartiallyFilled", "Dreaming"));
-    assert!(matches!(&odd[0], AccountNote::Unexpected(text) if text.contains("Dreaming")), "{odd:?}");
-    assert!(matches!(&odd[1], AccountNote::Order(note) if note.status == OrderStatus::Unknown));
-
-    let fill = r#"{"topic":"execution","id":"x","creationTime":1,"data":[{"category":"linear","symbol":"BTCUSDT","execFee":"-0.0015","execId":"t1","execPrice":"95900.1","execQty":"0.5","execType":"Trade","feeRate":"0","orderId":"v1","orderLinkId":"c1","side":"Sell","execTime":"1746270400353","isMaker":true}]}"#;
-    let AccountNote::Fill(note) = &read(fill)[0] else { panic!("no fill") };
-    assert_eq!(
-        (note.trade_id.as_str(), note.price, note.qty),
-        ("t1", Price::from_mantissa(9_590_010), Qty::from_mantissa(500))
-    );
-    assert_eq!(
-        (note.fee.to_string().as_str(), note.fee_currency.as_str()),
-        ("-0.0015", "USDT"),
-        "a rebate is below zero"
-    );
-    assert_eq!((note.side, note.liquidity), (Side::Sell, bellwether_sdk::Liquidity::Maker));
-    assert_eq!(read(&fill.replace("\"Trade\"", "\"Funding\"")), [AccountNote::Ignored]);
-    assert_eq!(read(&fill.replace("\"execution\"", "\"execution.fast\"")), [AccountNote::Ignored]);
-
-    let held = r#"{"id":"p","topic":"position","creationTime":1,"data":[{"positionIdx":0,"symbol":"BTCUSDT","side":"Sell","size":"0.01","entryPrice":"3641.075","liqPrice":"51764.83003276","unrealisedPnl":"-0.00255","category":"linear"}]}"#;
-    let AccountNote::Position(position) = &read(held)[0] else { panic!("no position") };
-    assert_eq!(position.qty, Qty::from_mantissa(-10));
-    assert_eq!(position.entry.map(|d| d.to_string()).as_deref(), Some("3641.075"));
-    assert!(
-        matches!(&read(&held.replace("Idx\":0", "Idx\":1"))[0], AccountNote::Unexpected(t) if t.contains("hedge mode"))
-    );
-
-    let wallet = r#"{"id":"w","topic":"wallet","creationTime":1,"data":[{"coin":[{"coin":"USDT","walletBalance":"100","locked":"10","totalOrderIM":"20.5","totalPositionIM":"0"},{"coin":"BTC","walletBalance":"1","locked":"","totalOrderIM":"2"}]}]}"#;
-    let free: Vec<_> = read(wallet)
-        .iter()
-        .map(|n| match n {
-            AccountNote::Balance(b) => format!("{} {} {}", b.currency, b.total, b.free),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(free, ["USDT 100 69.5", "BTC 1 0"]);
-
-    for (text, expected) in [
-        (r#"{"success":true,"ret_msg":"","op":"auth","conn_id":"c"}"#, AccountNote::LoggedIn),
-        (r#"{"success":true,"ret_msg":"","op":"subscribe","conn_id":"c"}"#, AccountNote::Ready),
-        (r#"{"req_id":"","op":"pong","args":["1"],"conn_id":"c"}"#, AccountNote::Alive),
-    ] {
-        assert_eq!(read(text), [expected]);
-    }
-    let refused = read(r#"{"success":false,"ret_msg":"bad key","op":"auth","conn_id":"c"}"#);
-    assert!(
-        matches!(&refused[0], AccountNote::Refused(e) if e.fault.name() == "authentication" && e.text == "bad key")
-    );
-}
 
 fn wrapped(result: &str) -> String {
     format!(r#"{{"retCode":0,"retMsg":"OK","result":{result},"retExtInfo":{{}},"time":1700000120000}}"#)
@@ -447,13 +380,13 @@ fn instruments_give_their_rules_and_what_is_not_understood_is_named() {
         (btc.price_scale, btc.qty_scale, btc.tick, btc.lot),
         (2, 3, Price::from_mantissa(50), Qty::from_mantissa(1))
     );
-    assert_eq!((btc.qty_min, btc.notional_min, btc.trading), (Qty::from_mantissa(2), 500_000, true));
+    assert_eq!((btc.qty_min, btc.notional_min, btc.closed.is_none()), (Qty::from_mantissa(2), 500_000, true));
     let (spot, s) = spot();
     let body = wrapped(
         r#"{"list":[{"symbol":"ETHUSDC","status":"PreLaunch","baseCoin":"ETH","quoteCoin":"USDC","lotSizeFilter":{"basePrecision":"0.00001","minOrderQty":"0.001","minOrderAmt":"1"},"priceFilter":{"tickSize":"0.01"}}]}"#,
     );
     let Reply::Instruments(rows, _) = told(&spot, &Ask::Instruments, &body, &s) else { panic!("no instruments") };
-    assert_eq!((rows[0].symbol.as_str(), rows[0].qty_scale, rows[0].trading), ("bybit:ETH/USDC", 5, false));
+    assert_eq!((rows[0].symbol.as_str(), rows[0].qty_scale, rows[0].closed.is_none()), ("bybit:ETH/USDC", 5, false));
     assert_eq!(spot.guess_name(&"bybit:ETH/USDC".parse().expect("a symbol")), "ETHUSDC");
     assert_eq!(linear.guess_name(&"bybit:ETH/USDC:USDC".parse().expect("a symbol")), "ETHPERP");
 }

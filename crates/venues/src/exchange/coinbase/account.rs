@@ -5,14 +5,12 @@ use std::borrow::Cow;
 use bellwether_sdk::Qty;
 use serde::Deserialize;
 
-use super::errors::reason;
+use super::errors::{of_words, reason};
 use super::market::{Envelope, say};
 use super::rows::status;
 use super::sign;
 use crate::exchange::codec::{iso, json};
-use crate::exchange::{
-    AccountNote, Digits, Fault, Listing, Listings, OrderNote, OrderStatus, Plan, Stamp, Urls, VenueError, WireError,
-};
+use crate::exchange::{AccountNote, Digits, Listing, Listings, OrderNote, OrderStatus, Plan, Stamp, Urls, WireError};
 use crate::keys::{KeyError, Signer};
 
 /// The connection of the private stream, with the heartbeats that keep it open. The token is in the subscription.
@@ -61,8 +59,7 @@ impl Row<'_> {
 pub(super) fn read(text: &str, listings: &Listings) -> Result<Vec<AccountNote>, WireError> {
     let envelope: Envelope<'_> = json(text)?;
     if envelope.kind == "error" {
-        let error = VenueError::new(Fault::Authentication, "", envelope.message.to_string());
-        return Ok(vec![AccountNote::Refused(error)]);
+        return Ok(vec![AccountNote::Refused(of_words(&envelope.message))]);
     }
     let mut notes = vec![AccountNote::Sequence(envelope.number(text)?)];
     match envelope.channel {

@@ -58,6 +58,20 @@ fn fault_of(word: &str) -> Option<Fault> {
     }
 }
 
+/// An error of a socket, which is words alone: of the key, of a limit, or of what was asked for.
+pub(super) fn of_words(text: &str) -> VenueError {
+    let words = text.to_ascii_lowercase().replace('_', " ");
+    let speaks_of = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+    let fault = if speaks_of(&["rate limit", "too many", "resource exhausted"]) {
+        Fault::RateLimited { retry_after_ms: None }
+    } else if speaks_of(&["authenticat", "unauthorized", "permission denied", "jwt"]) {
+        Fault::Authentication
+    } else {
+        Fault::Rejected
+    };
+    VenueError::new(fault, "", text)
+}
+
 /// What a word means in the closed list. The same reason comes with and without prefixes, so parts are looked for.
 pub(super) fn reason(word: &str) -> &'static str {
     const PARTS: &[(&str, &str)] = &[

@@ -207,8 +207,14 @@ impl Item<'_> {
         let value_min = present(self.quote_min_size).map_or(Some(zero), decimal)?;
         let price_scale = digits_of(tick).max(digits_of(decimal(self.quote_increment)?));
         let qty_scale = digits_of(lot).max(digits_of(qty_min));
-        let closed =
-            self.trading_disabled || self.is_disabled || self.cancel_only || self.view_only || self.auction_mode;
+        let closed = [
+            (self.trading_disabled, "trading_disabled"),
+            (self.is_disabled, "is_disabled"),
+            (self.cancel_only, "cancel_only"),
+            (self.view_only, "view_only"),
+            (self.auction_mode, "auction_mode"),
+            (self.status != "online", self.status),
+        ];
         Some(Rules {
             symbol: format!("coinbase:{}/{}", self.base_currency_id, self.quote_currency_id).parse().ok()?,
             name: self.product_id.to_owned(),
@@ -223,7 +229,7 @@ impl Item<'_> {
             multiplier: 1,
             contract: Decimal::new(1, 0),
             significant_digits: 0,
-            trading: self.status == "online" && !closed,
+            closed: closed.iter().find(|(is, _)| *is).map(|(_, word)| (*word).to_owned()),
         })
     }
 }

@@ -372,6 +372,16 @@ fn the_private_stream_tells_what_filled_in_all() {
     assert_eq!(read(&on.replace("user", "heartbeats"))[1], AccountNote::Ignored);
     let refused = read(r#"{"type":"error","message":"authentication failure"}"#);
     assert!(matches!(&refused[0], AccountNote::Refused(e) if e.fault.name() == "authentication"));
+    for (words, fault) in [
+        ("authentication_failure", "authentication"),
+        ("jwt is not valid", "authentication"),
+        ("rate limit exceeded", "rate_limited"),
+        ("too many subscriptions", "rate_limited"),
+        ("failure to subscribe", "rejected"),
+    ] {
+        let refused = read(&format!(r#"{{"type":"error","message":"{words}"}}"#));
+        assert!(matches!(&refused[0], AccountNote::Refused(e) if e.fault.name() == fault), "{words}: {refused:?}");
+    }
 }
 
 #[test]
@@ -400,7 +410,7 @@ fn answers_are_read() {
         ("coinbase:BTC/USD", 2, Price::from_mantissa(50))
     );
     assert_eq!(
-        (rules[0].qty_min, rules[0].notional_min, rules[0].trading),
+        (rules[0].qty_min, rules[0].notional_min, rules[0].closed.is_none()),
         (Qty::from_mantissa(10_000), 10_000_000_000, true)
     );
     let bars = r#"{"candles":[{"start":"120","low":"1","high":"4","open":"2","close":"3","volume":"1"},{"start":"60","low":"1","high":"4","open":"2","close":"3","volume":"1"}]}"#;

@@ -114,7 +114,7 @@ mod tests {
             multiplier: 1,
             contract: Decimal::new(1, 0),
             significant_digits: 0,
-            trading: true,
+            closed: None,
         }
     }
 

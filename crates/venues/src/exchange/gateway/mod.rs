@@ -16,6 +16,7 @@ mod counts;
 mod eras;
 mod fees;
 mod foreign;
+mod halt;
 mod held;
 mod known;
 mod leaving;
@@ -92,8 +93,8 @@ pub enum GatewayEvent {
     Clock(i64, i64),
     /// Something odd, in words.
     Note(String),
-    /// The key was refused: nothing is sent until [`Gateway::resume`], until another key signs, or until a question that
-    /// was refused is answered.
+    /// The key was refused: nothing but cancels is sent until [`Gateway::resume`], until another key signs, or until a
+    /// question that was refused is answered; after a refused login, that for the balances.
     Halt(String),
     /// Such a question was answered: it sends again.
     Resumed,
@@ -110,7 +111,8 @@ pub struct GatewaySettings {
     pub backoff: BackoffSettings,
     /// Seed of the jitter.
     pub seed: u64,
-    /// A request on the trading socket without an answer within so many milliseconds has an unknown outcome.
+    /// A request on the trading socket without an answer within so many milliseconds has an unknown outcome, and the socket
+    /// is opened anew: acts go by REST until it is up.
     pub answer_within_ms: u64,
     /// An order that could not be sent is tried again for so many milliseconds, then rejected.
     pub repeat_for_ms: u64,
@@ -211,6 +213,8 @@ pub struct Gateway {
     put_away: OrderId,
     /// Orders that are none of ours, or no more.
     foreign: Known,
+    /// The private stream told of orders that others sent; which they are, the list of open orders says later.
+    others_send: bool,
     /// Names of orders by which the venue was asked which they are.
     whose: Known,
     orphans: Vec<(Ts, Orphan)>,
@@ -242,8 +246,10 @@ pub struct Gateway {
     switch_due: Ts,
     switch_failed: bool,
     halted: Option<String>,
-    /// The question whose refusal halted it: it is asked again, how often it was, and when next.
+    /// The question whose answer ends the halt: it is asked again, how often it was, and when next.
     refused: Option<(Job, u32, Ts)>,
+    /// How often a login was refused since the connections were up.
+    logins_refused: u32,
     out: VecDeque<Action>,
     events: VecDeque<GatewayEvent>,
     now: Ts,
@@ -276,6 +282,7 @@ impl Gateway {
             by_venue: BTreeMap::new(),
             put_away: OrderId(0),
             foreign: Known::default(),
+            others_send: false,
             whose: Known::default(),
             orphans: Vec::new(),
             looked_up: BTreeMap::new(),
@@ -301,6 +308,7 @@ impl Gateway {
             switch_failed: false,
             halted: None,
             refused: None,
+            logins_refused: 0,
             out: VecDeque::new(),
             events: VecDeque::new(),
             now: Ts::NONE,
@@ -352,28 +360,6 @@ impl Gateway {
     /// All orders that it knows, by number.
     pub fn orders(&self) -> impl Iterator<Item = OrderView> + '_ {
         self.orders.values().map(Held::view)
-    }
-
-    /// Why nothing is sent any more, if so.
-    pub fn halted(&self) -> Option<&str> {
-        self.halted.as_deref()
-    }
-
-    /// Goes on after a halt, with keys that may be others.
-    pub fn resume(&mut self, signing: impl Into<Signing>, now: Ts) {
-        self.at(now);
-        self.signing = signing.into();
-        self.keys_seen = self.signing.changes();
-        self.wires.key = self.signing.in_force();
-        self.go_on();
-        self.on_time(now);
-    }
-
-    /// Sends again.
-    fn go_on(&mut self) {
-        (self.halted, self.refused) = (None, None);
-        self.wires.begin(self.now);
-        self.reconcile();
     }
 
     /// Whether all is known of every order: nothing is on its way, no answer, cancel or fill is awaited.
@@ -469,12 +455,14 @@ impl Gateway {
     /// Ends an order; its answer comes when the venue has said so.
     pub fn cancel(&mut self, id: OrderId, now: Ts) {
         self.at(now);
+        let halted = self.halted.is_some();
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
         match held.state {
             State::Waiting(_) => self.end(id, OrderStatus::Cancelled, "requested"),
             State::Sent | State::Unknown if planted!("cancel_forgotten") => {}
             State::Sent | State::Unknown => held.cancelling = Cancelling::Wanted,
-            State::Open if held.cancelling == Cancelling::No => {
+            // One that was refused with the key is tried again at once where somebody asks for it again.
+            State::Open if held.cancelling == Cancelling::No || halted && held.cancelling == Cancelling::Wanted => {
                 held.cancelling = Cancelling::Wanted;
                 self.later(0, Job::Cancel(id), 0);
                 self.pump();
@@ -487,7 +475,7 @@ impl Gateway {
     pub fn cancel_all(&mut self, instrument: Option<InstrumentId>, now: Ts) {
         self.at(now);
         // The venue's cancel of all would reach them too.
-        let alone = self.foreign.is_empty();
+        let alone = self.foreign.is_empty() && !self.others_send;
         let mine = |h: &Held| instrument.is_none_or(|i| h.order().instrument == i);
         let ids: Vec<OrderId> = self.live.iter().copied().filter(|id| self.orders.get(id).is_some_and(mine)).collect();
         let mut resting: BTreeMap<InstrumentId, Vec<OrderId>> = BTreeMap::new();
@@ -541,17 +529,7 @@ impl Gateway {
     pub fn on_time(&mut self, now: Ts) {
         let now = self.at(now);
         self.watch_wires();
-        let late: Vec<u64> = self
-            .said
-            .iter()
-            .filter(|(_, f)| now >= f.at.plus(nanos(self.settings.answer_within_ms)))
-            .map(|(n, _)| *n)
-            .collect();
-        for number in late {
-            if let Some(flight) = self.said.remove(&number) {
-                self.lost(flight, &format!("no answer within {} ms", self.settings.answer_within_ms));
-            }
-        }
+        self.close_unanswered();
         let due: Vec<OrderId> = self.live.iter().copied().filter(|id| self.due_of(*id) <= now).collect();
         for id in due {
             let Some(held) = self.orders.get_mut(&id) else { continue };
@@ -670,13 +648,5 @@ impl Gateway {
             "{answer:?}"
         );
         self.events.push_back(GatewayEvent::Answer(answer));
-    }
-
-    /// The key was refused.
-    fn halt(&mut self, why: String) {
-        if self.halted.is_none() {
-            self.halted = Some(why.clone());
-            self.events.push_back(GatewayEvent::Halt(why));
-        }
     }
 }

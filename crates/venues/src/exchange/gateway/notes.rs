@@ -127,7 +127,11 @@ impl Gateway {
                 }
             }
             Some(id) if self.is_put_away(id) => self.see_put_away(note.instrument, id, note.status, &note.venue_id),
-            _ => self.keep_orphan(note.instrument, Orphan::Order(note)),
+            _ => {
+                // Orders of this session bear its name: one under another is somebody else's.
+                self.others_send |= !note.client_id.is_empty() && note.status.is_open();
+                self.keep_orphan(note.instrument, Orphan::Order(note));
+            }
         }
     }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bellwether_sdk::{OrderId, OrderKind, Qty, Ts};
 
+use super::halt::refused_ms;
 use super::held::{Cancelling, State};
 use super::requests::{Flight, Job, Sent, Waiting};
 use super::wires::Era;
 use super::{Gateway, GatewayEvent, nanos};
-use crate::exchange::{ActReply, Ask, Fault, OrderRef, OrderRow, OrderStatus, Reply, VenueError};
+use crate::exchange::{ActReply, Ask, Fault, OrderRef, OrderRow, OrderStatus, Reply, SocketUse, VenueError};
 use crate::keys::Key;
 
 /// "Not found" that must be heard after the settling time before an order is believed not to be there.
@@ -19,9 +20,6 @@ const CANCEL_TRIES: u32 = 8;
 const AMEND_TRIES: u32 = 4;
 /// Repetitions of a question that concerns no order.
 const ASK_TRIES: u32 = 8;
-/// A question whose refusal halted the gateway is asked again after so long, milliseconds, and then after twice as long each
-/// time, up to 64 times as long.
-const REFUSED_MS: u64 = 5_000;
 /// The clock is asked for once more before connections are begun where its first answer took so long.
 const SLOW_ANSWER: i64 = nanos(500);
 
@@ -186,6 +184,10 @@ impl Gateway {
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none() || h.never_arrived) else { return };
         match error.fault {
             Fault::Authentication if another => self.later(0, Job::Cancel(id), tries + 1),
+            Fault::Authentication => {
+                held.cancelling = Cancelling::Wanted;
+                self.later(refused_ms(tries), Job::Cancel(id), tries + 1);
+            }
             Fault::RateLimited { .. } | Fault::Transient | Fault::ClockSkew => {
                 self.later(wait, Job::Cancel(id), tries + 1)
             }
@@ -206,27 +208,6 @@ impl Gateway {
                 self.later(wait, Job::Order(id), 0);
             }
         }
-    }
-
-    /// The venue refused the key for a question, and no other signs. It may be the venue's mistake, or pass: where it takes
-    /// the key for the same question again, so do we. (A key that may read is not taken for one that may trade.)
-    fn was_refused(&mut self, job: &Job) {
-        if self.refused.is_none() {
-            self.refused = Some((job.clone(), 0, self.now.plus(nanos(REFUSED_MS))));
-        }
-    }
-
-    /// Asks again what was refused, when that is due.
-    pub(super) fn ask_refused(&mut self) {
-        let Some((job, tries, due)) = self.refused.clone() else { return };
-        if due > self.now {
-            return;
-        }
-        // What it was about may have ended.
-        let job = if self.ask(&job).is_some() { job } else { Job::Balances };
-        let wait = nanos(REFUSED_MS << (tries + 1).min(6));
-        self.refused = Some((job.clone(), tries + 1, self.now.plus(wait)));
-        self.send(job, 0);
     }
 
     /// The answer to a question.
@@ -357,7 +338,7 @@ impl Gateway {
         }
         let another = self.fault_of_all(error, key);
         if error.fault == Fault::Authentication && !another {
-            self.was_refused(&job);
+            self.was_refused(&job, 0);
         }
         match (error.fault, job) {
             // The connections of the key that signs now ask for a ticket of their own.
@@ -370,9 +351,11 @@ impl Gateway {
             (Fault::RateLimited { retry_after_ms }, job) => self.ask_again(job, tries, retry_after_ms),
             // Without a key there is no asking; the order stays unknown, and is asked for when sending goes on.
             (_, job @ Job::Ticket(_)) => self.ask_again(job, tries, None),
-            (_, Job::KeepTicket(_)) => {
-                self.wires.ticket = None;
-                self.ask_again(Job::Ticket(Era::Now), tries, None);
+            // What opened no connection that is there need not be kept.
+            (_, Job::KeepTicket(ticket)) if self.wires.ticket.as_ref() != Some(&ticket) => {}
+            // The venue does not know it: a stream of its own hears nothing more, and is opened with another.
+            (Fault::Rejected, Job::KeepTicket(_)) if !self.facts.account_on_trade => {
+                self.kill_wire((Era::Now, SocketUse::Account), &format!("its ticket is not kept: {error}"));
             }
             (_, job) => {
                 if tries == 0 {
@@ -405,6 +388,7 @@ impl Gateway {
                 | Job::Conditional
                 | Job::Time
                 | Job::Ticket(_)
+                | Job::KeepTicket(_)
         );
         if must || tries < ASK_TRIES {
             let wait = wait_ms.unwrap_or_else(|| self.wait_ms(tries));

@@ -167,8 +167,7 @@ impl Gateway {
         self.take_turns();
         for _ in 0..self.waiting.len() {
             let Some(waiting) = self.waiting.pop_front() else { break };
-            // The connections of the key that is to come end a halt.
-            let halted = self.halted.is_some() && waiting.job != Job::Ticket(Era::Next);
+            let halted = self.halted.is_some() && !waiting.job.goes_in_a_halt();
             if waiting.due > self.now || halted {
                 let due = if halted { waiting.due.max(self.now.plus(nanos(1_000))) } else { waiting.due };
                 self.waiting.push_back(Waiting { due, ..waiting });
@@ -323,8 +322,8 @@ impl Gateway {
     fn send_act(&mut self, job: Job, tries: u32, act: Act) {
         let now = self.now;
         let mut flight = Flight::new(job, tries, now, Sent::Act(act));
-        // A socket may be logged in: it speaks for its own key only.
-        let speaks = self.signing.in_force().is_some_and(|key| self.wires.is_of(&key));
+        // A socket may be logged in: it speaks for its own key only. In a halt there may be none, or one that is refused.
+        let speaks = self.halted.is_none() && self.signing.in_force().is_some_and(|key| self.wires.is_of(&key));
         if speaks && self.wires.trade.line.as_ref().is_some_and(|l| l.is_open()) {
             match self.say(&mut flight) {
                 Ok(Some(number)) => return drop(self.said.insert(number, flight)),
@@ -436,9 +435,10 @@ impl Gateway {
     /// Sends what waited for its turn and is still wanted.
     fn take_turns(&mut self) {
         if self.halted.is_some() {
-            for (flight, _) in std::mem::take(&mut self.turn) {
+            for (flight, request) in std::mem::take(&mut self.turn) {
                 match flight.job {
                     Job::Place(id) => self.end(id, OrderStatus::Rejected, "halted"),
+                    ref job if job.goes_in_a_halt() => self.turn.push_back((flight, request)),
                     job => self.later(1_000, job, flight.tries),
                 }
             }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use bellwether_sdk::Ts;
 
-use super::requests::Job;
+use super::requests::{Flight, Job};
 use super::{Gateway, GatewayEvent};
 use crate::exchange::machine::{Action, Backoff, BackoffSettings, Line, LineEvent, Link, nanos};
-use crate::exchange::{AccountNote, Fault, Plan, SocketUse, TradeReply, VenueError};
+use crate::exchange::{AccountNote, Plan, SocketUse, TradeReply};
 use crate::keys::{Key, KeyError, Use};
 
 /// A connection, or the wait for its next attempt.
@@ -242,6 +242,23 @@ impl Gateway {
         self.wire_ended(at, why);
     }
 
+    /// A trading socket on which a request had no answer in time may be dead, however it looks: it is opened anew, and what
+    /// else was said on it is asked about with that request.
+    pub(super) fn close_unanswered(&mut self) {
+        let within_ms = self.settings.answer_within_ms;
+        let is_late = |f: &Flight, now: Ts| now >= f.at.plus(nanos(within_ms));
+        while let Some((number, flight)) = self.said.iter().find(|(_, f)| is_late(f, self.now)) {
+            let (number, why) = (*number, format!("no answer within {within_ms} ms"));
+            match flight.link.and_then(|link| self.which(link)) {
+                Some(at) => self.kill_wire(at, &why),
+                None => {
+                    let flight = self.said.remove(&number);
+                    flight.into_iter().for_each(|flight| self.lost(flight, &why));
+                }
+            }
+        }
+    }
+
     /// Connects what is due, beats hearts, finds the dead, replaces the old; changes keys where that is due.
     pub(super) fn watch_wires(&mut self) {
         // From this look on, and not from the last message: under load there is always one that just came.
@@ -256,6 +273,9 @@ impl Gateway {
             self.watch_wire(at);
         }
         self.watch_eras();
+        if self.wires.is_up(self.now) {
+            self.logins_refused = 0;
+        }
         if self.now >= self.wires.keep_due && self.halted.is_none() {
             self.wires.keep_due = Ts::MAX;
             if let Some(ticket) = self.wires.ticket.clone() {
@@ -473,28 +493,6 @@ impl Gateway {
             line.on_logged_in(now, &mut self.out);
         }
         self.watch_wires();
-    }
-
-    fn login_refused(&mut self, at: (Era, SocketUse), error: &VenueError) {
-        let which = at.1;
-        if error.fault == Fault::ClockSkew {
-            self.clock.doubt();
-            self.later(0, Job::Time, 0);
-        }
-        let words = format!("login refused: {error}");
-        if error.fault == Fault::Authentication {
-            match at.0 {
-                Era::Next => return self.next_failed(&words),
-                Era::Old => {}
-                Era::Now => {
-                    let key = self.wires.key.clone();
-                    if !key.is_some_and(|key| self.key_refused(&key, &words)) {
-                        self.halt(format!("the venue refused the login of the {which:?} connection: {error}"));
-                    }
-                }
-            }
-        }
-        self.kill_wire(at, &words);
     }
 
     fn on_note(&mut self, at: (Era, SocketUse), note: AccountNote) {

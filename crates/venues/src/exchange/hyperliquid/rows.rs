@@ -117,7 +117,7 @@ fn instruments(body: &str) -> Result<Reply, VenueError> {
                 multiplier: 1,
                 contract: bellwether_sdk::Decimal::new(1, 0),
                 significant_digits: 5,
-                trading: row.is_delisted != Some(true),
+                closed: (row.is_delisted == Some(true)).then(|| "delisted".to_owned()),
             }),
             _ => unknown.push(row.name),
         }

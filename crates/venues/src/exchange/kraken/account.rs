@@ -76,8 +76,6 @@ struct Execution<'a> {
     #[serde(default)]
     exec_id: Option<String>,
     #[serde(borrow, default)]
-    trade_id: Option<Digits<'a>>,
-    #[serde(borrow, default)]
     last_qty: Option<Digits<'a>>,
     #[serde(borrow, default)]
     last_price: Option<Digits<'a>>,
@@ -165,17 +163,11 @@ fn fill(row: &Execution<'_>, listing: &Listing, ts_venue: Ts) -> Result<FillNote
         digits.ok_or_else(missing)?.mantissa(field, scale)
     };
     let (fee, fee_currency) = fees(row.fees.as_deref().unwrap_or_default())?;
-    // The same id as REST gives its rows, so that a fill told by both is one.
-    let trade_id = match (&row.exec_id, row.trade_id) {
-        (Some(id), _) if !id.is_empty() => id.clone(),
-        (_, Some(id)) => id.text().to_owned(),
-        _ => {
-            return Err(WireError::Number { field: "exec_id", text: String::new(), why: "a trade must say it".into() });
-        }
-    };
     FillNote {
         instrument: listing.id,
-        trade_id,
+        // The same id as REST gives its rows, so that a fill told by both is one. (The number beside it is the market's.) One
+        // without it is asked for.
+        trade_id: row.exec_id.clone().unwrap_or_default(),
         venue_id: row.order_id.clone(),
         client_id: row.cl_ord_id.clone().unwrap_or_default(),
         side: side("side", row.side.as_deref().unwrap_or_default())?,

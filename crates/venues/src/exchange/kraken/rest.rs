@@ -41,7 +41,9 @@ pub(super) fn ask(ask: &Ask, listings: &Listings) -> Result<Request, VenueError>
         Ask::Order(_, OrderRef::Client(id)) => private("OpenOrders", format!("cl_ord_id={id}"), PRIVATE),
         Ask::Order(_, OrderRef::Venue(id)) => private("QueryOrders", format!("txid={}", encode(id)), PRIVATE),
         Ask::Fills(_, span) => {
-            let mut form = format!("type=all&start={}", seconds_before(span.from));
+            // What one taker order took of several makers is one row else, where the socket tells each.
+            let start = seconds_before(span.from);
+            let mut form = format!("type=all&consolidate_taker=false&start={start}");
             if !span.cursor.is_empty() {
                 form += &format!("&ofs={}", span.cursor);
             }

@@ -136,7 +136,10 @@ fn rules(name: &str, row: &PairRow) -> Option<Rules> {
         multiplier: 1,
         contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
-        trading: matches!(row.status.as_deref(), None | Some("online" | "limit_only" | "post_only")),
+        closed: match row.status.as_deref() {
+            None | Some("online" | "limit_only" | "post_only") => None,
+            Some(word) => Some(word.to_owned()),
+        },
     })
 }
 

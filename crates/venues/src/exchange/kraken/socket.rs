@@ -26,8 +26,11 @@ pub(super) fn plan(urls: &Urls, ticket: &str) -> Plan {
     Plan { url: urls.trade.clone(), login: None, messages: vec![executions, balances], topics: Vec::new() }
 }
 
-/// An act as a message; `None` for what only REST has (fill-or-kill).
+/// An act as a message; `None` for what only REST has (fill-or-kill), and without a token.
 pub(super) fn say(act: &Act, number: u64, listings: &Listings, ticket: &str) -> Result<Option<String>, VenueError> {
+    if ticket.is_empty() {
+        return Ok(None);
+    }
     let (method, params) = match act {
         Act::Place(place) => {
             let listing = listed(listings, place.order.get().instrument)?;

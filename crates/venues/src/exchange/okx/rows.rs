@@ -408,7 +408,7 @@ impl Instrument<'_> {
             multiplier: 1,
             contract,
             significant_digits: 0,
-            trading: self.state == "live",
+            closed: (self.state != "live").then(|| self.state.to_owned()),
         })
     }
 }

@@ -433,7 +433,7 @@ fn instruments_give_their_rules_in_base_units() {
     let row = r#"{"instId":"BTC-USDT","baseCcy":"BTC","quoteCcy":"USDT","ctVal":"","ctMult":"","tickSz":"0.1","lotSz":"0.00000001","minSz":"0.00001","state":"suspend"}"#;
     let Reply::Instruments(rules, _) = told(&spot, &Ask::Instruments, &wrapped(row), &s) else { panic!() };
     assert_eq!(
-        (rules[0].symbol.as_str(), rules[0].qty_scale, rules[0].qty_min, rules[0].trading),
+        (rules[0].symbol.as_str(), rules[0].qty_scale, rules[0].qty_min, rules[0].closed.is_none()),
         ("okx:BTC/USDT", 8, Qty::from_mantissa(1000), false)
     );
 }

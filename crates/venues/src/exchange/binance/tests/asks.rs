@@ -68,7 +68,7 @@ fn questions_become_these_requests() {
         (
             Ask::Fills(BTC, Span::new(ms(3), ms(3))),
             "20 S /api/v3/myTrades?symbol=BTCUSDT&startTime=3&limit=1000",
-            "5 S /fapi/v1/userTrades?symbol=BTCUSDT&startTime=3&limit=1000",
+            "5 S /fapi/v1/userTrades?symbol=BTCUSDT&startTime=3&endTime=3&limit=1000",
         ),
         (Ask::StreamTicket, "unsupported", "1 S /fapi/v1/listenKey"),
     ];
@@ -268,6 +268,35 @@ fn fills_are_read_with_fee_and_liquidity() {
 }
 
 #[test]
+fn fills_of_contracts_are_asked_for_seven_days_after_the_other() {
+    const DAY: i64 = 86_400_000;
+    // An order that rested for nine days: its fill is in the second stretch.
+    let (from, to) = (1_700_000_000_000, 1_700_000_000_000 + 9 * DAY);
+    let (venue, listings) = (futures(), listings(Product::Linear));
+    let asked = |span: &Span| venue.ask(&Ask::Fills(BTC, span.clone()), &listings).expect("a request").target();
+    let mut span = Span::new(ms(from), ms(to));
+    let mut stretches = Vec::new();
+    loop {
+        stretches.push(asked(&span));
+        let Reply::Fills(_, further) = read(&venue, &Ask::Fills(BTC, span.clone()), "[]") else { panic!("fills") };
+        let Some(next) = further else { break };
+        span = next;
+    }
+    let of =
+        |from: i64, to: i64| format!("/fapi/v1/userTrades?symbol=BTCUSDT&startTime={from}&endTime={to}&limit=1000");
+    assert_eq!(stretches, [of(from, from + 7 * DAY), of(from + 7 * DAY, to)]);
+    // Older ones than half a year are not kept, and not asked for.
+    let old = Span::new(ms(to - 500 * DAY), ms(to));
+    assert_eq!(asked(&old), of(to - 180 * DAY, to - 173 * DAY));
+    let Reply::Fills(_, Some(next)) = read(&venue, &Ask::Fills(BTC, old), "[]") else { panic!("fills") };
+    assert_eq!(next, Span::new(ms(to - 173 * DAY), ms(to)));
+    // On spot a question reaches to now.
+    let Reply::Fills(_, None) = read(&spot(), &Ask::Fills(BTC, Span::new(ms(from), ms(to))), "[]") else {
+        panic!("fills")
+    };
+}
+
+#[test]
 fn a_key_that_may_move_money_is_told() {
     let body = |withdraw: bool, universal: bool| {
         format!(
@@ -305,8 +334,8 @@ fn instruments_are_read_and_what_is_not_understood_is_named() {
         ("binance:BTC/USDT", "BTCUSDT", "btcusdt")
     );
     assert_eq!((btc.price_scale, btc.tick.mantissa(), btc.qty_scale, btc.lot.mantissa()), (5, 1000, 8, 1000));
-    assert_eq!((btc.qty_min.mantissa(), btc.notional_min, btc.trading), (1000, 5 * 10i128.pow(13), true));
-    assert_eq!((rules[1].tick.mantissa(), rules[1].price_scale, rules[1].trading), (1, 8, false));
+    assert_eq!((btc.qty_min.mantissa(), btc.notional_min, btc.closed.is_none()), (1000, 5 * 10i128.pow(13), true));
+    assert_eq!((rules[1].tick.mantissa(), rules[1].price_scale, rules[1].closed.as_deref()), (1, 8, Some("BREAK")));
 
     let body = r#"{"symbols":[
         {"symbol":"BTCUSDT","contractType":"PERPETUAL","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","marginAsset":"USDT","filters":[

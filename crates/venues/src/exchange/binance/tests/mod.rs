@@ -33,7 +33,7 @@ pub(super) fn listings(product: Product) -> Listings {
         multiplier: 1,
         contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     };
     Listings::new([(InstrumentId(0), rules("BTC", 8)), (InstrumentId(1), rules("ETH", 3))])
 }

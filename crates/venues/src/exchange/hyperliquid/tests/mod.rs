@@ -37,7 +37,7 @@ fn rules() -> Rules {
         multiplier: 1,
         contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 5,
-        trading: true,
+        closed: None,
     }
 }
 
@@ -386,8 +386,10 @@ fn instruments_keep_their_place_in_the_list() {
     let body = r#"{"universe":[{"name":"BTC","szDecimals":5,"maxLeverage":40},{"name":"kPEPE","szDecimals":0,"isDelisted":null},
         {"name":"OLD","szDecimals":2,"isDelisted":true},{"name":"ODD","szDecimals":9},{"noname":1},{"name":"a b","szDecimals":1}]}"#;
     let Reply::Instruments(known, unknown) = reply(&Ask::Instruments, body) else { panic!("instruments") };
-    let rows: Vec<_> =
-        known.iter().map(|r| (r.symbol.as_str(), r.name.as_str(), r.index, r.price_scale, r.trading)).collect();
+    let rows: Vec<_> = known
+        .iter()
+        .map(|r| (r.symbol.as_str(), r.name.as_str(), r.index, r.price_scale, r.closed.is_none()))
+        .collect();
     assert_eq!(
         rows,
         [

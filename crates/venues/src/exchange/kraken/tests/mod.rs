@@ -1,6 +1,7 @@
 //! Kraken's codec held against its documents: signatures, requests, messages, bad input, errors.
 
 mod streams;
+mod ticket;
 
 use bellwether_sdk::{
     Aggressor, InstrumentId, Interval, Liquidity, OrderKind, Price, Qty, Rate, Side, TimeInForce, Trail, Ts,
@@ -36,7 +37,7 @@ fn rules() -> Rules {
         multiplier: 1,
         contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,
-        trading: true,
+        closed: None,
     }
 }
 
@@ -132,7 +133,11 @@ fn questions_are_these_requests() {
             "cl_ord_id=0123456789abcdef0000000000000007",
         ),
         (Ask::Order(ID, OrderRef::Venue("OABC-1".into())), "POST /0/private/QueryOrders", "txid=OABC-1"),
-        (Ask::Fills(ID, Span::new(from, to)), "POST /0/private/TradesHistory", "type=all&start=59.999999999"),
+        (
+            Ask::Fills(ID, Span::new(from, to)),
+            "POST /0/private/TradesHistory",
+            "type=all&consolidate_taker=false&start=59.999999999",
+        ),
         (Ask::Permissions, "POST /0/private/GetApiKeyInfo", ""),
         (Ask::StreamTicket, "POST /0/private/GetWebSocketsToken", ""),
         (Ask::KeepTicket("t".into()), "POST /0/private/GetWebSocketsToken", ""),
@@ -358,7 +363,7 @@ fn instruments_get_our_names_and_the_rest_is_named() {
     assert_eq!(names, [("kraken:DOGE/EUR", "XDGEUR", "DOGE/EUR"), ("kraken:BTC/USD", "XXBTZUSD", "BTC/USD")]);
     let btc = &known[1];
     assert_eq!((btc.price_scale, btc.qty_scale, btc.tick.mantissa(), btc.qty_min.mantissa()), (1, 8, 1, 5_000));
-    assert_eq!((btc.notional_min, btc.trading), (500_000_000, true));
+    assert_eq!((btc.notional_min, btc.closed.is_none()), (500_000_000, true));
     assert_eq!(Kraken::spot().guess_name(&"kraken:BTC/USD".parse().expect("a symbol")), "XBTUSD");
 }
 
@@ -457,7 +462,10 @@ fn account_answers_are_read() {
     let more = result.replace("\"count\":3", "\"count\":5");
     let Reply::Fills(_, Some(older)) = reply(&Ask::Fills(ID, Span::new(NOW, NOW)), &more) else { panic!("a page") };
     let next = Kraken::spot().ask(&Ask::Fills(ID, older.clone()), &listings()).expect("a request");
-    assert_eq!(next.body, "type=all&start=1699999999.999999999&ofs=3", "those of other pairs count");
+    assert_eq!(
+        next.body, "type=all&consolidate_taker=false&start=1699999999.999999999&ofs=3",
+        "those of other pairs count"
+    );
     let Reply::Fills(_, None) = reply(&Ask::Fills(ID, older), &more) else { panic!("the last page") };
 
     assert_eq!(reply(&Ask::StreamTicket, r#"{"token":"abc","expires":900}"#), Reply::StreamTicket("abc".into()));
@@ -585,54 +593,4 @@ fn errors_are_sorted_into_their_classes() {
 fn the_venue_is_built_in() {
     let venue = crate::exchange::venue("kraken", Product::Spot).expect("built in");
     assert_eq!((venue.facts().venue, venue.facts().product), ("kraken", Product::Spot));
-}
-
-#[test]
-fn a_halted_gateway_gets_the_ticket_of_the_key_that_comes_next() {
-    use std::sync::Arc;
-
-    use crate::exchange::gateway::{Gateway, GatewaySettings};
-    use crate::exchange::machine::{Action, Limits};
-    use crate::keys::{Key, Scope, Signing};
-
-    let of = |id: &str| {
-        let credential = Credential::new(id, Scheme::HmacSha512, SECRET).expect("a key");
-        Key::new(id, "", Scope::Trade, Arc::new(credential), Ts::NONE)
-    };
-    let (venue, signing) = (Kraken::spot(), Signing::new("kraken/main", of("before"), Vec::new()));
-    let settings = GatewaySettings::new(1, venue.facts().urls.clone());
-    let limits = Limits::new(100_000, 1_000);
-    let mut gateway = Gateway::new(Arc::new(venue), listings(), signing.clone(), settings, limits);
-    let mut now = NOW;
-    gateway.start(now);
-    let mut connected = 0;
-    // The venue takes the next key only.
-    let mut run = |gateway: &mut Gateway, steps: u32| {
-        for _ in 0..steps {
-            now = now.plus(100_000_000);
-            gateway.on_time(now);
-            for action in gateway.actions().collect::<Vec<_>>() {
-                let Action::Http { tag, request } = action else {
-                    connected += u32::from(matches!(action, Action::Connect { .. }));
-                    continue;
-                };
-                let signer = request.headers.iter().find(|(name, _)| name == "API-Key").map(|(_, id)| id.as_str());
-                let answer = match (request.path.as_str(), signer) {
-                    ("/0/public/Time", _) => ok(&format!("{{\"unixtime\":{}}}", now.nanos() / 1_000_000_000)),
-                    ("/0/private/GetWebSocketsToken", Some("next")) => ok("{\"token\":\"t\",\"expires\":900}"),
-                    (path, signer) => {
-                        assert!(signer == Some("before"), "{path} was signed by {signer:?}");
-                        let body = "{\"error\":[\"EAPI:Invalid key\"]}".to_owned();
-                        Response { status: 200, headers: Vec::new(), body }
-                    }
-                };
-                gateway.on_http(tag, Ok(&answer), now);
-            }
-        }
-        connected
-    };
-    assert_eq!(run(&mut gateway, 30), 0);
-    assert!(gateway.halted().is_some());
-    signing.offer(of("next")).expect("offered");
-    assert_eq!(run(&mut gateway, 30), 1, "the next key's connection comes up");
 }

@@ -188,6 +188,30 @@ fn an_execution_is_a_fill_and_an_order_note() {
 }
 
 #[test]
+fn fills_of_a_taker_order_have_the_same_ids_on_the_socket_and_by_rest() {
+    let ids = ["T1", "T2", "T3"];
+    let told = ids.map(|id| match &account(&EXECUTION.replace("\"T1\"", &format!("\"{id}\"")))[0] {
+        AccountNote::Fill(fill) => fill.trade_id.clone(),
+        other => panic!("{other:?}"),
+    });
+    let row = |id: &str| {
+        format!(
+            r#""{id}":{{"ordertxid":"O1","pair":"XXBTZUSD","time":1700000001.5,"type":"sell","ordertype":"market",
+            "price":"26599.9","cost":"1","fee":"0.3458","vol":"0.005","trade_id":5,"maker":false}}"#
+        )
+    };
+    let asked = Ask::Fills(ID, Span::new(NOW, NOW));
+    let Reply::Fills(rows, None) = reply(&asked, &format!("{{\"trades\":{{{}}},\"count\":3}}", ids.map(row).join(",")))
+    else {
+        panic!("fills")
+    };
+    assert_eq!(rows.iter().map(|f| f.trade_id.clone()).collect::<Vec<_>>(), told);
+    // The number of the market's trade is no id of ours: the fill is asked for by REST.
+    let nameless = account(&EXECUTION.replace("\"exec_id\":\"T1\",", ""));
+    assert!(matches!(&nameless[0], AccountNote::Fill(fill) if fill.trade_id.is_empty()), "{nameless:?}");
+}
+
+#[test]
 fn an_order_note_without_a_pair_is_told_by_its_ids() {
     let row = r#"{"timestamp":"2023-09-22T10:33:05.709982Z","order_status":"canceled","exec_type":"canceled","order_id":"O1","cum_qty":0.5,"reason":"Post only order"}"#;
     let notes = account(&format!("{{\"channel\":\"executions\",\"type\":\"update\",\"data\":[{row}],\"sequence\":9}}"));
