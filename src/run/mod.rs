@@ -43,6 +43,7 @@ mod session;
 mod settlements;
 mod setup;
 mod shared;
+mod silence;
 #[cfg(test)]
 mod snapshots;
 mod spec;
