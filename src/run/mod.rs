@@ -10,6 +10,7 @@ mod bus;
 mod check;
 mod control;
 mod coverage;
+mod day;
 mod digest;
 mod download;
 mod evaluate;

@@ -508,7 +508,7 @@ impl Hands for Pilot<'_, '_> {
             if let Some(watch) = &self.watch {
                 watch.note_positions(positions(self.session.circuit.engine()));
             }
-            self.see_standing();
+            self.see_standing(false);
         }
         // What is shown is written first: that may have failed.
         if self.failed.is_some() {
@@ -541,10 +541,11 @@ impl Hands for Pilot<'_, '_> {
 }
 
 impl Pilot<'_, '_> {
-    /// Keeps the guard's state where the next session finds it.
-    pub(super) fn see_standing(&mut self) {
+    /// Keeps the guard's state, and what was made today, where the next session finds it.
+    pub(super) fn see_standing(&mut self, at_once: bool) {
         if let Some(standing) = &mut self.standing {
             standing.see(self.session.circuit.engine());
+            standing.keep_day(self.session.circuit.engine(), at_once);
         }
     }
 
