@@ -8,8 +8,10 @@ use bellwether_sdk::{Decimal, Symbol, Ts};
 
 use super::RunError;
 use super::control::{Asked, Claims, Reply, Running};
+use super::day::Day;
 use super::pilot::{FAREWELL_NS, Pilot};
 use super::plan::Form;
+use super::session::Session;
 use super::swap::Swapper;
 use super::watchdog::{Post, Watch};
 use crate::config::Settings;
@@ -23,6 +25,8 @@ pub(super) struct Standing {
     claims: Option<Arc<Claims>>,
     /// Whether the guard was tripped when it was last looked at.
     tripped: bool,
+    /// What the account's sessions made today; of a live session.
+    day: Option<Day>,
 }
 
 impl Standing {
@@ -59,7 +63,38 @@ impl Standing {
             tape: tape.map(Path::to_owned),
         };
         let claims = state.map(|state| Claims::take(state, &names, &about, resumed.is_none())).transpose()?;
-        Ok(Self { claims: claims.map(Arc::new), tripped: false })
+        Ok(Self { claims: claims.map(Arc::new), tripped: false, day: None })
+    }
+
+    /// Tells a live session what earlier ones of the day made on its account, where it does not know it; gives what
+    /// people should hear of it.
+    ///
+    /// # Errors
+    /// [`Day::open`], and those of the session.
+    pub(super) fn tell_day(&mut self, session: &mut Session, number: u64, now: Ts) -> Result<Vec<String>, RunError> {
+        let Some(claims) = &self.claims else { return Ok(Vec::new()) };
+        let day = self.day.insert(Day::open(claims.days(), number, now)?);
+        let engine = session.circuit.engine();
+        let (currency, scale) = (engine.reporting(), engine.account().scale);
+        let (made, mut said) = day.earlier((currency, scale));
+        if made != engine.made_today().0 {
+            said.push(format!("earlier sessions of the day made {} {currency} on the account", made.to_text(scale)));
+            session.tell(Told::Earlier(made, now.max(session.now)))?;
+        }
+        Ok(said)
+    }
+
+    /// A person armed the guard: what was lost today counts no more.
+    fn forget_day(&mut self) {
+        self.day.iter_mut().for_each(Day::forget);
+    }
+
+    /// Keeps what the session made today where the next one finds it.
+    pub(super) fn keep_day(&mut self, engine: &Engine, at_once: bool) {
+        if let Some(day) = &mut self.day {
+            let of = (engine.reporting(), engine.account().scale);
+            day.keep(engine.now(), engine.made_today().1, of, at_once);
+        }
     }
 
     /// Begins to watch the session. One without a state folder is watched by nobody: it hears no requests either.
@@ -143,6 +178,7 @@ impl Pilot<'_, '_> {
                 Asked::Arm { operator, reason } => {
                     self.note(format!("the guard was armed by {operator}: {reason}"));
                     self.tell(Told::Arm(Person { operator: &operator, reason: &reason }, at), desk);
+                    self.standing.iter_mut().for_each(Standing::forget_day);
                     self.leave_differences(now, desk);
                 }
             }

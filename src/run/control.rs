@@ -7,6 +7,7 @@
 //! <state>/locks/NAME.kill         the same of a kill switch that was pulled: no other request takes its place
 //! <state>/locks/NAME.said        what it answers
 //! <state>/locks/NAME.tripped      why its guard tripped; no new session starts on the account until it is armed
+//! <state>/locks/NAME.day          what each session of the UTC day made on the account
 //! ```
 //!
 //! NAME is venue and account (`binance-main`), for paper `paper` and the tape's name. A lock is the system's: it goes
@@ -166,6 +167,11 @@ impl Claims {
         }
     }
 
+    /// The files that say what the account's sessions made on a day, one for each name.
+    pub(super) fn days(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        self.held.iter().map(|(name, _)| day_path(&self.state, name))
+    }
+
     /// Notes that the guard tripped, or (`None`) that it was armed.
     pub(super) fn mark(&self, tripped: Option<&str>) {
         for (name, _) in &self.held {
@@ -240,16 +246,20 @@ pub fn reply(state: &Path, name: &str) -> Option<Reply> {
     serde_json::from_str(&std::fs::read_to_string(said_path(state, name)).ok()?).ok()
 }
 
-/// Takes a tripped guard's mark and the kill switch's file away: a person has armed it.
+/// Takes a tripped guard's mark and what its account lost that day, or the kill switch's file, away: a person has
+/// armed it.
 ///
 /// # Errors
 /// [`RunError::Tape`] when they cannot be removed.
 pub fn clear(state: &Path, name: Option<&str>) -> Result<(), RunError> {
-    let path = name.map_or_else(|| state.join("STOP"), |name| tripped_path(state, name));
-    match std::fs::remove_file(&path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed("removing", &path, &e)),
+    let paths = match name {
+        Some(name) => vec![tripped_path(state, name), day_path(state, name)],
+        None => vec![state.join("STOP")],
+    };
+    paths.iter().try_for_each(|path| match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed("removing", path, &e)),
         _ => Ok(()),
-    }
+    })
 }
 
 fn claim(state: &Path, name: &str, about: &Running) -> Result<File, RunError> {
@@ -281,7 +291,7 @@ fn claim(state: &Path, name: &str, about: &Running) -> Result<File, RunError> {
     )))
 }
 
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -307,6 +317,10 @@ fn said_path(state: &Path, name: &str) -> PathBuf {
 
 fn tripped_path(state: &Path, name: &str) -> PathBuf {
     locks(state).join(format!("{name}.tripped"))
+}
+
+fn day_path(state: &Path, name: &str) -> PathBuf {
+    locks(state).join(format!("{name}.day"))
 }
 
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> RunError {

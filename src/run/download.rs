@@ -36,7 +36,7 @@ const TRIES: u32 = 6;
 
 /// What is younger than this by the venue's clock is not final: a bar may still change, a trade or a settlement may be
 /// listed late. What was asked for is not asked for again.
-const fn unsettled_ns(kind: Kind) -> i64 {
+pub(super) const fn unsettled_ns(kind: Kind) -> i64 {
     match kind {
         Kind::Bars(_) => 2_000_000_000,
         Kind::Funding => 600_000_000_000,

@@ -89,7 +89,7 @@ pub async fn session_in(
     let mode = if keys.is_some() { Mode::Live } else { Mode::Paper };
     let symbols = market::symbols(settings)?;
     let tapes = (plan.tape.as_deref(), plan.resume.as_deref());
-    let standing = Standing::take(plan.state.as_deref(), settings, mode, &symbols, tapes)?;
+    let mut standing = Standing::take(plan.state.as_deref(), settings, mode, &symbols, tapes)?;
     let (places, offers) = unless_stopped(stop, market::places(settings, &symbols, &*transport)).await?;
     let unwanted = market::without_orders(&places);
     // One that goes on has orders and positions to look after.
@@ -153,6 +153,10 @@ pub async fn session_in(
             session.tell(Told::Market(Event::Funding(funding)))?;
         }
     }
+    let of_today = match mode {
+        Mode::Live => standing.tell_day(&mut session, number, wall_now())?,
+        Mode::Paper => Vec::new(),
+    };
     let latency = Latency::default();
     let stages = Arc::clone(latency.stages());
     let keeper =
@@ -218,7 +222,8 @@ pub async fn session_in(
     (hands.outside, hands.stop, hands.number) = (Some(outside), Some(stop), plan.session);
     hands.seconds = second_by_feed;
     settled.iter().for_each(|f| hands.funding.is_booked(f.instrument, f.ts));
-    unsettled.into_iter().chain(left_out).chain(unwanted).for_each(|words| hands.note(words));
+    let words = of_today.into_iter().chain(unsettled).chain(left_out).chain(unwanted);
+    words.for_each(|words| hands.note(words));
     hands.accounts = accounts;
     hands.foreigners = Foreigners::new(settings, hands.session.circuit.engine())?;
     match rehearsal {
@@ -236,8 +241,8 @@ pub async fn session_in(
         Some(standing.swapper(registry, hands.session.circuit.engine(), forms, (plan.watch, settings.session.hang_ms)));
     hands.standing = Some(standing);
     drive.run(&mut hands, asked_to_stop(stop, plan.ends_after)).await;
-    // A trip of its last moments keeps the next session out too.
-    hands.see_standing();
+    // A trip of its last moments keeps the next session out too, and what was lost then counts for it.
+    hands.see_standing(true);
     drop(hands.swapper.take());
     drop(hands.watch.take());
     // Their keeper has last words.

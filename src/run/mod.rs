@@ -10,6 +10,7 @@ mod bus;
 mod check;
 mod control;
 mod coverage;
+mod day;
 mod digest;
 mod download;
 mod evaluate;
@@ -43,6 +44,7 @@ mod session;
 mod settlements;
 mod setup;
 mod shared;
+mod silence;
 #[cfg(test)]
 mod snapshots;
 mod spec;

@@ -43,9 +43,6 @@ const NOTES_MAX: usize = 4_096;
 /// The same alarm is told again after so long.
 const ALARM_AGAIN_NS: i64 = 60_000_000_000;
 
-/// How often a second source's price is told at most.
-const REFER_EVERY_NS: i64 = 100_000_000;
-
 /// How long a live session waits at its end for the venue to say what became of its orders: longer than a venue is silent
 /// after too many requests in a minute. Who cannot wait asks to stop a second time.
 pub(super) const FAREWELL_NS: i64 = 75_000_000_000;
@@ -85,6 +82,8 @@ pub(super) struct Pilot<'a, 'b> {
     pub(super) seconds: BTreeMap<usize, (InstrumentId, Scale)>,
     /// Topics of first sources that are stale, and since when.
     pub(super) stale: BTreeMap<Topic, Ts>,
+    /// Topics of first sources that no connection carries.
+    pub(super) cut: BTreeSet<Topic>,
     /// The second source's price told last, and when.
     pub(super) referred: BTreeMap<InstrumentId, (Price, Ts)>,
     /// What comes from outside the market.
@@ -147,6 +146,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
             signings: Vec::new(),
             seconds: BTreeMap::new(),
             stale: BTreeMap::new(),
+            cut: BTreeSet::new(),
             referred: BTreeMap::new(),
             outside: None,
             stop: None,
@@ -299,7 +299,7 @@ impl<'a, 'b> Pilot<'a, 'b> {
     }
 
     /// Something that comes and goes, told each time: the same words at most once a minute.
-    fn alarm(&mut self, now: Ts, note: String) {
+    pub(super) fn alarm(&mut self, now: Ts, note: String) {
         let note = plain(note);
         self.count(&note);
         if self.alarmed.len() >= NOTES_MAX {
@@ -366,54 +366,6 @@ impl<'a, 'b> Pilot<'a, 'b> {
         pages.show(pulse);
     }
 
-    /// A second source: its price judges the first's; while the first is stale, its trades and quotes stand in.
-    fn on_second(&mut self, (of, scale): (InstrumentId, Scale), event: FeedEvent<'_>, now: Ts, desk: &mut Desk<'_>) {
-        let (instrument, price, stands_in) = match event {
-            FeedEvent::Trade(mut trade) => {
-                (trade.price, trade.qty) = (scale.price(trade.price), scale.qty(trade.qty));
-                let stands_in = self.stale.contains_key(&Topic::Trades(trade.instrument));
-                if stands_in {
-                    self.tell(Told::Market(Event::Trade(&trade)), desk);
-                }
-                (trade.instrument, trade.price, stands_in)
-            }
-            FeedEvent::Quote(mut quote) => {
-                (quote.bid, quote.ask) = (scale.price(quote.bid), scale.price(quote.ask));
-                (quote.bid_qty, quote.ask_qty) = (scale.qty(quote.bid_qty), scale.qty(quote.ask_qty));
-                let stands_in = self.stale.contains_key(&Topic::Quotes(quote.instrument));
-                if stands_in {
-                    self.tell(Told::Market(Event::Quote(&quote)), desk);
-                }
-                (quote.instrument, quote.mid(), stands_in)
-            }
-            FeedEvent::Reconnecting(_, _, _, why) => {
-                self.alarm(now, format!("second source disconnected: {why}"));
-                return self.forget_second(of, now, desk);
-            }
-            FeedEvent::Stale(topic, _) => {
-                self.alarm(now, format!("second source is stale: {topic:?}"));
-                return self.forget_second(of, now, desk);
-            }
-            _ => return,
-        };
-        if stands_in {
-            self.heard = now;
-            self.alarm(now, "the second source stands in for a stale first".to_owned());
-        }
-        let last = self.referred.get(&instrument).copied().unwrap_or((Price::ZERO, Ts::NONE));
-        if price != last.0 && !price.is_zero() && last.1.plus(REFER_EVERY_NS) <= now {
-            self.referred.insert(instrument, (price, now));
-            self.tell(Told::Reference(instrument, price, now.max(self.session.now)), desk);
-        }
-    }
-
-    /// What a second source said last judges no longer: it is silent. What it says next does again.
-    fn forget_second(&mut self, instrument: InstrumentId, now: Ts, desk: &mut Desk<'_>) {
-        if self.referred.remove(&instrument).is_some() {
-            self.tell(Told::Reference(instrument, Price::ZERO, now.max(self.session.now)), desk);
-        }
-    }
-
     fn settle_funding(&mut self, now: Ts, desk: &mut Desk<'_>) {
         while let Some(funding) = self.funding.due(now) {
             self.book_funding(funding, desk);
@@ -456,12 +408,13 @@ impl Hands for Pilot<'_, '_> {
                 self.alarm(now, format!("book lost: {}", why.name()));
                 self.tell(Told::BookLost(id, now), desk);
             }
-            FeedEvent::Stale(topic, age_ms) => {
-                let age_ns = i64::try_from(age_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-                self.stale.insert(topic, now.plus(age_ns.saturating_neg()));
-                self.alarm(now, format!("feed is stale: {topic:?}"));
+            FeedEvent::Stale(topic, age_ms) => self.on_stale(topic, age_ms, now, desk),
+            FeedEvent::Alive(topic) => {
+                self.stale.remove(&topic);
+                self.tell_stale(topic, now, desk);
             }
-            FeedEvent::Alive(topic) => drop(self.stale.remove(&topic)),
+            FeedEvent::Cut(topics) => self.on_cut(topics, true, now, desk),
+            FeedEvent::Carried(topics) => self.on_cut(topics, false, now, desk),
             FeedEvent::Connected(..) => drop(self.feed.remove(&format!("link of {feed}"))),
             FeedEvent::Reconnecting(_, attempt, wait_ms, why) => {
                 self.feed.insert(format!("link of {feed}"), format!("reconnecting ({attempt}) in {wait_ms} ms"));
@@ -555,7 +508,7 @@ impl Hands for Pilot<'_, '_> {
             if let Some(watch) = &self.watch {
                 watch.note_positions(positions(self.session.circuit.engine()));
             }
-            self.see_standing();
+            self.see_standing(false);
         }
         // What is shown is written first: that may have failed.
         if self.failed.is_some() {
@@ -588,10 +541,11 @@ impl Hands for Pilot<'_, '_> {
 }
 
 impl Pilot<'_, '_> {
-    /// Keeps the guard's state where the next session finds it.
-    pub(super) fn see_standing(&mut self) {
+    /// Keeps the guard's state, and what was made today, where the next session finds it.
+    pub(super) fn see_standing(&mut self, at_once: bool) {
         if let Some(standing) = &mut self.standing {
             standing.see(self.session.circuit.engine());
+            standing.keep_day(self.session.circuit.engine(), at_once);
         }
     }
 

@@ -1,17 +1,26 @@
-//! The settlements of perpetuals that a session books itself: those that a feed names, each once.
+//! The settlements of perpetuals: those that a session books itself because a feed names them, each once, and those
+//! that venues list.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bellwether_sdk::{Funding, InstrumentId, Price, Rate, Ts};
 
 use super::RunError;
-use super::download::FUNDING_WINDOW_NS;
+use super::download::{FUNDING_WINDOW_NS, unsettled_ns};
 use super::market::Place;
+use super::paper::wall_now;
 use crate::exchange::transport::Transport;
 use crate::exchange::{Ask, Product, Reply};
+use crate::market::Kind;
 
 /// A feed that names a later settlement has made the one before, although our clock may be behind by so much.
 const CLOCKS_APART_NS: i64 = 600_000_000_000;
+
+/// How often venues are asked for what they list: one question for each contract.
+const ASK_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The settlements of perpetuals after a time, up to now, oldest first, as venues list them.
 ///
@@ -45,6 +54,36 @@ pub(super) async fn since(
     }
     all.sort_by_key(|f| (f.ts, f.instrument));
     Ok(all)
+}
+
+/// Settlements as venues list them, asked for now and then.
+pub(super) struct Listed<'a> {
+    places: &'a [Place],
+    transport: Arc<dyn Transport>,
+    /// Until when the answers reach.
+    after: Ts,
+}
+
+impl<'a> Listed<'a> {
+    /// Of the contracts at these places, from a time on.
+    pub(super) fn new(places: &'a [Place], transport: Arc<dyn Transport>, from: Ts) -> Self {
+        Self { places, transport, after: from }
+    }
+
+    /// What was settled since the last answer, and before this time. After a failure it is asked for again.
+    pub(super) async fn until(&mut self, now: Ts) -> Result<Vec<Funding>, RunError> {
+        let found = since(self.places, self.after, now, &*self.transport).await?;
+        self.after = self.after.max(now.plus(-1));
+        Ok(found)
+    }
+
+    /// Tells what venues list, each time when it is final.
+    pub(super) async fn follow(&mut self, mut tell: impl FnMut(Result<Vec<Funding>, RunError>)) -> Infallible {
+        loop {
+            tokio::time::sleep(ASK_EVERY).await;
+            tell(self.until(wall_now().plus(-unsettled_ns(Kind::Funding))).await);
+        }
+    }
 }
 
 /// Which settlement comes next, and which was booked last.

@@ -60,6 +60,8 @@ pub enum Record {
     Swap(Box<Swap>, Ts),
     /// What others left at the venue was taken into the books.
     Adopt(Box<Adoption>, Ts),
+    /// Earlier sessions of the day made so much on the account: a mantissa.
+    Earlier(String, Ts),
 }
 
 /// What a venue calls things.
@@ -348,6 +350,7 @@ impl Record {
             Told::Arm(who, at) => Self::Arm(who.operator.to_owned(), who.reason.to_owned(), *at),
             Told::Swap(swap, _, at) => Self::Swap(Box::new((*swap).clone()), *at),
             Told::Adopt(adoption, at) => Self::Adopt(Box::new((*adoption).clone()), *at),
+            Told::Earlier(made, at) => Self::Earlier(made.mantissa().to_string(), *at),
         }
     }
 
@@ -376,6 +379,7 @@ impl Record {
             Self::Arm(operator, reason, at) => hear(Told::Arm(Person { operator, reason }, *at)),
             Self::Swap(swap, at) => hear(Told::Swap(swap, fresh, *at)),
             Self::Adopt(adoption, at) => hear(Told::Adopt(adoption, *at)),
+            Self::Earlier(made, at) => hear(Told::Earlier(Money::from_mantissa(made.parse().ok()?), *at)),
             Self::Start(_) | Self::Effect(_) | Self::End(_) | Self::Venue(_) | Self::Continued(_) => return None,
         })
     }

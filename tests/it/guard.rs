@@ -387,6 +387,56 @@ pub mod circuit {
         assert!(out(&mut circuit).starts_with("Buy"), "it tripped again at once");
     }
 
+    /// A session on a day whose earlier ones made so much; it may lose fifty.
+    fn after_earlier(made: i64) -> Circuit {
+        let mut circuit = live(Limits { daily_loss_max: whole(50), ..Limits::default() });
+        let unit = 10i128.pow(u32::from(circuit.engine().account().scale));
+        circuit.tell(Told::Earlier(Money::from_mantissa(i128::from(made) * unit), at(1))).expect("told");
+        circuit
+    }
+
+    fn is_tripped(circuit: &Circuit) -> bool {
+        circuit.engine().guard().is_tripped()
+    }
+
+    #[test]
+    fn what_earlier_sessions_of_the_day_lost_counts_to_its_loss() {
+        let mut circuit = after_earlier(-45);
+        trade(&mut circuit, 2, 100);
+        fill(&mut circuit, 1, 2, 100);
+        trade(&mut circuit, 3, 96);
+        assert!(!is_tripped(&circuit));
+        trade(&mut circuit, 4, 95);
+        let (cause, _) = circuit.engine().guard().tripped().expect("tripped");
+        assert_eq!(cause.to_string(), "the day has lost 50, the limit is 50");
+        // What they won is room, as within one session.
+        let mut circuit = after_earlier(10);
+        trade(&mut circuit, 2, 100);
+        fill(&mut circuit, 1, 2, 100);
+        trade(&mut circuit, 3, 45);
+        assert!(!is_tripped(&circuit));
+        trade(&mut circuit, 4, 40);
+        assert!(is_tripped(&circuit));
+        assert!(is_tripped(&after_earlier(-50)), "before any order");
+    }
+
+    #[test]
+    fn what_earlier_sessions_lost_counts_no_more_after_midnight_nor_when_a_person_has_armed() {
+        let mut circuit = after_earlier(-45);
+        trade(&mut circuit, 2, 100);
+        fill(&mut circuit, 1, 2, 100);
+        trade(&mut circuit, 86_401, 60);
+        assert!(!is_tripped(&circuit));
+        let mut circuit = after_earlier(-45);
+        circuit.tell(Told::Arm(ANN, at(2))).expect("told");
+        trade(&mut circuit, 3, 100);
+        fill(&mut circuit, 1, 3, 100);
+        trade(&mut circuit, 4, 60);
+        assert!(!is_tripped(&circuit));
+        trade(&mut circuit, 5, 50);
+        assert!(is_tripped(&circuit));
+    }
+
     #[test]
     fn a_hold_goes_when_its_cause_is_gone() {
         let mut circuit = live(Limits::default());

@@ -483,6 +483,15 @@ impl<'a> Context<'a> {
         self.view.features.get(name, self.instrument)
     }
 
+    /// Whether the market data of an instrument is stale: one of the streams that the session has of it is silent for
+    /// longer than its settings allow, or its connection is gone. What else is said of it then may be old. Only
+    /// sessions on a venue's feed tell it; no hook is called for it, so whoever must act while nothing comes sets a
+    /// [`timer`](Self::timer).
+    pub fn is_stale(&self, id: InstrumentId) -> bool {
+        self.look("whether data is stale");
+        self.view.features.get(Feature::FEED_STALE, id).is_some_and(|f| f.value != 0.0)
+    }
+
     /// Of a flood no more is kept than shows that it is one: a loop without end takes no memory.
     #[inline]
     fn ask(&mut self, action: Action) {

@@ -111,6 +111,12 @@ pub struct Feature {
     pub ts: Ts,
 }
 
+impl Feature {
+    /// The feature by which a session on a venue's feed tells of an instrument whether its data is stale: 1, and 0 when
+    /// all of it flows again. [`Context::is_stale`](crate::Context::is_stale) reads it.
+    pub const FEED_STALE: &str = "feed.stale";
+}
+
 /// The newest value of every feature, by name; of one instrument or of none.
 ///
 /// ```

@@ -26,6 +26,7 @@ fn a_changeover_before_the_venue_cuts_loses_no_trade_and_never_the_book() {
     assert!(count(&world, "Connected(Link(2), true)") == 1, "{:?}", world.log);
     assert_eq!(count(&world, "book lost"), 0, "{:?}", world.log);
     assert_eq!(count(&world, "Reconnecting"), 0, "{:?}", world.log);
+    assert_eq!((count(&world, "Cut"), count(&world, "Carried")), (0, 1), "{:?}", world.log);
     assert_eq!(told_after - told, seen_after - seen, "each trade once");
     assert_eq!(world.open_urls().iter().filter(|u| u.ends_with("market")).count(), 1, "the old one is closed");
 }
@@ -66,6 +67,9 @@ fn a_disconnection_is_told_and_the_book_comes_back() {
     world.run(5_000, |_| {});
     assert_eq!(count(&world, "book lost: disconnected"), 1, "{:?}", world.log);
     assert!(count(&world, "Reconnecting") == 1 && world.feed.book(BTC).is_some(), "{:?}", world.log);
+    let topics = "[Trades(InstrumentId(0)), Depth(InstrumentId(0), 1000)]";
+    assert_eq!(count(&world, &format!("Cut({topics})")), 1, "{:?}", world.log);
+    assert_eq!(count(&world, &format!("Carried({topics})")), 2, "{:?}", world.log);
 }
 
 #[test]

@@ -204,11 +204,26 @@ impl Desk {
 
     /// A session of so many seconds, which goes on with the tape where there is one.
     fn session(&self, plugin: &str, seconds: u64) -> Outcome {
-        self.session_of(&self.settings(plugin), seconds).expect("a session")
+        self.session_on(self.tape(), 1, seconds, &self.settings(plugin))
     }
 
+    /// The same of settings; it may not begin.
     fn session_of(&self, settings: &Settings, seconds: u64) -> Result<Outcome, RunError> {
-        let tape = self.tape();
+        self.session_from(self.tape(), 1, seconds, settings)
+    }
+
+    /// The same of a number and settings, on a tape.
+    fn session_on(&self, tape: PathBuf, number: u64, seconds: u64, settings: &Settings) -> Outcome {
+        self.session_from(tape, number, seconds, settings).expect("a session")
+    }
+
+    fn session_from(
+        &self,
+        tape: PathBuf,
+        number: u64,
+        seconds: u64,
+        settings: &Settings,
+    ) -> Result<Outcome, RunError> {
         let resumes = tape.exists();
         let plan = SessionPlan {
             state: Some(self.dir.path().join("state")),
@@ -218,7 +233,7 @@ impl Desk {
             ends_after: Some(Duration::from_secs(seconds)),
             program: ("test", ""),
             settings_json: serde_json::to_string(settings).expect("settings"),
-            session: 1,
+            session: number,
             tokens: &crate::signals::desk::token,
         };
         let secret = Arc::new(Credential::new("bot", Scheme::HmacSha256, "s3cret").expect("a key"));
@@ -337,6 +352,29 @@ fn a_guard_that_trips_at_the_end_keeps_the_next_session_out() {
     desk.session("listener", 10);
     asks.join().expect("asked");
     assert_eq!(run::tripped(&state).len(), 1, "the session after it would begin");
+}
+
+#[test]
+fn what_an_account_lost_today_is_lost_for_its_next_session_too() {
+    let desk = Desk::new(begun());
+    desk.session("buy_once", 5);
+    assert!(!lines_of(&desk.tape()).iter().any(|l| l.starts_with("Earlier")), "nothing was before it");
+    // Four hundredths of fees.
+    let mut settings = desk.settings("listener");
+    settings.risk.daily_loss_max = Some("0.03".parse().expect("a number"));
+    let tape = desk.dir.path().join("second.tape");
+    let outcome = desk.session_on(tape.clone(), 2, 3, &settings);
+    assert!(noted(&outcome, "earlier sessions of the day made -0.04 USDT on the account"), "{:?}", outcome.notes);
+    let state = desk.dir.path().join("state");
+    assert_eq!(run::tripped(&state).len(), 1, "{:?}", outcome.notes);
+    let lines = lines_of(&tape);
+    assert_eq!(lines.iter().filter(|l| l.starts_with("Earlier(\"-4")).count(), 1, "{lines:?}");
+    assert_eq!(run::replay(&tape, &Desk::registry()).expect("a replay").divergence, None);
+    // Whoever arms begins anew.
+    run::clear(&state, Some("binance-main")).expect("cleared");
+    let outcome = desk.session_on(desk.dir.path().join("third.tape"), 3, 3, &settings);
+    assert!(!noted(&outcome, "earlier sessions"), "{:?}", outcome.notes);
+    assert_eq!(run::tripped(&state), Vec::new());
 }
 
 #[test]

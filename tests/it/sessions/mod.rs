@@ -1,6 +1,7 @@
 //! Paper sessions on venues' feeds, over real sockets: second sources, funding, warm-up.
 
 mod contracts;
+mod silence;
 mod venue;
 
 use std::net::SocketAddr;
@@ -121,7 +122,7 @@ impl Watcher for Nobody {
 
 /// Trades at a price for so long.
 fn trading(price: &'static str, trades_for_ms: u64) -> Script {
-    Script { price, trades_for_ms, funding: None }
+    Script { price, trades_for_ms, pauses_ms: 0, hangs_up: false, funding: None }
 }
 
 /// A paper session of a strategy on the venues.
@@ -138,6 +139,11 @@ fn session_at(
     change: impl FnOnce(&mut Settings),
 ) -> Outcome {
     session_until(at, plugin, lasts, tapes, &AtomicBool::new(false), change).expect("a session")
+}
+
+fn registry() -> Registry {
+    let own = Registry::new().with::<BuyOnce>().with::<BuyLater>().with::<Listener>().with::<silence::Careful>();
+    own.with::<strategy_follow::Follow>()
 }
 
 /// The same until somebody stops it, if not before.
@@ -161,8 +167,6 @@ fn session_until(
         venue.market_url = Some(market);
     }
     change(&mut settings);
-    let registry =
-        Registry::new().with::<BuyOnce>().with::<BuyLater>().with::<Listener>().with::<strategy_follow::Follow>();
     let plan = SessionPlan {
         state: None,
         tape,
@@ -174,7 +178,7 @@ fn session_until(
         session: 1,
         tokens: &crate::signals::desk::token,
     };
-    run::session(&settings, &registry, plan, None, &mut Nobody, stop).map(|report| report.outcome)
+    run::session(&settings, &registry(), plan, None, &mut Nobody, stop).map(|report| report.outcome)
 }
 
 #[test]
@@ -251,7 +255,7 @@ fn a_second_source_that_is_silent_judges_no_longer() {
 
 #[test]
 fn announced_funding_is_booked_when_it_settles() {
-    let first = Script { price: "100.0", trades_for_ms: 60_000, funding: Some(("0.0010", 3_000)) };
+    let first = Script { funding: Some(("0.0010", 3_000)), ..trading("100.0", 60_000) };
     let venues = Venues { first, second: trading("100.0", 0) };
     let outcome = session("buy_once", venues, Duration::from_secs(5), |_| {});
     assert_eq!(outcome.fills.len(), 1);

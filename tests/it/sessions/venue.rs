@@ -15,6 +15,10 @@ pub struct Script {
     pub price: &'static str,
     /// Its trades come so long after a connection, milliseconds.
     pub trades_for_ms: u64,
+    /// And again after a silence of so many milliseconds, and so on; zero for never.
+    pub pauses_ms: u64,
+    /// After these it hangs up instead of being silent.
+    pub hangs_up: bool,
     /// Funding of so much settles so long after a connection, milliseconds.
     pub funding: Option<(&'static str, u64)>,
 }
@@ -146,7 +150,8 @@ impl Words for Bybit {
 async fn talk(mut socket: WebSocket, script: &Script, words: &dyn Words) {
     let begun = now_ms();
     let mut tick = tokio::time::interval(Duration::from_millis(20));
-    let mut number = 0;
+    // Never the one of an earlier connection.
+    let mut number = begun;
     loop {
         let line = tokio::select! {
             biased;
@@ -158,9 +163,14 @@ async fn talk(mut socket: WebSocket, script: &Script, words: &dyn Words) {
             _ = tick.tick() => {
                 number += 1;
                 let now = now_ms();
+                let since = match script.pauses_ms {
+                    0 => now - begun,
+                    pause => (now - begun) % (script.trades_for_ms + pause),
+                };
                 match script.funding {
-                    Some((rate, after)) if number % 5 == 0 && now < begun + after => Some(words.funding(rate, begun + after)),
-                    _ if now < begun + script.trades_for_ms => Some(words.trade(number, script.price, now)),
+                    Some((rate, after)) if number.is_multiple_of(5) && now < begun + after => Some(words.funding(rate, begun + after)),
+                    _ if since < script.trades_for_ms => Some(words.trade(number, script.price, now)),
+                    _ if script.hangs_up => return,
                     _ => None,
                 }
             }

@@ -4,7 +4,7 @@
 //! the simulated exchange inside, the circuit is closed: answers are worked out. With a venue behind the door, commands
 //! are left for the caller to send and answers come in as inputs. Either way the same inputs give the same journal.
 
-use bellwether_sdk::{Bar, InstrumentId, OrderId, Price, Probe, Ts};
+use bellwether_sdk::{Bar, InstrumentId, Money, OrderId, Price, Probe, Ts};
 
 use super::adopt::Adoption;
 use super::core::{Command, Engine, Event};
@@ -48,6 +48,8 @@ pub enum Told<'a> {
     Swap(&'a Swap, &'a Fresh, Ts),
     /// What others left at the venue is taken into the books.
     Adopt(&'a Adoption, Ts),
+    /// Earlier sessions of this UTC day made so much on the account, in reporting currency: the day's loss counts it.
+    Earlier(Money, Ts),
 }
 
 /// Who asked for something, and why.
@@ -284,6 +286,11 @@ impl Circuit {
                 self.engine_mut().arm(at);
                 self.pump()
             }
+            Told::Earlier(made, at) => {
+                self.come_to(at, Class::Funding)?;
+                self.engine_mut().count_earlier(made, at);
+                self.pump()
+            }
             Told::Swap(swap, fresh, at) => {
                 self.come_to(at, Class::Funding)?;
                 self.engine_mut().swap(swap, fresh.take())?;
@@ -375,7 +382,8 @@ impl Told<'_> {
             | Told::Kill(_, _, at)
             | Told::Arm(_, at)
             | Told::Swap(_, _, at)
-            | Told::Adopt(_, at) => *at,
+            | Told::Adopt(_, at)
+            | Told::Earlier(_, at) => *at,
         }
     }
 }

@@ -224,6 +224,21 @@ impl Guard {
         self.memory.arm(account);
     }
 
+    /// Earlier sessions made so much on the account in this day: what they lost counts to the day's loss.
+    pub fn count_earlier(&mut self, account: &Account, made: Money) {
+        self.memory.count_earlier(account, made);
+    }
+
+    /// What earlier sessions made on the account in this day, as it was told.
+    pub fn earlier(&self, account: &Account) -> Money {
+        self.memory.earlier(account)
+    }
+
+    /// What this session made in this day; since a person armed the guard, where that was in this day.
+    pub fn made(&self, account: &Account) -> Money {
+        self.memory.made(account)
+    }
+
     /// Holds entries, or does no longer.
     pub fn hold(&mut self, hold: Hold, on: bool) {
         self.memory.hold(hold, on);

@@ -95,6 +95,8 @@ pub(crate) struct Memory {
     warned: BTreeSet<(Limit, Option<InstrumentId>)>,
     /// Equity that a UTC day's loss is counted from, once a person has re-armed in that day: the day and the equity.
     day_from: Option<(i64, Money)>,
+    /// What earlier sessions made on the account in a day: the day and their sum. Armed again, it counts no more.
+    earlier: Option<(i64, Money)>,
     peak: Option<Money>,
     losses: u32,
     acts: Vec<GuardAct>,
@@ -115,6 +117,7 @@ impl Memory {
     pub(super) fn arm(&mut self, account: &Account) {
         self.tripped = None;
         self.day_from = Some((account.day, account.equity));
+        self.earlier = None;
         self.peak = Some(account.equity);
         self.losses = 0;
         self.warned.clear();
@@ -126,6 +129,21 @@ impl Memory {
         if changed {
             self.acts.push(if on { GuardAct::Held(hold) } else { GuardAct::Released(hold) });
         }
+    }
+
+    pub(super) fn count_earlier(&mut self, account: &Account, made: Money) {
+        self.earlier = Some((account.day, made));
+    }
+
+    /// What earlier sessions made in this day.
+    pub(super) fn earlier(&self, account: &Account) -> Money {
+        self.earlier.filter(|(day, _)| *day == account.day).map_or(Money::ZERO, |e| e.1)
+    }
+
+    /// What this session made in this day, or since it was armed in it.
+    pub(super) fn made(&self, account: &Account) -> Money {
+        let from = self.day_from.filter(|(day, _)| *day == account.day).map_or(account.day_start, |d| d.1);
+        Money::from_mantissa(account.equity.mantissa().saturating_sub(from.mantissa()))
     }
 
     pub(super) fn take_acts(&mut self) -> Vec<GuardAct> {
@@ -160,8 +178,7 @@ impl Memory {
             scale,
         };
         let equity = account.equity.mantissa();
-        let from = self.day_from.filter(|(day, _)| *day == account.day).map_or(account.day_start, |d| d.1);
-        let lost = from.mantissa().saturating_sub(equity);
+        let lost = self.made(account).mantissa().saturating_add(self.earlier(account).mantissa()).saturating_neg();
         let daily = limits.daily_loss_max.map(|max| level(Limit::DailyLoss, lost, amount_at(max, scale), scale));
         let peak = self.peak.unwrap_or(account.equity).mantissa().max(equity);
         // Per cent with two digits, rounded down.

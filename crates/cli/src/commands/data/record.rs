@@ -19,12 +19,13 @@ What comes is committed every few seconds in whole batches; Ctrl-C commits the r
 
 Examples:
   bellwether data record --instrument binance:BTC/USDT --kind trades,quotes,depth --for 1h --data my-data
-  bellwether data record --instrument kraken:BTC/USD --kind depth --data my-data")]
+  bellwether data record --instrument kraken:BTC/USD --kind depth --data my-data
+  bellwether data record --instrument binance:BTC/USDT:USDT --kind trades,funding --data my-data")]
 pub(super) struct RecordArgs {
     /// Whose data, e.g. binance:BTC/USDT; repeat for more.
     #[arg(long, visible_alias = "symbol", value_name = "SYMBOL", required = true)]
     instrument: Vec<Symbol>,
-    /// What: trades, quotes, depth; several with commas.
+    /// What: trades, quotes, depth, of perpetuals funding; several with commas.
     #[arg(long, value_name = "KINDS", value_delimiter = ',', default_value = "trades")]
     kind: Vec<Kind>,
     /// End after so long: 60s, 15m, 8h [default: until stopped].
@@ -48,9 +49,12 @@ pub(super) struct RecordArgs {
 
 /// Runs the command.
 pub(super) fn run(global: &Global, args: &RecordArgs) -> Result<(), Failure> {
-    if let Some(kind) = args.kind.iter().find(|k| !matches!(k, Kind::Trades | Kind::Quotes | Kind::Depth)) {
-        return Err(Failure::new(Code::Usage, format!("{kind} are not recorded; there are trades, quotes, depth"))
-            .help("`bellwether data download` fetches bars and funding afterwards"));
+    if let Some(kind) = args.kind.iter().find(|k| matches!(k, Kind::Bars(_))) {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("{kind} are not recorded; there are trades, quotes, depth, funding"),
+        )
+        .help("`bellwether data download` fetches bars afterwards"));
     }
     let mut settings = plan::settings(global)?.settings;
     for symbol in &args.instrument {

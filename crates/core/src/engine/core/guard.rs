@@ -79,6 +79,22 @@ impl Engine {
         self.enforced = Enforced::default();
     }
 
+    /// Earlier sessions of this UTC day made so much on the account.
+    pub fn count_earlier(&mut self, made: Money, at: Ts) {
+        self.pass_time(at);
+        self.guard.count_earlier(&self.account(), made);
+        if self.watching {
+            self.judge();
+        }
+        self.enforce();
+    }
+
+    /// What earlier sessions made on the account this day, and this one, in reporting currency.
+    pub fn made_today(&self) -> (Money, Money) {
+        let account = self.account();
+        (self.guard.earlier(&account), self.guard.made(&account))
+    }
+
     /// Entries are held for a reason that the engine does not see, or no longer.
     pub fn hold(&mut self, hold: Hold, on: bool, at: Ts) {
         self.now = self.now.max(at);

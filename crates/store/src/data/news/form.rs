@@ -11,6 +11,8 @@ use crate::signal::Body;
 
 /// Longest id, and longest tag.
 const WORD_MAX: usize = 128;
+/// What the names of features begin with that a session tells itself: nobody else may.
+const OWN_FEATURES: &str = "feed.";
 /// Longest reason.
 const REASON_MAX: usize = 1_000;
 /// Most targets, and most tags.
@@ -288,6 +290,9 @@ impl Line {
                 let value = form.value.text();
                 let number = value.parse::<f64>().ok().filter(|v| v.is_finite());
                 let name = word("feature", &form.feature)?;
+                if name.starts_with(OWN_FEATURES) {
+                    return Err(wrong("feature", &name, "another name: `feed.` is what a session tells itself"));
+                }
                 Ok(Body::Feature {
                     name: Tag::Owned(name),
                     instrument: of.map(|i| i.id),
@@ -502,6 +507,15 @@ mod tests {
         let line = Line::parse(r#"{"feature":"aleo.block_time","value":"3.5"}"#).expect("a line");
         let wanted = Body::Feature { name: "aleo.block_time".into(), instrument: None, value: 3.5 };
         assert_eq!(line.body(&find), Ok(wanted));
+    }
+
+    #[test]
+    fn nobody_tells_in_a_sessions_place_whether_its_feed_is_stale() {
+        let of = |name: &str| format!(r#"{{"feature":"{name}","instrument":"test:AAA/USD","value":0}}"#);
+        let why = refused(&of(bellwether_sdk::Feature::FEED_STALE));
+        assert_eq!(why, r#"feature: found "feed.stale"; write another name: `feed.` is what a session tells itself"#);
+        assert!(refused(&of("feed.other")).contains("another name"));
+        assert!(Line::parse(&of("feedback")).and_then(|l| l.body(&find)).is_ok());
     }
 
     #[test]

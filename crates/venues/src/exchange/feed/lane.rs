@@ -4,7 +4,7 @@ use bellwether_sdk::Ts;
 
 use super::keeper::{Keeper, Resync};
 use super::topics::Topics;
-use super::{Backoff, Facts, FeedSettings, Line, Link, nanos};
+use super::{Backoff, Facts, FeedEvent, FeedSettings, FeedSink, Line, Link, nanos};
 use crate::exchange::machine::LineState;
 use crate::exchange::{BookRule, Plan, SnapshotBy, Topic};
 
@@ -48,6 +48,11 @@ impl Conn {
         }
         Self { line, heard: vec![Ts::NONE; count], keepers, subscribed: Ts::NONE, sequence: None }
     }
+
+    /// Whether any of its topics was heard of on it.
+    fn carries(&self) -> bool {
+        self.heard.iter().any(|at| *at != Ts::NONE)
+    }
 }
 
 /// One plan and its connections.
@@ -60,6 +65,8 @@ pub(super) struct Lane {
     pub(super) attempt: u32,
     /// When the next attempt to connect is due, for the current one or its successor.
     pub(super) retry_at: Ts,
+    /// Whether its topics were told last as carried; `None` before anything was told.
+    carried: Option<bool>,
     backoff: Backoff,
 }
 
@@ -69,7 +76,24 @@ const WELL_AFTER_MS: u64 = 10_000;
 impl Lane {
     pub(super) fn new(plan: Plan, topics: &Topics, backoff: Backoff) -> Self {
         let mine = plan.topics.iter().filter_map(|t| topics.position(t)).collect();
-        Self { plan, topics: mine, current: None, next: None, attempt: 0, retry_at: Ts::NONE, backoff }
+        Self { plan, topics: mine, current: None, next: None, attempt: 0, retry_at: Ts::NONE, carried: None, backoff }
+    }
+
+    /// Tells once that its topics are carried, when they are.
+    #[inline]
+    pub(super) fn tell_carried(&mut self, sink: &mut dyn FeedSink) {
+        if self.carried != Some(true) && self.current.as_ref().is_some_and(Conn::carries) {
+            self.carried = Some(true);
+            sink.feed(FeedEvent::Carried(&self.plan.topics));
+        }
+    }
+
+    /// Tells once that nothing carries its topics, unless a successor does.
+    pub(super) fn tell_cut(&mut self, sink: &mut dyn FeedSink) {
+        if self.carried != Some(false) && !self.current.as_ref().is_some_and(Conn::carries) {
+            self.carried = Some(false);
+            sink.feed(FeedEvent::Cut(&self.plan.topics));
+        }
     }
 
     pub(super) fn slot(&mut self, place: Place) -> &mut Option<Conn> {

@@ -72,6 +72,10 @@ pub enum FeedEvent<'a> {
     Stale(Topic, u64),
     /// A stale topic is heard of again.
     Alive(Topic),
+    /// Nothing carries these topics: their connection ended, or could not be opened.
+    Cut(&'a [Topic]),
+    /// A connection carries these topics, and something was heard on it.
+    Carried(&'a [Topic]),
     /// A connection is open and its subscriptions are on their way; `true` when it replaces one that was well.
     Connected(Link, bool),
     /// A connection ended, or could not be opened; the next attempt has this number and comes after so many
@@ -328,6 +332,9 @@ impl Feed {
         if heard.bars_missed {
             self.ask_for_missed_bars(sink);
         }
+        if place == Place::Current {
+            self.lanes[i].tell_carried(sink);
+        }
     }
 
     /// A message was not understood. Where nothing else would show that a change was lost, the books are.
@@ -382,6 +389,7 @@ impl Feed {
             lane.current = Some(next);
             self.tell_books(i, sink);
         }
+        self.lanes[i].tell_cut(sink);
     }
 
     /// Tells the whole of each valid book of a lane: its followers replace theirs.
