@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use bellwether_sdk::{Decimal, Interval, Money, Ts};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub(super) struct Day {
     files: Vec<(PathBuf, File)>,
     kept: Option<Made>,
     due: Ts,
+    /// Whoever decides does not wait for the disk.
+    writing: Option<JoinHandle<()>>,
 }
 
 impl Day {
@@ -47,7 +50,7 @@ impl Day {
     /// [`RunError::Refused`] for a file that does not read: nobody knows what was lost.
     pub(super) fn open(paths: impl Iterator<Item = PathBuf>, number: u64, now: Ts) -> Result<Self, RunError> {
         let files = paths.map(|path| Ok((path.clone(), read(&path, day_of(now))?))).collect::<Result<_, RunError>>()?;
-        Ok(Self { own: format!("{number:016x}"), files, kept: None, due: Ts::NONE })
+        Ok(Self { own: format!("{number:016x}"), files, kept: None, due: Ts::NONE, writing: None })
     }
 
     /// What the other sessions of the day made, in a currency with so many digits, and what cannot be counted in it. A
@@ -69,12 +72,14 @@ impl Day {
         (self.kept, self.due) = (None, Ts::NONE);
     }
 
-    /// Keeps what the session has made until engine time `now`, when it is time, or at once. What cannot be written is
-    /// told in the log.
+    /// Keeps what the session has made until engine time `now`: on another thread when it is time, or at once, and then it
+    /// is kept when this returns. What cannot be written is told in the log.
     pub(super) fn keep(&mut self, now: Ts, made: Money, (currency, scale): (&str, u8), at_once: bool) {
-        if now == Ts::NONE || now < self.due && !at_once {
+        let busy = self.writing.as_ref().is_some_and(|w| !w.is_finished());
+        if now == Ts::NONE || (now < self.due || busy) && !at_once {
             return;
         }
+        self.wait();
         self.due = now.plus(KEEP_EVERY_NS);
         let Ok(result) = made.to_text(scale).parse::<Decimal>() else { return };
         let made = Made { result: result.normalized(), currency: currency.to_owned() };
@@ -83,19 +88,31 @@ impl Day {
         if nothing || self.kept.as_ref() == Some(&made) {
             return;
         }
-        let day = day_of(now);
+        let (day, mut texts) = (day_of(now), Vec::new());
         for (path, file) in &mut self.files {
             if file.day != day {
                 *file = File { day, ..File::default() };
             }
             file.sessions.insert(self.own.clone(), made.clone());
-            let new = path.with_extension("day.new");
-            let text = serde_json::to_vec(file).unwrap_or_default();
-            if let Err(error) = write_private(&new, &text).and_then(|()| std::fs::rename(&new, &path)) {
-                tracing::warn!("keeping what the session made today in {}: {error}", path.display());
-            }
+            texts.push((path.clone(), serde_json::to_vec(file).unwrap_or_default()));
         }
         self.kept = Some(made);
+        let thread = std::thread::Builder::new().name("day".to_owned());
+        self.writing = thread.spawn(move || texts.iter().for_each(|(path, text)| write(path, text))).ok();
+        if at_once {
+            self.wait();
+        }
+    }
+
+    fn wait(&mut self) {
+        let _ = self.writing.take().map(JoinHandle::join);
+    }
+}
+
+fn write(path: &Path, text: &[u8]) {
+    let new = path.with_extension("day.new");
+    if let Err(error) = write_private(&new, text).and_then(|()| std::fs::rename(&new, path)) {
+        tracing::warn!("keeping what the session made today in {}: {error}", path.display());
     }
 }
 
@@ -175,11 +192,13 @@ mod tests {
         second.keep(hour(2), made(0), USDT, true);
         second.keep(hour(3), made(-200), USDT, false);
         second.keep(hour(3), made(-300), USDT, false);
+        second.wait();
         assert_eq!(session(dir, &["a"], 3, 4).earlier(USDT).0, made(-700), "not so often");
         second.keep(hour(3), made(-300), USDT, true);
         assert_eq!(session(dir, &["a"], 3, 4).earlier(USDT).0, made(-800));
         second.forget();
         second.keep(hour(4), made(-10), USDT, false);
+        second.wait();
         assert_eq!(session(dir, &["a"], 3, 4).earlier(USDT).0, made(-10));
         // Over midnight the day begins anew.
         second.keep(hour(25), made(-1), USDT, true);

@@ -188,6 +188,7 @@ impl Run {
                 side: Side::Buy,
                 price: Price::from_mantissa(9_000),
                 qty: Qty::from_mantissa(4),
+                withheld: Qty::ZERO,
                 qty_total: qty,
                 fee: "0".to_owned(),
                 liquidity: bellwether_sdk::Liquidity::Maker,

@@ -442,3 +442,22 @@ fn an_order_that_was_put_away_is_neither_placed_again_nor_taken_for_somebody_els
     world.say_private(&said("order", "open"));
     assert!(world.notes.iter().any(|n| n.contains("order 1 had ended long ago and is open")), "{:?}", world.notes);
 }
+
+#[test]
+fn a_sale_by_rest_waits_until_the_one_before_it_has_made_room() {
+    for seed in 50..62 {
+        let mut world = calm(seed);
+        world.ticking = false;
+        world.run(3_000, |_| {});
+        let first = world.submit(Side::Sell, 5);
+        world.run(5_000, |_| {});
+        world.faults = Faults { delay_ms: 300, refuse: 0, ..Faults::default() };
+        world.cut_all();
+        world.cancel(first);
+        let second = world.submit(Side::Sell, 6);
+        let open = |w: &World| w.server.orders.iter().filter(|o| matches!(o.status, "open" | "part")).count();
+        world.run(10_000, |w| assert!(open(w) <= 1, "seed {seed}: {:?}", w.server.orders));
+        assert_eq!(world.server.orders.len(), 2, "seed {seed}: {:?}", world.told.get(&second));
+        assert_eq!(open(&world), 1, "seed {seed}");
+    }
+}

@@ -217,13 +217,7 @@ impl Desk {
         self.session_from(tape, number, seconds, settings).expect("a session")
     }
 
-    fn session_from(
-        &self,
-        tape: PathBuf,
-        number: u64,
-        seconds: u64,
-        settings: &Settings,
-    ) -> Result<Outcome, RunError> {
+    fn session_from(&self, tape: PathBuf, number: u64, seconds: u64, settings: &Settings) -> Result<Outcome, RunError> {
         let resumes = tape.exists();
         let plan = SessionPlan {
             state: Some(self.dir.path().join("state")),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_sdk::{InstrumentId, OrderId, Ts};
+use bellwether_sdk::{InstrumentId, OrderId, Side, Ts};
 
 use super::counts::wait_until;
 use super::held::{Cancelling, State};
@@ -11,7 +11,7 @@ use super::{FILLS_MARGIN_NS, Gateway, GatewayEvent, nanos};
 use crate::exchange::machine::{Action, Link, Tag};
 use crate::exchange::transport::TransportError;
 use crate::exchange::{
-    Act, Amend, Ask, Cancel, Fault, FillNote, OrderRef, OrderRow, OrderStatus, Reply, Request, Response, Span,
+    Act, Amend, Ask, Cancel, Fault, FillNote, OrderRef, OrderRow, OrderStatus, Product, Reply, Request, Response, Span,
     VenueError,
 };
 use crate::keys::{Asked, Key, KeyError, Use};
@@ -19,6 +19,9 @@ use crate::orders::Answer;
 
 /// A venue that tells open orders, or fills, on more pages than these has lost its place.
 const PAGES_MAX: u32 = 200;
+
+/// A sale that waits for room looks again after so long.
+const ROOM_NS: i64 = nanos(10);
 
 /// What a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,6 +202,12 @@ impl Gateway {
             self.end(id, OrderStatus::Rejected, why);
             return;
         }
+        if self.waits_for_room(id) {
+            let Some(held) = self.orders.get_mut(&id) else { return };
+            held.state = State::Waiting(now.plus(ROOM_NS));
+            return;
+        }
+        let Some(held) = self.orders.get_mut(&id) else { return };
         let instrument = held.order().instrument;
         let act = self.facts.act_count.and_then(|_| held.placement()).map(Act::Place);
         let cost = act.map_or(0, |act| self.venue.cost(&act, 0));
@@ -216,6 +225,22 @@ impl Gateway {
             self.reconcile_later();
         }
         self.send(Job::Place(id), 0);
+    }
+
+    /// Whether a sale waits for the end of others, which was asked for: a spot venue holds what they sell until then, and by
+    /// REST what is sent first may be looked at last. It waits no longer than for an answer.
+    fn waits_for_room(&self, id: OrderId) -> bool {
+        let Some(own) = self.orders.get(&id) else { return false };
+        let (order, by_socket) = (own.order(), self.wires.trade.line.as_ref().is_some_and(|l| l.is_open()));
+        let spot = self.facts.product == Product::Spot && order.side == Side::Sell;
+        if !spot || by_socket || self.now >= own.first.plus(nanos(self.settings.answer_within_ms)) {
+            return false;
+        }
+        let makes_room = |h: &super::Held| {
+            let (other, ends) = (h.order(), h.cancelling != Cancelling::No);
+            ends && other.instrument == order.instrument && other.side == Side::Sell
+        };
+        self.live.iter().filter(|other| **other != id).any(|other| self.orders.get(other).is_some_and(makes_room))
     }
 
     /// The act of a job; `None` when it is of no use any more.

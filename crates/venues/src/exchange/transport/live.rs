@@ -4,11 +4,12 @@ use std::error::Error as _;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use futures_util::{SinkExt, Stream};
+use futures_util::{FutureExt, Sink, SinkExt, Stream};
 use tokio::net::TcpStream;
+use tokio::task::unconstrained;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -137,7 +138,7 @@ impl Transport for Live {
                 TransportError::NotSent(format!("no connection within {} ms", self.settings.connect_timeout_ms))
             })?
             .map_err(not_sent)?;
-        Ok(Box::new(LiveSocket { stream, send_timeout_ms: self.settings.send_timeout_ms }))
+        Ok(Box::new(LiveSocket { stream, send_timeout_ms: self.settings.send_timeout_ms, unsent_since: None }))
     }
 }
 
@@ -161,20 +162,45 @@ fn causes(error: reqwest::Error) -> String {
 struct LiveSocket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     send_timeout_ms: u64,
+    /// The system has not taken all of the last message, since when: the peer does not read.
+    unsent_since: Option<Instant>,
+}
+
+impl LiveSocket {
+    /// Hands on what the system has not taken yet; why the socket is of no use any more, if so.
+    fn push(&mut self, context: &mut Context<'_>) -> Option<String> {
+        let since = self.unsent_since?;
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Ready(Ok(())) => self.unsent_since = None,
+            Poll::Ready(Err(e)) => return Some(e.to_string()),
+            Poll::Pending if since.elapsed() < Duration::from_millis(self.send_timeout_ms) => {}
+            Poll::Pending => return Some(format!("not sent within {} ms", self.send_timeout_ms)),
+        }
+        None
+    }
 }
 
 #[async_trait]
 impl Socket for LiveSocket {
     async fn send(&mut self, text: &str) -> Result<(), TransportError> {
-        let sending = self.stream.send(Message::Text(text.into()));
-        match within(self.send_timeout_ms, sending).await {
-            Some(Ok(())) => Ok(()),
-            Some(Err(e)) => Err(TransportError::Unknown(e.to_string())),
-            None => Err(TransportError::Unknown(format!("not sent within {} ms", self.send_timeout_ms))),
+        // All other sockets would wait with it. What the system does not take now goes on with the next look.
+        if self.unsent_since.is_some() && unconstrained(self.stream.flush()).now_or_never().is_none() {
+            return Err(TransportError::Unknown("the message before it is not sent yet".to_owned()));
+        }
+        self.unsent_since = None;
+        match unconstrained(self.stream.send(Message::Text(text.into()))).now_or_never() {
+            Some(sent) => sent.map_err(|e| TransportError::Unknown(e.to_string())),
+            None => {
+                self.unsent_since = Some(Instant::now());
+                Ok(())
+            }
         }
     }
 
     fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Frame> {
+        if let Some(why) = self.push(context) {
+            return Poll::Ready(Frame::Closed(why));
+        }
         loop {
             let Poll::Ready(next) = Pin::new(&mut self.stream).poll_next(context) else { return Poll::Pending };
             return Poll::Ready(match next {
@@ -203,6 +229,8 @@ impl Socket for LiveSocket {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt;
+
     use super::*;
 
     #[test]
@@ -215,5 +243,60 @@ mod tests {
         let error = runtime.block_on(live.http("http://127.0.0.1:1", &request)).expect_err("no connection").to_string();
         assert!(error.contains("GET http://127.0.0.1:1/api/v3/order: "), "{error}");
         assert!(!error.contains("signature") && !error.contains("0123456789abcdef"), "{error}");
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_keeps_nobody_waiting() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let url = format!("ws://{}", listener.local_addr().expect("an address"));
+            let live =
+                Live::new(LiveSettings { send_timeout_ms: 300, ..LiveSettings::default() }).expect("a transport");
+            let accepting = async {
+                let (stream, _) = listener.accept().await.expect("a client");
+                tokio_tungstenite::accept_async(stream).await.expect("a socket")
+            };
+            let (peer, socket) = tokio::join!(accepting, live.connect(&url));
+            let mut socket = socket.expect("connected");
+            let (begun, text) = (Instant::now(), "x".repeat(1 << 20));
+            let mut sent = 0;
+            while socket.send(&text).await.is_ok() {
+                sent += 1;
+                assert!(sent < 1_000, "the system takes all of it");
+            }
+            assert!(begun.elapsed() < Duration::from_millis(250), "it waited: {:?}", begun.elapsed());
+            // After its time it is given up.
+            tokio::time::sleep(Duration::from_millis(350)).await;
+            let frame = std::future::poll_fn(|context| socket.poll_recv(context)).await;
+            assert!(matches!(&frame, Frame::Closed(why) if why == "not sent within 300 ms"), "{frame:?}");
+            drop(peer);
+        });
+    }
+
+    #[test]
+    fn what_the_system_did_not_take_at_once_arrives_whole() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let url = format!("ws://{}", listener.local_addr().expect("an address"));
+            let live = Live::new(LiveSettings::default()).expect("a transport");
+            let accepting = async {
+                let (stream, _) = listener.accept().await.expect("a client");
+                tokio_tungstenite::accept_async(stream).await.expect("a socket")
+            };
+            let (mut peer, socket) = tokio::join!(accepting, live.connect(&url));
+            let mut socket = socket.expect("connected");
+            let text = "y".repeat(12 << 20);
+            socket.send(&text).await.expect("taken");
+            assert!(socket.send("another").await.is_err(), "the first is on its way");
+            let pushing = std::future::poll_fn(|context| socket.poll_recv(context));
+            let heard = tokio::select! {
+                frame = pushing => panic!("{frame:?}"),
+                heard = peer.next() => heard,
+            };
+            let heard = heard.expect("a message").expect("no error").into_text().expect("text");
+            assert!(heard.as_str() == text, "{} bytes", heard.len());
+        });
     }
 }

@@ -54,7 +54,8 @@ pub enum Frame {
 /// An open WebSocket connection. Pings are answered inside.
 #[async_trait]
 pub trait Socket: Send {
-    /// Hands a text message to the connection and flushes it.
+    /// Hands a text message to the connection. Does not wait for a peer that does not read: what the system does not take
+    /// at once goes on with the next looks, and a connection that it does not leave within its time is closed.
     ///
     /// # Errors
     /// [`TransportError::Unknown`]: part of the message may have been sent.
