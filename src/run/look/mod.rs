@@ -23,7 +23,7 @@ pub use error::LookError;
 #[cfg(test)]
 pub(super) use rules::guess;
 pub use rules::rules_of;
-pub(super) use rules::{lot_text, notional_text, tick_text};
+pub(super) use rules::{notional_text, qty_text, tick_text};
 
 use desk::Desk;
 
