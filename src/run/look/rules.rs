@@ -1,11 +1,12 @@
 //! Instruments' rules as JSON, there and back, and numbers held against them.
 
-use bellwether_sdk::{Decimal, Price, Qty, Symbol};
+use bellwether_sdk::{Decimal, Price, Qty, Size, Symbol};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::LookError;
+use super::{LookError, ONE};
 use crate::exchange::{Rules, Venue, qty_max};
+use crate::orders::Order;
 
 /// Digits of a guess: more than any instrument here needs, few enough for 64 bits.
 const GUESS_DIGITS: u8 = 8;
@@ -184,6 +185,26 @@ pub(super) fn qty(rules: &Rules, value: Decimal) -> Result<Qty, LookError> {
             )))
         }
     }
+}
+
+/// Refuses an order that is above the venue's largest.
+pub(super) fn not_above_max(rules: &Rules, order: &Order) -> Result<(), LookError> {
+    let Size::Qty(qty) = order.size else { return Ok(()) };
+    let (instrument, symbol) = (rules.instrument(ONE), &rules.symbol);
+    if let Some(max) = instrument.qty_max_of(order.kind).filter(|max| qty > *max) {
+        let (qty, max) = (qty_text(rules, qty), qty_text(rules, max));
+        return Err(LookError::Rules(format!(
+            "a quantity of {qty} is above {max}, the largest of such an order of {symbol}"
+        )));
+    }
+    let value = order.kind.limit().map_or(0, |price| instrument.notional(price, qty));
+    if instrument.notional_max > 0 && value > instrument.notional_max {
+        let (value, max) = (notional_text(rules, value), notional_text(rules, rules.notional_max));
+        return Err(LookError::Rules(format!(
+            "a value of {value} is above {max}, the largest of an order of {symbol}"
+        )));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
