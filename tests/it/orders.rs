@@ -415,3 +415,16 @@ fn an_order_above_the_venues_largest_is_rejected_by_the_rule_that_it_breaks() {
          6 rejected qty_above_max, 7 rejected notional_above_max, 8 rejected qty_above_max"
     );
 }
+
+#[test]
+fn what_closes_positions_at_the_end_of_a_run_goes_out_in_orders_that_the_venue_takes() {
+    let desk = Desk { rules: small_venue, close_at_end: true, ..Desk::default() };
+    let outcome = desk.quotes("99/101:100 99/101:100 99/101:100", |n, ctx| {
+        if n == 0 {
+            ctx.place(Intent::market(ID, Side::Buy, qty(2)));
+            ctx.place(Intent::limit(ID, Side::Buy, qty(3), price(101)));
+        }
+    });
+    assert_eq!(fills_text(&outcome), "1 buy 2@101, 2 buy 3@101, 3 sell 2@100, 4 sell 2@100, 5 sell 1@100");
+    assert_eq!(outcome.trades.len(), 3, "three closing orders");
+}
