@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::RunError;
 use super::archive;
-use super::look::{lot_text, notional_text, tick_text};
+use super::look::{notional_text, qty_text, tick_text};
 use super::market;
 use super::paper::wall_now;
 use crate::config::Settings;
@@ -227,9 +227,12 @@ pub(super) fn note_rules(catalog: &mut Catalog, rules: &Rules, now: Ts) -> Resul
     let stated = StatedRules {
         valid_from: day,
         tick: tick_text(rules),
-        lot: lot_text(rules),
-        qty_min: bellwether_sdk::Decimal::new(rules.qty_min.mantissa(), rules.qty_scale).normalized().to_string(),
-        notional_min: notional_text(rules),
+        lot: qty_text(rules, rules.lot),
+        qty_min: qty_text(rules, rules.qty_min),
+        notional_min: notional_text(rules, rules.notional_min),
+        qty_max: qty_text(rules, rules.qty_max),
+        qty_max_market: qty_text(rules, rules.qty_max_market),
+        notional_max: notional_text(rules, rules.notional_max),
         multiplier: rules.multiplier,
     };
     Ok(catalog.note_rules(&rules.symbol, &stated)?)

@@ -38,7 +38,7 @@ use crate::exchange::{Listing, Product};
 use crate::host::Registry;
 use crate::market::Kind;
 use crate::sinks::About;
-use crate::tape::{InstrumentRecord, Mode, Start, VenueNote};
+use crate::tape::{InstrumentRecord, MaximaRecord, Mode, Start, VenueNote};
 
 /// Runs a session on venues' feeds: paper without keys, live with them.
 ///
@@ -377,6 +377,7 @@ fn start_record(
         instruments: setup.plan.instruments.iter().zip(&offers.rows).map(of).collect(),
         place: offers.place.clone(),
         pace: if settings.session.feed == crate::config::Feed::Store { settings.session.pace } else { 0 },
+        maxima: setup.plan.instruments.iter().map(MaximaRecord::new).collect(),
     }
 }
 

@@ -31,7 +31,7 @@ use crate::host::{ARTEFACTS, Registry};
 use crate::signal::News;
 use crate::sinks::About;
 use crate::sources::{Mail, Question, Tokens};
-use crate::tape::{InstrumentRecord, Mode, Start, Waits, plain_disk};
+use crate::tape::{InstrumentRecord, MaximaRecord, Mode, Start, Waits, plain_disk};
 
 /// How long the loop sleeps at most before it looks whether to stop.
 const NAP: Duration = Duration::from_millis(20);
@@ -360,6 +360,7 @@ fn start_record(
         instruments: setup.instruments.iter().map(of).collect(),
         place: settings.data.dir.display().to_string(),
         pace: settings.session.pace,
+        maxima: setup.instruments.iter().map(MaximaRecord::new).collect(),
     }
 }
 

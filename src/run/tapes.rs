@@ -233,7 +233,7 @@ pub(super) fn parts_of(start: &Start, registry: &Registry) -> Result<Parts, RunE
     for (record, id) in start.instruments.iter().zip(0u16..) {
         let damaged = || RunError::File(format!("the rules of {} on the tape do not read", record.symbol));
         rows.push(Offer {
-            instrument: record.instrument(InstrumentId(id)).ok_or_else(damaged)?,
+            instrument: start.instrument(InstrumentId(id)).ok_or_else(damaged)?,
             fees: record.fees,
             fees_are_assumed: false,
             kinds: record.kinds.iter().filter_map(|k| k.parse::<Kind>().ok()).collect(),

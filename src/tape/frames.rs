@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use bellwether_sdk::Ts;
+use bellwether_sdk::{Instrument, InstrumentId, Qty, Ts};
 
-use super::{Record, TapeError, TapeReader, TapeWriter};
+use super::{InstrumentRecord, MaximaRecord, Mode, Record, Start, TapeError, TapeReader, TapeWriter};
 use crate::config::Durability;
 
 fn written(dir: &Path, count: i64) -> PathBuf {
@@ -135,4 +135,47 @@ fn a_file_that_is_no_tape_says_so() {
     let path = dir.path().join("t");
     std::fs::write(&path, "BW").expect("written");
     assert!(TapeReader::open(&path).err().expect("refused").to_string().contains("no tape of version 01"));
+}
+
+#[test]
+fn a_start_tells_the_largest_orders_and_one_from_before_they_were_told_has_none() {
+    let small = Instrument {
+        qty_max: Qty::from_mantissa(9_000),
+        qty_max_market: Qty::from_mantissa(120),
+        notional_max: i128::from(i64::MAX) * 10,
+        ..Instrument::inferred(InstrumentId(0), "test:AAA/USD".parse().expect("a symbol"), 2, 3)
+    };
+    let start = |maxima| Start {
+        mode: Mode::Paper,
+        session: 1,
+        version: String::new(),
+        program: String::new(),
+        created: Ts::NONE,
+        settings: String::new(),
+        instruments: vec![InstrumentRecord::new(&small, None, Vec::new())],
+        place: String::new(),
+        pace: 1,
+        maxima,
+    };
+    let dir = tempfile::tempdir().expect("a folder");
+    let told = |payload: &[u8]| {
+        let path = dir.path().join("t.tape");
+        let mut bytes = b"BWTAPE01".to_vec();
+        let mut check = crc32fast::Hasher::new_with_initial(crc32fast::hash(&bytes));
+        check.update(payload);
+        bytes.extend(u32::try_from(payload.len()).expect("short").to_le_bytes());
+        bytes.extend(check.finalize().to_le_bytes());
+        bytes.extend(payload);
+        std::fs::write(&path, bytes).expect("written");
+        match read(&path).expect("read").0.as_slice() {
+            [Record::Start(start)] => start.instrument(InstrumentId(0)).expect("an instrument"),
+            other => panic!("{other:?}"),
+        }
+    };
+    let bytes = |start| postcard::to_allocvec(&Record::Start(Box::new(start))).expect("bytes");
+    assert_eq!(told(&bytes(start(vec![MaximaRecord::new(&small)]))), small);
+    // An empty list is one byte, the last.
+    let older = bytes(start(Vec::new()));
+    let none = Instrument { qty_max: Qty::ZERO, qty_max_market: Qty::ZERO, notional_max: 0, ..small.clone() };
+    assert_eq!(told(&older[..older.len() - 1]), none);
 }

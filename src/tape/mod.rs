@@ -19,6 +19,6 @@ mod writer;
 pub use form::{Disk, OnDisk, Place, TapeError, Waits, is_written, plain_disk, segment_path};
 pub use line::effect;
 pub use reader::TapeReader;
-pub use record::{AnswerRecord, DepthRecord, InstrumentRecord, Mode, Record, Start, VenueNote};
+pub use record::{AnswerRecord, DepthRecord, InstrumentRecord, MaximaRecord, Mode, Record, Start, VenueNote};
 pub use snapshot::{Snapshot, files_of, snapshot_path};
 pub use writer::TapeWriter;

@@ -189,6 +189,11 @@ impl TapeReader {
             }
             return Err(damaged(format!("its check reads {check:08x} and its bytes give {found:08x}")));
         }
+        if self.number == 0 {
+            // A `Start` from before it had `maxima` ends where they would begin: zero is an empty list. Behind a whole
+            // one it is not read.
+            payload.push(0);
+        }
         let record = postcard::from_bytes(&payload).map_err(|e| damaged(format!("its bytes do not read: {e}")))?;
         let number = self.number;
         if number == 0 {

@@ -105,6 +105,24 @@ pub struct Start {
     pub place: String,
     /// How many times real time the data was paced; zero for a live feed.
     pub pace: u32,
+    /// The largest orders of the instruments, in their order; empty on tapes that were written before they were known.
+    pub maxima: Vec<MaximaRecord>,
+}
+
+impl Start {
+    /// The instrument of this place; `None` when there is none, or its values do not read.
+    pub fn instrument(&self, id: InstrumentId) -> Option<Instrument> {
+        let instrument = self.instruments.get(id.index())?.instrument(id)?;
+        match self.maxima.get(id.index()) {
+            None => Some(instrument),
+            Some(max) => Some(Instrument {
+                qty_max: max.qty_max,
+                qty_max_market: max.qty_max_market,
+                notional_max: max.notional_max.parse().ok()?,
+                ..instrument
+            }),
+        }
+    }
 }
 
 /// Who stood behind the exchange door.
@@ -172,20 +190,39 @@ impl InstrumentRecord {
         }
     }
 
-    /// The instrument; `None` when its smallest value does not read.
-    pub fn instrument(&self, id: InstrumentId) -> Option<Instrument> {
+    /// The instrument without its largest orders; `None` when its smallest value does not read.
+    fn instrument(&self, id: InstrumentId) -> Option<Instrument> {
         Some(Instrument {
-            id,
-            symbol: self.symbol.clone(),
-            price_scale: self.price_scale,
-            qty_scale: self.qty_scale,
             tick: self.tick,
             lot: self.lot,
             qty_min: self.qty_min,
             notional_min: self.notional_min.parse().ok()?,
             multiplier: self.multiplier,
             inferred: self.inferred,
+            ..Instrument::inferred(id, self.symbol.clone(), self.price_scale, self.qty_scale)
         })
+    }
+}
+
+/// The largest orders of an instrument; zero for none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaximaRecord {
+    /// Largest quantity.
+    pub qty_max: Qty,
+    /// Largest quantity of an order without a limit price, where it is another.
+    pub qty_max_market: Qty,
+    /// Largest value of an order with a limit price, as text.
+    pub notional_max: String,
+}
+
+impl MaximaRecord {
+    /// What is to be written of an instrument.
+    pub fn new(instrument: &Instrument) -> Self {
+        Self {
+            qty_max: instrument.qty_max,
+            qty_max_market: instrument.qty_max_market,
+            notional_max: instrument.notional_max.to_string(),
+        }
     }
 }
 

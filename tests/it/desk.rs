@@ -56,6 +56,8 @@ pub struct Desk {
     pub close_at_end: bool,
     pub warmup: u64,
     pub chart_width: Interval,
+    /// What is stated of an instrument beside its digits.
+    pub rules: fn(&mut Instrument),
 }
 
 impl Default for Desk {
@@ -73,6 +75,7 @@ impl Default for Desk {
             close_at_end: false,
             warmup: 0,
             chart_width: Interval::MINUTE,
+            rules: |_| {},
         }
     }
 }
@@ -215,7 +218,8 @@ impl Desk {
         let ids: Vec<InstrumentId> = (0..self.symbols.len() as u16).map(InstrumentId).collect();
         let inferred =
             |id: &InstrumentId| Instrument::inferred(*id, self.symbols[id.index()].parse().expect("a symbol"), 2, 3);
-        let instruments: Vec<Instrument> = ids.iter().map(inferred).collect();
+        let mut instruments: Vec<Instrument> = ids.iter().map(inferred).collect();
+        instruments.iter_mut().for_each(self.rules);
         let currency = Currency { code: instruments[0].symbol.settle().to_owned(), scale: 8 };
         let terms = instruments.iter().map(|i| Terms::new(i, 0, 8).expect("terms")).collect();
         let start = Money::from_mantissa(i128::from(self.cash) * 100_000_000);

@@ -186,6 +186,18 @@ fn flatten_cancels_what_is_open_and_closes_what_is_held() {
 }
 
 #[test]
+fn flatten_closes_in_pieces_where_the_venue_takes_no_order_of_the_whole() {
+    let limits = Limits { drawdown_pct_max: whole(10), on_trip: Policy::Flatten, ..Default::default() };
+    let desk = Desk { limits, cash: 500, rules: |it| it.qty_max_market = qty(1), ..Desk::default() };
+    let run = desk.bars("100 100 70 70 70", |n, ctx| {
+        if n == 0 {
+            ctx.place(Intent::limit(ONE, Side::Buy, qty(2), price(100)));
+        }
+    });
+    assert_eq!(fills_text(&run), "1 buy 2@100, 2 sell 1@70, 3 sell 1@70");
+}
+
+#[test]
 fn losses_in_a_row_trip_and_a_win_between_them_does_not() {
     let limits = Limits { losses_in_row_max: Some(2), ..Default::default() };
     let round = |n: usize, ctx: &mut Context<'_>| {

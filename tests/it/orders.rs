@@ -5,8 +5,8 @@ use bellwether::report::{Document, Provenance, terminal};
 use bellwether::risk::{InstrumentLimits, Limits};
 use bellwether::sim::{Profile, SlippageModel};
 use bellwether_sdk::{
-    Bracket, Context, Decimal, InstrumentId, Intent, Interval, OrderKind, Rate, Role, Side, Size, TimeInForce, Trail,
-    Ts,
+    Bracket, Context, Decimal, Instrument, InstrumentId, Intent, Interval, OrderKind, Rate, Role, Side, Size,
+    TimeInForce, Trail, Ts,
 };
 
 use crate::desk::{Desk, fills_text, price, qty, states_text};
@@ -384,4 +384,47 @@ fn bars_that_are_asked_for_again_and_again_are_asked_for_once() {
     });
     let said: Vec<_> = outcome.notes.iter().filter(|note| note.contains("cannot be built from")).collect();
     assert_eq!(said.len(), 1, "{said:?}");
+}
+
+/// Ten with a limit price, two without one, and a value of five hundred.
+fn small_venue(it: &mut Instrument) {
+    (it.qty_max, it.qty_max_market) = (qty(10), qty(2));
+    it.notional_max = it.notional(price(100), qty(5));
+}
+
+#[test]
+fn an_order_above_the_venues_largest_is_rejected_by_the_rule_that_it_breaks() {
+    let outcome = Desk { rules: small_venue, ..Desk::default() }.quotes("99/101:100 99/101:100", |n, ctx| {
+        if n == 0 {
+            ctx.place(Intent::market(ID, Side::Buy, qty(2)));
+            ctx.place(Intent::market(ID, Side::Buy, qty(3)));
+            ctx.place(Intent::market(ID, Side::Sell, qty(3)).reduce_only());
+            ctx.place(Intent::stop(ID, Side::Buy, qty(3), price(110)));
+            ctx.place(Intent::limit(ID, Side::Buy, qty(10), price(50)));
+            ctx.place(Intent::limit(ID, Side::Buy, qty(11), price(1)));
+            ctx.place(Intent::limit(ID, Side::Buy, qty(6), price(98)));
+            // Three at an offer of 101.
+            let size = Size::Notional { amount: Decimal::new(303, 0), close: qty(0) };
+            ctx.place(Intent { size, ..Intent::market(ID, Side::Buy, qty(1)) });
+        }
+    });
+    assert_eq!(fills_text(&outcome), "1 buy 2@101");
+    assert_eq!(
+        states_text(&outcome),
+        "1 filled, 2 rejected qty_above_max, 3 rejected qty_above_max, 4 rejected qty_above_max, 5 acknowledged, \
+         6 rejected qty_above_max, 7 rejected notional_above_max, 8 rejected qty_above_max"
+    );
+}
+
+#[test]
+fn what_closes_positions_at_the_end_of_a_run_goes_out_in_orders_that_the_venue_takes() {
+    let desk = Desk { rules: small_venue, close_at_end: true, ..Desk::default() };
+    let outcome = desk.quotes("99/101:100 99/101:100 99/101:100", |n, ctx| {
+        if n == 0 {
+            ctx.place(Intent::market(ID, Side::Buy, qty(2)));
+            ctx.place(Intent::limit(ID, Side::Buy, qty(3), price(101)));
+        }
+    });
+    assert_eq!(fills_text(&outcome), "1 buy 2@101, 2 buy 3@101, 3 sell 2@100, 4 sell 2@100, 5 sell 1@100");
+    assert_eq!(outcome.trades.len(), 3, "three closing orders");
 }

@@ -23,6 +23,9 @@ fn instrument() -> Instrument {
         lot: Qty::from_mantissa(1),
         qty_min: Qty::from_mantissa(1),
         notional_min: 0,
+        qty_max: Qty::ZERO,
+        qty_max_market: Qty::ZERO,
+        notional_max: 0,
         multiplier: 1,
         inferred: false,
     }

@@ -125,6 +125,9 @@ pub(crate) fn instrument((id, i): (u16, wit::Instrument)) -> Instrument {
         lot: qty(i.lot),
         qty_min: qty(i.qty_min),
         notional_min: wide(i.notional_min),
+        qty_max: Qty::ZERO,
+        qty_max_market: Qty::ZERO,
+        notional_max: 0,
         multiplier: i.multiplier,
         inferred: i.inferred,
     }

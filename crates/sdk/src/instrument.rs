@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Decimal, NumError, Price, Qty};
+use crate::{Decimal, NumError, OrderKind, Price, Qty};
 
 /// The place of an instrument in this run's table: dense, from zero, the tie-breaker of equal times.
 ///
@@ -195,7 +195,8 @@ impl TryFrom<String> for Symbol {
     }
 }
 
-/// An instrument with the rules in force: scales for its mantissas, price and lot steps, minimums, contract size.
+/// An instrument with the rules in force: scales for its mantissas, price and lot steps, smallest and largest orders,
+/// contract size. A component sees no largest orders: there `qty_max`, `qty_max_market` and `notional_max` are zero.
 ///
 /// ```
 /// use bellwether_sdk::{Decimal, testing::{instrument, price, qty}};
@@ -224,6 +225,12 @@ pub struct Instrument {
     /// The smallest order value in quote currency (price × quantity × multiplier), at `price_scale + qty_scale`
     /// digits; zero for none.
     pub notional_min: i128,
+    /// The largest quantity of one order; zero for none.
+    pub qty_max: Qty,
+    /// The largest quantity of one order without a limit price, where the venue has one of its own; zero for `qty_max`.
+    pub qty_max_market: Qty,
+    /// The largest value of one order with a limit price, as `notional_min` counts it; zero for none.
+    pub notional_max: i128,
     /// Units of base per contract (linear), or of quote (inverse); 1 for spot.
     pub multiplier: i64,
     /// Whether the rules were inferred from data instead of being stated by the venue.
@@ -242,6 +249,9 @@ impl Instrument {
             lot: Qty::from_mantissa(1),
             qty_min: Qty::ZERO,
             notional_min: 0,
+            qty_max: Qty::ZERO,
+            qty_max_market: Qty::ZERO,
+            notional_max: 0,
             multiplier: 1,
             inferred: true,
         }
@@ -250,6 +260,34 @@ impl Instrument {
     /// Spot, linear or inverse.
     pub fn kind(&self) -> InstrumentKind {
         self.symbol.kind()
+    }
+
+    /// The largest quantity of one order of this kind; `None` for no bound. The value of one with a limit price is
+    /// bounded beside it, by `notional_max`.
+    ///
+    /// ```
+    /// use bellwether_sdk::{OrderKind, testing::{instrument, price, qty}};
+    ///
+    /// let mut it = instrument(0, "test:AAA/USD");
+    /// (it.qty_max, it.qty_max_market) = (qty("100"), qty("5"));
+    /// assert_eq!(it.qty_max_of(OrderKind::Limit { price: price("9") }), Some(qty("100")));
+    /// assert_eq!(it.qty_max_of(OrderKind::Market), Some(qty("5")));
+    /// ```
+    pub fn qty_max_of(&self, kind: OrderKind) -> Option<Qty> {
+        let own = if kind.limit().is_none() { self.qty_max_market } else { Qty::ZERO };
+        let most = if own.is_zero() { self.qty_max } else { own };
+        (!most.is_zero()).then_some(most)
+    }
+
+    /// The value of an order in quote currency (price × quantity × multiplier; an inverse contract is quote currency),
+    /// at `price_scale + qty_scale` digits: what `notional_min` and `notional_max` are of.
+    pub fn notional(&self, price: Price, qty: Qty) -> i128 {
+        let per_unit = match self.kind() {
+            InstrumentKind::Spot | InstrumentKind::Linear => price.mantissa(),
+            InstrumentKind::Inverse => crate::num::pow10(self.price_scale),
+        };
+        let value = i128::from(per_unit) * i128::from(qty.mantissa());
+        value.saturating_mul(i128::from(self.multiplier))
     }
 
     /// Reads a price at this instrument's scale.

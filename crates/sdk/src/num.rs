@@ -171,6 +171,23 @@ impl Decimal {
         }
     }
 
+    /// The mantissa at a scale that wide numbers have, such as `price_scale + qty_scale`: excess digits cut off, and
+    /// what does not fit made the largest that does.
+    ///
+    /// ```
+    /// use bellwether_sdk::Decimal;
+    ///
+    /// assert_eq!(Decimal::new(9_000_000, 0).at_wide_scale(16), 9 * 10i128.pow(22));
+    /// assert_eq!(Decimal::new(-159, 2).at_wide_scale(1), -15);
+    /// ```
+    pub fn at_wide_scale(self, scale: u8) -> i128 {
+        let mantissa = i128::from(self.mantissa);
+        match scale.checked_sub(self.scale) {
+            Some(more) => mantissa.saturating_mul(10i128.saturating_pow(u32::from(more))),
+            None => mantissa / 10i128.pow(u32::from(self.scale - scale)),
+        }
+    }
+
     /// The nearest `f64`, for statistics.
     pub fn to_f64(self) -> f64 {
         mantissa_to_f64(self.mantissa, self.scale)

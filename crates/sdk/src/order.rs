@@ -92,6 +92,16 @@ pub enum OrderKind {
     },
 }
 
+impl OrderKind {
+    /// The worst price accepted; `None` of an order that takes what the market gives.
+    pub const fn limit(self) -> Option<Price> {
+        match self {
+            Self::Limit { price } | Self::StopLimit { price, .. } => Some(price),
+            Self::Market | Self::StopMarket { .. } | Self::TrailingStop { .. } => None,
+        }
+    }
+}
+
 /// How long an order lives.
 ///
 /// ```

@@ -129,6 +129,9 @@ fn instrument(i: &Instrument) -> InstrumentRow {
         lot: i.lot.to_text(i.qty_scale),
         qty_min: i.qty_min.to_text(i.qty_scale),
         notional_min: format_wide(i.notional_min, i.price_scale + i.qty_scale),
+        qty_max: i.qty_max.to_text(i.qty_scale),
+        qty_max_market: i.qty_max_market.to_text(i.qty_scale),
+        notional_max: format_wide(i.notional_max, i.price_scale + i.qty_scale),
         multiplier: i.multiplier,
         inferred: i.inferred,
     }

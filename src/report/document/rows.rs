@@ -62,6 +62,15 @@ pub struct InstrumentRow {
     pub qty_min: String,
     /// The smallest order value in quote currency, zero for none.
     pub notional_min: String,
+    /// The largest order quantity, zero for none; empty in documents from before it was noted, as the next two.
+    #[serde(default)]
+    pub qty_max: String,
+    /// The largest quantity of an order without a limit price, zero for `qty_max`.
+    #[serde(default)]
+    pub qty_max_market: String,
+    /// The largest value of an order with a limit price in quote currency, zero for none.
+    #[serde(default)]
+    pub notional_max: String,
     /// Units per contract; 1 for spot.
     pub multiplier: i64,
     /// Whether the rules were inferred from the data instead of being stated.

@@ -23,7 +23,7 @@ pub use error::LookError;
 #[cfg(test)]
 pub(super) use rules::guess;
 pub use rules::rules_of;
-pub(super) use rules::{lot_text, notional_text, tick_text};
+pub(super) use rules::{notional_text, qty_text, tick_text};
 
 use desk::Desk;
 
@@ -405,7 +405,7 @@ fn concerned(act: &Act) -> Option<OrderRef> {
 mod tests {
     use std::sync::Arc;
 
-    use bellwether_sdk::Symbol;
+    use bellwether_sdk::{Qty, Symbol};
 
     use super::*;
     use crate::config::KeySettings;
@@ -582,6 +582,13 @@ mod tests {
         let symbol: Symbol = "okx:ETH/USDT:USDT".parse().expect("a symbol");
         let known = guess(&*venue("okx", Product::Linear).expect("built in"), &symbol);
         let known = crate::exchange::Rules { contract: Decimal::new(1, 1), index: 7, ..known };
+        // Ten units of the last digit less than what is asked for.
+        let small = crate::exchange::Rules { qty_max: Qty::from_mantissa(9_999_990), ..known.clone() };
+        let above = dry("okx_linear", "ETH/USDT", &place, Some(vec![small])).expect_err("refused").to_string();
+        assert!(above.contains("a quantity of 0.1 is above 0.0999999"), "{above}");
+        let small = crate::exchange::Rules { notional_max: 19_999 * 10i128.pow(14), ..known.clone() };
+        let above = dry("okx_linear", "ETH/USDT", &place, Some(vec![small])).expect_err("refused").to_string();
+        assert!(above.contains("a value of 200 is above 199.99"), "{above}");
         let written = dry("okx_linear", "ETH/USDT", &place, Some(vec![known])).expect("written");
         let body = written["requests"][0]["body"].as_str().expect("a body");
         assert!(body.contains(r#""sz":"1""#), "{body}");

@@ -177,6 +177,7 @@ async fn approved(
     order: Order,
     reference: Option<bellwether_sdk::Decimal>,
 ) -> Result<(Approved<Order>, Price), LookError> {
+    rules::not_above_max(rules, &order)?;
     // Leverage, order rate and daily loss are of sessions: one order by hand has none.
     let limits = Limits {
         each: InstrumentLimits { leverage_max: None, ..super::super::limits::each(&settings.risk) },

@@ -1,11 +1,12 @@
 //! Instruments' rules as JSON, there and back, and numbers held against them.
 
-use bellwether_sdk::{Decimal, Price, Qty, Symbol};
+use bellwether_sdk::{Decimal, Price, Qty, Size, Symbol};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::LookError;
-use crate::exchange::{Rules, Venue};
+use super::{LookError, ONE};
+use crate::exchange::{Rules, Venue, qty_max};
+use crate::orders::Order;
 
 /// Digits of a guess: more than any instrument here needs, few enough for 64 bits.
 const GUESS_DIGITS: u8 = 8;
@@ -17,10 +18,9 @@ pub(super) fn text(mantissa: i64, scale: u8) -> String {
     Decimal::new(mantissa, scale).normalized().to_string()
 }
 
-/// A smallest order value as text.
-pub(in crate::run) fn notional_text(rules: &Rules) -> String {
-    let digits = rules.price_scale + rules.qty_scale;
-    let text = bellwether_sdk::num::format_wide(rules.notional_min, digits);
+/// An order's value as text.
+pub(in crate::run) fn notional_text(rules: &Rules, value: i128) -> String {
+    let text = bellwether_sdk::num::format_wide(value, rules.price_scale + rules.qty_scale);
     match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => text,
@@ -32,9 +32,9 @@ pub(in crate::run) fn tick_text(rules: &Rules) -> String {
     text(rules.tick.mantissa(), rules.price_scale)
 }
 
-/// The step of quantities as text.
-pub(in crate::run) fn lot_text(rules: &Rules) -> String {
-    text(rules.lot.mantissa(), rules.qty_scale)
+/// A quantity as text.
+pub(in crate::run) fn qty_text(rules: &Rules, qty: Qty) -> String {
+    text(qty.mantissa(), rules.qty_scale)
 }
 
 /// Rules as they are shown, and as [`rules_of`] reads them.
@@ -46,10 +46,13 @@ pub(super) fn shown(rules: &Rules) -> Value {
         "index": rules.index,
         "price_scale": rules.price_scale,
         "qty_scale": rules.qty_scale,
-        "tick": text(rules.tick.mantissa(), rules.price_scale),
-        "lot": text(rules.lot.mantissa(), rules.qty_scale),
-        "qty_min": text(rules.qty_min.mantissa(), rules.qty_scale),
-        "notional_min": notional_text(rules),
+        "tick": tick_text(rules),
+        "lot": qty_text(rules, rules.lot),
+        "qty_min": qty_text(rules, rules.qty_min),
+        "notional_min": notional_text(rules, rules.notional_min),
+        "qty_max": qty_text(rules, rules.qty_max),
+        "qty_max_market": qty_text(rules, rules.qty_max_market),
+        "notional_max": notional_text(rules, rules.notional_max),
         "multiplier": rules.multiplier,
         "contract": rules.contract.to_string(),
         "significant_digits": rules.significant_digits,
@@ -70,6 +73,9 @@ struct Wire {
     lot: Decimal,
     qty_min: Option<Decimal>,
     notional_min: Option<Decimal>,
+    qty_max: Option<Decimal>,
+    qty_max_market: Option<Decimal>,
+    notional_max: Option<Decimal>,
     multiplier: Option<i64>,
     contract: Option<Decimal>,
     #[serde(default)]
@@ -106,12 +112,16 @@ fn of_wire(w: Wire) -> Result<Rules, String> {
         true => Ok(value),
         false => Err(format!("{}: {what} is not above zero", w.symbol)),
     };
-    let notional = w.notional_min.map_or(0, |n| wide(n.normalized(), w.price_scale + w.qty_scale));
+    let notional = |value: Option<Decimal>| value.map_or(0, |n| n.at_wide_scale(w.price_scale + w.qty_scale));
+    let most = |value: Option<Decimal>| value.map_or(Qty::ZERO, |most| qty_max(most, w.qty_scale));
     Ok(Rules {
         tick: Price::from_mantissa(positive("tick", at("tick", w.tick, w.price_scale)?)?),
         lot: Qty::from_mantissa(positive("lot", at("lot", w.lot, w.qty_scale)?)?),
         qty_min: Qty::from_mantissa(w.qty_min.map_or(Ok(0), |q| at("qty_min", q, w.qty_scale))?),
-        notional_min: notional,
+        notional_min: notional(w.notional_min),
+        qty_max: most(w.qty_max),
+        qty_max_market: most(w.qty_max_market),
+        notional_max: notional(w.notional_max),
         stream_name: w.stream_name.clone().unwrap_or_else(|| w.name.clone()),
         name: w.name.clone(),
         index: w.index,
@@ -123,15 +133,6 @@ fn of_wire(w: Wire) -> Result<Rules, String> {
         closed: (w.trading == Some(false)).then(|| NOT_TRADING.to_owned()),
         symbol: w.symbol,
     })
-}
-
-/// A decimal at the scale of order values; digits beyond it are cut.
-fn wide(value: Decimal, digits: u8) -> i128 {
-    let mantissa = i128::from(value.mantissa());
-    match digits.checked_sub(value.scale()) {
-        Some(more) => mantissa.saturating_mul(10i128.saturating_pow(u32::from(more))),
-        None => mantissa / 10i128.saturating_pow(u32::from(value.scale() - digits)),
-    }
 }
 
 /// Rules that nobody stated: the venue's usual name of the symbol, and eight digits everywhere.
@@ -148,6 +149,9 @@ pub(in crate::run) fn guess(venue: &dyn Venue, symbol: &Symbol) -> Rules {
         lot: Qty::from_mantissa(1),
         qty_min: Qty::ZERO,
         notional_min: 0,
+        qty_max: Qty::ZERO,
+        qty_max_market: Qty::ZERO,
+        notional_max: 0,
         multiplier: 1,
         contract: Decimal::new(1, 0),
         significant_digits: 0,
@@ -185,6 +189,26 @@ pub(super) fn qty(rules: &Rules, value: Decimal) -> Result<Qty, LookError> {
     }
 }
 
+/// Refuses an order that is above the venue's largest.
+pub(super) fn not_above_max(rules: &Rules, order: &Order) -> Result<(), LookError> {
+    let Size::Qty(qty) = order.size else { return Ok(()) };
+    let (instrument, symbol) = (rules.instrument(ONE), &rules.symbol);
+    if let Some(max) = instrument.qty_max_of(order.kind).filter(|max| qty > *max) {
+        let (qty, max) = (qty_text(rules, qty), qty_text(rules, max));
+        return Err(LookError::Rules(format!(
+            "a quantity of {qty} is above {max}, the largest of such an order of {symbol}"
+        )));
+    }
+    let value = order.kind.limit().map_or(0, |price| instrument.notional(price, qty));
+    if instrument.notional_max > 0 && value > instrument.notional_max {
+        let (value, max) = (notional_text(rules, value), notional_text(rules, rules.notional_max));
+        return Err(LookError::Rules(format!(
+            "a value of {value} is above {max}, the largest of an order of {symbol}"
+        )));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +226,9 @@ mod tests {
             lot: Qty::from_mantissa(1_000),
             qty_min: Qty::from_mantissa(2_000),
             notional_min: 50_000_000_000_000,
+            qty_max: Qty::from_mantissa(900_000_000_000),
+            qty_max_market: Qty::from_mantissa(12_000_000_000),
+            notional_max: 9_000_000 * 10i128.pow(13),
             multiplier: 1,
             contract: Decimal::new(1, 2),
             significant_digits: 5,
@@ -209,7 +236,14 @@ mod tests {
         };
         let text = json!({ "instruments": [shown(&rules)] }).to_string();
         assert!(text.contains(r#""tick":"0.01""#) && text.contains(r#""notional_min":"5""#), "{text}");
+        let largest = r#""notional_max":"9000000","notional_min":"5""#;
+        assert!(text.contains(r#""qty_max":"9000","qty_max_market":"120""#) && text.contains(largest), "{text}");
         assert_eq!(rules_of(&text).expect("read"), std::slice::from_ref(&rules));
+        // What was written before there were largest orders has none.
+        let older =
+            text.replace(r#""qty_max":"9000","qty_max_market":"120","#, "").replace(r#""notional_max":"9000000","#, "");
+        let none = Rules { qty_max: Qty::ZERO, qty_max_market: Qty::ZERO, notional_max: 0, ..rules.clone() };
+        assert_eq!(rules_of(&older).expect("read"), [none]);
         assert_eq!(rules_of(&json!([shown(&rules)]).to_string()).expect("read"), std::slice::from_ref(&rules));
         assert!(rules_of("{}").is_err() && rules_of(&text.replace("0.01", "0.000000001")).is_err());
         assert!(price(&rules, "100.01".parse().expect("a number")).is_ok());

@@ -14,8 +14,8 @@ use crate::config::{Durability, Feed, Settings, StrategySettings};
 use crate::engine::Circuit;
 use crate::host::Registry;
 use crate::tape::{
-    InstrumentRecord, Mode, Record, Snapshot, Start, TapeReader, Waits, files_of, plain_disk, segment_path,
-    snapshot_path,
+    InstrumentRecord, MaximaRecord, Mode, Record, Snapshot, Start, TapeReader, Waits, files_of, plain_disk,
+    segment_path, snapshot_path,
 };
 use busy::{Busy, Dice, Silent};
 use run::{Run, second, tell};
@@ -69,6 +69,7 @@ fn start(mode: Mode, settings: &Settings) -> Start {
         instruments: instruments().iter().map(|i| InstrumentRecord::new(i, fees, kinds.clone())).collect(),
         place: "a test".to_owned(),
         pace: 0,
+        maxima: instruments().iter().map(MaximaRecord::new).collect(),
     }
 }
 

@@ -103,10 +103,24 @@ pub struct RulesForm {
     pub qty_min: String,
     /// Smallest value of an order in quote currency; 0 for none.
     pub notional_min: String,
+    /// Largest quantity of an order; 0 for none.
+    #[serde(default = "none")]
+    pub qty_max: String,
+    /// Largest quantity of an order without a limit price, where it is another; 0 for `qty_max`.
+    #[serde(default = "none")]
+    pub qty_max_market: String,
+    /// Largest value of an order with a limit price, in quote currency; 0 for none.
+    #[serde(default = "none")]
+    pub notional_max: String,
     /// Units of base per contract; 1 for spot.
     pub multiplier: i64,
     /// Whether the publisher inferred them from data.
     pub inferred: bool,
+}
+
+/// A largest order of publishers that state none.
+fn none() -> String {
+    "0".to_owned()
 }
 
 /// Who crossed the spread.

@@ -17,7 +17,7 @@ use crate::config::BusFeed;
 use crate::exchange::{
     AccountNote, Act, ActReply, Ask, BookRule, Continuity, Facts, Fault, Heartbeat, Listings, Note, Plan, Product,
     Reply, Request, Response, Rules, Sink, SnapshotBy, Stamp, Topic, TradeReply, Urls, Venue, VenueError, WireError,
-    mantissa, notional,
+    mantissa, notional, qty_max,
 };
 use crate::keys::{KeyError, Signer};
 
@@ -173,6 +173,11 @@ fn offered(form: &MarketForm) -> Result<Offered, String> {
     }
     let least = Decimal::parse(rules.notional_min.as_bytes()).map_err(|e| wrong(format!("notional_min: {e}")))?;
     let notional_min = notional(least, rules.price_scale, rules.qty_scale).filter(|n| *n >= 0);
+    let most = |field: &str, text: &str| match Decimal::parse(text.as_bytes()) {
+        Ok(most) if most.mantissa() >= 0 => Ok(most),
+        _ => Err(wrong(format!("{field} {text:.40} is no number at or above zero"))),
+    };
+    let qty_most = |field: &str, text: &str| most(field, text).map(|most| qty_max(most, rules.qty_scale));
     let fee = |text: &Option<String>| match text {
         None => Ok(None),
         Some(text) => {
@@ -191,6 +196,9 @@ fn offered(form: &MarketForm) -> Result<Offered, String> {
             lot: Qty::from_mantissa(lot),
             qty_min: Qty::from_mantissa(qty_min),
             notional_min: notional_min.ok_or_else(|| wrong("notional_min is none".to_owned()))?,
+            qty_max: qty_most("qty_max", &rules.qty_max)?,
+            qty_max_market: qty_most("qty_max_market", &rules.qty_max_market)?,
+            notional_max: most("notional_max", &rules.notional_max)?.at_wide_scale(rules.price_scale + rules.qty_scale),
             multiplier: rules.multiplier,
             contract: Decimal::new(1, 0),
             significant_digits: 0,
@@ -439,6 +447,9 @@ pub fn told(instrument: &Instrument, fees: Option<(Rate, Rate)>, kinds: Vec<Stri
             lot: instrument.lot.to_text(qty),
             qty_min: instrument.qty_min.to_text(qty),
             notional_min: bellwether_sdk::Money::from_mantissa(instrument.notional_min).to_text(price + qty),
+            qty_max: instrument.qty_max.to_text(qty),
+            qty_max_market: instrument.qty_max_market.to_text(qty),
+            notional_max: bellwether_sdk::Money::from_mantissa(instrument.notional_max).to_text(price + qty),
             multiplier: instrument.multiplier,
             inferred: instrument.inferred,
         },

@@ -10,7 +10,9 @@ use crate::exchange::{Ask, Listings, Note, Reply, Response, Topic, Venue};
 const NOW: Ts = Ts::from_millis(1_700_000_000_000);
 
 fn instrument() -> Instrument {
-    Instrument::inferred(InstrumentId(0), "binance:BTC/USDT".parse().expect("a symbol"), 2, 5)
+    let inferred = Instrument::inferred(InstrumentId(0), "binance:BTC/USDT".parse().expect("a symbol"), 2, 5);
+    let (qty_max, qty_max_market) = (Qty::from_mantissa(900_000_000), Qty::from_mantissa(12_000_000));
+    Instrument { qty_max, qty_max_market, notional_max: 90_000_000_000_000, ..inferred }
 }
 
 fn form(ts: Ts, what: MarketWhat) -> String {
@@ -184,9 +186,25 @@ fn rules_that_cannot_be_are_named() {
         ("\"multiplier\":1", "\"multiplier\":0"),
         ("binance:BTC/USDT", "nonsense"),
         ("\"notional_min\":\"0\"", "\"notional_min\":\"-1\""),
+        ("\"qty_max\":\"9000\"", "\"qty_max\":\"-1\""),
+        ("\"notional_max\":\"9000000\"", "\"notional_max\":\"many\""),
     ] {
         assert!(good.contains(from), "{from}: {good}");
         let (offers, odd) = venue.offers(&answer(&[good.replace(from, to)])).expect("an answer");
         assert_eq!((offers.len(), odd.len()), (0, 1), "{to}");
     }
+}
+
+#[test]
+fn rules_of_a_publisher_that_states_no_largest_orders_have_none() {
+    let (venue, _) = bus();
+    let mut said: serde_json::Value =
+        serde_json::from_str(&form(NOW, told(&instrument(), None, Vec::new()))).expect("JSON");
+    for name in ["qty_max", "qty_max_market", "notional_max"] {
+        assert!(said["rules"].as_object_mut().and_then(|rules| rules.remove(name)).is_some(), "{name}");
+    }
+    let (offers, odd) = venue.offers(&answer(&[said.to_string()])).expect("an answer");
+    assert!(odd.is_empty(), "{odd:?}");
+    let read = offers[0].rules.instrument(InstrumentId(0));
+    assert_eq!((read.qty_max, read.qty_max_market, read.notional_max), (Qty::ZERO, Qty::ZERO, 0));
 }

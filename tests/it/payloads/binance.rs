@@ -147,6 +147,9 @@ fn listings(product: Product) -> Listings {
             lot: Qty::from_mantissa(1),
             qty_min: Qty::ZERO,
             notional_min: 0,
+            qty_max: Qty::ZERO,
+            qty_max_market: Qty::ZERO,
+            notional_max: 0,
             multiplier: 1,
             contract: bellwether_sdk::Decimal::new(1, 0),
             significant_digits: 0,
@@ -457,6 +460,12 @@ fn check_instruments(rules: &[Rules], unknown: &[String], json: &Value) {
         if let Some(f) = filter("LOT_SIZE") {
             assert_eq!(eight(r.lot.mantissa(), r.qty_scale), i128::from(at8(&f["stepSize"])));
             assert_eq!(eight(r.qty_min.mantissa(), r.qty_scale), i128::from(at8(&f["minQty"])));
+            assert_eq!(eight(r.qty_max.mantissa(), r.qty_scale), i128::from(at8(&f["maxQty"])));
+        }
+        if let Some(f) = filter("MARKET_LOT_SIZE") {
+            // Ours is cut at the digits that orders have.
+            let cut = i128::from(at8(&f["maxQty"])) - eight(r.qty_max_market.mantissa(), r.qty_scale);
+            assert!((0..eight(1, r.qty_scale)).contains(&cut), "{}: {cut}", r.name);
         }
         if let Some(f) = filter("MIN_NOTIONAL") {
             let least = i128::from(at8(f.get("minNotional").unwrap_or(&f["notional"])));

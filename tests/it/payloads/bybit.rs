@@ -130,6 +130,12 @@ fn rest(name: &str, body: &str) -> Result<usize, String> {
                     ("tickSize", at(ours.tick.mantissa(), ours.price_scale), number(&row["priceFilter"]["tickSize"])),
                     ("lot", at(ours.lot.mantissa(), ours.qty_scale), number(lot)),
                     ("minOrderQty", at(ours.qty_min.mantissa(), ours.qty_scale), number(&lots["minOrderQty"])),
+                    ("maxOrderQty", at(ours.qty_max.mantissa(), ours.qty_scale), number(&lots["maxOrderQty"])),
+                    (
+                        "maxMktOrderQty",
+                        at(ours.qty_max_market.mantissa(), ours.qty_scale),
+                        number(&lots["maxMktOrderQty"]),
+                    ),
                 ])?;
             }
             Ok(count)

@@ -145,6 +145,11 @@ fn rest(name: &str, body: &str) -> Result<usize, String> {
                             Decimal::new(r.qty_min.mantissa(), r.qty_scale),
                             number(&row["base_min_size"]),
                         ),
+                        (
+                            "base_max_size",
+                            Decimal::new(r.qty_max.mantissa(), r.qty_scale),
+                            number(&row["base_max_size"]),
+                        ),
                     ])
                 })
                 .sum()

@@ -128,6 +128,11 @@ fn instruments(body: &str, product: Product) -> Result<usize, String> {
         let ours_wide = i128::from(ours.lot.mantissa()) * 10i128.pow(scale);
         same(&[("lot", ours_wide, product * 10i128.pow(u32::from(ours.qty_scale)))])?;
         same(&[("instId", ours.name.as_str(), word(&row["instId"]))])?;
+        let most = number(&row["maxLmtSz"]);
+        let theirs = i128::from(most.mantissa()) * i128::from(contract.mantissa());
+        let scale = u32::from(most.scale() + contract.scale());
+        let ours_wide = i128::from(ours.qty_max.mantissa()) * 10i128.pow(scale);
+        same(&[("maxLmtSz", ours_wide, theirs * 10i128.pow(u32::from(ours.qty_scale)))])?;
         count += same(&[
             ("ctVal", ours.contract, contract),
             ("tickSz", Decimal::new(ours.tick.mantissa(), ours.price_scale), number(&row["tickSz"])),

@@ -20,6 +20,8 @@ fn what_breaks_a_filter_or_a_form_is_refused_with_its_code() {
         ("side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=1000.00".to_owned(), -1013, "PERCENT_PRICE_BY_SIDE"),
         (format!("side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.0100001&price={near}"), -1013, "LOT_SIZE"),
         (format!("side=BUY&type=LIMIT&timeInForce=GTC&quantity=0&price={near}"), -1013, "quantity"),
+        (format!("side=BUY&type=LIMIT&timeInForce=GTC&quantity=1000001&price={near}"), -1013, "LOT_SIZE"),
+        (format!("side=BUY&type=LIMIT&timeInForce=GTC&quantity=1000&price={near}"), -1013, "NOTIONAL"),
         (format!("side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.00001&price={near}"), -1013, "NOTIONAL"),
         ("side=BUY&type=MARKET&quantity=0.00001".to_owned(), -1013, "NOTIONAL"),
         (format!("side=BUY&type=LIMIT&timeInForce=GTC&quantity=10&price={near}"), -2010, "insufficient balance"),

@@ -114,7 +114,8 @@ fn refusals_exit_with_their_codes() {
     desk.fails(&format!("exchange binance balances --account other {at}"), 3, "BELLWETHER_KEY_BINANCE_OTHER_ID");
     let place = "exchange binance place BTC/USDT --side buy --price 60000";
     desk.fails(&format!("{place} --qty 0.000000001 {at}"), 4, "the lot of binance:BTC/USDT");
-    desk.fails(&format!("{place} --qty 10000 {at}"), 4, "rejected");
+    desk.fails(&format!("{place} --qty 10000 {at}"), 4, "a value of 600000000 is above 9000000");
+    desk.fails(&format!("{place} --qty 100 {at}"), 4, "rejected");
     desk.fails(&format!("{place} --qty 1"), 4, "real money");
     let bad = Desk::new().env("BELLWETHER_KEY_BINANCE_MAIN_ID", KEY).env("BELLWETHER_KEY_BINANCE_MAIN_SECRET", "no");
     bad.fails(&format!("exchange binance balances {at}"), 4, "authentication");
@@ -205,6 +206,7 @@ fn bars_are_downloaded_once_and_with_the_venues_rules() {
     assert!(desk.done("data check --data got").contains("nothing odd"));
     let rules = std::fs::read_to_string(desk.path("got/instruments.json")).expect("rules");
     assert!(rules.contains("\"tick\"") && rules.contains("valid_from"), "{rules}");
+    assert!(rules.contains(r#""qty_max": "1000000""#) && rules.contains(r#""notional_max": "9000000""#), "{rules}");
 }
 
 #[test]

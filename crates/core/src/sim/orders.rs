@@ -2,8 +2,8 @@
 //! business of the profiles.
 
 use bellwether_sdk::{
-    Instrument, InstrumentId, InstrumentKind, Liquidity, Money, OrderId, OrderKind, Price, Qty, Rate, Role, Side, Size,
-    TimeInForce, Trail, Ts,
+    Instrument, InstrumentId, Liquidity, Money, OrderId, OrderKind, Price, Qty, Rate, Role, Side, Size, TimeInForce,
+    Trail, Ts,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +37,7 @@ pub(super) struct Resting {
 impl Resting {
     /// The limit price in force, if any.
     pub(super) fn limit(&self) -> Option<Price> {
-        match self.order.kind {
-            OrderKind::Limit { price } | OrderKind::StopLimit { price, .. } => Some(price),
-            OrderKind::Market | OrderKind::StopMarket { .. } | OrderKind::TrailingStop { .. } => None,
-        }
+        self.order.kind.limit()
     }
 
     /// The trigger price in force while not triggered, if any.
@@ -226,12 +223,15 @@ impl Sim {
         if matches!(order.tif, TimeInForce::Gtd(at) if at <= ts) {
             return Some("gtd_in_the_past");
         }
-        if order.post_only && order.limit_price().is_none() {
+        if order.post_only && order.kind.limit().is_none() {
             return Some("post_only_needs_a_limit");
         }
         let Size::Qty(qty) = order.size else { return None };
         if qty.mantissa() % rules.lot.mantissa() != 0 {
             return Some("qty_off_lot");
+        }
+        if let Some(reason) = self.above_max(order, qty) {
+            return Some(reason);
         }
         // What closes a position may be smaller than what may open one.
         if order.reduce_only {
@@ -243,6 +243,16 @@ impl Sim {
         let last = self.markets[order.instrument.index()].last;
         let price = if order.price().is_zero() { last } else { order.price() };
         (!price.is_zero() && below_notional_min(rules, price, qty)).then_some("notional_below_min")
+    }
+
+    /// Which of the venue's largest orders one of this quantity is above.
+    fn above_max(&self, order: &Order, qty: Qty) -> Option<&'static str> {
+        let rules = &self.instruments[order.instrument.index()];
+        if rules.qty_max_of(order.kind).is_some_and(|max| qty > max) {
+            return Some("qty_above_max");
+        }
+        let value = order.kind.limit().map_or(0, |price| rules.notional(price, qty));
+        (rules.notional_max > 0 && value > rules.notional_max).then_some("notional_above_max")
     }
 
     fn take_out(&mut self, id: OrderId, instrument: InstrumentId) {
@@ -326,10 +336,12 @@ impl Sim {
         if r.qty == 0 {
             let order = r.order;
             let qty = self.size_notional(i, &order, price, rate)?;
-            if qty.is_zero() {
-                let close = Qty::ZERO;
-                let broke = self.bearable(i, side, price, rate, close)?.is_zero();
-                let reason = if broke { "insufficient_funds" } else { "notional_too_small" };
+            let reason = match qty.is_zero() {
+                true if self.bearable(i, side, price, rate, Qty::ZERO)?.is_zero() => Some("insufficient_funds"),
+                true => Some("notional_too_small"),
+                false => self.above_max(&order, qty),
+            };
+            if let Some(reason) = reason {
                 self.end(i, at, Answer::Rejected(id, reason));
                 return Ok(Executed::Ended);
             }
@@ -435,7 +447,7 @@ impl Sim {
         let terms = *self.ledger.terms(instrument);
         let lot = self.instruments[i].lot;
         let scale = self.config.money_scales[i];
-        let amount = Money::from_mantissa(wide(amount, scale));
+        let amount = Money::from_mantissa(amount.at_wide_scale(scale));
         let held = self.ledger.position(instrument).qty.mantissa();
         let close = if held.signum() == -order.side.sign() { close.mantissa().min(held.abs()) } else { 0 };
         let close = Qty::from_mantissa(close);
@@ -450,35 +462,13 @@ impl Sim {
 }
 
 impl Order {
-    fn limit_price(&self) -> Option<Price> {
-        match self.kind {
-            OrderKind::Limit { price } | OrderKind::StopLimit { price, .. } => Some(price),
-            OrderKind::Market | OrderKind::StopMarket { .. } | OrderKind::TrailingStop { .. } => None,
-        }
-    }
-
     /// Whether it is the stop of a bracket.
     pub(super) fn is_protective_stop(&self) -> bool {
         self.parent.0 != 0 && self.role == Role::StopLoss
     }
 }
 
-/// Whether an order's value in quote currency is below the venue's minimum (an inverse contract is quote currency).
+/// Whether an order's value in quote currency is below the venue's minimum.
 fn below_notional_min(rules: &Instrument, price: Price, qty: Qty) -> bool {
-    let per_unit = match rules.kind() {
-        InstrumentKind::Spot | InstrumentKind::Linear => price.mantissa(),
-        InstrumentKind::Inverse => bellwether_sdk::num::pow10(rules.price_scale),
-    };
-    let value = i128::from(per_unit) * i128::from(qty.mantissa()) * i128::from(rules.multiplier);
-    rules.notional_min > 0 && value < rules.notional_min
-}
-
-/// A decimal at a money scale, cut toward zero.
-fn wide(amount: bellwether_sdk::Decimal, scale: u8) -> i128 {
-    let mantissa = i128::from(amount.mantissa());
-    if scale >= amount.scale() {
-        mantissa.saturating_mul(10i128.saturating_pow(u32::from(scale - amount.scale())))
-    } else {
-        mantissa / 10i128.pow(u32::from(amount.scale() - scale))
-    }
+    rules.notional_min > 0 && rules.notional(price, qty) < rules.notional_min
 }

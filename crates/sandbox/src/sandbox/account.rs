@@ -668,8 +668,8 @@ fn refusal(reason: &str) -> Refused {
         "insufficient_funds" | "insufficient_position" => Refused::broke(),
         "post_only_would_take" => Refused::rejected("Order would immediately match and take."),
         "price_off_tick" => Refused::filter("PRICE_FILTER"),
-        "qty_off_lot" | "qty_below_min" => Refused::filter("LOT_SIZE"),
-        "notional_below_min" => Refused::filter("NOTIONAL"),
+        "qty_off_lot" | "qty_below_min" | "qty_above_max" => Refused::filter("LOT_SIZE"),
+        "notional_below_min" | "notional_above_max" => Refused::filter("NOTIONAL"),
         other => Refused::rejected(other),
     }
 }

@@ -221,8 +221,11 @@ pub(super) struct Filters {
     pub(super) price_max: i64,
     pub(super) qty_min: i64,
     pub(super) qty_max: i64,
+    /// Of an order without a price.
+    pub(super) qty_max_market: i64,
     /// At `price_scale + qty_scale`.
     pub(super) notional_min: i128,
+    /// Of an order with a price.
     pub(super) notional_max: i128,
 }
 
@@ -232,17 +235,21 @@ pub(super) const ORDERS_MAX: usize = 200;
 pub(super) const SLEEPING_MAX: usize = 5;
 
 impl Filters {
-    /// Of an instrument: a million as largest price and quantity, nine million as largest value, five as smallest
-    /// where the instrument states none.
+    /// Of an instrument: a million as largest price; and where it states none, a million as largest quantity, nine
+    /// million as largest value, five as smallest.
     pub(super) fn of(rules: &Instrument) -> Self {
         let unit = |scale: u8| bellwether_sdk::num::pow10(scale);
         let value = i128::from(unit(rules.price_scale)) * i128::from(unit(rules.qty_scale));
+        let million = 1_000_000 * unit(rules.qty_scale) / rules.lot.mantissa() * rules.lot.mantissa();
+        let stated = |most: Qty, else_it: i64| if most.is_zero() { else_it } else { most.mantissa() };
+        let qty_max = stated(rules.qty_max, million);
         Self {
             price_max: 1_000_000 * unit(rules.price_scale) / rules.tick.mantissa() * rules.tick.mantissa(),
             qty_min: rules.qty_min.mantissa().max(rules.lot.mantissa()),
-            qty_max: 1_000_000 * unit(rules.qty_scale) / rules.lot.mantissa() * rules.lot.mantissa(),
+            qty_max,
+            qty_max_market: stated(rules.qty_max_market, qty_max),
             notional_min: if rules.notional_min > 0 { rules.notional_min } else { 5 * value },
-            notional_max: 9_000_000 * value,
+            notional_max: if rules.notional_max > 0 { rules.notional_max } else { 9_000_000 * value },
         }
     }
 
@@ -261,9 +268,13 @@ impl Filters {
             }
         }
         self.check_qty(wish.qty, rules)?;
+        if wish.price.is_zero() && wish.qty.mantissa() > self.qty_max_market {
+            return Err(Refused::filter("MARKET_LOT_SIZE"));
+        }
         let price = if wish.price.is_zero() { if wish.stop.is_zero() { last } else { wish.stop } } else { wish.price };
         let notional = i128::from(price.mantissa()) * i128::from(wish.qty.mantissa());
-        if !price.is_zero() && (notional < self.notional_min || notional > self.notional_max) {
+        let above = !wish.price.is_zero() && notional > self.notional_max;
+        if !price.is_zero() && (notional < self.notional_min || above) {
             return Err(Refused::filter("NOTIONAL"));
         }
         Ok(())
@@ -276,5 +287,35 @@ impl Filters {
             return Err(Refused::filter("LOT_SIZE"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_sdk::InstrumentId;
+
+    use super::*;
+
+    #[test]
+    fn an_order_above_the_largest_that_the_instrument_states_is_refused_by_its_filter() {
+        let mut rules = Instrument::inferred(InstrumentId(0), "test:AAA/USD".parse().expect("a symbol"), 2, 3);
+        (rules.qty_max, rules.qty_max_market) = (Qty::from_mantissa(10_000), Qty::from_mantissa(2_000));
+        rules.notional_max = rules.notional(Price::from_mantissa(10_000), Qty::from_mantissa(5_000));
+        let filters = Filters::of(&rules);
+        let refused = |query: &str| {
+            let wish = Wish::read(&Params::of_text(query, "").expect("parameters"), &rules).expect("a wish");
+            let told = filters.check(&wish, &rules, Price::from_mantissa(10_000)).err();
+            told.map(|refused| (refused.body()["code"].clone(), refused.body()["msg"].clone()))
+        };
+        let filter =
+            |name: &str| Some((serde_json::json!(-1013), serde_json::json!(format!("Filter failure: {name}"))));
+        let limit =
+            |qty: &str, price: &str| format!("side=BUY&type=LIMIT&timeInForce=GTC&quantity={qty}&price={price}");
+        assert_eq!(refused(&limit("10", "50")), None);
+        assert_eq!(refused(&limit("10.001", "50")), filter("LOT_SIZE"));
+        assert_eq!(refused(&limit("5.001", "100")), filter("NOTIONAL"));
+        assert_eq!(refused("side=BUY&type=MARKET&quantity=2"), None);
+        assert_eq!(refused("side=BUY&type=MARKET&quantity=2.001"), filter("MARKET_LOT_SIZE"));
+        assert_eq!(refused("side=BUY&type=STOP_LOSS&quantity=2.001&stopPrice=110"), filter("MARKET_LOT_SIZE"));
     }
 }

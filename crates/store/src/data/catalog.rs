@@ -38,7 +38,8 @@ const QTY_SCALE_UNSEEN: u8 = 8;
 /// ```json
 /// { "binance:BTC/USDT": [
 ///     { "valid_from": "2024-01-01", "tick": "0.01", "lot": "0.00001", "qty_min": "0.00001",
-///       "notional_min": "5", "multiplier": 1, "maker_bps": "10", "taker_bps": "10" } ] }
+///       "notional_min": "5", "qty_max": "9000", "qty_max_market": "120", "notional_max": "9000000",
+///       "multiplier": 1, "maker_bps": "10", "taker_bps": "10" } ] }
 /// ```
 #[derive(Debug, Clone)]
 pub struct Catalog {

@@ -270,6 +270,12 @@ pub struct StatedRules {
     pub qty_min: String,
     /// Smallest value.
     pub notional_min: String,
+    /// Largest quantity; zero for none.
+    pub qty_max: String,
+    /// Largest quantity of an order without a limit price; zero for `qty_max`.
+    pub qty_max_market: String,
+    /// Largest value of an order with a limit price; zero for none.
+    pub notional_max: String,
     /// Units of base per contract.
     pub multiplier: i64,
 }

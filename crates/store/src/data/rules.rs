@@ -24,6 +24,9 @@ struct Rule {
     lot: Decimal,
     qty_min: Option<Decimal>,
     notional_min: Option<Decimal>,
+    qty_max: Option<Decimal>,
+    qty_max_market: Option<Decimal>,
+    notional_max: Option<Decimal>,
     multiplier: Option<i64>,
     maker_bps: Option<Decimal>,
     taker_bps: Option<Decimal>,
@@ -115,6 +118,10 @@ impl Rules {
             })
             .flatten()
             .ok_or_else(|| wrong("notional_min", notional_min))?;
+        // Of a maximum digits beyond are cut, and one that no order can reach is none.
+        let most = |value: Option<Decimal>| {
+            bellwether_sdk::Qty::from_mantissa(value.and_then(|v| v.at_scale_toward_zero(qty_scale)).unwrap_or(0))
+        };
         let scaled = |value: Decimal, scale| rescale(value.normalized().mantissa(), value.normalized().scale(), scale);
         Ok(Instrument {
             price_scale,
@@ -129,6 +136,9 @@ impl Rules {
                 .map(bellwether_sdk::Qty::from_mantissa)
                 .ok_or_else(|| wrong("qty_min", qty_min))?,
             notional_min: notional,
+            qty_max: most(rule.qty_max),
+            qty_max_market: most(rule.qty_max_market),
+            notional_max: rule.notional_max.map_or(0, |v| v.at_wide_scale(digits)),
             multiplier: rule.multiplier.unwrap_or(1),
             inferred: false,
             ..inferred
@@ -145,9 +155,15 @@ pub(super) fn note(dir: &Path, symbol: &Symbol, stated: &super::StatedRules) -> 
     let old = known.at(symbol, Ts::MAX);
     let zero = Decimal::new(0, 0);
     let same = old.is_some_and(|r| {
+        let optional = [
+            (r.qty_min, &stated.qty_min),
+            (r.notional_min, &stated.notional_min),
+            (r.qty_max, &stated.qty_max),
+            (r.qty_max_market, &stated.qty_max_market),
+            (r.notional_max, &stated.notional_max),
+        ];
         (Some(r.tick), Some(r.lot)) == (read(&stated.tick), read(&stated.lot))
-            && r.qty_min.unwrap_or(zero) == read(&stated.qty_min).unwrap_or(zero)
-            && r.notional_min.unwrap_or(zero) == read(&stated.notional_min).unwrap_or(zero)
+            && optional.iter().all(|(old, new)| old.unwrap_or(zero) == read(new).unwrap_or(zero))
             && r.multiplier.unwrap_or(1) == stated.multiplier
     });
     if same {
@@ -164,6 +180,9 @@ pub(super) fn note(dir: &Path, symbol: &Symbol, stated: &super::StatedRules) -> 
         "lot": stated.lot,
         "qty_min": stated.qty_min,
         "notional_min": stated.notional_min,
+        "qty_max": stated.qty_max,
+        "qty_max_market": stated.qty_max_market,
+        "notional_max": stated.notional_max,
         "multiplier": stated.multiplier,
     });
     for (name, bps) in [("maker_bps", old.and_then(|r| r.maker_bps)), ("taker_bps", old.and_then(|r| r.taker_bps))] {
@@ -192,7 +211,13 @@ fn check(rule: &Rule) -> Result<(), String> {
             return Err(format!("{name} {value} is not above zero"));
         }
     }
-    let not_negative = [("qty_min", rule.qty_min), ("notional_min", rule.notional_min)];
+    let not_negative = [
+        ("qty_min", rule.qty_min),
+        ("notional_min", rule.notional_min),
+        ("qty_max", rule.qty_max),
+        ("qty_max_market", rule.qty_max_market),
+        ("notional_max", rule.notional_max),
+    ];
     if let Some((name, Some(value))) = not_negative.into_iter().find(|(_, v)| v.is_some_and(|v| v.mantissa() < 0)) {
         return Err(format!("{name} {value} is negative"));
     }

@@ -3,7 +3,7 @@
 //! No venue's words stand here. Nothing reads a clock; numbers stay exact.
 
 use bellwether_sdk::num::{format_wide, pow10};
-use bellwether_sdk::{Decimal, Interval, Level, Price, Qty, Side, Ts};
+use bellwether_sdk::{Decimal, Interval, Level, NumError, Price, Qty, Side, Ts};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 
@@ -101,6 +101,26 @@ pub fn notional(value: Decimal, price_scale: u8, qty_scale: u8) -> Option<i128> 
     let value = value.normalized();
     let by = (price_scale + qty_scale).checked_sub(value.scale())?;
     i128::from(value.mantissa()).checked_mul(10i128.checked_pow(u32::from(by))?)
+}
+
+/// What a venue states as the most, in its own units: zero, which is none, where it states none or more digits than any
+/// order has.
+///
+/// # Errors
+/// [`WireError::Number`] when it is no number, or below zero.
+pub(super) fn most(field: &'static str, digits: Option<Digits<'_>>) -> Result<Decimal, WireError> {
+    let none = Decimal::new(0, 0);
+    let Some(digits) = present(digits) else { return Ok(none) };
+    match amount(field, digits) {
+        Ok(found) if found.mantissa() < 0 => Err(digits.wrong(field, "no maximum is below zero")),
+        Err(_) if matches!(Decimal::parse(digits.text().as_bytes()), Err(NumError::TooLarge { .. })) => Ok(none),
+        read => read,
+    }
+}
+
+/// A largest quantity at an instrument's scale: digits beyond are cut, and one that no order can reach is zero, none.
+pub fn qty_max(value: Decimal, scale: u8) -> Qty {
+    Qty::from_mantissa(value.at_scale_toward_zero(scale).unwrap_or(0))
 }
 
 /// A number of a wire's milliseconds, a number or its text, as time.

@@ -27,6 +27,12 @@ pub struct Rules {
     pub qty_min: Qty,
     /// Smallest order value (price × quantity × multiplier) at `price_scale + qty_scale` digits; zero for none.
     pub notional_min: i128,
+    /// Largest order quantity; zero for none.
+    pub qty_max: Qty,
+    /// Largest quantity of an order without a limit price, where the venue has one of its own; zero elsewhere.
+    pub qty_max_market: Qty,
+    /// Largest value of an order with a limit price, at the scale of `notional_min`; zero for none.
+    pub notional_max: i128,
     /// Units of base per contract; 1 for spot.
     pub multiplier: i64,
     /// What one of the venue's units of quantity is in ours, above zero: 1 where both are the same. Where the venue
@@ -51,6 +57,9 @@ impl Rules {
             lot: self.lot,
             qty_min: self.qty_min,
             notional_min: self.notional_min,
+            qty_max: self.qty_max,
+            qty_max_market: self.qty_max_market,
+            notional_max: self.notional_max,
             multiplier: self.multiplier,
             inferred: false,
         }

@@ -35,7 +35,7 @@ mod vocab;
 mod wire;
 
 pub use checksum::crc_of;
-pub use codec::notional;
+pub use codec::{notional, qty_max};
 pub use error::{Fault, VenueError};
 pub use http::{Base, Method, Request, Response};
 pub use listing::{Listing, Listings, Rules};

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Orders that close one position, at most: of one that would take more a part stays open.
+const PIECES_MAX: usize = 100;
+
 impl Engine {
     /// Carries out what a strategy asked for, in order.
     pub(super) fn act(&mut self, i: usize) -> Result<(), EngineError> {
@@ -416,17 +419,29 @@ impl Engine {
         for i in 0..self.slots.len() {
             self.cancel_where(i, |_, _| true);
             for index in 0..self.view.instruments.len() {
-                let held = self.slots[i].lots[index].qty().mantissa();
-                if held == 0 {
-                    continue;
-                }
-                let side = if held > 0 { Side::Sell } else { Side::Buy };
-                let instrument = InstrumentId(index as u16);
-                let intent = Intent::market(instrument, side, Qty::from_mantissa(held.abs())).reduce_only();
-                let id = OrderId(self.outbox.next_order);
-                self.outbox.next_order += 1;
-                self.place(i, id, &intent, Role::EndOfData);
+                self.close_held(i, InstrumentId(index as u16), Role::EndOfData);
             }
+        }
+    }
+
+    /// Market orders that close what a strategy holds of an instrument: one, or pieces where the venue takes none so large.
+    pub(super) fn close_held(&mut self, i: usize, instrument: InstrumentId, role: Role) {
+        let held = self.slots[i].lots[instrument.index()].qty().mantissa();
+        let side = if held > 0 { Side::Sell } else { Side::Buy };
+        let rules = &self.view.instruments[instrument.index()].instrument;
+        let lot = rules.lot.mantissa();
+        let most = rules.qty_max_of(OrderKind::Market).map_or(i64::MAX, |max| (max.mantissa() / lot * lot).max(lot));
+        let mut left = held.saturating_abs();
+        for _ in 0..PIECES_MAX {
+            if left == 0 {
+                return;
+            }
+            let qty = left.min(most);
+            left -= qty;
+            let intent = Intent::market(instrument, side, Qty::from_mantissa(qty)).reduce_only();
+            let id = OrderId(self.outbox.next_order);
+            self.outbox.next_order += 1;
+            self.place(i, id, &intent, role);
         }
     }
 }

@@ -147,18 +147,12 @@ impl Engine {
         for i in 0..self.slots.len() {
             for index in 0..self.view.instruments.len() {
                 let instrument = InstrumentId(index as u16);
-                let held = self.slots[i].lots[index].qty().mantissa();
                 let is_closing = |o: &OpenOrder| {
                     o.instrument == instrument && self.orders.get(o.id).is_ok_and(|r| r.role == Role::Guard)
                 };
-                if held == 0 || self.slots[i].own.orders.iter().any(is_closing) {
-                    continue;
+                if !self.slots[i].own.orders.iter().any(is_closing) {
+                    self.close_held(i, instrument, Role::Guard);
                 }
-                let side = if held > 0 { Side::Sell } else { Side::Buy };
-                let intent = Intent::market(instrument, side, Qty::from_mantissa(held.abs())).reduce_only();
-                let id = OrderId(self.outbox.next_order);
-                self.outbox.next_order += 1;
-                self.place(i, id, &intent, Role::Guard);
             }
         }
     }

@@ -138,6 +138,51 @@ fn a_check_of_what_is_not_stored_names_no_kind_that_was_not_asked_for() {
 }
 
 #[test]
+fn largest_orders_are_stated_or_none_and_noted_when_they_change() {
+    let desk = Desk::new();
+    desk.csv(BTC, BARS).expect("an import");
+    let text = |text: &str| text.to_owned();
+    let stated = StatedRules {
+        valid_from: text("2024-01-01"),
+        tick: text("0.01"),
+        lot: text("0.01"),
+        qty_min: text("0.01"),
+        notional_min: text("5"),
+        qty_max: text("0"),
+        qty_max_market: text("0"),
+        notional_max: text("0"),
+        multiplier: 1,
+    };
+    // As it was written before there were largest orders.
+    let older = r#"{"binance:BTC/USDT": [{"valid_from": "2024-01-01", "tick": "0.01", "lot": "0.01", "qty_min": "0.01",
+        "notional_min": "5", "multiplier": 1}]}"#;
+    std::fs::write(desk.store().join("instruments.json"), older).expect("a file");
+    let largest = || {
+        let it = desk.catalog().instrument(&sym(BTC), InstrumentId(0)).expect("an instrument");
+        (it.qty_max.to_text(2), it.qty_max_market.to_text(2), it.notional_max)
+    };
+    assert_eq!(largest(), (text("0"), text("0"), 0));
+    assert!(!desk.catalog().note_rules(&sym(BTC), &stated).expect("noted"), "nothing is new");
+    let most = StatedRules {
+        qty_max: text("9000.5"),
+        // Digits that no order has are cut.
+        qty_max_market: text("112.2110882"),
+        notional_max: text("9000000.25"),
+        ..stated
+    };
+    assert!(desk.catalog().note_rules(&sym(BTC), &most).expect("noted"));
+    assert!(!desk.catalog().note_rules(&sym(BTC), &most).expect("noted"), "nothing is new");
+    assert_eq!(largest(), (text("9000.5"), text("112.21"), 90_000_002_500));
+    let beyond = StatedRules { qty_max: text("999999999999999999"), ..most };
+    assert!(desk.catalog().note_rules(&sym(BTC), &beyond).expect("noted"));
+    assert_eq!(largest().0, "0", "what no order can reach bounds none");
+    std::fs::write(desk.store().join("instruments.json"), older.replace("qty_min\": \"", "qty_max\": \"-"))
+        .expect("a file");
+    let error = Catalog::open(&desk.store()).expect_err("refused").to_string();
+    assert!(error.contains("qty_max -0.01 is negative"), "{error}");
+}
+
+#[test]
 fn instruments_are_inferred_unless_rules_are_stated() {
     let desk = Desk::new();
     desk.csv(BTC, BARS).expect("an import");

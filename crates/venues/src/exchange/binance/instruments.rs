@@ -7,6 +7,7 @@ use bellwether_sdk::{Decimal, Price, Qty, Symbol};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::super::codec::{most, qty_max};
 use super::super::{Digits, Product, Reply, Rules, VenueError, WireError};
 use super::dialect::Dialect;
 
@@ -47,7 +48,11 @@ struct Filter<'a> {
     #[serde(borrow)]
     min_qty: Option<Digits<'a>>,
     #[serde(borrow)]
+    max_qty: Option<Digits<'a>>,
+    #[serde(borrow)]
     min_notional: Option<Digits<'a>>,
+    #[serde(borrow)]
+    max_notional: Option<Digits<'a>>,
     #[serde(borrow)]
     notional: Option<Digits<'a>>,
 }
@@ -102,11 +107,13 @@ fn one(d: &Dialect, row: &str) -> Result<Option<Rules>, VenueError> {
 
 fn rules(wire: SymbolWire<'_>, symbol: Symbol) -> Result<Rules, WireError> {
     let (mut tick, mut lot, mut least, mut notional) = (None, None, None, None);
+    let (mut most_qty, mut most_at_market, mut most_notional) = (None, None, None);
     for f in &wire.filters {
         match f.filter_type.as_str() {
             "PRICE_FILTER" => tick = f.tick_size,
-            "LOT_SIZE" => (lot, least) = (f.step_size, f.min_qty),
-            "NOTIONAL" | "MIN_NOTIONAL" => notional = f.min_notional.or(f.notional),
+            "LOT_SIZE" => (lot, least, most_qty) = (f.step_size, f.min_qty, f.max_qty),
+            "MARKET_LOT_SIZE" => most_at_market = f.max_qty,
+            "NOTIONAL" | "MIN_NOTIONAL" => (notional, most_notional) = (f.min_notional.or(f.notional), f.max_notional),
             _ => {}
         }
     }
@@ -128,6 +135,9 @@ fn rules(wire: SymbolWire<'_>, symbol: Symbol) -> Result<Rules, WireError> {
         lot: Qty::from_mantissa(lot),
         qty_min: Qty::from_mantissa(qty_min),
         notional_min,
+        qty_max: qty_max(most("maxQty", most_qty)?, qty_scale),
+        qty_max_market: qty_max(most("maxQty", most_at_market)?, qty_scale),
+        notional_max: most("maxNotional", most_notional)?.at_wide_scale(price_scale + qty_scale),
         multiplier: 1,
         contract: bellwether_sdk::Decimal::new(1, 0),
         significant_digits: 0,

@@ -4,7 +4,7 @@ use bellwether_sdk::{Decimal, InstrumentKind, Liquidity, OrderKind, Price, Qty, 
 use serde::Deserialize;
 
 use super::facts::Table;
-use crate::exchange::codec::{amount, amount_if, digits_of, millis_if, negated, notional, present, sum};
+use crate::exchange::codec::{amount, amount_if, digits_of, millis_if, most, negated, notional, present, qty_max, sum};
 use crate::exchange::vocab::liquidity;
 use crate::exchange::{Balance, Digits, FillNote, Listing, OrderNote, OrderRow, OrderStatus, Position};
 use crate::exchange::{Listings, Product, Rules, WireError};
@@ -351,6 +351,18 @@ struct LotFilter<'a> {
     qty_step: Option<Digits<'a>>,
     #[serde(borrow)]
     min_order_qty: Digits<'a>,
+    /// Of contracts; of spot the older word.
+    #[serde(borrow, default)]
+    max_order_qty: Option<Digits<'a>>,
+    /// Of contracts.
+    #[serde(borrow, default)]
+    max_mkt_order_qty: Option<Digits<'a>>,
+    /// Of spot.
+    #[serde(borrow, default)]
+    max_limit_order_qty: Option<Digits<'a>>,
+    /// Of spot.
+    #[serde(borrow, default)]
+    max_market_order_qty: Option<Digits<'a>>,
     #[serde(borrow, default)]
     min_order_amt: Option<Digits<'a>>,
     #[serde(borrow, default)]
@@ -379,6 +391,7 @@ impl Instrument<'_> {
         let price_scale = digits_of(tick).max(stated).min(18);
         let qty_min = filter.min_order_qty.decimal("minOrderQty").ok()?;
         let qty_scale = digits_of(lot).max(digits_of(qty_min));
+        let base = |field, digits| most(field, digits).ok().map(|value| qty_max(value, qty_scale));
         let value_min = amount_if("minNotionalValue", present(filter.min_notional_value).or(filter.min_order_amt));
         let notional_min = match value_min.ok()? {
             Some(value) => notional(value, price_scale, qty_scale)?,
@@ -395,6 +408,9 @@ impl Instrument<'_> {
             lot: Qty::from_mantissa(lot.at_scale(qty_scale).ok().filter(|l| *l > 0)?),
             qty_min: Qty::from_mantissa(qty_min.at_scale(qty_scale).ok()?),
             notional_min,
+            qty_max: base("maxOrderQty", present(filter.max_limit_order_qty).or(filter.max_order_qty))?,
+            qty_max_market: base("maxMktOrderQty", present(filter.max_market_order_qty).or(filter.max_mkt_order_qty))?,
+            notional_max: 0,
             multiplier: 1,
             contract: Decimal::new(1, 0),
             significant_digits: 0,

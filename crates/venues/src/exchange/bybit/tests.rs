@@ -365,7 +365,7 @@ fn instruments_give_their_rules_and_what_is_not_understood_is_named() {
     let (linear, l) = linear();
     let body = wrapped(
         r#"{"nextPageCursor":"","list":[
-        {"symbol":"BTCUSDT","contractType":"LinearPerpetual","status":"Trading","baseCoin":"BTC","quoteCoin":"USDT","settleCoin":"USDT","priceScale":"2","priceFilter":{"tickSize":"0.5"},"lotSizeFilter":{"minOrderQty":"0.002","qtyStep":"0.001","minNotionalValue":"5"}},
+        {"symbol":"BTCUSDT","contractType":"LinearPerpetual","status":"Trading","baseCoin":"BTC","quoteCoin":"USDT","settleCoin":"USDT","priceScale":"2","priceFilter":{"tickSize":"0.5"},"lotSizeFilter":{"minOrderQty":"0.002","maxOrderQty":"100.0","maxMktOrderQty":"50.0","qtyStep":"0.001","minNotionalValue":"5"}},
         {"symbol":"BTC-27MAR26","contractType":"LinearFutures","status":"Trading","baseCoin":"BTC","quoteCoin":"USDT","settleCoin":"USDT","priceFilter":{"tickSize":"0.5"},"lotSizeFilter":{"minOrderQty":"0.002","qtyStep":"0.001"}},
         {"symbol":"BADUSDT","contractType":"LinearPerpetual","status":"Trading","baseCoin":"BAD","quoteCoin":"USDT","settleCoin":"USDT","priceFilter":{"tickSize":"zero"},"lotSizeFilter":{"minOrderQty":"1","qtyStep":"1"}},
         {"symbol":"WORSE","status":7}]}"#,
@@ -381,12 +381,14 @@ fn instruments_give_their_rules_and_what_is_not_understood_is_named() {
         (2, 3, Price::from_mantissa(50), Qty::from_mantissa(1))
     );
     assert_eq!((btc.qty_min, btc.notional_min, btc.closed.is_none()), (Qty::from_mantissa(2), 500_000, true));
+    assert_eq!((btc.qty_max.mantissa(), btc.qty_max_market.mantissa(), btc.notional_max), (100_000, 50_000, 0));
     let (spot, s) = spot();
     let body = wrapped(
-        r#"{"list":[{"symbol":"ETHUSDC","status":"PreLaunch","baseCoin":"ETH","quoteCoin":"USDC","lotSizeFilter":{"basePrecision":"0.00001","minOrderQty":"0.001","minOrderAmt":"1"},"priceFilter":{"tickSize":"0.01"}}]}"#,
+        r#"{"list":[{"symbol":"ETHUSDC","status":"PreLaunch","baseCoin":"ETH","quoteCoin":"USDC","lotSizeFilter":{"basePrecision":"0.00001","minOrderQty":"0.001","minOrderAmt":"1","maxOrderQty":"9","maxLimitOrderQty":"8","maxMarketOrderQty":"7.5"},"priceFilter":{"tickSize":"0.01"}}]}"#,
     );
     let Reply::Instruments(rows, _) = told(&spot, &Ask::Instruments, &body, &s) else { panic!("no instruments") };
     assert_eq!((rows[0].symbol.as_str(), rows[0].qty_scale, rows[0].closed.is_none()), ("bybit:ETH/USDC", 5, false));
+    assert_eq!((rows[0].qty_max.mantissa(), rows[0].qty_max_market.mantissa()), (800_000, 750_000));
     assert_eq!(spot.guess_name(&"bybit:ETH/USDC".parse().expect("a symbol")), "ETHUSDC");
     assert_eq!(linear.guess_name(&"bybit:ETH/USDC:USDC".parse().expect("a symbol")), "ETHPERP");
 }

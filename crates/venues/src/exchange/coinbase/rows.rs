@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bellwether_sdk::{Decimal, OrderKind, Price, Qty, Side, TimeInForce, Ts};
 use serde::Deserialize;
 
-use crate::exchange::codec::{digits_of, iso, notional, present};
+use crate::exchange::codec::{digits_of, iso, most, notional, present, qty_max};
 use crate::exchange::vocab::liquidity;
 use crate::exchange::{Digits, FillNote, Listing, OrderRow, OrderStatus, Rules, WireError};
 
@@ -182,6 +182,10 @@ pub(super) struct Item<'a> {
     base_min_size: Option<Digits<'a>>,
     #[serde(borrow, default)]
     quote_min_size: Option<Digits<'a>>,
+    #[serde(borrow, default)]
+    base_max_size: Option<Digits<'a>>,
+    #[serde(borrow, default)]
+    quote_max_size: Option<Digits<'a>>,
     #[serde(default)]
     status: &'a str,
     #[serde(default)]
@@ -226,6 +230,9 @@ impl Item<'_> {
             lot: Qty::from_mantissa(lot.at_scale(qty_scale).ok().filter(|l| *l > 0)?),
             qty_min: Qty::from_mantissa(qty_min.at_scale(qty_scale).ok()?),
             notional_min: notional(value_min, price_scale, qty_scale)?,
+            qty_max: qty_max(most("base_max_size", self.base_max_size).ok()?, qty_scale),
+            qty_max_market: Qty::ZERO,
+            notional_max: most("quote_max_size", self.quote_max_size).ok()?.at_wide_scale(price_scale + qty_scale),
             multiplier: 1,
             contract: Decimal::new(1, 0),
             significant_digits: 0,

@@ -394,7 +394,7 @@ fn answers_are_read() {
     );
     let item = |id: &str, kind: &str, tick: &str| {
         format!(
-            r#"{{"product_id":"{id}","product_type":"{kind}","base_currency_id":"BTC","quote_currency_id":"USD","base_increment":"0.00000001","quote_increment":"0.01","price_increment":"{tick}","base_min_size":"0.0001","quote_min_size":"1","status":"online","trading_disabled":false}}"#
+            r#"{{"product_id":"{id}","product_type":"{kind}","base_currency_id":"BTC","quote_currency_id":"USD","base_increment":"0.00000001","quote_increment":"0.01","price_increment":"{tick}","base_min_size":"0.0001","base_max_size":"3400","quote_min_size":"1","quote_max_size":"150000000","status":"online","trading_disabled":false}}"#
         )
     };
     let body = format!(
@@ -412,6 +412,10 @@ fn answers_are_read() {
     assert_eq!(
         (rules[0].qty_min, rules[0].notional_min, rules[0].closed.is_none()),
         (Qty::from_mantissa(10_000), 10_000_000_000, true)
+    );
+    assert_eq!(
+        (rules[0].qty_max.mantissa(), rules[0].qty_max_market, rules[0].notional_max),
+        (340_000_000_000, Qty::ZERO, 150_000_000 * 10i128.pow(10))
     );
     let bars = r#"{"candles":[{"start":"120","low":"1","high":"4","open":"2","close":"3","volume":"1"},{"start":"60","low":"1","high":"4","open":"2","close":"3","volume":"1"}]}"#;
     let asking = |to| Ask::Bars(ID, Interval::MINUTE, Ts::from_nanos(0), Ts::from_millis(to));

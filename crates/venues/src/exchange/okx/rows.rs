@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use bellwether_sdk::{Bar, Decimal, InstrumentId, Interval, Level, OrderKind, Price, Qty, Side, TimeInForce};
+use bellwether_sdk::{Bar, Decimal, InstrumentId, Interval, Level, OrderKind, Price, Qty, Side, Symbol, TimeInForce};
 use serde::Deserialize;
 
 use crate::exchange::codec::{
-    Pair, amount, amount_if, base_of, digits_of, millis, millis_if, negated, present, push_levels,
+    Pair, amount, amount_if, base_of, digits_of, millis, millis_if, most, negated, present, push_levels, qty_max,
 };
 use crate::exchange::vocab::liquidity;
 use crate::exchange::{
@@ -361,6 +361,12 @@ pub(super) struct Instrument<'a> {
     lot_sz: Digits<'a>,
     #[serde(borrow)]
     min_sz: Digits<'a>,
+    #[serde(borrow, default)]
+    max_lmt_sz: Option<Digits<'a>>,
+    #[serde(borrow, default)]
+    max_mkt_sz: Option<Digits<'a>>,
+    #[serde(borrow, default)]
+    max_lmt_amt: Option<Digits<'a>>,
     state: &'a str,
     #[serde(borrow, default)]
     inst_id_code: Option<Digits<'a>>,
@@ -394,8 +400,17 @@ impl Instrument<'_> {
         let lot = times_exactly(self.lot_sz.decimal("lotSz").ok()?, contract)?;
         let qty_min = times_exactly(self.min_sz.decimal("minSz").ok()?, contract)?;
         let (price_scale, qty_scale) = (digits_of(tick), digits_of(lot).max(digits_of(qty_min)));
+        let symbol: Symbol = symbol.parse().ok()?;
+        let base = |field, digits| {
+            let none = Decimal::new(0, 0);
+            most(field, digits).ok().map(|count| qty_max(times_exactly(count, contract).unwrap_or(none), qty_scale))
+        };
+        // Of spot the venue bounds market orders in dollars: in `maxMktSz` too.
+        let at_market = if product == Product::Spot { None } else { self.max_mkt_sz };
+        // Amounts are in dollars: a quote currency that is none would need a rate.
+        let value = self.max_lmt_amt.filter(|_| DOLLARS.contains(&symbol.quote()));
         Some(Rules {
-            symbol: symbol.parse().ok()?,
+            symbol,
             name: self.inst_id.to_owned(),
             stream_name: self.inst_id.to_owned(),
             index: present(self.inst_id_code).map_or(Ok(0), |d| d.text().parse()).ok()?,
@@ -405,6 +420,9 @@ impl Instrument<'_> {
             lot: Qty::from_mantissa(lot.at_scale(qty_scale).ok().filter(|l| *l > 0)?),
             qty_min: Qty::from_mantissa(qty_min.at_scale(qty_scale).ok()?),
             notional_min: 0,
+            qty_max: base("maxLmtSz", self.max_lmt_sz)?,
+            qty_max_market: base("maxMktSz", at_market)?,
+            notional_max: most("maxLmtAmt", value).ok()?.at_wide_scale(price_scale + qty_scale),
             multiplier: 1,
             contract,
             significant_digits: 0,
@@ -412,6 +430,9 @@ impl Instrument<'_> {
         })
     }
 }
+
+/// Quote currencies that are taken for a dollar where the venue states amounts in dollars.
+const DOLLARS: [&str; 3] = ["USD", "USDT", "USDC"];
 
 fn times_exactly(a: Decimal, b: Decimal) -> Option<Decimal> {
     let (a, b) = (a.normalized(), b.normalized());

@@ -410,7 +410,7 @@ fn instruments_give_their_rules_in_base_units() {
     let (venue, l) = swap();
     let row = |id: &str, kind: &str, value: &str, family: &str| {
         format!(
-            r#"{{"instId":"{id}","ctType":"{kind}","ctVal":"{value}","ctMult":"1","ctValCcy":"BTC","settleCcy":"USDT","uly":"{family}","tickSz":"0.1","lotSz":"0.01","minSz":"0.02","state":"live","instIdCode":10459}}"#
+            r#"{{"instId":"{id}","ctType":"{kind}","ctVal":"{value}","ctMult":"1","ctValCcy":"BTC","settleCcy":"USDT","uly":"{family}","tickSz":"0.1","lotSz":"0.01","minSz":"0.02","maxLmtSz":"100000000","maxMktSz":"12000","maxLmtAmt":"20000000","state":"live","instIdCode":10459}}"#
         )
     };
     let rows = [
@@ -429,13 +429,25 @@ fn instruments_give_their_rules_in_base_units() {
         (btc.qty_scale, btc.lot, btc.qty_min, btc.multiplier),
         (4, Qty::from_mantissa(1), Qty::from_mantissa(2), 1)
     );
+    // A million and a hundred and twenty bitcoin, and twenty million dollars.
+    assert_eq!(
+        (btc.qty_max.mantissa(), btc.qty_max_market.mantissa(), btc.notional_max),
+        (10_000_000_000, 1_200_000, 20_000_000 * 10i128.pow(5))
+    );
     let (spot, s) = spot();
-    let row = r#"{"instId":"BTC-USDT","baseCcy":"BTC","quoteCcy":"USDT","ctVal":"","ctMult":"","tickSz":"0.1","lotSz":"0.00000001","minSz":"0.00001","state":"suspend"}"#;
-    let Reply::Instruments(rules, _) = told(&spot, &Ask::Instruments, &wrapped(row), &s) else { panic!() };
+    let row = r#"{"instId":"BTC-USDT","baseCcy":"BTC","quoteCcy":"USDT","ctVal":"","ctMult":"","tickSz":"0.1","lotSz":"0.00000001","minSz":"0.00001","maxLmtSz":"9999999999","maxMktSz":"1000000","maxLmtAmt":"20000000","state":"suspend"}"#;
+    let rows = [row.to_owned(), row.replace("USDT", "EUR").replace("9999999999", "999999999999")].join(",");
+    let Reply::Instruments(rules, _) = told(&spot, &Ask::Instruments, &wrapped(&rows), &s) else { panic!() };
     assert_eq!(
         (rules[0].symbol.as_str(), rules[0].qty_scale, rules[0].qty_min, rules[0].closed.is_none()),
         ("okx:BTC/USDT", 8, Qty::from_mantissa(1000), false)
     );
+    // Of spot the largest market order is in dollars, which no quantity can say; and so is a value in another currency.
+    assert_eq!(
+        (rules[0].qty_max.mantissa(), rules[0].qty_max_market, rules[0].notional_max),
+        (999_999_999_900_000_000, Qty::ZERO, 20_000_000 * 10i128.pow(9))
+    );
+    assert_eq!((rules[1].qty_max, rules[1].notional_max), (Qty::ZERO, 0), "more than any order of ours has");
 }
 
 #[test]

@@ -319,9 +319,9 @@ fn instruments_are_read_and_what_is_not_understood_is_named() {
     let body = r#"{"serverTime":1,"symbols":[
         {"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","isSpotTradingAllowed":true,"filters":[
             {"filterType":"PRICE_FILTER","minPrice":"0.01","tickSize":"0.01000000"},
-            {"filterType":"LOT_SIZE","minQty":"0.00001000","stepSize":"0.00001000"},
-            {"filterType":"MARKET_LOT_SIZE","minQty":"0","stepSize":"0"},
-            {"filterType":"NOTIONAL","minNotional":"5.00000000"}]},
+            {"filterType":"LOT_SIZE","minQty":"0.00001000","maxQty":"9000.00000000","stepSize":"0.00001000"},
+            {"filterType":"MARKET_LOT_SIZE","minQty":"0","maxQty":"112.21108820","stepSize":"0"},
+            {"filterType":"NOTIONAL","minNotional":"5.00000000","maxNotional":"9000000.00000000","applyMaxToMarket":false}]},
         {"symbol":"OFFUSDT","status":"BREAK","baseAsset":"OFF","quoteAsset":"USDT","filters":[
             {"filterType":"PRICE_FILTER","tickSize":"0.00000000"}]},
         {"symbol":"幣USDT","status":"TRADING","baseAsset":"幣","quoteAsset":"USDT","filters":[]},
@@ -335,12 +335,17 @@ fn instruments_are_read_and_what_is_not_understood_is_named() {
     );
     assert_eq!((btc.price_scale, btc.tick.mantissa(), btc.qty_scale, btc.lot.mantissa()), (5, 1000, 8, 1000));
     assert_eq!((btc.qty_min.mantissa(), btc.notional_min, btc.closed.is_none()), (1000, 5 * 10i128.pow(13), true));
+    assert_eq!(
+        (btc.qty_max.mantissa(), btc.qty_max_market.mantissa(), btc.notional_max),
+        (900_000_000_000, 11_221_108_820, 9_000_000 * 10i128.pow(13))
+    );
     assert_eq!((rules[1].tick.mantissa(), rules[1].price_scale, rules[1].closed.as_deref()), (1, 8, Some("BREAK")));
+    assert_eq!((rules[1].qty_max, rules[1].qty_max_market, rules[1].notional_max), (Qty::ZERO, Qty::ZERO, 0));
 
     let body = r#"{"symbols":[
         {"symbol":"BTCUSDT","contractType":"PERPETUAL","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","marginAsset":"USDT","filters":[
-            {"filterType":"PRICE_FILTER","tickSize":"0.10"},{"filterType":"LOT_SIZE","minQty":"0.001","stepSize":"0.001"},
-            {"filterType":"MIN_NOTIONAL","notional":"100"}]},
+            {"filterType":"PRICE_FILTER","tickSize":"0.10"},{"filterType":"LOT_SIZE","minQty":"0.001","maxQty":"1000","stepSize":"0.001"},
+            {"filterType":"MARKET_LOT_SIZE","maxQty":"0","stepSize":"0.001"},{"filterType":"MIN_NOTIONAL","notional":"100"}]},
         {"symbol":"BTCUSDT_260925","contractType":"CURRENT_QUARTER","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","marginAsset":"USDT","filters":[]},
         {"symbol":"ODD","contractType":"A_NEW_TYPE","status":"TRADING","baseAsset":"O","quoteAsset":"D","marginAsset":"D","filters":[]}]}"#;
     let Reply::Instruments(rules, unknown) = read(&futures(), &Ask::Instruments, body) else { panic!("instruments") };
@@ -349,6 +354,8 @@ fn instruments_are_read_and_what_is_not_understood_is_named() {
         (rules[0].symbol.as_str(), rules[0].price_scale, rules[0].notional_min),
         ("binance:BTC/USDT:USDT", 4, 100 * 10i128.pow(10))
     );
+    // Zero is the venue's word for a filter that is off.
+    assert_eq!((rules[0].qty_max.to_text(6), rules[0].qty_max_market.mantissa()), ("1000".to_owned(), 0));
 }
 
 #[test]
