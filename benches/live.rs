@@ -1,5 +1,5 @@
-//! What the parts of the live path cost: CPU time of the thread, median of several runs. Allocations are not counted:
-//! that takes unsafe code, which this repository forbids.
+//! What the parts of the live path cost: CPU time of the thread, median of several runs. That messages are read without
+//! allocation is held by a test (`crates/venues/tests/allocations.rs`).
 //!
 //! `cargo bench --bench live` prints the table of `benches/README.md`; `-- --only NAME` repeats one part for long, for
 //! `perf record`, and `-- --counted NAME` runs it once without a clock, for `valgrind --tool=callgrind`, which does not

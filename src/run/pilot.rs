@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Ts};
+use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Role, Ts};
 
 use super::account::Accounts;
 use super::asked::{Standing, positions};
@@ -311,6 +311,19 @@ impl<'a, 'b> Pilot<'a, 'b> {
         }
     }
 
+    /// A stop that the venue refused leaves its position without one: that is more than an order that was refused.
+    fn see_unprotected(&mut self, order: OrderId, why: &str, now: Ts) {
+        let engine = self.session.circuit.engine();
+        let Ok(record) = engine.orders().get(order) else { return };
+        let held = engine.ledger().position(record.instrument).qty;
+        if matches!(record.role, Role::StopLoss | Role::TrailingStop) && !held.is_zero() {
+            let symbol = &engine.view().instruments[record.instrument.index()].instrument.symbol;
+            let words =
+                format!("order {}, a stop, was rejected ({why}): a position in {symbol} is not protected", order.0);
+            self.alarm(now, words);
+        }
+    }
+
     /// How often a note was told, with this time.
     fn count(&mut self, note: &str) -> u64 {
         // A session of weeks does not remember them all.
@@ -428,7 +441,12 @@ impl Hands for Pilot<'_, '_> {
 
     fn on_gateway(&mut self, gateway: usize, event: GatewayEvent, now: Ts, desk: &mut Desk<'_>) {
         match event {
-            GatewayEvent::Answer(answer) => self.tell(Told::Answer(answer, now), desk),
+            GatewayEvent::Answer(answer) => {
+                self.tell(Told::Answer(answer, now), desk);
+                if let Answer::Rejected(order, why) = answer {
+                    self.see_unprotected(order, why, now);
+                }
+            }
             GatewayEvent::Unknown(id) => self.tell(Told::Answer(Answer::Unknown(id), now), desk),
             GatewayEvent::Attempt(..) if planted!("lose_attempt") => {}
             GatewayEvent::Attempt(id, attempt) => self.write(VenueNote::Attempt(id, attempt), desk),

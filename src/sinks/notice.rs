@@ -67,7 +67,7 @@ pub struct Message {
 }
 
 /// What words of a session's lines mean. One that ends with a blank is a line's beginning, any other a part of it.
-const WORDS: [(&str, Level, &str); 24] = [
+const WORDS: [(&str, Level, &str); 25] = [
     // First: what stands behind it are a stranger's words.
     ("message is refused", Level::Warning, "source"),
     (": the balance of", Level::Warning, "wallet"),
@@ -83,6 +83,7 @@ const WORDS: [(&str, Level, &str); 24] = [
     ("book lost", Level::Warning, "stale"),
     (": stale,", Level::Warning, "stale"),
     ("nothing is sent any more", Level::Error, "guard"),
+    ("is not protected", Level::Error, "guard"),
     ("guard warns", Level::Warning, "guard"),
     ("guard armed", Level::Info, "guard"),
     ("guard releases", Level::Info, "guard"),
@@ -127,6 +128,9 @@ mod tests {
     fn lines_of_a_session_find_their_topic() {
         assert_eq!(topic_of("filled 3 0.5 @ 100 fee 0.1 taker at 5"), Some((Level::Info, "fill")));
         assert_eq!(topic_of("unknown 7"), Some((Level::Error, "unknown")));
+        let stop =
+            "order 5, a stop, was rejected (insufficient_funds): a position in binance:BTC/USDT is not protected";
+        assert_eq!(topic_of(stop), Some((Level::Error, "guard")));
         assert_eq!(topic_of("order 3 buy 1 binance:BTC/USDT market gtc signal"), None);
         assert_eq!(topic_of("feed is stale: Trades(InstrumentId(0))"), Some((Level::Warning, "stale")));
         assert_eq!(topic_of("tv: a message is refused (1): malformed"), Some((Level::Warning, "source")));

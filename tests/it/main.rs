@@ -20,6 +20,8 @@ mod rooms;
 mod sandbox;
 mod sessions;
 mod signals;
+#[cfg(unix)]
+mod spot;
 mod stored;
 mod swap;
 mod swap_places;

@@ -236,7 +236,8 @@ impl Watcher for Eyes {
     }
 }
 
-struct Desk {
+/// A live session at a sandbox, on a disk that a story may break.
+pub(crate) struct Desk {
     venue: Sandbox,
     dir: tempfile::TempDir,
     switch: Switch,
@@ -244,7 +245,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let venue = Sandbox::start(SandboxSettings {
             data: Path::new(env!("CARGO_MANIFEST_DIR")).join("backtest-data"),
             instruments: vec![SYMBOL.parse().expect("a symbol")],
@@ -264,10 +265,10 @@ impl Desk {
     }
 
     fn registry() -> Registry {
-        Registry::new().with::<Rests>().with::<Tries>()
+        Registry::new().with::<Rests>().with::<Tries>().with::<crate::spot::RoundTrip>()
     }
 
-    fn settings(&self, plugin: &str, durability: Durability) -> Settings {
+    pub(crate) fn settings(&self, plugin: &str, durability: Durability) -> Settings {
         let at = self.venue.address();
         let mut settings = Settings::default();
         settings.session.feed = Feed::Venue;
@@ -323,7 +324,13 @@ impl Desk {
         runtime.block_on(run::session_in(settings, &registry, plan, Some(signings), &mut eyes, stop, around))
     }
 
-    fn ask(&self, settings: &Settings, what: &What) -> Result<serde_json::Value, run::LookError> {
+    /// A session until it ends by itself or `stop` is set.
+    pub(crate) fn runs(&self, settings: &Settings, stop: &AtomicBool) -> RunReport {
+        let usual = (Does::AllIsWell, usize::MAX);
+        self.session(settings, usual, Waits::default(), stop).expect("a session")
+    }
+
+    pub(crate) fn ask(&self, settings: &Settings, what: &What) -> Result<serde_json::Value, run::LookError> {
         let at = LookAt { venue: "binance".to_owned(), account: "main".to_owned(), ..LookAt::default() };
         look(settings, &at, what, Some(SYMBOL))
     }
@@ -354,7 +361,8 @@ impl Desk {
         orders
     }
 
-    fn lines(&self, beginning: &str) -> usize {
+    /// How many lines of the session begin so.
+    pub(crate) fn lines(&self, beginning: &str) -> usize {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().filter(|l| l.starts_with(beginning)).count()
     }
