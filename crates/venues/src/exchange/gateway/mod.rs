@@ -111,8 +111,8 @@ pub struct GatewaySettings {
     pub backoff: BackoffSettings,
     /// Seed of the jitter.
     pub seed: u64,
-    /// A request on the trading socket without an answer within so many milliseconds has an unknown outcome, and the socket
-    /// is opened anew: acts go by REST until it is up.
+    /// A request on the trading socket without an answer within so many milliseconds has an unknown outcome, and the
+    /// socket is opened anew: acts go by REST until it is up.
     pub answer_within_ms: u64,
     /// An order that could not be sent is tried again for so many milliseconds, then rejected.
     pub repeat_for_ms: u64,
