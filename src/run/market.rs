@@ -224,7 +224,7 @@ pub(super) async fn places(
     Ok((places, Offers { rows: rows.into_iter().map(|r| r.1).collect(), place }))
 }
 
-/// Why orders cannot be sent to these places, or not in one session: for each instrument and each place that is concerned.
+/// Why orders cannot be sent to these places, or not in one session: for each instrument and place that is concerned.
 pub(super) fn without_orders(places: &[Place]) -> Vec<String> {
     let mut why = Vec::new();
     for place in places {

@@ -244,8 +244,8 @@ fn a_skewed_clock_is_measured_and_the_order_repeated_once() {
     }
 }
 
-/// A world at a venue whose sockets may be silent for minutes, with an order that rests; the trading socket is open, and
-/// what is said on it is lost.
+/// A world at a venue whose sockets may be silent for minutes, with an order that rests; the trading socket is open,
+/// and what is said on it is lost.
 fn with_dead_socket(seed: u64) -> (World, OrderId) {
     let mut world = World::at_venue(Toy::that_wants_no_words(400_000), seed, false, FeedSettings::default());
     (world.server.eager, world.server.picky, world.ticking) = (false, false, false);

@@ -94,6 +94,26 @@ fn a_cancel_goes_out_by_rest_in_spite_of_a_halt() {
 }
 
 #[test]
+fn in_a_halt_an_order_of_unknown_outcome_is_cancelled_by_our_id() {
+    let mut world = calm(36);
+    (world.server.eager, world.server.picky) = (false, false);
+    let id = world.submit(Side::Buy, 500);
+    // It arrives, and before it is answered all connections are gone.
+    world.run(1, |_| {});
+    (world.no_logins, world.no_reads) = (true, true);
+    world.cut_all();
+    world.run(20_000, |_| {});
+    assert!(world.gateway.halted().is_some());
+    assert_eq!((world.server.orders[0].status, world.told[&id].unknown), ("open", 1));
+    world.cancel(id);
+    world.run(1_000, |_| {});
+    assert_eq!(
+        (world.server.orders[0].status, &world.told[&id].ends[..]),
+        ("cancelled", &["cancelled: requested".to_owned()][..])
+    );
+}
+
+#[test]
 fn a_cancel_that_was_refused_with_the_key_is_tried_again_and_at_once_when_all_are_to_end() {
     let (mut world, resting) = without_login(32);
     (world.no_reads, world.no_acts) = (true, true);

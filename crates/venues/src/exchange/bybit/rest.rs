@@ -100,7 +100,7 @@ pub(super) fn not_together(table: &Table, listings: &Listings) -> Option<String>
     let settles = |l: &&Listing| l.rules.symbol.settle() != first;
     let other = listings.iter().find(settles).filter(|_| table.product == Product::Linear)?;
     Some(format!(
-        "bybit is asked for positions and open orders of one settlement currency, {first}: {} needs a session of its own",
+        "bybit is asked for positions and orders of one settlement currency, {first}: {} needs a session of its own",
         other.rules.symbol
     ))
 }

@@ -198,8 +198,9 @@ impl Execution<'_> {
         matches!(self.exec_type, "Trade" | "AdlTrade" | "BustTrade" | "BlockTrade" | "")
     }
 
-    /// The fill. Where it does not say in which currency its fee was: contracts pay in that of their settlement, spot pays
-    /// in what was got, and has what a maker is paid in what was given (the venue's "spot fee currency instruction").
+    /// The fill. Where it does not say in which currency its fee was: contracts pay in that of their settlement, spot
+    /// pays in what was got, and has what a maker is paid in what was given (the venue's "spot fee currency
+    /// instruction").
     pub(super) fn fill(&self, listing: &Listing) -> Result<FillNote, WireError> {
         let rules = &listing.rules;
         let (side, fee, symbol) = (side(self.side)?, self.exec_fee.decimal("execFee")?, &rules.symbol);

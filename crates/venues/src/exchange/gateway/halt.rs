@@ -9,8 +9,8 @@ use super::{Gateway, GatewayEvent, nanos};
 use crate::exchange::{Fault, SocketUse, VenueError};
 use crate::keys::Signing;
 
-/// What was refused with the key is tried again after so long, milliseconds, and then after twice as long each time, up to
-/// 64 times as long.
+/// What was refused with the key is tried again after so long, milliseconds, and then after twice as long each time, up
+/// to 64 times as long.
 const REFUSED_MS: u64 = 5_000;
 
 /// How long to wait after so many refusals before, milliseconds.
@@ -19,8 +19,8 @@ pub(super) const fn refused_ms(tries: u32) -> u64 {
 }
 
 impl Job {
-    /// Whether it goes out in spite of a halt: the connections of the key that is to come end it, and orders must not stay
-    /// because a login was refused.
+    /// Whether it goes out in spite of a halt: the connections of the key that is to come end it, and orders must not
+    /// stay because a login was refused.
     pub(super) fn goes_in_a_halt(&self) -> bool {
         *self == Self::Ticket(Era::Next) || matches!(self, Self::Cancel(_) | Self::CancelAll(_) | Self::CancelStray(..))
     }
@@ -57,9 +57,9 @@ impl Gateway {
         }
     }
 
-    /// The venue refused the key, and no other signs; the answer to a question will end that, which is asked again as after
-    /// so many refusals. It may be the venue's mistake, or pass: where it takes the key again for a question or a login, so
-    /// do we. (A key that may read is not taken for one that may trade.)
+    /// The venue refused the key, and no other signs; the answer to a question will end that, which is asked again as
+    /// after so many refusals. It may be the venue's mistake, or pass: where it takes the key again for a question or a
+    /// login, so do we. (A key that may read is not taken for one that may trade.)
     pub(super) fn was_refused(&mut self, job: &Job, tries: u32) {
         if self.refused.is_none() {
             self.refused = Some((job.clone(), tries, self.now.plus(nanos(refused_ms(tries)))));
@@ -94,7 +94,7 @@ impl Gateway {
                     let another = key.is_some_and(|key| self.key_refused(&key, &words));
                     if !another && self.halted.is_none() {
                         self.halt(format!("the venue refused the login of the {which:?} connection: {error}"));
-                        // A login cannot be asked for again by itself: where the balances are told, connections are tried.
+                        // A login is no question: where the balances are told, connections are tried again.
                         self.was_refused(&Job::Balances, self.logins_refused);
                         self.logins_refused += 1;
                     }

@@ -111,8 +111,8 @@ pub struct GatewaySettings {
     pub backoff: BackoffSettings,
     /// Seed of the jitter.
     pub seed: u64,
-    /// A request on the trading socket without an answer within so many milliseconds has an unknown outcome, and the socket
-    /// is opened anew: acts go by REST until it is up.
+    /// A request on the trading socket without an answer within so many milliseconds has an unknown outcome, and the
+    /// socket is opened anew: acts go by REST until it is up.
     pub answer_within_ms: u64,
     /// An order that could not be sent is tried again for so many milliseconds, then rejected.
     pub repeat_for_ms: u64,
@@ -457,18 +457,23 @@ impl Gateway {
         self.at(now);
         let halted = self.halted.is_some();
         let Some(held) = self.orders.get_mut(&id).filter(|h| h.ended.is_none()) else { return };
-        match held.state {
-            State::Waiting(_) => self.end(id, OrderStatus::Cancelled, "requested"),
-            State::Sent | State::Unknown if planted!("cancel_forgotten") => {}
-            State::Sent | State::Unknown => held.cancelling = Cancelling::Wanted,
-            // One that was refused with the key is tried again at once where somebody asks for it again.
-            State::Open if held.cancelling == Cancelling::No || halted && held.cancelling == Cancelling::Wanted => {
-                held.cancelling = Cancelling::Wanted;
-                self.later(0, Job::Cancel(id), 0);
-                self.pump();
-            }
-            State::Open => {}
+        match (held.state, held.cancelling) {
+            (State::Waiting(_), _) => self.end(id, OrderStatus::Cancelled, "requested"),
+            (State::Sent | State::Unknown, _) if planted!("cancel_forgotten") => {}
+            (State::Open, Cancelling::No) => self.cancel_now(id),
+            // In a halt it is not asked what became of an order, and a cancel that was refused with the key waits.
+            (State::Open | State::Unknown, Cancelling::No | Cancelling::Wanted) if halted => self.cancel_now(id),
+            (State::Sent | State::Unknown, _) => held.cancelling = Cancelling::Wanted,
+            (State::Open, _) => {}
         }
+    }
+
+    fn cancel_now(&mut self, id: OrderId) {
+        if let Some(held) = self.orders.get_mut(&id) {
+            held.cancelling = Cancelling::Wanted;
+        }
+        self.later(0, Job::Cancel(id), 0);
+        self.pump();
     }
 
     /// Ends all open orders, of one instrument or all.

@@ -347,7 +347,7 @@ impl Gateway {
     fn send_act(&mut self, job: Job, tries: u32, act: Act) {
         let now = self.now;
         let mut flight = Flight::new(job, tries, now, Sent::Act(act));
-        // A socket may be logged in: it speaks for its own key only. In a halt there may be none, or one that is refused.
+        // A socket may be logged in: it speaks for its own key only. In a halt there may be none.
         let speaks = self.halted.is_none() && self.signing.in_force().is_some_and(|key| self.wires.is_of(&key));
         if speaks && self.wires.trade.line.as_ref().is_some_and(|l| l.is_open()) {
             match self.say(&mut flight) {

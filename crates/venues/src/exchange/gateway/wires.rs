@@ -242,8 +242,8 @@ impl Gateway {
         self.wire_ended(at, why);
     }
 
-    /// A trading socket on which a request had no answer in time may be dead, however it looks: it is opened anew, and what
-    /// else was said on it is asked about with that request.
+    /// A trading socket on which a request had no answer in time may be dead, however it looks: it is opened anew, and
+    /// what else was said on it is asked about with that request.
     pub(super) fn close_unanswered(&mut self) {
         let within_ms = self.settings.answer_within_ms;
         let is_late = |f: &Flight, now: Ts| now >= f.at.plus(nanos(within_ms));

@@ -165,8 +165,8 @@ fn fill(row: &Execution<'_>, listing: &Listing, ts_venue: Ts) -> Result<FillNote
     let (fee, fee_currency) = fees(row.fees.as_deref().unwrap_or_default())?;
     FillNote {
         instrument: listing.id,
-        // The same id as REST gives its rows, so that a fill told by both is one. (The number beside it is the market's.) One
-        // without it is asked for.
+        // The same id as REST gives its rows, so that a fill told by both is one; the number beside it is the market's.
+        // A fill without it is asked for.
         trade_id: row.exec_id.clone().unwrap_or_default(),
         venue_id: row.order_id.clone(),
         client_id: row.cl_ord_id.clone().unwrap_or_default(),
