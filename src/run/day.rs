@@ -38,9 +38,18 @@ pub(super) struct Day {
     own: String,
     files: Vec<(PathBuf, File)>,
     kept: Option<Made>,
+    /// Whether a file may hold what counts no more.
+    forgot: bool,
     due: Ts,
-    /// Whoever decides does not wait for the disk.
+    /// The files that are being written: whoever trades does not wait for a disk.
     writing: Option<JoinHandle<()>>,
+}
+
+impl Drop for Day {
+    /// The next session of the account finds what this one wrote last.
+    fn drop(&mut self) {
+        self.wait();
+    }
 }
 
 impl Day {
@@ -50,7 +59,7 @@ impl Day {
     /// [`RunError::Refused`] for a file that does not read: nobody knows what was lost.
     pub(super) fn open(paths: impl Iterator<Item = PathBuf>, number: u64, now: Ts) -> Result<Self, RunError> {
         let files = paths.map(|path| Ok((path.clone(), read(&path, day_of(now))?))).collect::<Result<_, RunError>>()?;
-        Ok(Self { own: format!("{number:016x}"), files, kept: None, due: Ts::NONE, writing: None })
+        Ok(Self { own: format!("{number:016x}"), files, kept: None, forgot: false, due: Ts::NONE, writing: None })
     }
 
     /// What the other sessions of the day made, in a currency with so many digits, and what cannot be counted in it. A
@@ -69,22 +78,22 @@ impl Day {
     /// A person armed the guard: what was lost before counts no more.
     pub(super) fn forget(&mut self) {
         self.files.iter_mut().for_each(|(_, file)| file.sessions.clear());
-        (self.kept, self.due) = (None, Ts::NONE);
+        (self.kept, self.forgot, self.due) = (None, true, Ts::NONE);
     }
 
-    /// Keeps what the session has made until engine time `now`: on another thread when it is time, or at once, and then it
-    /// is kept when this returns. What cannot be written is told in the log.
+    /// Keeps what the session has made until engine time `now`, when it is time and the last was written, or at once.
+    /// What cannot be written is told in the log.
     pub(super) fn keep(&mut self, now: Ts, made: Money, (currency, scale): (&str, u8), at_once: bool) {
-        let busy = self.writing.as_ref().is_some_and(|w| !w.is_finished());
-        if now == Ts::NONE || (now < self.due || busy) && !at_once {
+        let is_writing = self.writing.as_ref().is_some_and(|w| !w.is_finished());
+        if now == Ts::NONE || (now < self.due || is_writing) && !at_once {
             return;
         }
         self.wait();
         self.due = now.plus(KEEP_EVERY_NS);
         let Ok(result) = made.to_text(scale).parse::<Decimal>() else { return };
         let made = Made { result: result.normalized(), currency: currency.to_owned() };
-        let nothing =
-            made.result.mantissa() == 0 && self.files.iter().all(|(_, f)| !f.sessions.contains_key(&self.own));
+        let known = |(_, file): &(_, File)| file.sessions.contains_key(&self.own);
+        let nothing = made.result.mantissa() == 0 && !self.forgot && !self.files.iter().any(known);
         if nothing || self.kept.as_ref() == Some(&made) {
             return;
         }
@@ -96,15 +105,16 @@ impl Day {
             file.sessions.insert(self.own.clone(), made.clone());
             texts.push((path.clone(), serde_json::to_vec(file).unwrap_or_default()));
         }
-        self.kept = Some(made);
         let thread = std::thread::Builder::new().name("day".to_owned());
         self.writing = thread.spawn(move || texts.iter().for_each(|(path, text)| write(path, text))).ok();
+        (self.kept, self.forgot) = (self.writing.is_some().then_some(made), false);
         if at_once {
             self.wait();
         }
     }
 
     fn wait(&mut self) {
+        // It has said in the log what went wrong.
         let _ = self.writing.take().map(JoinHandle::join);
     }
 }
@@ -200,6 +210,9 @@ mod tests {
         second.keep(hour(4), made(-10), USDT, false);
         second.wait();
         assert_eq!(session(dir, &["a"], 3, 4).earlier(USDT).0, made(-10));
+        second.forget();
+        second.keep(hour(5), made(0), USDT, true);
+        assert_eq!(session(dir, &["a"], 3, 6).earlier(USDT).0, made(0), "also where nothing was made since");
         // Over midnight the day begins anew.
         second.keep(hour(25), made(-1), USDT, true);
         assert_eq!(session(dir, &["a"], 3, 26).earlier(USDT).0, made(-1));
