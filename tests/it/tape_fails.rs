@@ -361,6 +361,10 @@ impl Desk {
         orders
     }
 
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How many lines of the session begin so.
     pub(crate) fn lines(&self, beginning: &str) -> usize {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);

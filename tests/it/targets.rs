@@ -170,6 +170,10 @@ fn what_the_venue_kept_of_a_purchase_is_neither_protected_nor_sold() {
     assert_eq!(before - cash(&circuit), money(200 * 100), "what was paid is the price of all of it");
     let (have, should) = engine.ledger().conservation(0);
     assert_eq!(have, should);
+    // It sells the two that it ordered.
+    (3..=5).for_each(|second| trade(&mut circuit, second, 100));
+    assert_eq!(out(&mut circuit), "Sell 3");
+    assert_eq!(circuit.engine().orders().get(OrderId(3)).expect("the exit").qty, Qty::from_mantissa(1_997));
 }
 
 #[test]

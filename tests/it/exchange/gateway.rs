@@ -447,8 +447,7 @@ fn an_order_that_was_put_away_is_neither_placed_again_nor_taken_for_somebody_els
 fn a_sale_by_rest_waits_until_the_one_before_it_has_made_room() {
     for seed in 50..62 {
         let mut world = calm(seed);
-        world.ticking = false;
-        world.run(3_000, |_| {});
+        (world.server.eager, world.server.picky) = (false, false);
         let first = world.submit(Side::Sell, 5);
         world.run(5_000, |_| {});
         world.faults = Faults { delay_ms: 300, refuse: 0, ..Faults::default() };

@@ -38,12 +38,23 @@ pub struct LotFill {
 pub struct Lots {
     lots: VecDeque<OpenLot>,
     qty: i64,
+    withheld: i64,
 }
 
 impl Lots {
     /// The signed sum of the lots.
     pub fn qty(&self) -> Qty {
         Qty::from_mantissa(self.qty)
+    }
+
+    /// What the exchange kept of the purchases of this position as its fee: it is in none of the lots.
+    pub fn withheld(&self) -> Qty {
+        Qty::from_mantissa(self.withheld)
+    }
+
+    /// The exchange kept so much of what was bought. A position that is closed has nothing of it.
+    pub fn withhold(&mut self, qty: Qty) {
+        self.withheld = if self.qty == 0 { 0 } else { self.withheld.saturating_add(qty.mantissa().max(0)) };
     }
 
     /// The lots, oldest first.

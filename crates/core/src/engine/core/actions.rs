@@ -343,8 +343,24 @@ impl Engine {
         sent
     }
 
+    /// A sale of all that was bought, where the venue kept a part of that as its fee: it is of what came. So a strategy that
+    /// sells what it ordered leaves at a venue as it does in a backtest.
+    fn of_what_came(&self, order: Order) -> Order {
+        let lots = &self.slots[usize::from(order.strategy)].lots[order.instrument.index()];
+        let (held, withheld) = (lots.qty().mantissa(), lots.withheld().mantissa());
+        match order.size {
+            Size::Qty(qty)
+                if order.side == Side::Sell && held > 0 && (1..=withheld).contains(&(qty.mantissa() - held)) =>
+            {
+                Order { size: Size::Qty(lots.qty()), ..order }
+            }
+            _ => order,
+        }
+    }
+
     /// Enters an order, asks risk, and sends it if approved.
     pub(super) fn send(&mut self, order: Order) -> bool {
+        let order = self.of_what_came(order);
         let index = order.instrument.index();
         let i = order.strategy as usize;
         self.orders.create(&order, self.now);

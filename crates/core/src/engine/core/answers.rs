@@ -125,6 +125,7 @@ impl Engine {
         };
         let closed = self.trades.len();
         lots.fill(self.ledger.terms(fill.instrument), &lot_fill, &mut self.trades)?;
+        lots.withhold(withheld);
         if self.trades.len() > closed {
             // It may fill in many pieces and close many lots: it is one trade all the same.
             let profit: i128 = self.trades[closed..].iter().map(|trade| trade.pnl.mantissa()).sum();
