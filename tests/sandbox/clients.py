@@ -178,8 +178,11 @@ def with_python_binance(rest):
     bought = client.order_market_buy(symbol="ETHUSDT", quantity="1")
     assert bought["status"] == "FILLED", bought
     assert sum(Decimal(f["qty"]) for f in bought["fills"]) == 1
+    # A thousandth of it stays with the venue.
+    assert {f["commissionAsset"] for f in bought["fills"]} == {"ETH"}, bought
     ask = Decimal(client.get_order_book(symbol="ETHUSDT", limit=5)["asks"][0][0])
-    sold = client.order_limit_sell(symbol="ETHUSDT", quantity="1", price=str(ask - 20))
+    refused(-2010, client.order_limit_sell, symbol="ETHUSDT", quantity="1", price=str(ask - 20))
+    sold = client.order_limit_sell(symbol="ETHUSDT", quantity="0.999", price=str(ask - 20))
     assert sold["status"] == "FILLED", sold
     assert all(Decimal(f["price"]) >= ask - 20 for f in sold["fills"])
     assert len(client.get_all_orders(symbol="ETHUSDT")) == 3

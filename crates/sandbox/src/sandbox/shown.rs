@@ -67,14 +67,20 @@ impl Shown {
         self.turn_into(&target, rules.id)
     }
 
-    /// A trade, where there is nothing else to make a book of; gives what changed.
+    /// A trade, where there is nothing else to make a book of; gives what changed. It takes from a level, and where the book
+    /// stays as it is as much came back: that level is told again, so that a book is not silent while its market trades.
     pub(super) fn trade(&mut self, trade: &Trade, rules: &Instrument) -> Vec<Level> {
         let tick = rules.tick.mantissa();
         let p = trade.price.mantissa();
         let (bid, ask) = if trade.aggressor == Aggressor::Seller { (p, p + tick) } else { (p - tick, p) };
         let (bid, ask) = (Price::from_mantissa(bid.max(0)), Price::from_mantissa(ask));
         let quote = Quote { bid, ask, bid_qty: made_up(bid, rules), ask_qty: made_up(ask, rules), ..Quote::default() };
-        self.quote(&quote, rules)
+        let changes = self.quote(&quote, rules);
+        if !changes.is_empty() {
+            return changes;
+        }
+        let (side, price) = if trade.aggressor == Aggressor::Seller { (Side::Buy, bid) } else { (Side::Sell, ask) };
+        self.change(vec![Level { side, price, qty: self.book.qty_at(side, price) }], rules.id)
     }
 
     /// Changes the book into the target, level by level.
@@ -259,5 +265,11 @@ mod tests {
         shown.trade(&trade, &rules);
         assert_eq!(shown.top(Ts::NONE, rules.id).bid, trade.price);
         assert_eq!(shown.top(Ts::NONE, rules.id).ask.mantissa(), 8_700_001);
+        // Another one at the same price changes nothing, and is seen.
+        let (before, _) = (shown.all(), shown.take_changes(true));
+        assert_eq!(shown.trade(&trade, &rules).len(), 1);
+        assert_eq!(shown.all(), before);
+        let changes = shown.take_changes(true).expect("told");
+        assert_eq!(changes.levels.len(), 1);
     }
 }
