@@ -90,8 +90,7 @@ impl Day {
         }
         self.wait();
         self.due = now.plus(KEEP_EVERY_NS);
-        let Ok(result) = made.to_text(scale).parse::<Decimal>() else { return };
-        let made = Made { result: result.normalized(), currency: currency.to_owned() };
+        let made = Made { result: rounded(made, scale).normalized(), currency: currency.to_owned() };
         let known = |(_, file): &(_, File)| file.sessions.contains_key(&self.own);
         let nothing = made.result.mantissa() == 0 && !self.forgot && !self.files.iter().any(known);
         if nothing || self.kept.as_ref() == Some(&made) {
@@ -145,6 +144,14 @@ fn read(path: &Path, day: i64) -> Result<File, RunError> {
         ))
     })?;
     Ok(if file.day == day { file } else { nothing })
+}
+
+/// An amount in at most eight digits, rounded to the loss; what does not fit then is as much as does.
+fn rounded(amount: Money, scale: u8) -> Decimal {
+    let (mantissa, kept) = (amount.mantissa(), scale.min(8));
+    let cut = mantissa.div_euclid(10i128.pow(u32::from(scale - kept)));
+    let most = if cut < 0 { i64::MIN + 1 } else { i64::MAX };
+    Decimal::new(i64::try_from(cut).unwrap_or(most), kept)
 }
 
 /// A sum at a scale; digits that do not fit are rounded to the loss.
@@ -231,5 +238,8 @@ mod tests {
     fn digits_that_do_not_fit_are_rounded_to_the_loss() {
         let of = |text: &str| mantissa(text.parse().expect("a decimal"), 2);
         assert_eq!([of("-0.011"), of("0.019"), of("-3"), of("0.5")], [-2, 1, -300, 50]);
+        let kept = |amount: i128, scale| rounded(Money::from_mantissa(amount), scale).to_string();
+        assert_eq!(kept(-5_000 * 10i128.pow(16) - 1, 16), "-5000.00000001", "more than 64 bits at sixteen digits");
+        assert_eq!([kept(i128::MIN, 8), kept(150, 2)], ["-92233720368.54775807".to_owned(), "1.50".to_owned()]);
     }
 }

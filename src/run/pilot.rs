@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bellwether_sdk::{Funding, InstrumentId, OrderId, Price, Role, Ts};
+use bellwether_sdk::{Funding, InstrumentId, OpenOrder, OrderId, Price, Role, Ts};
 
 use super::account::Accounts;
 use super::asked::{Standing, positions};
@@ -311,15 +311,17 @@ impl<'a, 'b> Pilot<'a, 'b> {
         }
     }
 
-    /// A stop that the venue refused leaves its position without one: that is more than an order that was refused.
+    /// A stop that the venue refused or ended leaves its position without one: that is more than an order that was refused.
+    /// Not where another order closes the position.
     fn see_unprotected(&mut self, order: OrderId, why: &str, now: Ts) {
         let engine = self.session.circuit.engine();
         let Ok(record) = engine.orders().get(order) else { return };
         let held = engine.ledger().position(record.instrument).qty;
-        if matches!(record.role, Role::StopLoss | Role::TrailingStop) && !held.is_zero() {
+        let closes = |o: &OpenOrder| o.instrument == record.instrument && o.side == record.side && o.price.is_zero();
+        let is_stop = matches!(record.role, Role::StopLoss | Role::TrailingStop);
+        if is_stop && !held.is_zero() && !engine.open_orders().any(closes) {
             let symbol = &engine.view().instruments[record.instrument.index()].instrument.symbol;
-            let words =
-                format!("order {}, a stop, was rejected ({why}): a position in {symbol} is not protected", order.0);
+            let words = format!("order {}, a stop, is over ({why}): a position in {symbol} is not protected", order.0);
             self.alarm(now, words);
         }
     }
@@ -443,8 +445,12 @@ impl Hands for Pilot<'_, '_> {
         match event {
             GatewayEvent::Answer(answer) => {
                 self.tell(Told::Answer(answer, now), desk);
-                if let Answer::Rejected(order, why) = answer {
-                    self.see_unprotected(order, why, now);
+                match answer {
+                    Answer::Cancelled(_, "requested") => {}
+                    Answer::Rejected(order, why) | Answer::Cancelled(order, why) | Answer::Expired(order, why) => {
+                        self.see_unprotected(order, why, now);
+                    }
+                    _ => {}
                 }
             }
             GatewayEvent::Unknown(id) => self.tell(Told::Answer(Answer::Unknown(id), now), desk),

@@ -128,8 +128,7 @@ mod tests {
     fn lines_of_a_session_find_their_topic() {
         assert_eq!(topic_of("filled 3 0.5 @ 100 fee 0.1 taker at 5"), Some((Level::Info, "fill")));
         assert_eq!(topic_of("unknown 7"), Some((Level::Error, "unknown")));
-        let stop =
-            "order 5, a stop, was rejected (insufficient_funds): a position in binance:BTC/USDT is not protected";
+        let stop = "order 5, a stop, is over (insufficient_funds): a position in binance:BTC/USDT is not protected";
         assert_eq!(topic_of(stop), Some((Level::Error, "guard")));
         assert_eq!(topic_of("order 3 buy 1 binance:BTC/USDT market gtc signal"), None);
         assert_eq!(topic_of("feed is stale: Trades(InstrumentId(0))"), Some((Level::Warning, "stale")));

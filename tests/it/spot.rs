@@ -106,5 +106,5 @@ fn what_was_bought_less_its_fee_is_protected_and_can_be_sold_and_a_refused_stop_
     settings = desk.settings("round_trip", Durability::Staged);
     settings.strategy[0].params.insert("stop".to_owned(), "1100".to_owned());
     desk.runs(&settings, &DONE);
-    assert_eq!(desk.lines("order 2, a stop, was rejected"), 1);
+    assert_eq!(desk.lines("order 2, a stop, is over ("), 1);
 }

@@ -159,21 +159,21 @@ fn what_the_venue_kept_of_a_purchase_is_neither_protected_nor_sold() {
         liquidity: Liquidity::Taker,
         bar_ts: Ts::NONE,
     };
-    // Two of 2,000 thousandths stay at the venue, worth 20 cents; of the last one all.
-    circuit.tell(Told::Answer(bought(1_999, 2, 20), at(2))).expect("told");
+    // Of the first piece all stays at the venue, of the second one thousandth, each worth 10 cents.
     circuit.tell(Told::Answer(bought(1, 1, 10), at(2))).expect("told");
+    circuit.tell(Told::Answer(bought(1_999, 1, 10), at(2))).expect("told");
     assert_eq!(out(&mut circuit), "Sell 2");
     let engine = circuit.engine();
-    assert_eq!(engine.orders().get(OrderId(2)).expect("the stop").qty, Qty::from_mantissa(1_997));
+    assert_eq!(engine.orders().get(OrderId(2)).expect("the stop").qty, Qty::from_mantissa(1_998));
     assert_eq!(engine.orders().get(OrderId(1)).expect("the entry").filled, Qty::from_mantissa(2_000));
-    assert_eq!(engine.ledger().position(ONE).qty, Qty::from_mantissa(1_997));
+    assert_eq!(engine.ledger().position(ONE).qty, Qty::from_mantissa(1_998));
     assert_eq!(before - cash(&circuit), money(200 * 100), "what was paid is the price of all of it");
     let (have, should) = engine.ledger().conservation(0);
     assert_eq!(have, should);
     // It sells the two that it ordered.
     (3..=5).for_each(|second| trade(&mut circuit, second, 100));
     assert_eq!(out(&mut circuit), "Sell 3");
-    assert_eq!(circuit.engine().orders().get(OrderId(3)).expect("the exit").qty, Qty::from_mantissa(1_997));
+    assert_eq!(circuit.engine().orders().get(OrderId(3)).expect("the exit").qty, Qty::from_mantissa(1_998));
 }
 
 #[test]
@@ -195,4 +195,12 @@ fn a_market_order_that_fills_in_pieces_is_protected_once() {
     let mut circuit = begun();
     circuit.tell(Told::Answer(Answer::Expired(OrderId(1), "no_liquidity"), at(2))).expect("told");
     assert_eq!((out(&mut circuit).as_str(), stop(&circuit)), ("Sell 2", Qty::from_mantissa(1_000)));
+    // The rest does not come: what is there is not left alone for it.
+    let mut circuit = begun();
+    trade(&mut circuit, 3, 100);
+    assert_eq!(out(&mut circuit), "");
+    trade(&mut circuit, 4, 100);
+    assert_eq!((out(&mut circuit).as_str(), stop(&circuit)), ("Sell 2", Qty::from_mantissa(1_000)));
+    fill(&mut circuit, 1, Side::Buy, 1, 101, 5);
+    assert_eq!(out(&mut circuit), "Sell 3");
 }

@@ -59,6 +59,23 @@ fn a_book_that_falls_silent_while_its_market_trades_is_lost_and_asked_for_anew()
 }
 
 #[test]
+fn one_trade_after_a_quiet_spell_is_no_reason_to_give_a_connection_up() {
+    let mut world = World::new(6, false, FeedSettings::default());
+    world.run(5_000, |_| {});
+    world.ticking = false;
+    // Silent on the book for longer than it is given up after, and its market trades once, just before it moves.
+    world.run(25_000, |_| {});
+    assert_eq!(count(&world, "Stale(Depth"), 1, "{:?}", world.log);
+    let said = count(&world, "Reconnecting");
+    world.say_market(r#"{"t":"trade","s":"BTCUSD","id":900000,"p":"100.00","q":"0.100","side":"buy","ts":1}"#);
+    world.run(2_000, |_| {});
+    assert_eq!((count(&world, "Reconnecting"), count(&world, "Unexpected")), (said, 0), "{:?}", world.log);
+    world.ticking = true;
+    world.run(30_000, |_| {});
+    assert_eq!(count(&world, "Reconnecting"), said, "{:?}", world.log);
+}
+
+#[test]
 fn a_disconnection_is_told_and_the_book_comes_back() {
     let mut world = World::new(5, false, FeedSettings::default());
     world.run(5_000, |_| {});

@@ -39,6 +39,8 @@ pub struct Lots {
     lots: VecDeque<OpenLot>,
     qty: i64,
     withheld: i64,
+    /// Fees of purchases of which all was kept: they are of the next lot.
+    fees_ahead: Money,
 }
 
 impl Lots {
@@ -52,9 +54,10 @@ impl Lots {
         Qty::from_mantissa(self.withheld)
     }
 
-    /// The exchange kept so much of what was bought. A position that is closed has nothing of it.
+    /// The exchange kept so much of what was bought, perhaps all of a piece. A position that is closed has nothing of it.
     pub fn withhold(&mut self, qty: Qty) {
-        self.withheld = if self.qty == 0 { 0 } else { self.withheld.saturating_add(qty.mantissa().max(0)) };
+        let closed = self.qty == 0 && qty.is_zero();
+        self.withheld = if closed { 0 } else { self.withheld.saturating_add(qty.mantissa().max(0)) };
     }
 
     /// The lots, oldest first.
@@ -87,6 +90,10 @@ impl Lots {
     pub fn fill(&mut self, terms: &Terms, fill: &LotFill, trades: &mut Vec<TradeRecord>) -> Result<(), PortfolioError> {
         let mut left = fill.qty.mantissa();
         let mut fee_left = fill.fee;
+        if left == 0 {
+            let ahead = self.fees_ahead.mantissa().saturating_add(fee_left.mantissa());
+            self.fees_ahead = Money::from_mantissa(ahead);
+        }
         while left > 0 {
             let Some(lot) = self.lots.front_mut().filter(|l| l.side != fill.side) else { break };
             let closed = left.min(lot.qty.mantissa());
@@ -102,8 +109,9 @@ impl Lots {
             }
         }
         if left > 0 {
+            let ahead = std::mem::take(&mut self.fees_ahead);
             self.lots.push_back(OpenLot {
-                fees: fee_left,
+                fees: Money::from_mantissa(fee_left.mantissa().saturating_add(ahead.mantissa())),
                 entry_ts: fill.ts,
                 entry_bar_ts: fill.bar_ts,
                 entry_price: fill.price,

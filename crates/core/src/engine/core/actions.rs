@@ -269,6 +269,7 @@ impl Engine {
 
     /// Everything is cancelled: nothing comes back.
     pub(super) fn forget_protection(&mut self) {
+        self.brackets.clear();
         self.replaced.clear();
         self.targets.clear();
         self.tried.clear();
@@ -338,7 +339,7 @@ impl Engine {
         };
         let sent = self.send(order);
         if sent && !intent.bracket.is_empty() {
-            self.brackets.insert(id, (intent.bracket, Qty::ZERO));
+            self.brackets.insert(id, targets::Awaited::of(intent.bracket));
         }
         sent
     }
@@ -346,19 +347,24 @@ impl Engine {
     /// A sale of all that was bought, where the venue kept a part of that as its fee: it is of what came. So a strategy that
     /// sells what it ordered leaves at a venue as it does in a backtest.
     fn of_what_came(&self, order: Order) -> Order {
-        let lots = &self.slots[usize::from(order.strategy)].lots[order.instrument.index()];
+        let slot = &self.slots[usize::from(order.strategy)];
+        let lots = &slot.lots[order.instrument.index()];
         let (held, withheld) = (lots.qty().mantissa(), lots.withheld().mantissa());
+        if withheld == 0 || order.side == Side::Buy {
+            return order;
+        }
+        let sells = |o: &&OpenOrder| {
+            o.instrument == order.instrument && o.side == Side::Sell && !self.protective.contains_key(&o.id)
+        };
+        let left = held - slot.own.orders.iter().filter(sells).map(|o| o.qty_left.mantissa()).sum::<i64>();
         match order.size {
-            Size::Qty(qty)
-                if order.side == Side::Sell && held > 0 && (1..=withheld).contains(&(qty.mantissa() - held)) =>
-            {
-                Order { size: Size::Qty(lots.qty()), ..order }
+            Size::Qty(qty) if left > 0 && (1..=withheld).contains(&(qty.mantissa() - left)) => {
+                Order { size: Size::Qty(Qty::from_mantissa(left)), ..order }
             }
             _ => order,
         }
     }
 
-    /// Enters an order, asks risk, and sends it if approved.
     pub(super) fn send(&mut self, order: Order) -> bool {
         let order = self.of_what_came(order);
         let index = order.instrument.index();
@@ -452,7 +458,8 @@ impl Engine {
             if left == 0 {
                 return;
             }
-            let qty = left.min(most);
+            // The last two are equal, about: a rest below the venue's smallest order could not be sold.
+            let qty = if left > most && left / 2 < most { (left / 2 / lot * lot).max(lot) } else { left.min(most) };
             left -= qty;
             let intent = Intent::market(instrument, side, Qty::from_mantissa(qty)).reduce_only();
             let id = OrderId(self.outbox.next_order);

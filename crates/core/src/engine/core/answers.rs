@@ -192,22 +192,24 @@ impl Engine {
     }
 
     /// Places the protective orders of an entry for what has just filled and opened (not for what closed). A market order
-    /// at a venue fills in many pieces in a moment, and is protected once, when it has ended: venues bound how many stops
-    /// there may be, and how small.
+    /// at a venue fills in many pieces in a moment, and is protected once, when it has ended or after [`AWAITED_NS`](targets::AWAITED_NS): venues
+    /// bound how many stops there may be, and how small.
     pub(super) fn protect(&mut self, entry: OrderId, kept: Qty, state: OrderState) -> Result<(), EngineError> {
         if self.brackets.is_empty() {
             return Ok(());
         }
         let record = *self.orders.get(entry)?;
         let waits = self.at_venue && record.order_type == OrderType::Market && state.is_open();
-        let Some((bracket, waiting)) = self.brackets.get_mut(&entry) else { return Ok(()) };
-        let filled = waiting.mantissa().saturating_add(kept.mantissa());
-        if waits {
-            *waiting = Qty::from_mantissa(filled);
+        let now = self.now;
+        let Some(awaited) = self.brackets.get_mut(&entry) else { return Ok(()) };
+        let filled = awaited.kept.mantissa().saturating_add(kept.mantissa());
+        let since = if awaited.kept.is_zero() { now } else { awaited.since };
+        if waits && since.plus(targets::AWAITED_NS) > now {
+            (awaited.kept, awaited.since) = (Qty::from_mantissa(filled), since);
             return Ok(());
         }
-        let bracket = *bracket;
-        *waiting = Qty::ZERO;
+        let bracket = awaited.bracket;
+        awaited.kept = Qty::ZERO;
         if !state.is_open() {
             self.brackets.remove(&entry);
         }

@@ -181,8 +181,8 @@ pub struct Engine {
     bars_of_stream: Vec<Option<Interval>>,
     books: Vec<Book>,
     commands: Vec<Command>,
-    /// What protects an entry once it fills, and what of it came and waits for that.
-    brackets: BTreeMap<OrderId, (Bracket, Qty)>,
+    /// What protects entries once they fill.
+    brackets: BTreeMap<OrderId, targets::Awaited>,
     /// Protective orders that are open.
     protective: BTreeMap<OrderId, Order>,
     /// Protective orders that an order in flight replaced: they come back when it ends and what they guarded is left.

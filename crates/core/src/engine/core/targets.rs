@@ -9,6 +9,23 @@ use super::*;
 /// So long after a try the next one may be.
 const AGAIN_NS: i64 = 1_000_000_000;
 
+/// So long what came of a market entry waits for the rest, without protection.
+pub(super) const AWAITED_NS: i64 = 2_000_000_000;
+
+/// What protects an entry once it fills, and what of it came and waits for the rest.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Awaited {
+    pub(super) bracket: Bracket,
+    pub(super) kept: Qty,
+    pub(super) since: Ts,
+}
+
+impl Awaited {
+    pub(super) fn of(bracket: Bracket) -> Self {
+        Self { bracket, kept: Qty::ZERO, since: Ts::NONE }
+    }
+}
+
 /// A take-profit that is not at the venue.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Target {
@@ -49,6 +66,24 @@ impl Engine {
     pub(super) fn meet_targets(&mut self, id: InstrumentId) {
         if !self.targets.is_empty() {
             self.make_room(id);
+        }
+        if self.at_venue && !self.brackets.is_empty() {
+            self.protect_late(id);
+        }
+    }
+
+    /// Protects what came of market entries whose rest does not come.
+    #[cold]
+    fn protect_late(&mut self, id: InstrumentId) {
+        let late = |a: &Awaited| !a.kept.is_zero() && a.since.plus(AWAITED_NS) <= self.now;
+        let entries: Vec<OrderId> = self.brackets.iter().filter(|(_, a)| late(a)).map(|(entry, _)| *entry).collect();
+        for entry in entries {
+            let Ok(record) = self.orders.get(entry) else { continue };
+            let state = record.state;
+            if record.instrument == id {
+                // It is there.
+                let _ = self.protect(entry, Qty::ZERO, state);
+            }
         }
     }
 

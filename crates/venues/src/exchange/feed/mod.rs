@@ -431,14 +431,11 @@ impl Feed {
     /// Tells what became stale; a connection all of whose topics are stale is replaced, and one that lost a single topic.
     fn watch_topics(&mut self, sink: &mut dyn FeedSink) {
         let now = self.now;
-        for state in &mut self.topics.states {
-            state.watch(&self.settings.stale, now, sink);
-        }
+        self.topics.watch(&self.settings.stale, now, sink);
         for i in 0..self.lanes.len() {
             if now >= self.silent_at(i) {
-                let lost = self.lanes[i].topics.iter().find(|t| self.topics.is_lost(**t, &self.settings.stale));
-                let why = match lost {
-                    Some(t) => format!("connected, and silent on {:?} while it trades", self.topics.states[*t].topic),
+                let why = match self.topics.give_up(&self.lanes[i].topics, &self.settings.stale, now) {
+                    Some(topic) => format!("connected, and silent on {topic:?} while it trades"),
                     None => "connected, and silent on every topic".to_owned(),
                 };
                 self.kill(i, Place::Current, &why, sink);
@@ -455,7 +452,7 @@ impl Feed {
         let stale = &self.settings.stale;
         let given_up_at = |t: &usize| self.topics.states[*t].given_up_at(stale);
         let all = lane.topics.iter().map(given_up_at).max();
-        let lost = lane.topics.iter().filter(|t| self.topics.is_lost(**t, stale)).map(given_up_at).min();
+        let lost = lane.topics.iter().map(|t| self.topics.lost_at(*t, stale)).min();
         all.unwrap_or(Ts::MAX).min(lost.unwrap_or(Ts::MAX))
     }
 

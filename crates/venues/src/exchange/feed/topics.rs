@@ -23,6 +23,10 @@ pub(super) struct TopicState {
     stale: bool,
     /// It was heard of on some connection: the venue has it.
     is_known: bool,
+    /// While it is stale: when it was seen that its instrument traded since it was heard.
+    traded: Ts,
+    /// How often a connection was given up for its sake since it was heard.
+    given_up: u32,
     doubt_until: Ts,
     seen: Vec<u64>,
     oldest: usize,
@@ -40,6 +44,8 @@ impl TopicState {
             opened: Ts::NONE,
             stale: false,
             is_known: false,
+            traded: Ts::NONE,
+            given_up: 0,
             doubt_until: Ts::NONE,
             seen: Vec::new(),
             oldest: 0,
@@ -73,7 +79,7 @@ impl TopicState {
     pub(super) fn heard(&mut self, now: Ts, sink: &mut dyn FeedSink) {
         (self.heard, self.is_known) = (now, true);
         if self.stale {
-            self.stale = false;
+            (self.stale, self.traded, self.given_up) = (false, Ts::NONE, 0);
             sink.feed(FeedEvent::Alive(self.topic));
         }
     }
@@ -220,13 +226,37 @@ impl Topics {
         self.bars.iter().find(|b| b.0 == id && b.1 == interval).map(|b| b.2)
     }
 
-    /// Whether quotes or a book, heard of before, have been silent too long while the instrument traded: quiet markets are
-    /// silent too, but a trade changes what is offered.
-    pub(super) fn is_lost(&self, at: usize, after: &StaleAfter) -> bool {
+    /// Tells what became stale, and sees what trades all the same.
+    pub(super) fn watch(&mut self, after: &StaleAfter, now: Ts, sink: &mut dyn FeedSink) {
+        for at in 0..self.states.len() {
+            self.states[at].watch(after, now, sink);
+            let state = &self.states[at];
+            let (Topic::Quotes(id) | Topic::Depth(id, _)) = state.topic else { continue };
+            let trades = self.trades(id).map_or(Ts::NONE, |t| self.states[t].heard);
+            if state.stale && state.is_known && state.traded == Ts::NONE && trades > state.heard {
+                self.states[at].traded = now;
+            }
+        }
+    }
+
+    /// When quotes or a book are given up for lost: so long after their instrument traded, or their connection was opened,
+    /// as they may be silent; later each time. Quiet markets are silent too, but a trade changes what is offered.
+    /// [`Ts::MAX`] while nothing speaks for that.
+    pub(super) fn lost_at(&self, at: usize, after: &StaleAfter) -> Ts {
         let state = &self.states[at];
-        let (Topic::Quotes(id) | Topic::Depth(id, _)) = state.topic else { return false };
-        let trades = self.trades(id).map_or(Ts::NONE, |t| self.states[t].heard);
-        state.stale && state.is_known && state.limit(after).is_some_and(|limit| trades >= state.heard.plus(limit))
+        match state.limit(after) {
+            Some(limit) if state.traded != Ts::NONE => {
+                state.traded.max(state.opened).plus(limit.saturating_mul(1 << state.given_up.min(10)))
+            }
+            _ => Ts::MAX,
+        }
+    }
+
+    /// A connection is given up for what is lost by now; the first of that.
+    pub(super) fn give_up(&mut self, of: &[usize], after: &StaleAfter, now: Ts) -> Option<Topic> {
+        let lost: Vec<usize> = of.iter().copied().filter(|at| self.lost_at(*at, after) <= now).collect();
+        lost.iter().for_each(|at| self.states[*at].given_up += 1);
+        lost.first().map(|at| self.states[*at].topic)
     }
 
     /// Ends bars whose time is over by the venue's clock.

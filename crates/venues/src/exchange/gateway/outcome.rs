@@ -166,8 +166,13 @@ impl Gateway {
         }
         held.state = State::Unknown;
         held.missing = 0;
+        let wanted = held.cancelling != Cancelling::No;
         self.events.push_back(GatewayEvent::Unknown(id));
         self.later(self.settings.ask_after_ms, Job::Order(id), 0);
+        // In a halt nothing is asked, and what is to end is ended by its client id.
+        if wanted && self.halted.is_some() {
+            self.later(0, Job::Cancel(id), 0);
+        }
     }
 
     fn cancel_taken(&mut self, id: OrderId, reply: Option<ActReply>) {
@@ -205,6 +210,10 @@ impl Gateway {
                 held.cancel_tries += u32::from(error.fault == Fault::Rejected);
                 held.cancelling = Cancelling::Wanted;
                 let wait = self.wait_ms(self.orders.get(&id).map_or(0, |h| h.cancel_tries));
+                if self.halted.is_some() && error.fault != Fault::Rejected {
+                    // Nobody is asked in a halt.
+                    return self.later(wait.max(refused_ms(tries)), Job::Cancel(id), tries + 1);
+                }
                 self.later(wait, Job::Order(id), 0);
             }
         }
