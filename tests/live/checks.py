@@ -1,5 +1,6 @@
 """What must hold after a session, told by the venue, the report and the tape."""
 
+import bisect
 import json
 import subprocess
 from collections import Counter
@@ -136,6 +137,40 @@ def tape_holds(binary, document):
     assert hashes["recorded"] == hashes["replayed"] == document["run"]["order_hash"], hashes
     assert found["torn_bytes"] == 0, found
     return f"{found['records']} records, {found['inputs']} inputs, {found['effects']} effects replay"
+
+
+def averages(length, prices):
+    """An exponential average that begins with the first price, after each of them."""
+    now = prices[0]
+    for price in prices:
+        now += 2 / (length + 1) * (price - now)
+        yield now
+
+
+def is_explained(binary, path, fast, slow, dice):
+    """What `explain` states of a crossing strategy at random moments equals what the tape's trades come to."""
+    heard = list(tape.trades(tape.payloads(path)))
+    times = [ts for ts, _ in heard]
+    asked = sorted(dice.sample(range(times[0] // 1_000_000 + 1, times[-1] // 1_000_000), 25))
+    command = [binary, "explain", path, "--json", *(part for ms in asked for part in ("--at", str(ms)))]
+    moments = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout)["moments"]
+    assert len(moments) == len(asked), moments
+    unit = None
+    for ms, moment in zip(asked, moments):
+        last = bisect.bisect_right(times, ms * 1_000_000) - 1
+        view, mantissa = moment["strategies"][0], heard[last][1]
+        unit = unit or next(10**n for n in range(19) if Decimal(view["last"]) * 10**n == mantissa)
+        if last + 1 < slow:
+            continue
+        stated = {value["name"]: value["value"] for value in view["values"]}
+        gap = view["conditions"][0]
+        prices = [price / unit for _, price in heard[: last + 1]]
+        lines = [list(averages(length, prices))[-1] for length in (fast, slow)]
+        near = lambda a, b: abs(a - b) <= 1e-9 * prices[0]
+        assert Decimal(view["last"]) * unit == mantissa, (ms, moment)
+        assert near(stated["fast"], lines[0]) and near(stated["slow"], lines[1]), (ms, lines, moment)
+        assert near(gap["value"], lines[0] - lines[1]) and near(gap["distance"], lines[1] - lines[0]), (ms, lines, moment)
+    return f"{len(asked)} random moments are explained as they are recomputed"
 
 
 def a_flipped_byte_is_named(binary, path, scratch):

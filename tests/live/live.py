@@ -5,6 +5,7 @@ Usage: live.py PATH-OF-BELLWETHER CATALOG SECONDS [STORY…]
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -33,7 +34,9 @@ MIXES = [
 
 QUOTER = ["--strategy", "quoter", "--kind", "quotes", "--kind", "depth"]
 QUOTER += ["--set", "strategy.half_spread_bps=0.3", "--set", "strategy.requote_bps=0.2", "--set", "strategy.qty=0.005"]
-CROSS = ["--strategy", "ema_cross", "--kind", "trades", "--set", "strategy.fast=20", "--set", "strategy.slow=60", "--set", "strategy.notional=2000"]
+CROSSING = (20, 60)
+CROSS = ["--strategy", "ema_cross", "--kind", "trades", "--set", "strategy.notional=2000"]
+CROSS += ["--set", f"strategy.fast={CROSSING[0]}", "--set", f"strategy.slow={CROSSING[1]}"]
 LIMITS = ["position_notional_max=20000", "order_notional_max=15000", "orders_per_minute_max=1000", "daily_loss_max=5000"]
 LIMITS = [part for limit in LIMITS for part in ("--set", f"risk.{limit}")]
 
@@ -114,6 +117,7 @@ def mix(name, faults, seed, on_stop):
                 tell(f"{session}: {checks.a_flipped_byte_is_named(BINARY, path, folder)}")
                 if session.endswith("cross"):
                     tell(f"{session}: {checks.a_changed_trade_is_named(BINARY, path, folder)}")
+                    tell(f"{session}: {checks.is_explained(BINARY, path, *CROSSING, random.Random(seed))}")
         finally:
             venue.end()
 

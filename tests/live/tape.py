@@ -108,6 +108,17 @@ def fill_ids(payloads):
     return ids
 
 
+def trades(payloads):
+    """When each trade was heard, nanoseconds, and the mantissa of its price."""
+    for payload in payloads:
+        if payload[0] == TRADE:
+            numbers, at = [], 1
+            for _ in range(3):
+                coded, at = varint(payload, at)
+                numbers.append((coded >> 1) ^ -(coded & 1))
+            yield numbers[0], numbers[2]
+
+
 def with_price(payload, factor):
     """A trade's record with its price times a factor."""
     assert payload[0] == TRADE
