@@ -240,6 +240,6 @@ mod tests {
         assert_eq!([of("-0.011"), of("0.019"), of("-3"), of("0.5")], [-2, 1, -300, 50]);
         let kept = |amount: i128, scale| rounded(Money::from_mantissa(amount), scale).to_string();
         assert_eq!(kept(-5_000 * 10i128.pow(16) - 1, 16), "-5000.00000001", "more than 64 bits at sixteen digits");
-        assert_eq!([kept(i128::MIN, 8), kept(150, 2)], ["-92233720368.54775807".to_owned(), "1.50".to_owned()]);
+        assert_eq!([kept(i128::MIN, 8), kept(150, 2)], ["-92233720368.54775807".to_owned(), "1.5".to_owned()]);
     }
 }

@@ -425,6 +425,6 @@ fn what_closes_positions_at_the_end_of_a_run_goes_out_in_orders_that_the_venue_t
             ctx.place(Intent::limit(ID, Side::Buy, qty(3), price(101)));
         }
     });
-    assert_eq!(fills_text(&outcome), "1 buy 2@101, 2 buy 3@101, 3 sell 2@100, 4 sell 2@100, 5 sell 1@100");
+    assert_eq!(fills_text(&outcome), "1 buy 2@101, 2 buy 3@101, 3 sell 2@100, 4 sell 1.5@100, 5 sell 1.5@100");
     assert_eq!(outcome.trades.len(), 3, "three closing orders");
 }
