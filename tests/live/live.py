@@ -33,7 +33,7 @@ MIXES = [
 ]
 
 QUOTER = ["--strategy", "quoter", "--kind", "quotes", "--kind", "depth"]
-QUOTER += ["--set", "strategy.half_spread_bps=0.3", "--set", "strategy.requote_bps=0.2", "--set", "strategy.qty=0.005"]
+QUOTER += ["--set", "strategy.half_spread_bps=0.3", "--set", "strategy.requote_bps=0.4", "--set", "strategy.qty=0.005"]
 CROSSING = (20, 60)
 CROSS = ["--strategy", "ema_cross", "--kind", "trades", "--set", "strategy.notional=2000"]
 CROSS += ["--set", f"strategy.fast={CROSSING[0]}", "--set", f"strategy.slow={CROSSING[1]}"]
