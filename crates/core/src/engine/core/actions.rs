@@ -365,6 +365,7 @@ impl Engine {
         }
     }
 
+    /// Enters an order, asks risk, and sends it if approved.
     pub(super) fn send(&mut self, order: Order) -> bool {
         let order = self.of_what_came(order);
         let index = order.instrument.index();
