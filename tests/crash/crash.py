@@ -23,7 +23,7 @@ from venue import SECRET, Sandbox
 BINARY, CATALOG, CRASHES, SEED = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 
 QUOTER = ["--strategy", "quoter", "--kind", "quotes", "--kind", "depth"]
-QUOTER += ["--set", "strategy.half_spread_bps=0.3", "--set", "strategy.requote_bps=0.2", "--set", "strategy.qty=0.005"]
+QUOTER += ["--set", "strategy.half_spread_bps=0.3", "--set", "strategy.requote_bps=0.4", "--set", "strategy.qty=0.005"]
 CROSS = ["--strategy", "ema_cross", "--kind", "trades", "--set", "strategy.fast=20", "--set", "strategy.slow=60", "--set", "strategy.notional=2000"]
 LIMITS = ["position_notional_max=20000", "order_notional_max=15000", "orders_per_minute_max=1000", "daily_loss_max=5000"]
 LIMITS = [part for limit in LIMITS for part in ("--set", f"risk.{limit}")]
@@ -119,8 +119,10 @@ def main():
     def play(victim, dice):
         nonlocal count
         try:
-            crashes = 0
-            while crashes < -(-CRASHES // len(SESSIONS)):
+            crashes, tries, wanted = 0, 0, -(-CRASHES // len(SESSIONS))
+            while crashes < wanted:
+                tries += 1
+                assert tries <= 5 * wanted, f"{crashes} of {wanted} crashes: its process ends by itself"
                 if victim.crash(dice):
                     crashes += 1
                     with lock:

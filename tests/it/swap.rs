@@ -214,13 +214,13 @@ fn settings() -> Settings {
     settings.data.dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("backtest-data");
     settings.backtest.instruments = vec![SYMBOL.parse().expect("a symbol")];
     settings.backtest.kinds = vec!["trades".to_owned()];
-    settings.session.pace = 40;
+    settings.session.pace = 20;
     settings.account.cash = "100000USDT".to_owned();
     settings.strategy = vec![StrategySettings { plugin: "first".to_owned(), ..StrategySettings::default() }];
     settings
 }
 
-/// The whole of the data, in some four seconds, with changes on the way.
+/// The whole of the data, in some nine seconds, with changes on the way.
 fn session(changes: Vec<ChangeAsked>) -> Heard {
     let dir = tempfile::tempdir().expect("a folder");
     let tape: PathBuf = dir.path().join("swap.tape");

@@ -28,7 +28,7 @@ from venue import SECRET, Sandbox  # noqa: E402
 BINARY, CATALOG = sys.argv[1], sys.argv[2]
 STARTED = []
 QUOTER = ["--strategy", "quoter", "--kind", "quotes", "--kind", "depth"]
-QUOTER += ["--set", "strategy.half_spread_bps=0.3", "--set", "strategy.requote_bps=0.2", "--set", "strategy.qty=0.005"]
+QUOTER += ["--set", "strategy.half_spread_bps=0.3", "--set", "strategy.requote_bps=0.4", "--set", "strategy.qty=0.005"]
 LIMITS = ["position_notional_max=20000", "order_notional_max=15000", "orders_per_minute_max=1000", "daily_loss_max=5000"]
 LIMITS = [part for limit in LIMITS for part in ("--set", f"risk.{limit}")]
 LIVE = ["live", "--json", "--instrument", "binance:BTC/USDT", "--no-save", *QUOTER, *LIMITS]
@@ -44,12 +44,20 @@ def clean_env(**more):
     return {**env, **more}
 
 
+def waits(what, holds, seconds=60):
+    """Waits until something holds."""
+    until = time.time() + seconds
+    while not holds():
+        assert time.time() < until, what()
+        time.sleep(0.2)
+
+
 class Desk:
     """A venue with an account `main`, a state folder, and settings with keys."""
 
     def __init__(self, folder, keys, env=None):
         self.folder, self.env, self.out = folder, clean_env(**(env or {})), []
-        self.venue = Sandbox(BINARY, CATALOG, [], "", 3, 600)
+        self.venue = Sandbox(BINARY, CATALOG, [], "", 3, 3600)
         for name in keys:
             self.allow(name)
         self.state = folder / "state"
@@ -196,8 +204,7 @@ def vault(folder, tell):
         desk.sign("y-02")
         desk.let_go("vault-key-01")
         kv.sealed = True
-        time.sleep(3)
-        assert any(e["event"] == "source_down" and "sealed" in e["detail"] for e in desk.audit())
+        waits(desk.audit, lambda: any(e["event"] == "source_down" and "sealed" in e["detail"] for e in desk.audit()))
         desk.sign("y-02")
         kv.sealed = False
         put("vault-key-03")
@@ -291,8 +298,7 @@ def shared(folder, tell):
         desk.sign("ey-0", 2)
         told = json.loads(desk.run("keys", "rotate", "binance/main", "--from", desk.file("1.json", "shared-key-1"), "--why", "test", "--json"))
         assert len(told["confirmed_by"]) == 2, told
-        time.sleep(3)
-        desk.at_venue("DELETE", "keys", {"id": "shared-key-0"})
+        desk.let_go("shared-key-0")
         tell("two processes confirmed, and the old key is gone at the venue")
 
         source = desk.file("2.json", "shared-key-2")
@@ -303,8 +309,8 @@ def shared(folder, tell):
             rotating.kill()
             rotating.wait()
             time.sleep(1.5)
-            ends = {p["key"][-5:-1] for p in desk.status()}
-            assert ends in ({"ey-1"}, {"ey-2"}), f"killed after {wait} s: {ends}"
+            ends = lambda: {p["key"][-5:-1] for p in desk.status()}
+            waits(lambda: f"killed after {wait} s: {ends()}", lambda: ends() in ({"ey-1"}, {"ey-2"}))
         desk.run("keys", "rotate", "binance/main", "--from", source)
         desk.sign("ey-2", 2)
         tell("a rotation that was killed left one key in force everywhere")
@@ -504,17 +510,15 @@ def nats(folder, tell):
         tell("two processes confirmed over NATS, and the old key is gone at the venue")
         server.kill()
         server.wait()
-        time.sleep(5)
-        assert any(e["event"] == "source_down" and "nats://" in e["detail"] for e in desk.audit())
+        waits(desk.audit, lambda: any(e["event"] == "source_down" and "nats://" in e["detail"] for e in desk.audit()))
         desk.run("keys", "status", code=3)
         assert all(p.poll() is None for p in STARTED)
         server = start()
         desk.sign("ey-2", 2)
         tell("they sign on while NATS is away, and tell of it")
         desk.run("keys", "revoke", "binance/main", "--now", "--why", "test")
-        time.sleep(4)
-        ends = [p["key"] for p in desk.status()]
-        assert ends == ["", ""], ends
+        ends = lambda: [p["key"] for p in desk.status()]
+        waits(ends, lambda: ends() == ["", ""])
         tell("one word stops the key in both")
     finally:
         desk.end()

@@ -98,7 +98,7 @@ def mix(name, faults, seed, on_stop):
     """Two paper and two live sessions at once on a venue with faults."""
 
     def story(folder, tell):
-        venue = Sandbox(BINARY, CATALOG, LIVE, faults, seed, SECONDS + 240)
+        venue = Sandbox(BINARY, CATALOG, LIVE, faults, seed, 3600 + SECONDS)
         try:
             settings = venue.settings(on_stop)
             sessions = [Session(folder, n, settings, SECONDS) for n in [*PAPER, *LIVE]]
@@ -128,12 +128,12 @@ def ends_by(sign, on_stop):
     """A signal ends sessions gracefully: the report is written, orders are cancelled or kept as the settings say."""
 
     def story(folder, tell):
-        venue = Sandbox(BINARY, CATALOG, LIVE, "", 11, 180)
+        venue = Sandbox(BINARY, CATALOG, LIVE, "", 11, 3600)
         try:
             settings = venue.settings(on_stop)
             sessions = [Session(folder, n, settings) for n in [*PAPER, *LIVE]]
             for session in sessions:
-                session.waits_for(("order", 2))
+                session.waits_for(("order", 2), 180)
             time.sleep(3)
             for session in sessions:
                 session.process.send_signal(sign)
@@ -153,12 +153,12 @@ def ends_by(sign, on_stop):
 
 def killed(folder, tell):
     """kill -9: the tape is torn at most, replays, and the session goes on with the same account and its old orders."""
-    venue = Sandbox(BINARY, CATALOG, LIVE, "delay=1..20,busy=0.02,error_after=0.03", 12, 300)
+    venue = Sandbox(BINARY, CATALOG, LIVE, "delay=1..20,busy=0.02,error_after=0.03", 12, 3600)
     try:
         settings = venue.settings("cancel")
         sessions = [Session(folder, n, settings) for n in [*PAPER, *LIVE]]
         for session in sessions:
-            session.waits_for(("filled", 1), 120)
+            session.waits_for(("filled", 1), 240)
         time.sleep(5)
         for session in sessions:
             session.process.kill()

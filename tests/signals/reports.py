@@ -22,7 +22,7 @@ from venue import SECRET, Sandbox  # noqa: E402
 
 BINARY = str(Path(sys.argv[1]).resolve())
 QUOTER = ["--strategy", "quoter", "--kind", "quotes", "--kind", "depth"]
-QUOTER += ["--set", "strategy.half_spread_bps=0.3", "--set", "strategy.requote_bps=0.2", "--set", "strategy.qty=0.005"]
+QUOTER += ["--set", "strategy.half_spread_bps=0.3", "--set", "strategy.requote_bps=0.4", "--set", "strategy.qty=0.005"]
 LIMITS = ["position_notional_max=520", "order_notional_max=15000", "orders_per_minute_max=1000", "daily_loss_max=500"]
 LIMITS = [part for limit in LIMITS for part in ("--set", f"risk.{limit}")]
 

@@ -3,6 +3,7 @@
 Usage: signals.py PATH-OF-BELLWETHER ROOT-OF-THE-REPOSITORY [STORY…]
 """
 
+import contextlib
 import json
 import os
 import re
@@ -127,10 +128,19 @@ def readme_example(desk):
     programs.mkdir()
     (programs / "bellwether").symlink_to(BINARY)
     env = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(desk.folder), "LANG": "C.UTF-8"}
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", block], cwd=clone, env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, f"{done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    said = done.stdout + done.stderr
-    signals = done.stdout.count('"direction":')
+    out, err = desk.folder / "readme.out", desk.folder / "readme.err"
+    shell = ["bash", "-euo", "pipefail", "-c", block]
+    with open(out, "w") as stdout, open(err, "w") as stderr:
+        done = subprocess.Popen(shell, cwd=clone, env=env, stdout=stdout, stderr=stderr, start_new_session=True)
+    try:
+        code = done.wait(300)
+    finally:
+        # A line that fails leaves the server of the lines before it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(done.pid, signal.SIGKILL)
+    assert code == 0, f"{code}\n{out.read_text()[-3000:]}\n{err.read_text()[-3000:]}"
+    said = out.read_text() + err.read_text()
+    signals = out.read_text().count('"direction":')
     heard = int(re.search(r"source bus: .*?messages (\d+)", said)[1])
     assert signals > 10 and heard == signals, (signals, heard)
     assert re.search(r"sink bus: [1-9]\d* market events published", said), said[-3000:]
@@ -288,13 +298,14 @@ def without_a_stream_only_what_is_said_while_we_listen_is_heard(desk):
     desk.client().publish(SUBJECT, wish("before"))
     session = desk.paper()
     session.says("paper 2025")
-    time.sleep(2)
+    # Whether it listens yet is nowhere said.
+    time.sleep(5)
     desk.client().publish(SUBJECT, wish("1"))
     session.says("filled 1 ")
     desk.server.stop()
     session.says("what is said meanwhile is lost")
     desk.server.start()
-    time.sleep(6)
+    time.sleep(12)
     client = desk.client()
     client.publish(SUBJECT, wish("2", "flat"), msg_id="2")
     session.says(" order 2 sell ", seconds=60)

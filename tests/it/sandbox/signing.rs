@@ -60,10 +60,10 @@ fn keys_do_only_what_they_may_from_where_they_may_until_they_expire() {
     assert_eq!(venue.signed_by("elsewhere", "GET", "/api/v3/account", "").refused(), (401, -2015));
     put(format!("here:{}:read:10.1.2.3,127.0.0.1", super::SECRET));
     venue.signed_by("here", "GET", "/api/v3/account", "").done();
-    put(format!("brief:{}:read,withdraw::{}", super::SECRET, now_ms() + 700));
+    put(format!("brief:{}:read,withdraw::{}", super::SECRET, now_ms() + 2_500));
     let shown = venue.signed_by("brief", "GET", "/sapi/v1/account/apiRestrictions", "").done();
     assert_eq!((&shown["enableWithdrawals"], &shown["enableSpotAndMarginTrading"]), (&json!(true), &json!(false)));
-    std::thread::sleep(std::time::Duration::from_millis(800));
+    std::thread::sleep(std::time::Duration::from_millis(2_600));
     assert_eq!(venue.signed_by("brief", "GET", "/api/v3/account", "").refused(), (401, -2015));
     venue.admin("DELETE", "keys", &json!({"id": "here"})).done();
     assert_eq!(venue.signed_by("here", "GET", "/api/v3/account", "").refused(), (401, -2015));

@@ -405,12 +405,19 @@ fn a_position_of_others_stands_aside_with_its_funding_until_a_person_takes_it_ov
             assert!(began.elapsed() < Duration::from_secs(10), "it does not begin");
             std::thread::sleep(Duration::from_millis(20));
         }
-        std::thread::sleep(Duration::from_millis(1_500));
+        // The account is looked at meanwhile.
+        std::thread::sleep(Duration::from_millis(2_000));
         run::ask(&state, "binance-main", &Asked::Adopt(Box::new(asked))).expect("asked");
-        std::thread::sleep(Duration::from_millis(1_500));
-        run::reply(&state, "binance-main").expect("an answer")
+        let asked = Instant::now();
+        loop {
+            match run::reply(&state, "binance-main") {
+                Some(reply) => break reply,
+                None => assert!(asked.elapsed() < Duration::from_secs(20), "no answer"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     });
-    let outcome = desk.session("listener", 5);
+    let outcome = desk.session("listener", 8);
     let reply = asks.join().expect("asked");
     assert_eq!((reply.number, reply.step.as_str()), (42, "adopted"), "{}", reply.text);
     assert!(reply.text.contains("at 95.565 is of no strategy"), "{}", reply.text);

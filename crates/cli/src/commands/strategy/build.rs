@@ -84,7 +84,11 @@ fn pack(module: &Path, file: &Path) -> Result<Built, Failure> {
     let failed = |what: String| Failure::new(Code::Failed, what);
     let bytes = std::fs::read(module).map_err(|e| failed(format!("reading {}: {e}", module.display())))?;
     let component = bellwether_wasm::componentize(&bytes).map_err(|e| failed(format!("{}: {e}", module.display())))?;
-    std::fs::write(file, &component).map_err(|e| failed(format!("writing {}: {e}", file.display())))?;
+    // A session with --watch may look at it at any moment.
+    let new = file.with_extension("wasm.new");
+    std::fs::write(&new, &component)
+        .and_then(|()| std::fs::rename(&new, file))
+        .map_err(|e| failed(format!("writing {}: {e}", file.display())))?;
     Ok(Built { file: file.to_owned(), bytes: component.len() })
 }
 
