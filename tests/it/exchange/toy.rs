@@ -97,25 +97,8 @@ impl Toy {
 
 /// The venue's instrument, as this run numbers it.
 pub fn rules() -> Rules {
-    Rules {
-        symbol: "toy:BTC/USD".parse::<Symbol>().expect("a symbol"),
-        name: "BTCUSD".to_owned(),
-        stream_name: "BTCUSD".to_owned(),
-        index: 0,
-        price_scale: 1,
-        qty_scale: 3,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::from_mantissa(1),
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
-    }
+    let symbol = "toy:BTC/USD".parse().expect("a symbol");
+    Rules { qty_min: Qty::from_mantissa(1), ..Rules::plain(symbol, "BTCUSD", 1, 3) }
 }
 
 pub fn listings() -> Listings {

@@ -136,25 +136,9 @@ fn listings(product: Product) -> Listings {
         ["BTC/USDT", "ETH/USDT", "BNB/USDT", "ADA/USDT", "DOGE/USDT", "BNB/BTC", "LTC/BTC", "ETH/BTC", "BTC/USD"];
     let rules = |pair: &&str| {
         let (base, quote) = pair.split_once('/').expect("a pair");
-        Rules {
-            symbol: format!("binance:{pair}{}", settle(quote)).parse().expect("a symbol"),
-            name: format!("{base}{quote}"),
-            stream_name: format!("{base}{quote}").to_lowercase(),
-            index: 0,
-            price_scale: 8,
-            qty_scale: 8,
-            tick: Price::from_mantissa(1),
-            lot: Qty::from_mantissa(1),
-            qty_min: Qty::ZERO,
-            notional_min: 0,
-            qty_max: Qty::ZERO,
-            qty_max_market: Qty::ZERO,
-            notional_max: 0,
-            multiplier: 1,
-            contract: bellwether_sdk::Decimal::new(1, 0),
-            significant_digits: 0,
-            closed: None,
-        }
+        let name = format!("{base}{quote}");
+        let plain = super::rules(&format!("binance:{pair}{}", settle(quote)), &name, 8, 8);
+        Rules { stream_name: name.to_lowercase(), ..plain }
     };
     Listings::new(pairs.iter().map(rules).enumerate().map(|(i, r)| (InstrumentId(i as u16), r)))
 }
