@@ -2,7 +2,6 @@
 //! stories say that they were skipped. What a codec refuses must stand in the list of its module, with the reason.
 
 mod binance;
-mod binance_book;
 mod bybit;
 mod coinbase;
 mod flows;

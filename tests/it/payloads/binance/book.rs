@@ -21,7 +21,7 @@ fn capture() -> Option<String> {
 }
 
 fn listings() -> Listings {
-    let plain = super::rules("binance:BTC/USDT:USDT", "BTCUSDT", 2, 3);
+    let plain = super::super::rules("binance:BTC/USDT:USDT", "BTCUSDT", 2, 3);
     let rules = Rules { stream_name: "btcusdt".to_owned(), ..plain };
     Listings::new([(ID, rules)])
 }
