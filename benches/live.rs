@@ -60,25 +60,8 @@ fn each(runs: usize, count: u32, mut run: impl FnMut(u32)) -> f64 {
 }
 
 fn rules() -> Rules {
-    Rules {
-        symbol: "binance:BTC/USDT".parse().expect("a symbol"),
-        name: "BTCUSDT".to_owned(),
-        stream_name: "btcusdt".to_owned(),
-        index: 0,
-        price_scale: 2,
-        qty_scale: 5,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::from_mantissa(1),
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
-    }
+    let plain = Rules::plain("binance:BTC/USDT".parse().expect("a symbol"), "BTCUSDT", 2, 5);
+    Rules { stream_name: "btcusdt".to_owned(), ..plain }
 }
 
 fn listings() -> Listings {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bellwether::exchange::{
     Act, Ask, Cancel, ClientId, Listings, Note, OrderRef, Product, Response, Rules, Span, VENUES, Venue, venue,
 };
-use bellwether_sdk::{Decimal, InstrumentId, Interval, Price, Qty, Ts};
+use bellwether_sdk::{InstrumentId, Interval, Ts};
 
 use crate::Target;
 
@@ -29,25 +29,8 @@ fn listing(name: &str, product: Product) -> (&'static str, &'static str, &'stati
 
 fn listings(name: &str, product: Product) -> Option<Listings> {
     let (symbol, own, stream, price_scale, qty_scale) = listing(name, product);
-    let rules = Rules {
-        symbol: symbol.parse().ok()?,
-        name: own.to_owned(),
-        stream_name: stream.to_owned(),
-        index: 1,
-        price_scale,
-        qty_scale,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::from_mantissa(1),
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
-    };
+    let plain = Rules::plain(symbol.parse().ok()?, own, price_scale, qty_scale);
+    let rules = Rules { stream_name: stream.to_owned(), index: 1, ..plain };
     Some(Listings::new([(BTC, rules)]))
 }
 

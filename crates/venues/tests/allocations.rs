@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use bellwether_sdk::{Decimal, InstrumentId, Price, Qty, Ts};
+use bellwether_sdk::{InstrumentId, Ts};
 use bellwether_venues::exchange::{Listings, Note, Product, Rules, Sink, venue};
 
 struct Counted {
@@ -21,25 +21,8 @@ impl Sink for Counted {
 }
 
 fn listings(symbol: &str) -> Listings {
-    let rules = Rules {
-        symbol: symbol.parse().expect("a symbol"),
-        name: "BTCUSDT".to_owned(),
-        stream_name: "btcusdt".to_owned(),
-        index: 0,
-        price_scale: 2,
-        qty_scale: 5,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::from_mantissa(1),
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
-    };
+    let plain = Rules::plain(symbol.parse().expect("a symbol"), "BTCUSDT", 2, 5);
+    let rules = Rules { stream_name: "btcusdt".to_owned(), ..plain };
     Listings::new([(InstrumentId(0), rules)])
 }
 

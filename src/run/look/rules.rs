@@ -137,26 +137,7 @@ fn of_wire(w: Wire) -> Result<Rules, String> {
 
 /// Rules that nobody stated: the venue's usual name of the symbol, and eight digits everywhere.
 pub(in crate::run) fn guess(venue: &dyn Venue, symbol: &Symbol) -> Rules {
-    let name = venue.guess_name(symbol);
-    Rules {
-        symbol: symbol.clone(),
-        stream_name: name.clone(),
-        name,
-        index: 0,
-        price_scale: GUESS_DIGITS,
-        qty_scale: GUESS_DIGITS,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::ZERO,
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
-    }
+    Rules::plain(symbol.clone(), &venue.guess_name(symbol), GUESS_DIGITS, GUESS_DIGITS)
 }
 
 /// A price on the tick.

@@ -62,26 +62,8 @@ const CLIENT_TEXT: &str = "0000000000000abc0000000000000001";
 
 /// Bitcoin under a venue's own name.
 fn listing(symbol: &str, name: &str, scales: (u8, u8), contract: Decimal) -> Listings {
-    let rules = Rules {
-        symbol: symbol.parse().expect("a symbol"),
-        name: name.to_owned(),
-        stream_name: name.to_owned(),
-        index: 1,
-        price_scale: scales.0,
-        qty_scale: scales.1,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::from_mantissa(1),
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract,
-        significant_digits: 0,
-        closed: None,
-    };
-    Listings::new([(BTC, rules)])
+    let plain = Rules::plain(symbol.parse().expect("a symbol"), name, scales.0, scales.1);
+    Listings::new([(BTC, Rules { index: 1, contract, ..plain })])
 }
 
 /// The same order of the kinds that matter, each with an id of its own.

@@ -24,25 +24,8 @@ const OUT_OF_SCOPE: &[(&str, &str)] = &[
 const BTC: InstrumentId = InstrumentId(0);
 
 fn rules(coin: &str, price_scale: u8, qty_scale: u8) -> Rules {
-    Rules {
-        symbol: format!("hyperliquid:{coin}/USDC:USDC").parse().expect("a symbol"),
-        name: coin.to_owned(),
-        stream_name: coin.to_owned(),
-        index: 0,
-        price_scale,
-        qty_scale,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::ZERO,
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: bellwether_sdk::Decimal::new(1, 0),
-        significant_digits: 5,
-        closed: None,
-    }
+    let plain = super::rules(&format!("hyperliquid:{coin}/USDC:USDC"), coin, price_scale, qty_scale);
+    Rules { significant_digits: 5, ..plain }
 }
 
 fn listings() -> Listings {

@@ -39,25 +39,8 @@ const USD: InstrumentId = InstrumentId(1);
 const ETH: InstrumentId = InstrumentId(2);
 
 fn rules(symbol: &str, name: &str, stream_name: &str, price_scale: u8) -> Rules {
-    Rules {
-        symbol: format!("kraken:{symbol}").parse().expect("a symbol"),
-        name: name.to_owned(),
-        stream_name: stream_name.to_owned(),
-        index: 0,
-        price_scale,
-        qty_scale: 8,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::ZERO,
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: bellwether_sdk::Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
-    }
+    let plain = super::rules(&format!("kraken:{symbol}"), name, price_scale, 8);
+    Rules { stream_name: stream_name.to_owned(), ..plain }
 }
 
 fn listings() -> Listings {

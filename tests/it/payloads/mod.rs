@@ -2,7 +2,6 @@
 //! stories say that they were skipped. What a codec refuses must stand in the list of its module, with the reason.
 
 mod binance;
-mod binance_book;
 mod bybit;
 mod coinbase;
 mod flows;
@@ -77,25 +76,7 @@ pub(super) fn listings(names: &[(&str, &str)]) -> Listings {
 
 /// An instrument by our symbol and the venue's name, in the smallest steps of its digits.
 pub(super) fn rules(symbol: &str, name: &str, price_scale: u8, qty_scale: u8) -> Rules {
-    Rules {
-        symbol: symbol.parse().expect("a symbol"),
-        name: name.to_owned(),
-        stream_name: name.to_owned(),
-        index: 0,
-        price_scale,
-        qty_scale,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::ZERO,
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
-    }
+    Rules::plain(symbol.parse().expect("a symbol"), name, price_scale, qty_scale)
 }
 
 /// The notes of a market message, each turned into a value as it passes.

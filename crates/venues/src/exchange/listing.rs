@@ -46,6 +46,31 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// An instrument of which only name and digits are known: tick and lot are one unit of the last place, it takes
+    /// orders of any size, and counts base units. What a venue states besides goes in the place of that, as in
+    /// `Rules { qty_min, ..Rules::plain(symbol, "BTCUSDT", 2, 5) }`.
+    pub fn plain(symbol: Symbol, name: &str, price_scale: u8, qty_scale: u8) -> Self {
+        Self {
+            symbol,
+            name: name.to_owned(),
+            stream_name: name.to_owned(),
+            index: 0,
+            price_scale,
+            qty_scale,
+            tick: Price::from_mantissa(1),
+            lot: Qty::from_mantissa(1),
+            qty_min: Qty::ZERO,
+            notional_min: 0,
+            qty_max: Qty::ZERO,
+            qty_max_market: Qty::ZERO,
+            notional_max: 0,
+            multiplier: 1,
+            contract: Decimal::new(1, 0),
+            significant_digits: 0,
+            closed: None,
+        }
+    }
+
     /// The instrument as the engine wants it.
     pub fn instrument(&self, id: InstrumentId) -> Instrument {
         Instrument {

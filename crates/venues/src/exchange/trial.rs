@@ -1,8 +1,6 @@
 //! What the tests of codecs share: listings, approved orders, notes as text, bad input.
 
-use bellwether_sdk::{
-    Decimal, Instrument, InstrumentId, OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInForce, Ts,
-};
+use bellwether_sdk::{Instrument, InstrumentId, OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInForce, Ts};
 
 use super::{Act, Ask, ClientId, Listings, Note, Place, Reply, Request, Response, Rules, Span, Venue, VenueError};
 use crate::orders::{Order, WordId};
@@ -16,27 +14,9 @@ pub(super) const CLIENT: ClientId = ClientId { session: 0xabc, number: 7 };
 /// How [`CLIENT`] stands on the wire.
 pub(super) const CLIENT_TEXT: &str = "0000000000000abc0000000000000007";
 
-/// Rules with a tick and a lot of one unit of the last place.
+/// Plain rules of a symbol as text.
 pub(super) fn rules(symbol: &str, name: &str, price_scale: u8, qty_scale: u8) -> Rules {
-    Rules {
-        symbol: symbol.parse().expect("a symbol"),
-        name: name.to_owned(),
-        stream_name: name.to_owned(),
-        index: 0,
-        price_scale,
-        qty_scale,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::ZERO,
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
-    }
+    Rules::plain(symbol.parse().expect("a symbol"), name, price_scale, qty_scale)
 }
 
 /// One instrument under [`ID`].

@@ -99,26 +99,8 @@ mod tests {
 
     const MONEY: u8 = 8;
 
-    fn rules() -> Rules {
-        Rules {
-            symbol: "binance:BTC/USDT".parse().expect("a symbol"),
-            name: "BTCUSDT".to_owned(),
-            stream_name: "btcusdt".to_owned(),
-            index: 0,
-            price_scale: 2,
-            qty_scale: 5,
-            tick: Price::from_mantissa(1),
-            lot: Qty::from_mantissa(1),
-            qty_min: Qty::from_mantissa(1),
-            notional_min: 0,
-            qty_max: Qty::ZERO,
-            qty_max_market: Qty::ZERO,
-            notional_max: 0,
-            multiplier: 1,
-            contract: Decimal::new(1, 0),
-            significant_digits: 0,
-            closed: None,
-        }
+    fn rules(qty_scale: u8) -> Rules {
+        crate::exchange::trial::rules("binance:BTC/USDT", "BTCUSDT", 2, qty_scale)
     }
 
     fn fill(side: Side, qty: i64, fee: &str, code: &str) -> FillNote {
@@ -139,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_fee_of_what_was_bought_is_withheld_in_lots_and_the_spare_pays_the_next_ones() {
-        let (rules, mut spare) = (rules(), Spare::default());
+        let (rules, mut spare) = (rules(5), Spare::default());
         // 0.001 of 1 BTC at 80,000: a hundred lots, exactly.
         let one = spare.book(&fill(Side::Buy, 100_000, "0.001", "BTC"), &rules, MONEY).expect("booked");
         assert_eq!((one.withheld.mantissa(), one.fee), (100, Money::from_mantissa(80 * 100_000_000)));
@@ -159,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_withheld_of_one_fill_is_withheld_of_the_next() {
-        let (rules, mut spare) = (rules(), Spare::default());
+        let (rules, mut spare) = (rules(5), Spare::default());
         let small = spare.book(&fill(Side::Buy, 1, "0.00003", "BTC"), &rules, MONEY).expect("booked");
         assert_eq!(small.withheld.mantissa(), 1, "no more than was filled");
         let next = spare.book(&fill(Side::Buy, 100, "0", "BTC"), &rules, MONEY).expect("booked");
@@ -170,14 +152,14 @@ mod tests {
 
     #[test]
     fn other_fees_are_money() {
-        let (rules, mut spare) = (rules(), Spare::default());
+        let (rules, mut spare) = (rules(5), Spare::default());
         let quote = spare.book(&fill(Side::Buy, 100_000, "80", "USDT"), &rules, MONEY).expect("booked");
         assert_eq!(quote, Booked { fee: Money::from_mantissa(8_000_000_000), withheld: Qty::ZERO, elsewhere: None });
         let sale = spare.book(&fill(Side::Sell, 100_000, "0.001", "BTC"), &rules, MONEY).expect("booked");
         assert_eq!((sale.fee, sale.withheld), (Money::from_mantissa(8_000_000_000), Qty::ZERO));
         assert_eq!(sale.elsewhere, Some(Decimal::new(1, 3)));
         assert_eq!(spare.book(&fill(Side::Buy, 100_000, "0.1", "BNB"), &rules, MONEY), None);
-        let wide = Rules { price_scale: 2, qty_scale: 18, ..self::rules() };
+        let wide = self::rules(18);
         assert!(spare.book(&fill(Side::Buy, i64::MAX, "9000000000", "BTC"), &wide, 18).is_none(), "it does not fit");
     }
 }

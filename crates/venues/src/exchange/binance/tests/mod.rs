@@ -11,7 +11,7 @@ mod trade;
 use bellwether_sdk::{InstrumentId, Intent, OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInForce, Ts};
 
 use super::Binance;
-use crate::exchange::{ClientId, Listings, Place, Product, Response, Rules, Stamp, Venue};
+use crate::exchange::{ClientId, Listings, Place, Product, Response, Rules, Stamp, Venue, trial};
 use crate::keys::{Credential, Scheme};
 use crate::orders::{Order, WordId};
 use crate::risk::{Approved, Guard, RiskView};
@@ -20,23 +20,8 @@ use crate::risk::{Approved, Guard, RiskView};
 pub(super) fn listings(product: Product) -> Listings {
     let settle = if product == Product::Spot { "" } else { ":USDT" };
     let rules = |base: &str, qty_scale| Rules {
-        symbol: format!("binance:{base}/USDT{settle}").parse().expect("a symbol"),
-        name: format!("{base}USDT"),
         stream_name: format!("{}usdt", base.to_lowercase()),
-        index: 0,
-        price_scale: 2,
-        qty_scale,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::ZERO,
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: bellwether_sdk::Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
+        ..trial::rules(&format!("binance:{base}/USDT{settle}"), &format!("{base}USDT"), 2, qty_scale)
     };
     Listings::new([(InstrumentId(0), rules("BTC", 8)), (InstrumentId(1), rules("ETH", 3))])
 }

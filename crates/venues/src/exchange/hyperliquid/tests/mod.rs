@@ -8,10 +8,9 @@ use bellwether_sdk::{
 
 use super::Hyperliquid;
 use super::sign::{agent, connection_id, payload};
-use crate::exchange::fixtures;
 use crate::exchange::{
     AccountNote, Act, Amend, Ask, Cancel, ClientId, Fault, Listings, Note, OrderRef, OrderStatus, Place, Product,
-    Reply, Response, Rules, Span, Stamp, Topic, TradeReply, Venue, WireError,
+    Reply, Response, Rules, Span, Stamp, Topic, TradeReply, Venue, WireError, fixtures, trial,
 };
 use crate::keys::{Credential, Scheme};
 
@@ -23,25 +22,8 @@ const CLIENT: ClientId = ClientId { session: 0, number: 1 };
 
 /// An instrument that stands second in the list, with prices of two decimals.
 fn rules() -> Rules {
-    Rules {
-        symbol: "hyperliquid:ETH/USDC:USDC".parse().expect("a symbol"),
-        name: "ETH".to_owned(),
-        stream_name: "ETH".to_owned(),
-        index: 1,
-        price_scale: 2,
-        qty_scale: 4,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::ZERO,
-        notional_min: 10_000_000,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: bellwether_sdk::Decimal::new(1, 0),
-        significant_digits: 5,
-        closed: None,
-    }
+    let plain = trial::rules("hyperliquid:ETH/USDC:USDC", "ETH", 2, 4);
+    Rules { index: 1, notional_min: 10_000_000, significant_digits: 5, ..plain }
 }
 
 fn listings() -> Listings {

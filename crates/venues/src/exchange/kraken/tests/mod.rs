@@ -12,7 +12,7 @@ use super::sign::signature;
 use crate::exchange::fixtures::place;
 use crate::exchange::{
     AccountNote, Act, Amend, Ask, Cancel, ClientId, Fault, Listings, NO_INSTRUMENT, Note, OrderRef, OrderStatus,
-    Product, Reply, Request, Response, Rules, Span, Stamp, Topic, TradeReply, Venue,
+    Product, Reply, Request, Response, Rules, Span, Stamp, Topic, TradeReply, Venue, trial,
 };
 use crate::keys::{Credential, Scheme};
 
@@ -23,25 +23,7 @@ const CLIENT: ClientId = ClientId { session: 0x0123_4567_89ab_cdef, number: 7 };
 const CLIENT_TEXT: &str = "0123456789abcdef0000000000000007";
 
 fn rules() -> Rules {
-    Rules {
-        symbol: "kraken:BTC/USD".parse().expect("a symbol"),
-        name: "XXBTZUSD".to_owned(),
-        stream_name: "BTC/USD".to_owned(),
-        index: 0,
-        price_scale: 1,
-        qty_scale: 8,
-        tick: Price::from_mantissa(1),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::from_mantissa(5_000),
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: bellwether_sdk::Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
-    }
+    Rules { stream_name: "BTC/USD".to_owned(), ..trial::rules("kraken:BTC/USD", "XXBTZUSD", 1, 8) }
 }
 
 fn listings() -> Listings {

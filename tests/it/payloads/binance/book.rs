@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bellwether::exchange::{Ask, Listings, Note, Product, Reply, Response, Rules, venue};
 use bellwether::market::book::Book;
-use bellwether_sdk::{Depth, InstrumentId, Price, Qty, Ts};
+use bellwether_sdk::{Depth, InstrumentId, Ts};
 use serde_json::Value;
 
 const ID: InstrumentId = InstrumentId(0);
@@ -21,25 +21,8 @@ fn capture() -> Option<String> {
 }
 
 fn listings() -> Listings {
-    let rules = Rules {
-        symbol: "binance:BTC/USDT:USDT".parse().expect("a symbol"),
-        name: "BTCUSDT".to_owned(),
-        stream_name: "btcusdt".to_owned(),
-        index: 0,
-        price_scale: 2,
-        qty_scale: 3,
-        tick: Price::from_mantissa(10),
-        lot: Qty::from_mantissa(1),
-        qty_min: Qty::ZERO,
-        notional_min: 0,
-        qty_max: Qty::ZERO,
-        qty_max_market: Qty::ZERO,
-        notional_max: 0,
-        multiplier: 1,
-        contract: bellwether_sdk::Decimal::new(1, 0),
-        significant_digits: 0,
-        closed: None,
-    };
+    let plain = super::super::rules("binance:BTC/USDT:USDT", "BTCUSDT", 2, 3);
+    let rules = Rules { stream_name: "btcusdt".to_owned(), ..plain };
     Listings::new([(ID, rules)])
 }
 

@@ -1,22 +1,25 @@
 //! Virtual time, and a network that does what networks do, between the machines and the toy venue. Everything comes
-//! from one seed.
+//! from one seed. Here is what happens when, and what is heard of it.
+
+mod story;
+mod wire;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use bellwether::exchange::feed::{Feed, FeedEvent, FeedSettings};
-use bellwether::exchange::gateway::{Adoptable, Earlier, Gateway, GatewayEvent, GatewaySettings};
-use bellwether::exchange::machine::{Action, Limits, Link, Tag};
+use bellwether::exchange::gateway::{Adoptable, Gateway, GatewayEvent, GatewaySettings};
+use bellwether::exchange::machine::{Limits, Link, Tag};
 use bellwether::exchange::transport::TransportError;
-use bellwether::exchange::{Continuity, OrderRow, OrderStatus, Request, Response, SnapshotBy, Topic, Venue};
+use bellwether::exchange::{Continuity, OrderRow, Request, Response, SnapshotBy, Topic, Venue};
 use bellwether::keys::{Credential, Scheme};
 use bellwether::market::book::Book;
 use bellwether::orders::{Answer, Order, WordId};
 use bellwether::portfolio::{Position, Terms};
 use bellwether::risk::{Approved, Guard, RiskView};
 use bellwether_sdk::{InstrumentId, OrderId, OrderKind, Price, Qty, Role, Side, Size, TimeInForce, Ts};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::server::{Dice, Server, levels};
 use super::toy::{Toy, listings, rules};
@@ -81,7 +84,7 @@ struct Conn {
     to_server: i64,
     to_client: i64,
     /// Open, and saying nothing.
-    pub mute: bool,
+    mute: bool,
     /// Open, and nothing arrives at the other end.
     dead: bool,
 }
@@ -373,181 +376,6 @@ impl World {
         }
     }
 
-    fn broadcast(&mut self, topic: &str, text: &str) {
-        let to: Vec<(Who, Link)> =
-            self.conns.iter().filter(|(_, c)| c.subs.contains(topic) && !c.mute).map(|(k, _)| *k).collect();
-        for (who, link) in to {
-            self.deliver(who, link, text.to_owned());
-        }
-    }
-
-    fn deliver(&mut self, who: Who, link: Link, text: String) {
-        let wait = self.delay();
-        let f = self.faults;
-        if self.dice.chance(f.cut) {
-            // Some bytes of it arrive, and then nothing does.
-            let at = self.dice.below(text.len() as u64) as usize;
-            let part = text.get(..at).unwrap_or_default().to_owned();
-            self.at(wait, Ev::ToClient(who, link, part));
-            self.at(wait + 1, Ev::Cut(who, link));
-            return;
-        }
-        if self.dice.chance(f.drop_message) && who == Who::Feed {
-            return;
-        }
-        let Some(conn) = self.conns.get_mut(&(who, link)) else { return };
-        conn.to_client = conn.to_client.max(self.now + wait) + 1;
-        let wait = conn.to_client - self.now;
-        if self.dice.chance(f.duplicate) {
-            self.at(wait + MS, Ev::ToClient(who, link, text.clone()));
-        }
-        let late = if self.dice.chance(f.reorder) { 120 * MS } else { 0 };
-        self.at(wait + late, Ev::ToClient(who, link, text));
-    }
-
-    /// The venue reads a message of ours.
-    fn serve(&mut self, who: Who, link: Link, text: &str) {
-        let ms = self.now / MS;
-        if self.conns.get(&(who, link)).is_none_or(|c| c.dead) {
-            return;
-        }
-        let v: Value = serde_json::from_str(text).expect("what we say is JSON");
-        let mut say = Vec::new();
-        match v["op"].as_str().unwrap_or_default() {
-            "ping" => say.push(json!({ "t": "pong" }).to_string()),
-            "login" if self.no_logins => {
-                say.push(json!({ "t": "login", "code": "key", "msg": "who are you" }).to_string());
-            }
-            "login" => {
-                if let Some(c) = self.conns.get_mut(&(who, link)) {
-                    c.logged_in = true;
-                }
-                say.push(json!({ "t": "login" }).to_string());
-            }
-            "sub" | "unsub" => {
-                let topic = v["topic"].as_str().unwrap_or_default();
-                let topic = topic.split(':').next().unwrap_or_default().to_owned();
-                let on = v["op"] == json!("sub");
-                if let Some(c) = self.conns.get_mut(&(who, link)) {
-                    if on {
-                        c.subs.insert(topic.clone())
-                    } else {
-                        c.subs.remove(&topic)
-                    };
-                }
-                say.push(json!({ "t": "ok" }).to_string());
-                if on && topic == "depth" && self.checksum {
-                    say.push(self.server.snapshot());
-                }
-            }
-            _ => {
-                assert!(self.conns[&(who, link)].logged_in, "an act before login");
-                let answer = if !self.force.is_empty() {
-                    self.force.remove(0)
-                } else if self.dice.chance(self.faults.refuse) {
-                    let code = ["limit", "busy", "clock"][self.dice.below(3) as usize];
-                    json!({ "code": code, "msg": "not now", "wait": 200 })
-                } else {
-                    let (answer, notes) = self.server.act(&v, &mut self.dice, ms);
-                    for note in notes {
-                        self.broadcast("orders", &note);
-                    }
-                    answer
-                };
-                let mut answer = answer;
-                answer["t"] = json!("re");
-                answer["n"] = v["n"].clone();
-                if let Some((weight, orders)) = self.used {
-                    (answer["used_weight"], answer["used_orders"]) = (json!(weight), json!(orders));
-                }
-                if !self.dice.chance(self.faults.lose_answer) {
-                    say.push(answer.to_string());
-                }
-            }
-        }
-        for text in say {
-            self.deliver(who, link, text);
-        }
-    }
-
-    /// The venue's REST. What goes wrong may go wrong before it is done or after.
-    fn rest(&mut self, request: &Request, ms: i64) -> Result<Response, TransportError> {
-        let f = self.faults;
-        let answer = |status: u16, body: String, headers: Vec<(String, String)>| Ok(Response { status, headers, body });
-        if self.outage {
-            return Err(TransportError::NotSent(NO_NAME.to_owned()));
-        }
-        if self.dice.chance(f.refuse) {
-            return match self.dice.below(3) {
-                0 => Err(TransportError::NotSent("connection refused".to_owned())),
-                1 => answer(429, String::new(), vec![("retry-after".to_owned(), "1".to_owned())]),
-                _ => answer(400, json!({ "code": "clock", "msg": "your clock" }).to_string(), Vec::new()),
-            };
-        }
-        if self.dice.chance(f.lose_request) {
-            return Err(TransportError::Unknown("reset".to_owned()));
-        }
-        if request.signed {
-            if if request.path == "/act" { self.no_acts } else { self.no_reads } {
-                return answer(401, String::new(), Vec::new());
-            }
-            let header = |name: &str| request.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value);
-            assert!(header("x-sign").is_some(), "unsigned: {request:?}");
-            let nonce = header("x-nonce").and_then(|n| n.parse::<u64>().ok()).expect("a nonce");
-            self.overtaken += u32::from(nonce <= self.nonce);
-            self.nonce = self.nonce.max(nonce);
-        }
-        let body = if request.path == "/act" {
-            let v: Value = serde_json::from_str(&request.body).expect("JSON");
-            let (value, notes) = self.server.act(&v, &mut self.dice, ms);
-            for note in notes {
-                self.broadcast("orders", &note);
-            }
-            value
-        } else {
-            self.server.read(&request.path, &request.query, ms)
-        };
-        if self.dice.chance(f.lose_answer) {
-            return match self.dice.below(3) {
-                0 => Err(TransportError::Unknown("reset after the request".to_owned())),
-                1 => answer(502, "<html>bad gateway</html>".to_owned(), Vec::new()),
-                _ => answer(200, "{\"half\":".to_owned(), Vec::new()),
-            };
-        }
-        let status = if body["code"].is_null() { 200 } else { 400 };
-        let used = |(weight, orders): (u32, u32)| {
-            [("x-used-weight", weight), ("x-used-orders", orders)].map(|(name, n)| (name.to_owned(), n.to_string()))
-        };
-        answer(status, body.to_string(), self.used.map_or(Vec::new(), |all| used(all).to_vec()))
-    }
-
-    /// What the machines want done.
-    pub fn carry_out(&mut self) {
-        self.take_events();
-        let mut actions: Vec<(Who, Action)> = self.feed.actions().map(|a| (Who::Feed, a)).collect();
-        actions.extend(self.gateway.actions().map(|a| (Who::Gateway, a)));
-        for (who, action) in actions {
-            let wait = self.delay();
-            match action {
-                Action::Connect { link, url } => self.at(wait, Ev::Open(who, link, url)),
-                Action::Say { link, text, .. } => {
-                    let Some(conn) = self.conns.get_mut(&(who, link)) else { continue };
-                    conn.to_server = conn.to_server.max(self.now + wait) + 1;
-                    let wait = conn.to_server - self.now;
-                    if self.dice.chance(self.faults.cut) {
-                        self.at(wait, Ev::Cut(who, link));
-                    }
-                    self.at(wait, Ev::ToServer(who, link, text));
-                }
-                Action::Close { link } => {
-                    self.conns.remove(&(who, link));
-                    self.events.retain(|_, e| !matches!(e, Ev::Open(w, l, _) if *w == who && *l == link));
-                }
-                Action::Http { tag, request } => self.at(wait, Ev::Arrive(who, tag, request)),
-            }
-        }
-    }
-
     fn take_events(&mut self) {
         while let Some(event) = self.gateway.next_event() {
             match event {
@@ -580,129 +408,6 @@ impl World {
         }
     }
 
-    pub fn submit(&mut self, side: Side, qty: i64) -> OrderId {
-        let id = OrderId(self.next_order);
-        self.next_order += 1;
-        let price = if side == Side::Buy { 9_000 } else { 11_000 };
-        let now = self.ts();
-        self.told.insert(id, Told { qty, side: Some(side), sent: now, ..Told::default() });
-        self.gateway.submit(approved(order(id.0, side, qty, price)), Price::from_mantissa(10_000), now);
-        self.carry_out();
-        id
-    }
-
-    pub fn cancel(&mut self, id: OrderId) {
-        self.told.entry(id).or_default().cancelled = true;
-        let now = self.ts();
-        self.gateway.cancel(id, now);
-        self.carry_out();
-    }
-
-    /// The process that holds the gateway dies and begins again with what it was told; what it had said and not yet sent
-    /// is lost.
-    pub fn restart(&mut self) {
-        self.restarted = true;
-        self.conns.retain(|(who, _), _| *who == Who::Feed);
-        let of_gateway = |e: &Ev| {
-            matches!(
-                e,
-                Ev::Open(Who::Gateway, ..)
-                    | Ev::ToServer(Who::Gateway, ..)
-                    | Ev::ToClient(Who::Gateway, ..)
-                    | Ev::Cut(Who::Gateway, ..)
-                    | Ev::Arrive(Who::Gateway, ..)
-                    | Ev::Answer(Who::Gateway, ..)
-            )
-        };
-        self.events.retain(|_, e| !of_gateway(e));
-        let (now, venue) = (self.ts(), Arc::new(Toy::numbers()));
-        let facts = venue.facts().clone();
-        let limits = Limits::new(facts.weight_per_minute, facts.orders_per_10s);
-        let settings = GatewaySettings::new(self.session, facts.urls);
-        self.gateway = Gateway::new(venue, listings(), credential(), settings, limits);
-        for (id, told) in &self.told {
-            let side = told.side.expect("a side");
-            let price = if side == Side::Buy { 9_000 } else { 11_000 };
-            let end = |text: &String| match text.split(':').next() {
-                Some("rejected") => OrderStatus::Rejected,
-                Some("expired") => OrderStatus::Expired,
-                _ => OrderStatus::Cancelled,
-            };
-            let filled = (told.filled >= told.qty).then_some(OrderStatus::Filled);
-            let earlier = Earlier {
-                order: approved(order(id.0, side, told.qty, price)),
-                reference: Price::from_mantissa(10_000),
-                sent: told.sent,
-                attempts: told.attempts.max(1),
-                accepted: told.accepted > 0,
-                cancelled: told.cancelled,
-                ended: told.ends.first().map(end).or(filled),
-                filled: Qty::from_mantissa(told.filled),
-                seen: told.ids.clone(),
-            };
-            self.gateway.adopt(earlier, now);
-        }
-        self.gateway.start(now);
-        self.carry_out();
-    }
-
-    /// So much of the venue's order at a place fills.
-    pub fn fill(&mut self, at: usize, qty: i64) {
-        for text in self.server.fill_of(at, qty, self.now / MS) {
-            self.broadcast("orders", &text);
-        }
-    }
-
-    /// Cuts all connections.
-    pub fn cut_all(&mut self) {
-        let all: Vec<(Who, Link)> = self.conns.keys().copied().collect();
-        for (who, link) in all {
-            self.event(Ev::Cut(who, link));
-        }
-    }
-
-    /// The private stream says something.
-    pub fn say_private(&mut self, v: &Value) {
-        let now = self.ts();
-        let link = self.conns.iter().find(|((who, _), c)| *who == Who::Gateway && c.url.ends_with("account"));
-        let link = link.map(|((_, link), _)| *link).expect("a private stream");
-        self.gateway.on_text(link, &v.to_string(), now);
-        self.carry_out();
-    }
-
-    /// A message of the market stream arrives as it is.
-    pub fn say_market(&mut self, text: &str) {
-        let now = self.ts();
-        let link = self.conns.keys().find(|(who, _)| *who == Who::Feed).map(|(_, link)| *link).expect("a stream");
-        self.told_by_feed(|feed, sink| feed.on_text(link, text, now, sink));
-        self.carry_out();
-    }
-
-    /// The feed's connections stay open and say nothing more.
-    pub fn mute_feed(&mut self) {
-        for ((who, _), conn) in &mut self.conns {
-            conn.mute |= *who == Who::Feed;
-        }
-    }
-
-    /// The feed's connections say nothing more of books, and all else.
-    pub fn mute_depth(&mut self) {
-        for ((who, _), conn) in &mut self.conns {
-            conn.subs.retain(|topic| *who != Who::Feed || !topic.contains("depth"));
-        }
-    }
-
-    /// The trading socket stays open, and what is said on it is lost.
-    pub fn kill_trading_socket(&mut self) {
-        for conn in self.conns.values_mut().filter(|c| c.url.ends_with("trade")) {
-            conn.dead = true;
-        }
-    }
-
-    pub fn open_urls(&self) -> Vec<&str> {
-        self.conns.values().map(|c| c.url.as_str()).collect()
-    }
-
     /// A valid book is the venue's book as of its own number, and whoever follows the events has the same.
     fn check_book(&self) {
         let Some(book) = self.feed.book(BTC) else {
@@ -715,35 +420,5 @@ impl World {
         let truth = |s: &&super::server::State| self.checksum || s.id == book.last_id();
         let is_true = self.server.history.iter().rev().filter(truth).any(|s| self.server.seen(s) == mine);
         assert!(is_true, "no such book was ever the venue's: id {} {mine:?}", book.last_id());
-    }
-
-    /// Our knowledge of every order against the venue's.
-    pub fn check_orders(&self) {
-        assert_eq!(self.halts, Vec::<String>::new(), "the key was good");
-        assert_eq!(self.server.clients_twice, Vec::<String>::new(), "a client id was sent twice");
-        for (id, told) in &self.told {
-            let is_mine = |c: &str| c.parse().is_ok_and(|c| bellwether::exchange::gateway::order_of(c) == *id);
-            let there: Vec<_> = self.server.orders.iter().filter(|o| is_mine(&o.client)).collect();
-            assert!(there.len() <= 1, "order {id:?} stands {} times", there.len());
-            assert!(told.ends.len() <= 1, "order {id:?} ended more than once: {told:?}");
-            assert!(told.accepted <= 1, "order {id:?}: {told:?}");
-            match there.first() {
-                // Refused, or cancelled before it could be sent.
-                None => {
-                    let ended =
-                        told.ends.first().is_some_and(|e| e.starts_with("rejected") || e == "cancelled: requested");
-                    assert!(ended && told.filled == 0, "{id:?} is lost: {told:?}");
-                }
-                Some(o) => {
-                    assert_eq!(told.filled, o.filled, "fills of {id:?}: {told:?} {o:?}");
-                    let open = matches!(o.status, "open" | "part");
-                    let ended = told.ends.len() == 1 || told.filled == told.qty;
-                    assert_eq!(open, !ended, "{id:?}: {told:?} {o:?}");
-                    let view = self.gateway.orders().find(|v| v.id == *id).expect("a view");
-                    // Of what had ended before a restart the id at the venue is not asked for.
-                    assert!(view.venue_id == o.id || self.restarted && !open, "{view:?} {o:?}");
-                }
-            }
-        }
     }
 }
