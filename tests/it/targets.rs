@@ -269,3 +269,22 @@ fn a_guard_that_closes_forgets_what_waits_for_its_protection_and_one_that_only_c
         assert_eq!(out(&mut circuit), then, "{on_trip:?}");
     }
 }
+
+#[test]
+fn a_strategy_that_cancels_all_leaves_nothing_to_be_protected_late_but_what_comes_after() {
+    let cancelled = || {
+        let mut circuit = begun(Then::CancelAll, Limits::default());
+        (0..3).for_each(|_| trade(&mut circuit, 3, 100));
+        assert_eq!(out(&mut circuit), "cancel 1");
+        circuit
+    };
+    let mut circuit = cancelled();
+    circuit.tell(Told::Answer(Answer::Cancelled(OrderId(1), "requested"), at(3))).expect("told");
+    trade(&mut circuit, 5, 100);
+    assert_eq!(out(&mut circuit), "");
+    // The venue was faster than the cancel.
+    let mut circuit = cancelled();
+    fill(&mut circuit, 1, 1, 100, 3);
+    assert_eq!(out(&mut circuit), "Sell 2");
+    assert_eq!(circuit.engine().orders().get(OrderId(2)).expect("the stop").qty, Qty::from_mantissa(1_000));
+}
