@@ -1,13 +1,13 @@
 //! A bracket at a spot venue, which takes one sale: the stop is there, the target is held until the market reaches it.
 
-use bellwether::engine::{Circuit, OnHalt, Told};
+use bellwether::engine::{Circuit, Ending, OnHalt, Told};
 use bellwether::orders::Answer;
-use bellwether::risk::Limits;
+use bellwether::risk::{Limits, Policy};
 use bellwether_sdk::{
-    Bracket, Context, InstrumentId, Intent, Liquidity, Money, OrderId, Price, Qty, Side, Strategy, Trade, Ts,
+    Bracket, Context, Decimal, InstrumentId, Intent, Liquidity, Money, OrderId, Price, Qty, Side, Strategy, Trade, Ts,
 };
 
-use crate::guard::circuit::{at, live_of, out, trade};
+use crate::guard::circuit::{ANN, at, live_of, out, trade};
 
 const ONE: InstrumentId = InstrumentId(0);
 
@@ -17,37 +17,47 @@ struct Brackets {
     then: Then,
 }
 
-/// What it does at its fourth trade.
+/// What it does at its fourth trade, and in steps at the fifth too.
 #[derive(Clone, Copy, PartialEq)]
 enum Then {
     Nothing,
     Leave,
+    LeaveInSteps,
     CancelAll,
 }
 
 impl Strategy for Brackets {
     fn on_trade(&mut self, ctx: &mut Context<'_>, _: &Trade) {
         self.trades += 1;
-        let (two, price) = (Qty::from_mantissa(2_000), |units: i64| Some(Price::from_mantissa(units * 100)));
+        let (one, two) = (Qty::from_mantissa(1_000), Qty::from_mantissa(2_000));
+        let price = |units: i64| Some(Price::from_mantissa(units * 100));
+        let sell = |qty| Intent::market(ONE, Side::Sell, qty).reduce_only();
         let bracket = Bracket { stop_loss: price(90), take_profit: price(110), ..Bracket::default() };
         match self.trades {
             1 => drop(ctx.place(Intent::market(ONE, Side::Buy, two).bracket(bracket))),
-            4 if self.then == Then::Leave => drop(ctx.place(Intent::market(ONE, Side::Sell, two).reduce_only())),
+            4 if self.then == Then::Leave => drop(ctx.place(sell(two))),
+            4 | 5 if self.then == Then::LeaveInSteps => drop(ctx.place(sell(one))),
             4 if self.then == Then::CancelAll => ctx.cancel_all(ONE),
             _ => {}
         }
     }
 }
 
-fn fill(circuit: &mut Circuit, order: u64, side: Side, units: i64, value: i64, second: i64) {
+fn fill(circuit: &mut Circuit, order: u64, units: i64, value: i64, second: i64) {
+    fill_less(circuit, order, (units * 1_000, 0), value, second);
+}
+
+/// So many thousandths fill, of which the venue keeps so many.
+fn fill_less(circuit: &mut Circuit, order: u64, (qty, withheld): (i64, i64), value: i64, second: i64) {
+    let record = circuit.engine().orders().get(OrderId(order)).expect("there");
     let answer = Answer::Fill {
         order: OrderId(order),
         instrument: ONE,
-        side,
+        side: record.side,
         price: Price::from_mantissa(value * 100),
-        qty: Qty::from_mantissa(units * 1_000),
-        withheld: Qty::ZERO,
-        qty_total: Qty::from_mantissa(2_000),
+        qty: Qty::from_mantissa(qty),
+        withheld: Qty::from_mantissa(withheld),
+        qty_total: record.qty,
         fee: Money::ZERO,
         liquidity: Liquidity::Taker,
         bar_ts: Ts::NONE,
@@ -60,7 +70,7 @@ fn bracketed(then: Then) -> Circuit {
     let mut circuit = live_of(Box::new(Brackets { trades: 0, then }), OnHalt::Cancel, Limits::default());
     trade(&mut circuit, 1, 100);
     assert_eq!(out(&mut circuit), "Buy 1");
-    fill(&mut circuit, 1, Side::Buy, 2, 100, 2);
+    fill(&mut circuit, 1, 2, 100, 2);
     assert_eq!(out(&mut circuit), "Sell 2", "the stop alone");
     circuit.tell(Told::Answer(Answer::Accepted(OrderId(2)), at(2))).expect("told");
     circuit
@@ -77,7 +87,7 @@ fn the_target_is_sold_when_the_stop_has_made_room() {
     assert_eq!(out(&mut circuit), "", "its coins are locked until the venue says otherwise");
     circuit.tell(Told::Answer(Answer::Cancelled(OrderId(2), "requested"), at(6))).expect("told");
     assert_eq!(out(&mut circuit), "Sell 3");
-    fill(&mut circuit, 3, Side::Sell, 2, 111, 7);
+    fill(&mut circuit, 3, 2, 111, 7);
     assert_eq!(out(&mut circuit), "");
     trade(&mut circuit, 9, 115);
     assert_eq!(out(&mut circuit), "", "nothing is left to do");
@@ -89,7 +99,7 @@ fn what_the_target_did_not_sell_has_its_stop_and_its_target_again() {
     trade(&mut circuit, 3, 110);
     circuit.tell(Told::Answer(Answer::Cancelled(OrderId(2), "requested"), at(4))).expect("told");
     assert_eq!(out(&mut circuit), "cancel 2, Sell 3");
-    fill(&mut circuit, 3, Side::Sell, 1, 110, 5);
+    fill(&mut circuit, 3, 1, 110, 5);
     circuit.tell(Told::Answer(Answer::Expired(OrderId(3), "ioc"), at(5))).expect("told");
     assert_eq!(out(&mut circuit), "Sell 4", "the stop, for one");
     assert_eq!(circuit.engine().orders().get(OrderId(4)).expect("there").qty, Qty::from_mantissa(1_000));
@@ -107,7 +117,7 @@ fn a_stop_that_fills_takes_its_target_with_it() {
     trade(&mut circuit, 3, 110);
     assert_eq!(out(&mut circuit), "cancel 2");
     // The venue was faster than the cancel.
-    fill(&mut circuit, 2, Side::Sell, 2, 90, 4);
+    fill(&mut circuit, 2, 2, 90, 4);
     trade(&mut circuit, 5, 120);
     assert_eq!(out(&mut circuit), "");
     assert!(circuit.engine().ledger().position(ONE).qty.is_zero());
@@ -122,7 +132,7 @@ fn a_target_waits_while_an_exit_is_on_its_way() {
     assert_eq!(out(&mut circuit), "Sell 3", "the strategy leaves");
     trade(&mut circuit, 6, 112);
     assert_eq!(out(&mut circuit), "", "one sale at a time");
-    fill(&mut circuit, 3, Side::Sell, 2, 112, 7);
+    fill(&mut circuit, 3, 2, 112, 7);
     trade(&mut circuit, 8, 112);
     assert_eq!(out(&mut circuit), "cancel 2", "what protected the position has nothing left to do");
 }
@@ -177,19 +187,42 @@ fn what_the_venue_kept_of_a_purchase_is_neither_protected_nor_sold() {
 }
 
 #[test]
-fn a_market_order_that_fills_in_pieces_is_protected_once() {
-    let begun = || {
-        let strategy = Box::new(Brackets { trades: 0, then: Then::Nothing });
-        let mut circuit = live_of(strategy, OnHalt::Cancel, Limits::default());
+fn exits_in_steps_sell_what_came_and_no_more() {
+    // So much of the first step has filled when the second is made.
+    for sold in [0, 400, 1_000] {
+        let strategy = Box::new(Brackets { trades: 0, then: Then::LeaveInSteps });
+        let limits = Limits { covered_sales: true, ..Limits::default() };
+        let mut circuit = live_of(strategy, OnHalt::Cancel, limits);
         trade(&mut circuit, 1, 100);
-        assert_eq!(out(&mut circuit), "Buy 1");
-        fill(&mut circuit, 1, Side::Buy, 1, 100, 2);
-        assert_eq!(out(&mut circuit), "", "the rest comes in a moment");
-        circuit
-    };
+        fill_less(&mut circuit, 1, (2_000, 2), 100, 2);
+        assert_eq!(out(&mut circuit), "Buy 1, Sell 2", "with its stop");
+        (3..=5).for_each(|second| trade(&mut circuit, second, 100));
+        if sold > 0 {
+            fill_less(&mut circuit, 3, (sold, 0), 100, 5);
+        }
+        trade(&mut circuit, 6, 100);
+        assert_eq!(out(&mut circuit), "Sell 3, Sell 4", "{sold} sold");
+        let qty = |id| circuit.engine().orders().get(OrderId(id)).expect("a step").qty.mantissa();
+        assert_eq!([qty(3), qty(4)], [1_000, 998], "{sold} sold");
+    }
+}
+
+/// A market entry of which a half came: its protection waits for the rest.
+fn begun(then: Then, limits: Limits) -> Circuit {
+    let mut circuit = live_of(Box::new(Brackets { trades: 0, then }), OnHalt::Cancel, limits);
+    trade(&mut circuit, 1, 100);
+    assert_eq!(out(&mut circuit), "Buy 1");
+    fill(&mut circuit, 1, 1, 100, 2);
+    assert_eq!(out(&mut circuit), "", "the rest comes in a moment");
+    circuit
+}
+
+#[test]
+fn a_market_order_that_fills_in_pieces_is_protected_once() {
+    let begun = || begun(Then::Nothing, Limits::default());
     let stop = |circuit: &Circuit| circuit.engine().orders().get(OrderId(2)).expect("the stop").qty;
     let mut circuit = begun();
-    fill(&mut circuit, 1, Side::Buy, 1, 101, 2);
+    fill(&mut circuit, 1, 1, 101, 2);
     assert_eq!((out(&mut circuit).as_str(), stop(&circuit)), ("Sell 2", Qty::from_mantissa(2_000)));
     // It ends without the rest.
     let mut circuit = begun();
@@ -201,6 +234,57 @@ fn a_market_order_that_fills_in_pieces_is_protected_once() {
     assert_eq!(out(&mut circuit), "");
     trade(&mut circuit, 4, 100);
     assert_eq!((out(&mut circuit).as_str(), stop(&circuit)), ("Sell 2", Qty::from_mantissa(1_000)));
-    fill(&mut circuit, 1, Side::Buy, 1, 101, 5);
+    fill(&mut circuit, 1, 1, 101, 5);
     assert_eq!(out(&mut circuit), "Sell 3");
+}
+
+#[test]
+fn nothing_is_protected_late_when_everything_was_cancelled() {
+    let stop = |close| Told::Stop(at(3), Ending { cancel: true, close });
+    let ways = [
+        (Told::Kill(false, ANN, at(3)), "cancel 1"),
+        (Told::Kill(true, ANN, at(3)), "cancel 1, Sell 2"),
+        (stop(false), "cancel 1"),
+        (stop(true), "cancel 1, Sell 2"),
+    ];
+    let late = ways.map(|(way, asked)| {
+        let mut circuit = begun(Then::Nothing, Limits::default());
+        circuit.tell(way).expect("told");
+        assert_eq!(out(&mut circuit), asked);
+        circuit.tell(Told::Answer(Answer::Cancelled(OrderId(1), "requested"), at(3))).expect("told");
+        out(&mut circuit)
+    });
+    assert_eq!(late, [""; 4]);
+}
+
+#[test]
+fn a_guard_that_closes_forgets_what_waits_for_its_protection_and_one_that_only_cancels_entries_does_not() {
+    let policies = [(Policy::Flatten, "cancel 1, Sell 2", ""), (Policy::CancelAll, "cancel 1", "Sell 2")];
+    for (on_trip, asked, then) in policies {
+        let limits = Limits { daily_loss_max: Some(Decimal::new(50, 0)), on_trip, ..Limits::default() };
+        let mut circuit = begun(Then::Nothing, limits);
+        trade(&mut circuit, 3, 40);
+        assert_eq!(out(&mut circuit), asked, "{on_trip:?}");
+        circuit.tell(Told::Answer(Answer::Cancelled(OrderId(1), "requested"), at(3))).expect("told");
+        assert_eq!(out(&mut circuit), then, "{on_trip:?}");
+    }
+}
+
+#[test]
+fn a_strategy_that_cancels_all_leaves_nothing_to_be_protected_late_but_what_comes_after() {
+    let cancelled = || {
+        let mut circuit = begun(Then::CancelAll, Limits::default());
+        (0..3).for_each(|_| trade(&mut circuit, 3, 100));
+        assert_eq!(out(&mut circuit), "cancel 1");
+        circuit
+    };
+    let mut circuit = cancelled();
+    circuit.tell(Told::Answer(Answer::Cancelled(OrderId(1), "requested"), at(3))).expect("told");
+    trade(&mut circuit, 5, 100);
+    assert_eq!(out(&mut circuit), "");
+    // The venue was faster than the cancel.
+    let mut circuit = cancelled();
+    fill(&mut circuit, 1, 1, 100, 3);
+    assert_eq!(out(&mut circuit), "Sell 2");
+    assert_eq!(circuit.engine().orders().get(OrderId(2)).expect("the stop").qty, Qty::from_mantissa(1_000));
 }

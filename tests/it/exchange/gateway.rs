@@ -55,6 +55,30 @@ fn an_order_that_never_arrived_is_rejected_only_after_the_venue_settled() {
 }
 
 #[test]
+fn the_cancel_of_an_order_that_was_believed_lost_is_sent_until_it_is_answered() {
+    let mut world = calm(43);
+    (world.server.eager, world.server.picky) = (false, false);
+    world.faults = Faults { lose_answer: 10_000, refuse_sockets: true, ..Faults::default() };
+    world.cut_all();
+    let id = world.submit(Side::Buy, 5);
+    world.run(100, |_| {});
+    // The venue does not show it for longer than it says.
+    let hidden = world.server.orders.pop().expect("it arrived");
+    world.faults.lose_answer = 0;
+    world.run(10_000, |_| {});
+    assert_eq!(world.told[&id].ends, ["rejected: never_arrived"]);
+    world.server.orders.push(hidden);
+    world.run(10_000, |world| {
+        let is_seen = world.notes.iter().any(|note| note.contains("believed lost"));
+        world.faults.lose_request = if is_seen { 10_000 } else { 0 };
+    });
+    assert_eq!(world.server.orders[0].status, "open", "{:?}", world.notes);
+    world.faults.lose_request = 0;
+    world.run(30_000, |_| {});
+    assert_eq!(world.server.orders[0].status, "cancelled");
+}
+
+#[test]
 fn nothing_is_sent_for_an_order_cancelled_while_the_venue_is_away() {
     let mut world = calm(13);
     world.outage = true;

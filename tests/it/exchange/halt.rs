@@ -114,6 +114,52 @@ fn in_a_halt_an_order_of_unknown_outcome_is_cancelled_by_our_id() {
 }
 
 #[test]
+fn in_a_halt_a_cancel_of_unknown_outcome_is_sent_again() {
+    let (mut world, resting) = without_login(34);
+    world.no_reads = true;
+    world.run(20_000, |_| {});
+    assert!(world.gateway.halted().is_some());
+    world.faults.lose_request = 10_000;
+    world.cancel(resting);
+    world.run(1_000, |_| {});
+    world.faults.lose_request = 0;
+    assert!(world.told[&resting].ends.is_empty() && world.server.orders[0].status == "open");
+    world.run(10_000, |_| {});
+    assert!(world.gateway.halted().is_some());
+    assert_eq!(world.told[&resting].ends, ["cancelled: requested"]);
+}
+
+#[test]
+fn in_a_halt_an_order_that_was_to_end_is_cancelled_when_its_answer_does_not_come() {
+    let mut world = calm(37);
+    (world.server.eager, world.server.picky) = (false, false);
+    let id = world.submit(Side::Buy, 500);
+    // It arrives, and is not answered yet.
+    world.run(1, |_| {});
+    world.cancel(id);
+    (world.no_logins, world.no_reads) = (true, true);
+    world.say_private(&json!({ "t": "login", "code": "key", "msg": "who are you" }));
+    assert!(world.gateway.halted().is_some());
+    world.cut_all();
+    world.run(1_000, |_| {});
+    assert_eq!((world.told[&id].unknown, world.server.orders[0].status), (1, "cancelled"));
+    assert_eq!(world.told[&id].ends, ["cancelled: requested"]);
+}
+
+#[test]
+fn a_cancel_whose_outcome_was_to_be_asked_for_is_sent_again_when_a_halt_comes_before() {
+    let (mut world, resting) = without_login(38);
+    (world.no_reads, world.faults.lose_request) = (true, 10_000);
+    world.cancel(resting);
+    world.run(20, |_| {});
+    world.faults.lose_request = 0;
+    assert!(world.gateway.halted().is_none());
+    world.run(20_000, |_| {});
+    assert!(world.gateway.halted().is_some());
+    assert_eq!((world.told[&resting].ends.len(), world.server.orders[0].status), (1, "cancelled"));
+}
+
+#[test]
 fn a_cancel_that_was_refused_with_the_key_is_tried_again_and_at_once_when_all_are_to_end() {
     let (mut world, resting) = without_login(32);
     (world.no_reads, world.no_acts) = (true, true);

@@ -36,6 +36,7 @@ impl Engine {
                         .retain(|_, old| old.iter().all(|o| (o.strategy as usize, o.instrument) != (i, instrument)));
                     // What is held here goes with what rests at the venue.
                     self.forget_targets(i, instrument);
+                    self.forget_awaited(i, instrument);
                     self.cancel_where(i, |o, _| o.instrument == instrument);
                 }
                 Action::Timer(at, timer) => self.timers.add(at.max(self.now), Due::Timer(i, timer)),

@@ -87,6 +87,15 @@ impl Engine {
         }
     }
 
+    /// A strategy takes everything back in an instrument: what came of its entries and is not protected yet stays so, as if
+    /// its protection had been there and was cancelled too. What still comes of them is protected.
+    pub(super) fn forget_awaited(&mut self, i: usize, id: InstrumentId) {
+        let orders = &self.orders;
+        let is_of = |r: &OrderRecord| (usize::from(r.strategy), r.instrument) == (i, id);
+        let taken_back = self.brackets.iter_mut().filter(|(entry, _)| orders.get(**entry).is_ok_and(is_of));
+        taken_back.for_each(|(_, awaited)| awaited.kept = Qty::ZERO);
+    }
+
     /// Asks for the end of the stops that stand before a target that is reached.
     #[cold]
     fn make_room(&mut self, id: InstrumentId) {

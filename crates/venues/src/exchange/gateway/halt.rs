@@ -1,8 +1,9 @@
 //! When the venue refuses the key and no other signs: what does not leave any more, what is tried all the same, and how
 //! that ends.
 
-use bellwether_sdk::Ts;
+use bellwether_sdk::{OrderId, Ts};
 
+use super::held::{Cancelling, Held, State};
 use super::requests::Job;
 use super::wires::Era;
 use super::{Gateway, GatewayEvent, nanos};
@@ -54,7 +55,18 @@ impl Gateway {
         if self.halted.is_none() {
             self.halted = Some(why.clone());
             self.events.push_back(GatewayEvent::Halt(why));
+            self.cancel_wanted();
         }
+    }
+
+    /// Orders whose end is wanted and that were to be asked about first are cancelled without that: nothing is asked in a
+    /// halt.
+    fn cancel_wanted(&mut self) {
+        let is_wanted =
+            |h: &Held| h.cancelling == Cancelling::Wanted && matches!(h.state, State::Unknown | State::Open);
+        let live = self.live.iter().copied();
+        let wanted: Vec<OrderId> = live.filter(|id| self.orders.get(id).is_some_and(is_wanted)).collect();
+        wanted.into_iter().for_each(|id| self.later(0, Job::Cancel(id), 0));
     }
 
     /// The venue refused the key, and no other signs; the answer to a question will end that, which is asked again as

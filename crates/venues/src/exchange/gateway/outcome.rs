@@ -204,6 +204,10 @@ impl Gateway {
                 held.cancelling = Cancelling::No;
                 self.note(format!("order {}: cancel refused {CANCEL_TRIES} times, last: {error}", id.0));
             }
+            // One that was believed lost has ended, and is not asked about: after a refusal it is cancelled when it is seen
+            // again, after no answer in any case.
+            Fault::Rejected if held.ended.is_some() => held.cancelling = Cancelling::No,
+            _ if held.ended.is_some() => self.later(wait, Job::Cancel(id), tries + 1),
             // Unknown outcome, or the venue does not find it: what it is now decides whether to cancel again.
             _ => {
                 // What was not answered was not refused: as long as nobody knows, it is wanted.
