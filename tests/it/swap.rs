@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bellwether::config::{Settings, StrategySettings};
 use bellwether::host::Registry;
 use bellwether::run::{self, Asked, ChangeAsked, Reply, SessionPlan, Status, TapeReplay, Watcher};
-use bellwether_sdk::{Context, Intent, ParamError, ParamValues, Params, Plugin, Qty, Side, Strategy, Trade, Ts, state};
+use bellwether_sdk::{
+    Context, Fill, Intent, OrderUpdate, ParamError, ParamValues, Params, Plugin, Qty, Side, Strategy, Trade, Ts, state,
+};
 
 const SYMBOL: &str = "binance:BTC/USDT";
 
@@ -67,6 +69,19 @@ impl<K: Kind> Strategy for Counts<K> {
             let lot = ctx.instrument(trade.instrument).lot.mantissa();
             let qty = Qty::from_mantissa(lot * i64::try_from(self.params.lots).expect("few"));
             ctx.place(Intent::market(trade.instrument, side, qty));
+        }
+    }
+
+    /// What it hears first in another's place may be what became of that one's order.
+    fn on_fill(&mut self, ctx: &mut Context<'_>, _: &Fill) {
+        if let Some(why) = K::gives_up(self.heard) {
+            ctx.halt(why);
+        }
+    }
+
+    fn on_order(&mut self, ctx: &mut Context<'_>, _: &OrderUpdate) {
+        if let Some(why) = K::gives_up(self.heard) {
+            ctx.halt(why);
         }
     }
 
