@@ -491,7 +491,12 @@ def nats(folder, tell):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = ["nats-server", "--addr", "127.0.0.1", "--port", str(port), "--jetstream", "--store_dir", str(folder / "nats"), "--auth", "a-token"]
-    start = lambda: subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: E731
+
+    def start():
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        waits(lambda: "nats-server does not begin", lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+        return process
+
     server = start()
     desk = Desk(folder, ["nats-key-1", "nats-key-2", "nats-key-3"], {"NATS_TOKEN": "a-token"})
     try:
@@ -537,6 +542,7 @@ def main():
             began = time.time()
             STORIES[name](folder, lambda words: print(f"{name}: {words}"))
             print(f"{name}: held, {time.time() - began:.0f} s")
+            shutil.rmtree(folder, ignore_errors=True)
         except Exception:  # noqa: BLE001
             failed += 1
             traceback.print_exc()
