@@ -204,7 +204,7 @@ def vault(folder, tell):
         desk.sign("y-02")
         desk.let_go("vault-key-01")
         kv.sealed = True
-        waits(desk.audit, lambda: any(e["event"] == "source_down" and "sealed" in e["detail"] for e in desk.audit()))
+        waits(desk.audit, lambda: any(e["event"] == "source_down" and "sealed" in e["detail"] for e in desk.audit()), 3)
         desk.sign("y-02")
         kv.sealed = False
         put("vault-key-03")
@@ -309,8 +309,8 @@ def shared(folder, tell):
             rotating.kill()
             rotating.wait()
             time.sleep(1.5)
-            ends = lambda: {p["key"][-5:-1] for p in desk.status()}
-            waits(lambda: f"killed after {wait} s: {ends()}", lambda: ends() in ({"ey-1"}, {"ey-2"}))
+            ends = {p["key"][-5:-1] for p in desk.status()}
+            assert ends in ({"ey-1"}, {"ey-2"}), f"killed after {wait} s: {ends}"
         desk.run("keys", "rotate", "binance/main", "--from", source)
         desk.sign("ey-2", 2)
         tell("a rotation that was killed left one key in force everywhere")
@@ -515,7 +515,7 @@ def nats(folder, tell):
         tell("two processes confirmed over NATS, and the old key is gone at the venue")
         server.kill()
         server.wait()
-        waits(desk.audit, lambda: any(e["event"] == "source_down" and "nats://" in e["detail"] for e in desk.audit()))
+        waits(desk.audit, lambda: any(e["event"] == "source_down" and "nats://" in e["detail"] for e in desk.audit()), 5)
         desk.run("keys", "status", code=3)
         assert all(p.poll() is None for p in STARTED)
         server = start()
@@ -523,7 +523,7 @@ def nats(folder, tell):
         tell("they sign on while NATS is away, and tell of it")
         desk.run("keys", "revoke", "binance/main", "--now", "--why", "test")
         ends = lambda: [p["key"] for p in desk.status()]
-        waits(ends, lambda: ends() == ["", ""])
+        waits(ends, lambda: ends() == ["", ""], 4)
         tell("one word stops the key in both")
     finally:
         desk.end()

@@ -102,7 +102,7 @@ fn a_strategy_is_told_once_that_a_connected_feed_is_silent_and_once_that_it_flow
     else {
         panic!("{said:?}")
     };
-    assert!((1_000..3_000).contains(&silent_ms), "{silent_ms}");
+    assert!((1_000..1_900).contains(&silent_ms), "{silent_ms}");
     assert_eq!(outcome.orders[0].state, OrderState::Cancelled);
     let replay = run::replay(&tape, &registry()).expect("a replay");
     assert_eq!((replay.divergence, replay.order_hash), (None, outcome.order_hash));
@@ -112,7 +112,7 @@ fn a_strategy_is_told_once_that_a_connected_feed_is_silent_and_once_that_it_flow
 fn a_strategy_is_told_at_once_that_the_connection_is_gone() {
     let folder = tempfile::tempdir().expect("a folder");
     let first = Script { hangs_up: true, ..trading("100.0", 1_500) };
-    let (_, tape) = careful(first, 5_000, folder.path());
+    let (_, tape) = careful(first, 2_700, folder.path());
     let said = said(&tape);
     let [Said::Order, Said::Stale(1.0, gone_ms), ..] = said[..] else { panic!("{said:?}") };
     assert!(gone_ms < 900, "long before it would be stale: {gone_ms}");
@@ -135,7 +135,7 @@ fn what_a_session_left_stale_flows_again_when_it_is_taken_up() {
     let go = |lasts_ms, tapes| {
         session_at(at, "careful", Duration::from_millis(lasts_ms), tapes, |s| s.session.stale_trades_ms = 1_000)
     };
-    go(4_000, (Some(tape.clone()), None));
+    go(2_800, (Some(tape.clone()), None));
     go(1_000, (None, Some(tape.clone())));
     let told: Vec<f64> =
         said(&tape).iter().filter_map(|s| if let Said::Stale(v, _) = s { Some(*v) } else { None }).collect();

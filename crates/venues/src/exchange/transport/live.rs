@@ -252,7 +252,7 @@ mod tests {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let url = format!("ws://{}", listener.local_addr().expect("an address"));
             let live =
-                Live::new(LiveSettings { send_timeout_ms: 2_000, ..LiveSettings::default() }).expect("a transport");
+                Live::new(LiveSettings { send_timeout_ms: 300, ..LiveSettings::default() }).expect("a transport");
             let accepting = async {
                 let (stream, _) = listener.accept().await.expect("a client");
                 tokio_tungstenite::accept_async(stream).await.expect("a socket")
@@ -265,11 +265,11 @@ mod tests {
                 sent += 1;
                 assert!(sent < 1_000, "the system takes all of it");
             }
-            assert!(begun.elapsed() < Duration::from_millis(1_500), "it waited: {:?}", begun.elapsed());
+            assert!(begun.elapsed() < Duration::from_millis(250), "it waited: {:?}", begun.elapsed());
             // After its time it is given up.
-            tokio::time::sleep(Duration::from_millis(2_050)).await;
+            tokio::time::sleep(Duration::from_millis(350)).await;
             let frame = std::future::poll_fn(|context| socket.poll_recv(context)).await;
-            assert!(matches!(&frame, Frame::Closed(why) if why == "not sent within 2000 ms"), "{frame:?}");
+            assert!(matches!(&frame, Frame::Closed(why) if why == "not sent within 300 ms"), "{frame:?}");
             drop(peer);
         });
     }
